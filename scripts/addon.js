@@ -1,0 +1,56 @@
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { ROOT, StepError, isInstalled, step } = require('./step');
+
+/** What the addon is made of. */
+const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src'];
+
+/**
+ * When the newest of these files changed, in milliseconds; 0 for none.
+ *
+ * @param {readonly string[]} files
+ * @returns {number}
+ */
+function newest(files) {
+  let latest = 0;
+  for (const file of files) {
+    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    if (stat?.isDirectory()) {
+      latest = Math.max(latest, newest(fs.readdirSync(file).map((name) => path.join(file, name))));
+    } else if (stat) {
+      latest = Math.max(latest, stat.mtimeMs);
+    }
+  }
+  return latest;
+}
+
+/** Is there a built addon, at least as new as its sources? */
+function isFresh() {
+  const built = fs.readdirSync(ROOT).filter((name) => /^io-session\..*\.node$/.test(name));
+  const loader = fs.existsSync(path.join(ROOT, 'native.js'));
+  return (
+    loader &&
+    newest(built.map((name) => path.join(ROOT, name))) >= newest(SOURCES.map((name) => path.join(ROOT, name)))
+  );
+}
+
+/** Builds the addon for this machine, optimised, and its loader `native.js` with it. */
+function buildAddon() {
+  if (!isInstalled('cargo')) {
+    throw new StepError(
+      'The addon is written in Rust and has to be built: install Rust (https://rustup.rs).',
+    );
+  }
+  step('the addon', 'npm', ['run', '--silent', 'build']);
+}
+
+/** Builds the addon if it is missing or older than its sources. */
+function buildStaleAddon() {
+  if (!isFresh()) {
+    buildAddon();
+  }
+}
+
+module.exports = { buildAddon, buildStaleAddon };

@@ -1,0 +1,36 @@
+'use strict';
+
+// `npm run ready`: what CI runs, so that a commit which passes here passes there.
+
+const path = require('node:path');
+const { buildAddon } = require('./addon');
+const { installDependencies } = require('./dependencies');
+const { ROOT, script, step } = require('./step');
+
+/** What `napi build` writes and git keeps. */
+const GENERATED = ['native.js', 'native.d.ts'];
+
+/** @param {string} name a program of an installed npm package */
+const program = (name) => path.join(ROOT, 'node_modules', '.bin', name);
+
+script(() => {
+  installDependencies();
+  step('Biome', program('biome'), ['check', '--error-on-warnings', '.'], { hint: 'Try `npm run format`.' });
+  step('cargo fmt', 'cargo', ['fmt', '--check'], { hint: 'Try `npm run format`.' });
+
+  // Before the types: they are checked against the generated ones.
+  buildAddon();
+  const hint = `The build changed ${GENERATED.join(' or ')}: commit them as they are now.`;
+  step('generated files are kept', 'git', ['ls-files', '--error-unmatch', ...GENERATED], { hint });
+  step('generated files are up to date', 'git', ['diff', '--exit-code', '--stat', '--', ...GENERATED], {
+    hint,
+  });
+  step('types', program('tsc'), ['-p', 'tsconfig.json']);
+
+  const clippy = ['clippy', '--all-targets'];
+  step('clippy', 'cargo', [...clippy, '--', '-D', 'warnings']);
+  step('clippy, no features', 'cargo', [...clippy, '--no-default-features', '--', '-D', 'warnings']);
+  step('cargo doc', 'cargo', ['doc', '--no-deps'], { env: { RUSTDOCFLAGS: '-D warnings' } });
+
+  step('npm test', process.execPath, [path.join(__dirname, 'test.js')]);
+});
