@@ -1,0 +1,98 @@
+'use strict';
+
+// The load generator, a process of its own: crowds of browsers, each crowd on one server.
+
+const { answer } = require('./child.js');
+const { Browser } = require('./browser.js');
+
+const LANES = 25;
+
+const crowds = new Map();
+
+// Runs `task` on every browser, some at a time.
+async function each(browsers, task) {
+  let position = 0;
+  const lane = async () => {
+    while (position < browsers.length) {
+      await task(browsers[position++]);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
+
+function drive(browser, { event, count, inFlight }) {
+  return new Promise((resolve) => {
+    let sent = 0;
+    let answered = 0;
+    const send = () => {
+      sent += 1;
+      browser.lastEvent = (browser.lastEvent ?? 0) + 1;
+      browser.socket.emit(event, { number: browser.lastEvent }, () => {
+        answered += 1;
+        if (sent < count) {
+          send();
+        } else if (answered === count) {
+          resolve();
+        }
+      });
+    };
+    for (let index = 0; index < Math.min(inFlight, count); index += 1) {
+      send();
+    }
+  });
+}
+
+answer({
+  async login({ crowd, port, size, bytes }) {
+    const browsers = Array.from({ length: size }, (_, number) => new Browser({ port, number }));
+    crowds.set(crowd, browsers);
+    await each(browsers, (browser) => browser.login(bytes));
+  },
+
+  async connect({ crowd, bind }) {
+    await each(crowds.get(crowd), async (browser) => {
+      await browser.connect();
+      if (bind) {
+        await browser.bind();
+        await browser.checkBound();
+      }
+    });
+  },
+
+  async bind({ crowd }) {
+    await each(crowds.get(crowd), (browser) => browser.bind());
+  },
+
+  // Connected again without a new login: a reconnect, as the handshake sees it.
+  async reconnect({ crowd }) {
+    await each(crowds.get(crowd), async (browser) => {
+      browser.close();
+      await browser.connect();
+    });
+  },
+
+  async run({ crowd, event, count, inFlight }) {
+    const browsers = crowds.get(crowd);
+    const share = Math.ceil(count / browsers.length);
+    const started = process.hrtime.bigint();
+    await Promise.all(browsers.map((browser) => drive(browser, { event, count: share, inFlight })));
+    return { events: share * browsers.length, wall: Number(process.hrtime.bigint() - started) / 1000 };
+  },
+
+  // After `write` events: what was written last is what HTTP reads.
+  async checkSaved({ crowd }) {
+    await each(crowds.get(crowd), async (browser) => {
+      const { lastEvent } = await browser.get('/last-event');
+      if (lastEvent !== browser.lastEvent) {
+        throw new Error(`session ${browser.number} holds event ${lastEvent} instead of ${browser.lastEvent}`);
+      }
+    });
+  },
+
+  close({ crowd }) {
+    for (const browser of crowds.get(crowd)) {
+      browser.close();
+    }
+    crowds.delete(crowd);
+  },
+});

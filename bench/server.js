@@ -1,0 +1,66 @@
+'use strict';
+
+// The process that is measured: one rival, one store. `node server.js '{"rival":…,"store":…}'`, forked.
+
+const { createHost } = require('./host.js');
+const { application } = require('./application.js');
+const { openSessionStore } = require('./session-store.js');
+const { CallCount } = require('./call-count.js');
+const { answer } = require('./child.js');
+const { setTimeout: sleep } = require('node:timers/promises');
+
+// What a handler leaves behind after its ack (a save on its way to the store) belongs to its event.
+const SETTLE = 30;
+
+const { rival, store: name, redisPort, prefix, count } = JSON.parse(process.argv[2]);
+
+let callCount;
+let cpu;
+
+async function listen() {
+  const store = await openSessionStore({ name, redisPort, prefix });
+  if (count) {
+    callCount = new CallCount(store);
+  }
+  const { server } = createHost({
+    rival: require(`./rivals/${rival}.js`),
+    application: application({ store }),
+  });
+  await new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return { port: server.address().port };
+}
+
+answer({
+  listen,
+
+  startCpu() {
+    cpu = process.cpuUsage();
+  },
+
+  async stopCpu() {
+    await sleep(SETTLE);
+    const { user, system } = process.cpuUsage(cpu);
+    return { user, system };
+  },
+
+  async memory() {
+    // Twice, apart: what the first collection finalizes, the second frees.
+    for (let turn = 0; turn < 2; turn += 1) {
+      await sleep(200);
+      globalThis.gc();
+    }
+    const { heapUsed, external, rss } = process.memoryUsage();
+    return { heapUsed, external, rss };
+  },
+
+  resetCalls() {
+    callCount.reset();
+  },
+
+  async calls() {
+    await sleep(SETTLE);
+    return callCount.calls;
+  },
+});

@@ -1,0 +1,23 @@
+'use strict';
+
+// The two session stores of the measurements.
+
+const { MemoryStore } = require('express-session');
+const { RedisStore } = require('connect-redis');
+const { createClient } = require('redis');
+
+async function openSessionStore({ name, redisPort, prefix }) {
+  if (name === 'MemoryStore') {
+    return new MemoryStore();
+  }
+  const client = createClient({ socket: { host: '127.0.0.1', port: redisPort } });
+  client.on('error', (error) => {
+    // The servers end with the Redis they talk to; anything else is a failed measurement.
+    console.error(error.message);
+    process.exit(1);
+  });
+  await client.connect();
+  return new RedisStore({ client, prefix });
+}
+
+module.exports = { openSessionStore };
