@@ -1,0 +1,46 @@
+'use strict';
+
+// A browser as far as HTTP goes: it keeps its cookies.
+
+class HttpClient {
+  constructor(url) {
+    this.url = url;
+    this.cookies = new Map();
+  }
+
+  async request(path, { method = 'GET', headers = {} } = {}) {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { ...(cookie && { cookie }), ...headers },
+      redirect: 'manual',
+    });
+    for (const line of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
+      this.cookies.set(name, value);
+    }
+    // The last byte leaves the server only when express-session has saved the session.
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text };
+  }
+
+  async json(path, options) {
+    const answer = await this.request(path, options);
+    return { ...answer, body: JSON.parse(answer.text) };
+  }
+
+  // The same browser, another tab or a moment later: a copy that does not follow what the first one does from now on.
+  copy() {
+    const other = new HttpClient(this.url);
+    other.cookies = new Map(this.cookies);
+    return other;
+  }
+
+  // The session id inside express-session's signed cookie.
+  get sid() {
+    const value = this.cookies.get('connect.sid');
+    return value && /^s:(.*)\.[^.]*$/.exec(decodeURIComponent(value))[1];
+  }
+}
+
+module.exports = { HttpClient };

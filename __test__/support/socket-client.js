@@ -1,0 +1,72 @@
+'use strict';
+
+const { socketIoClient } = require('./versions.js');
+
+// A Socket.IO client with promises. It never reconnects by itself: a test says when.
+
+class SocketClient {
+  constructor(socket) {
+    this.socket = socket;
+  }
+
+  get id() {
+    return this.socket.id;
+  }
+
+  // Sends and waits for the acknowledgement.
+  ask(event, ...args) {
+    return new Promise((resolve) => {
+      this.socket.emit(event, ...args, resolve);
+    });
+  }
+
+  send(event, ...args) {
+    this.socket.emit(event, ...args);
+  }
+
+  next(event) {
+    return new Promise((resolve) => {
+      this.socket.once(event, resolve);
+    });
+  }
+
+  // Every message of that name, from now on.
+  collect(event) {
+    const received = [];
+    this.socket.on(event, (data) => received.push(data));
+    return received;
+  }
+
+  async reconnect() {
+    this.socket.disconnect();
+    const connected = this.next('connect');
+    this.socket.connect();
+    await connected;
+  }
+
+  close() {
+    this.socket.disconnect();
+  }
+}
+
+async function connectSocket(url, { version = 4, ...options } = {}) {
+  const socket = socketIoClient(version)(url, { transports: ['websocket'], forceNew: true, reconnection: false, ...options });
+  await new Promise((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('connect_error', reject);
+  });
+  return new SocketClient(socket);
+}
+
+function keyPath(socketId, { prefix = '/zappa', channel = '__local' } = {}) {
+  return `${prefix}/socket/${encodeURIComponent(channel)}/${encodeURIComponent(socketId)}`;
+}
+
+// What `zappajs-client` does at every (re)connect.
+async function share(browser, socket, options) {
+  const { status, body } = await browser.json(keyPath(socket.id, options));
+  const ack = await socket.ask('__zappa_key', { key: body.key });
+  return { status, key: body.key, ack };
+}
+
+module.exports = { connectSocket, keyPath, share };

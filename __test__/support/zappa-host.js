@@ -1,0 +1,206 @@
+'use strict';
+
+// A host shaped like ZappaJS 6.5: what `bind_express`, `bind_io` and `bind_middleware` are called with, and in which
+// order. It guards nothing that Zappa does not guard: a throw or a rejection must be as visible here as there.
+
+const http = require('node:http');
+const { EventEmitter, once } = require('node:events');
+
+async function listen(server) {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+async function closeServer(server) {
+  if (server.listening) {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+}
+
+function makeIo(socketio, server) {
+  const options = { serveClient: false };
+  // Socket.IO 4 exports a class under a name, Socket.IO 2 is a function.
+  return socketio.Server && !/^2\./.test(socketio.version ?? '') ? new socketio.Server(server, options) : socketio(server, options);
+}
+
+// The Express side: `this` of a route's handler.
+function requestContext({ app, io }, req, res) {
+  return {
+    app,
+    settings: app.settings,
+    req,
+    res,
+    params: req.params,
+    query: req.query,
+    body: req.body,
+    session: req.session,
+    get id() {
+      return req.session?.__socket?.[app.settings.zappa_channel]?.id;
+    },
+    json: (...args) => res.json(...args),
+    send: (...args) => res.send(...args),
+    emit(event, data) {
+      if (this.id != null) {
+        io.sockets.in(this.id).emit(event, data);
+      }
+    },
+  };
+}
+
+function addRoute(host, path, handler) {
+  host.app.get(path, (req, res, next) => {
+    const result = handler.call(requestContext(host, req, res), req, res, next);
+    if (typeof result === 'string') {
+      res.send(result);
+    } else if (typeof result?.then === 'function') {
+      result.then((text) => typeof text === 'string' && res.send(text), next);
+    }
+  });
+}
+
+// The Socket.IO side: `this` of an event's handler. A fresh one per event; only `client` lasts as long as the connection.
+function eventContext({ app, io }, socket, client, event, data, ack) {
+  return {
+    app,
+    io,
+    settings: app.settings,
+    socket,
+    id: socket.id,
+    client,
+    event,
+    data,
+    ack,
+    req: {},
+    res: {},
+    emit: (name, value) => socket.emit(name, value),
+    join: (room) => socket.join(room),
+    leave: (room) => socket.leave(room),
+  };
+}
+
+function runChain(middlewares, handler, ctx) {
+  const step = (index) => {
+    if (index === middlewares.length) {
+      return handler.call(ctx, ctx.data, ctx.ack);
+    }
+    return middlewares[index].call(ctx, ctx, ctx.res, (error) => {
+      if (error) {
+        throw error;
+      }
+      return step(index + 1);
+    });
+  };
+  // The result goes nowhere, as in Zappa: a rejection that nobody handles is seen as unhandled.
+  step(0);
+}
+
+function plainSettings(settings) {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value)));
+}
+
+function serveSockets(host, handlers, middlewares) {
+  host.io.on('connection', (socket) => {
+    const client = {};
+    host.clients.set(socket.id, client);
+    const dispatch = (event, handler, data, ack) => {
+      host.traffic.emit(event, socket.id);
+      runChain(middlewares, handler, eventContext(host, socket, client, event, data, ack));
+    };
+    for (const { event, handler } of handlers) {
+      if (event === 'disconnect') {
+        socket.on('disconnect', () => dispatch(event, handler));
+      } else if (event !== 'connection') {
+        socket.on(event, (data, ack) => dispatch(event, handler, data, ack));
+      }
+    }
+    socket.on('__zappa_settings', (_data, ack) => ack?.(plainSettings(host.app.settings)));
+    socket.on('disconnect', () => host.traffic.emit('host:disconnect', socket.id));
+    for (const { event, handler } of handlers) {
+      if (event === 'connection') {
+        dispatch(event, handler);
+      }
+    }
+  });
+}
+
+// `sessionOptions: null` is an app that never says `@use session`.
+async function startHost({
+  ioSession,
+  express,
+  socketio,
+  session = require('express-session'),
+  sessionOptions = {},
+  store,
+  settings = {},
+  app: appFunction = () => {},
+  splitPorts = false,
+  middleware = [],
+}) {
+  const app = express();
+  app.set('zappa_prefix', '/zappa');
+  app.set('zappa_channel', '__local');
+  // Quiet: Express prints the stack of every error it answers, unless it runs under test.
+  app.set('env', 'test');
+
+  const server = http.createServer(app);
+  const ioServer = splitPorts ? http.createServer() : server;
+  const io = makeIo(socketio, ioServer);
+  // `traffic` tells a test that an event has reached the host, before any middleware saw it.
+  const host = { app, io, server, clients: new Map(), traffic: new EventEmitter() };
+
+  const handlers = [];
+  const middlewares = [];
+  const context = {
+    app,
+    io,
+    session,
+    get: (path, handler) => addRoute(host, path, handler),
+    on: (event, handler) => handlers.push({ event, handler }),
+    io_use: (fn) => middlewares.push(fn),
+    use(item) {
+      if (typeof item === 'function') {
+        app.use(item);
+        return;
+      }
+      context.session_store = item.session.store;
+      app.use(session(item.session));
+    },
+  };
+
+  ioSession.bind_middleware({ context });
+
+  for (const fn of middleware) {
+    context.use(fn);
+  }
+  for (const [name, value] of Object.entries(settings)) {
+    app.set(name, value);
+  }
+  if (sessionOptions) {
+    context.use({ session: { secret: 'not a secret', resave: false, saveUninitialized: false, store, ...sessionOptions } });
+  }
+  appFunction.call(context, context);
+
+  ioSession.bind_express({ context });
+  ioSession.bind_io({ context });
+  serveSockets(host, handlers, middlewares);
+
+  const url = await listen(server);
+  const ioUrl = splitPorts ? await listen(ioServer) : url;
+
+  return Object.assign(host, {
+    context,
+    url,
+    ioUrl,
+    async close() {
+      io.close();
+      await closeServer(ioServer);
+      await closeServer(server);
+    },
+  });
+}
+
+module.exports = { startHost };
