@@ -1,0 +1,401 @@
+//! What the session store holds under a key: the session that the key leads to.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use crate::channel::ChannelName;
+use crate::key::fingerprint;
+
+/// The top-level field that says that a record is ours. The original ignores it.
+const MARKER: &str = "__io_session";
+/// Version of the marker's content.
+const MARKER_VERSION: u64 = 1;
+/// Most characters of a session id.
+const MAX_SESSION_ID_LENGTH: usize = 1024;
+/// The last moment that a JavaScript `Date` can hold, in milliseconds since 1970.
+const MAX_EPOCH_MS: u64 = 8_640_000_000_000_000;
+const MS_PER_DAY: u64 = 86_400_000;
+
+/// The record of a key.
+///
+/// Ours is `{"id": sid, "cookie": {"originalMaxAge": ms, "expires": "…Z"}, "__io_session": {"v": 1, "channel": name}}`: every
+/// session store takes from the cookie when to drop it, and the original `io-session` reads `id` alone. The original's own is
+/// `{"id": sid, "cookie": {}}`.
+///
+/// `Debug` shows the session id's [`fingerprint`] only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record {
+    session_id: String,
+    /// `None` in a record that an original `io-session` wrote.
+    channel: Option<ChannelName>,
+    cookie: Value,
+}
+
+impl Record {
+    /// A record for a new key, good for `max_age_ms` milliseconds from `now_epoch_ms` (milliseconds since 1970, UTC), or
+    /// for as long as the session store keeps what has no end of its own.
+    ///
+    /// `session_id` is taken as it is; [`Record::parse`] refuses one that is empty or has over 1024 characters.
+    #[must_use]
+    pub fn new(
+        session_id: &str,
+        channel: ChannelName,
+        max_age_ms: Option<u64>,
+        now_epoch_ms: u64,
+    ) -> Self {
+        let cookie = match max_age_ms {
+            Some(max_age) => {
+                json!({ "originalMaxAge": max_age, "expires": iso_date(now_epoch_ms.saturating_add(max_age)) })
+            }
+            None => json!({ "originalMaxAge": null }),
+        };
+        Self {
+            session_id: session_id.to_owned(),
+            channel: Some(channel),
+            cookie,
+        }
+    }
+
+    /// Reads what a session store gave for a key, as JSON text.
+    ///
+    /// Under a key may lie anything that the store holds, since session ids can be UUIDs too. With the marker, this is a
+    /// record of ours, whatever the store has added to it. Without it, only the original's exact form is a record: `id`, an empty
+    /// `cookie`, and fields whose names begin with `_`, as stores add them (session-file-store: `__lastAccess`).
+    ///
+    /// # Errors
+    /// [`InvalidRecord`] says why it is no record: broken JSON, no object, a session, a socket's own record, an `id` that is
+    /// not a text of 1 to 1024 characters.
+    pub fn parse(json_text: &str) -> Result<Self, InvalidRecord> {
+        let value: Value = serde_json::from_str(json_text).map_err(|_| InvalidRecord::NotJson)?;
+        let Value::Object(mut fields) = value else {
+            return Err(InvalidRecord::NotAnObject);
+        };
+        let session_id = match fields.remove("id") {
+            Some(Value::String(id))
+                if !id.is_empty() && id.chars().nth(MAX_SESSION_ID_LENGTH).is_none() =>
+            {
+                id
+            }
+            _ => return Err(InvalidRecord::SessionId),
+        };
+        let Some(Value::Object(cookie)) = fields.remove("cookie") else {
+            return Err(InvalidRecord::Cookie);
+        };
+        if cookie.contains_key("__io") {
+            return Err(InvalidRecord::SocketRecord);
+        }
+        let channel = match fields.remove(MARKER) {
+            Some(marker) => Some(read_marker(&marker)?),
+            None if is_original(&cookie, &fields) => None,
+            None => return Err(InvalidRecord::Session),
+        };
+        Ok(Self {
+            session_id,
+            channel,
+            cookie: Value::Object(cookie),
+        })
+    }
+
+    /// The record as JSON text, for the session store.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut record = json!({ "id": self.session_id, "cookie": self.cookie });
+        if let Some(channel) = &self.channel {
+            record[MARKER] = json!({ "v": MARKER_VERSION, "channel": channel.as_str() });
+        }
+        record.to_string()
+    }
+
+    /// The id of the session that the key leads to.
+    #[must_use]
+    pub fn session_id(&self) -> &str {
+        &self.session_id
+    }
+
+    /// The channel that the key was made for; none in a record of the original, which is good for any.
+    #[must_use]
+    pub fn channel(&self) -> Option<&str> {
+        self.channel.as_ref().map(ChannelName::as_str)
+    }
+}
+
+/// Redacted: the session id as a fingerprint.
+impl fmt::Debug for Record {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Record")
+            .field(
+                "session_id",
+                &format_args!("#{}", fingerprint(&self.session_id)),
+            )
+            .field("channel", &self.channel())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why [`Record::parse`] takes a text for no record. For tests and logs: a client is told `Missing data` in each case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidRecord {
+    /// It is no JSON.
+    NotJson,
+    /// It is an array, a string, a number, a boolean or null.
+    NotAnObject,
+    /// `id` is missing, or no text of 1 to 1024 characters.
+    SessionId,
+    /// `cookie` is missing, or no object.
+    Cookie,
+    /// It is the record that a socket has under its own id (`cookie.__io`).
+    SocketRecord,
+    /// It has fields of a session, and no marker.
+    Session,
+    /// The marker is of a version that this one does not know, or names no channel.
+    Marker,
+}
+
+impl fmt::Display for InvalidRecord {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NotJson => "Record is no JSON.",
+            Self::NotAnObject => "Record is no object.",
+            Self::SessionId => "Record has no session id.",
+            Self::Cookie => "Record has no cookie.",
+            Self::SocketRecord => "Record is a socket's own.",
+            Self::Session => "Record is a session.",
+            Self::Marker => "Record has an unknown marker.",
+        })
+    }
+}
+
+impl std::error::Error for InvalidRecord {}
+
+/// Whether a record without a marker has the form that the original writes, given its cookie and its fields but `id` and
+/// `cookie`.
+fn is_original(cookie: &Map<String, Value>, other_fields: &Map<String, Value>) -> bool {
+    cookie.is_empty() && other_fields.keys().all(|name| name.starts_with('_'))
+}
+
+/// The channel that a marker names.
+fn read_marker(marker: &Value) -> Result<ChannelName, InvalidRecord> {
+    if marker.get("v").and_then(Value::as_u64) != Some(MARKER_VERSION) {
+        return Err(InvalidRecord::Marker);
+    }
+    let channel = marker
+        .get("channel")
+        .and_then(Value::as_str)
+        .ok_or(InvalidRecord::Marker)?;
+    ChannelName::parse(channel).map_err(|_| InvalidRecord::Marker)
+}
+
+/// A moment as `Date.prototype.toISOString` writes it; moments past a `Date`'s last one are that last one.
+fn iso_date(epoch_ms: u64) -> String {
+    let epoch_ms = epoch_ms.min(MAX_EPOCH_MS);
+    let (year, month, day) = civil_date(epoch_ms / MS_PER_DAY);
+    let in_day = epoch_ms % MS_PER_DAY;
+    let (hour, minute, second, ms) = (
+        in_day / 3_600_000,
+        in_day / 60_000 % 60,
+        in_day / 1000 % 60,
+        in_day % 1000,
+    );
+    // Years of more than four digits have a sign and six.
+    let year = if year > 9999 {
+        format!("+{year:06}")
+    } else {
+        format!("{year:04}")
+    };
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+}
+
+/// Year, month and day of the Gregorian calendar, `days` after 1 January 1970.
+///
+/// Howard Hinnant's `civil_from_days`: the year begins in March, so that the leap day is its last.
+fn civil_date(days: u64) -> (u64, u64, u64) {
+    let since_year_0 = days + 719_468;
+    let (era, day_of_era) = (since_year_0 / 146_097, since_year_0 % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn channel(name: &str) -> ChannelName {
+        ChannelName::parse(name).expect("a channel name")
+    }
+
+    #[test]
+    fn a_new_record_expires_by_its_cookie_and_carries_the_marker() {
+        let record = Record::new("sid-1", channel("__local"), Some(60_000), 1_700_000_000_000);
+        assert_eq!(
+            record.to_json(),
+            r#"{"id":"sid-1","cookie":{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z"},"__io_session":{"v":1,"channel":"__local"}}"#
+        );
+    }
+
+    #[test]
+    fn a_record_without_an_age_has_no_expiry() {
+        let record = Record::new("sid-1", channel("__local"), None, 1_700_000_000_000);
+        assert_eq!(
+            record.to_json(),
+            r#"{"id":"sid-1","cookie":{"originalMaxAge":null},"__io_session":{"v":1,"channel":"__local"}}"#
+        );
+    }
+
+    #[test]
+    fn the_originals_record_is_accepted_with_what_stores_add_to_it() {
+        for text in [
+            r#"{"id":"sid-1","cookie":{}}"#,
+            r#" { "cookie" : { } , "id" : "sid-1" } "#,
+            r#"{"id":"sid-1","cookie":{},"__lastAccess":1700000000000}"#,
+            r#"{"id":"sid-1","cookie":{},"_rev":"1-a"}"#,
+        ] {
+            let record = Record::parse(text).expect(text);
+            assert_eq!((record.session_id(), record.channel()), ("sid-1", None));
+            assert_eq!(record.to_json(), r#"{"id":"sid-1","cookie":{}}"#);
+        }
+    }
+
+    #[test]
+    fn our_record_is_accepted_with_what_stores_add_to_it() {
+        let text = r#"{"id":"s","cookie":{"originalMaxAge":1,"expires":"x","httpOnly":true,"path":"/"},"lastModified":1,"__io_session":{"v":1,"channel":"c","more":2}}"#;
+        let record = Record::parse(text).expect("a record");
+        assert_eq!((record.session_id(), record.channel()), ("s", Some("c")));
+    }
+
+    #[test]
+    fn whatever_else_a_store_holds_is_no_record() {
+        use InvalidRecord::{
+            Cookie, Marker, NotAnObject, NotJson, Session, SessionId, SocketRecord,
+        };
+        let refused = [
+            ("", NotJson),
+            ("{", NotJson),
+            (r#"{"id":"\ud800","cookie":{}}"#, NotJson),
+            ("null", NotAnObject),
+            ("7", NotAnObject),
+            (r#""abc""#, NotAnObject),
+            (r#"[{"id":"s","cookie":{}}]"#, NotAnObject),
+            ("{}", SessionId),
+            (r#"{"cookie":{}}"#, SessionId),
+            (r#"{"id":"","cookie":{}}"#, SessionId),
+            (r#"{"id":7,"cookie":{}}"#, SessionId),
+            (r#"{"id":{"a":1},"cookie":{}}"#, SessionId),
+            (r#"{"id":"s"}"#, Cookie),
+            (r#"{"id":"s","cookie":null}"#, Cookie),
+            (r#"{"id":"s","cookie":[]}"#, Cookie),
+            (r#"{"id":"s","cookie":{"__io":true}}"#, SocketRecord),
+            (
+                r#"{"id":"s","cookie":{"__io":true},"__io_session":{"v":1,"channel":"c"}}"#,
+                SocketRecord,
+            ),
+            (
+                r#"{"id":"s","cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}}"#,
+                Session,
+            ),
+            (r#"{"id":"s","cookie":{"path":"/"}}"#, Session),
+            (r#"{"id":"s","cookie":{"originalMaxAge":null}}"#, Session),
+            (r#"{"id":"s","cookie":{},"user":"bob"}"#, Session),
+            (r#"{"id":"s","cookie":{},"__io_session":null}"#, Marker),
+            (
+                r#"{"id":"s","cookie":{},"__io_session":{"v":2,"channel":"c"}}"#,
+                Marker,
+            ),
+            (r#"{"id":"s","cookie":{},"__io_session":{"v":1}}"#, Marker),
+            (
+                r#"{"id":"s","cookie":{},"__io_session":{"v":1,"channel":"__proto__"}}"#,
+                Marker,
+            ),
+        ];
+        for (text, reason) in refused {
+            assert_eq!(Record::parse(text), Err(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_session_id_has_at_most_1024_characters() {
+        let record = |id: &str| Record::parse(&json!({ "id": id, "cookie": {} }).to_string());
+        assert!(record(&"é".repeat(1024)).is_ok());
+        assert_eq!(record(&"é".repeat(1025)), Err(InvalidRecord::SessionId));
+    }
+
+    #[test]
+    fn the_last_of_repeated_fields_counts() {
+        let record = Record::parse(r#"{"id":"a","cookie":{},"id":"b"}"#).expect("a record");
+        assert_eq!(record.session_id(), "b");
+    }
+
+    #[test]
+    fn text_nested_a_hundred_thousand_deep_is_refused() {
+        let text = format!(
+            r#"{{"id":"s","cookie":{{}},"_":{}{}}}"#,
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
+        assert_eq!(Record::parse(&text), Err(InvalidRecord::NotJson));
+    }
+
+    #[test]
+    fn debug_does_not_show_the_session_id() {
+        let record = Record::new("secret-sid", channel("c"), None, 0);
+        assert_eq!(
+            format!("{record:?}"),
+            format!(
+                "Record {{ session_id: #{}, channel: Some(\"c\"), .. }}",
+                fingerprint("secret-sid")
+            )
+        );
+    }
+
+    #[test]
+    fn dates_are_written_as_javascript_writes_them() {
+        // Made by `new Date(ms).toISOString()` in Node 20.
+        let known = [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+            (1_709_164_800_001, "2024-02-29T00:00:00.001Z"),
+            (1_735_689_599_999, "2024-12-31T23:59:59.999Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+            (253_402_300_800_000, "+010000-01-01T00:00:00.000Z"),
+            (8_640_000_000_000_000, "+275760-09-13T00:00:00.000Z"),
+            (u64::MAX, "+275760-09-13T00:00:00.000Z"),
+        ];
+        for (epoch_ms, text) in known {
+            assert_eq!(iso_date(epoch_ms), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_reads_back_as_it_was_written(
+            id in ".{1,80}", name in "[^\\p{Cc}]{1,40}", age in proptest::option::of(0_u64..1_000_000_000_000), now in 0_u64..9_000_000_000_000
+        ) {
+            let record = Record::new(&id, channel(&name), age, now);
+            prop_assert_eq!(Record::parse(&record.to_json()), Ok(record));
+        }
+
+        #[test]
+        fn each_day_follows_the_one_before(days in 0_u64..100_000_000) {
+            let (today, tomorrow) = (civil_date(days), civil_date(days + 1));
+            let next = (today.0, today.1, today.2 + 1);
+            let next_month = (today.0, today.1 + 1, 1);
+            prop_assert!([next, next_month, (today.0 + 1, 1, 1)].contains(&tomorrow));
+            prop_assert!(today.2 <= 31 && today.1 <= 12);
+        }
+    }
+}
