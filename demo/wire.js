@@ -52,7 +52,7 @@ class Browser {
       body: body && JSON.stringify(body),
       signal: AbortSignal.timeout(DEADLINE),
     });
-    const json = await response.json();
+    const json = /** @type {any} */ (await response.json());
     print(`← ${response.status} ${JSON.stringify(json)}`);
     const [setCookie] = response.headers.getSetCookie();
     if (setCookie) {
