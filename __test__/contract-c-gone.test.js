@@ -1,0 +1,194 @@
+'use strict';
+
+// C13: gone is gone. After logout, regenerate or expiry nothing brings a session back, whatever its sockets do.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { fixture } = require('./support/fixture.js');
+const { heldApp } = require('./support/held-app.js');
+const { share } = require('./support/socket-client.js');
+const { settle } = require('./support/wait.js');
+
+const LIMIT = { timeout: 15_000 };
+
+function expire(store, sid) {
+  const session = store.read(sid);
+  session.cookie.expires = new Date(Date.now() - 1).toISOString();
+  store.plant(sid, session);
+}
+
+const ENDS = [
+  ['logout', (_store, browser) => browser.request('/logout')],
+  ['regenerate', (_store, browser) => browser.request('/regenerate')],
+  ['expiry', (store, browser) => expire(store, browser.sid)],
+  ['removal from the store', (store, browser) => store.remove(browser.sid)],
+];
+
+// Nothing under the old id that anybody could use, and the old cookie opens nothing.
+async function assertGone(f, old) {
+  await settle();
+  const left = f.store.read(old.sid);
+  assert.ok(!left || Date.parse(left.cookie.expires) <= Date.now(), `still there: ${JSON.stringify(left)}`);
+  assert.equal((await old.json('/read')).body.session.user, undefined);
+}
+
+for (const [how, end] of ENDS) {
+  test(`C13: after ${how} an event of a bound socket has an anonymous session, and the old one stays gone`, LIMIT, async (t) => {
+    const f = await fixture(t, { sessionOptions: { cookie: { maxAge: 60_000 } } });
+    const { browser, socket } = await f.bound();
+    const old = browser.copy();
+    await end(f.store, browser);
+
+    assert.deepEqual(await socket.ask('write', { written: 'after the end' }), { id: socket.id });
+    await assertGone(f, old);
+    const { id, bound, session } = await socket.ask('read', {});
+    assert.equal(id, socket.id);
+    assert.equal(bound, undefined);
+    assert.equal(session.user, undefined);
+    assert.equal(session.cookie.__io, true);
+    assert.equal(f.host.clients.get(socket.id).__session_id, undefined);
+  });
+
+  test(`C13b: ${how} while an async handler runs: its write is dropped`, LIMIT, async (t) => {
+    const held = heldApp({
+      event(session) {
+        session.late = true;
+        session.user = 'ann again';
+      },
+    });
+    const f = await fixture(t, { app: held.app, sessionOptions: { cookie: { maxAge: 60_000 } } });
+    const { browser, socket } = await f.bound();
+    const old = browser.copy();
+    const answer = socket.ask('held', {});
+    await held.event.entered;
+    await end(f.store, browser);
+    held.event.go();
+    await answer;
+    await assertGone(f, old);
+    assert.equal((await socket.ask('read', {})).id, socket.id);
+    await assertGone(f, old);
+  });
+
+  test(`C13: after ${how} the browser shares again and is bound to its new session`, LIMIT, async (t) => {
+    const f = await fixture(t, { sessionOptions: { cookie: { maxAge: 60_000 } } });
+    const { browser, socket, key: oldKey } = await f.bound();
+    await end(f.store, browser);
+    await browser.request('/login?user=bea');
+    const { key, ack } = await share(browser, socket);
+    assert.notEqual(key, oldKey);
+    assert.deepEqual(ack, { key });
+    const { id, session } = await socket.ask('read', {});
+    assert.equal(id, browser.sid);
+    assert.equal(session.user, 'bea');
+  });
+}
+
+test('C13b: logout while a slow HTTP request runs is not undone by a socket write', LIMIT, async (t) => {
+  const f = await fixture(t);
+  const { browser, socket } = await f.bound();
+  const old = browser.copy();
+  const hold = f.store.hold('destroy', (sid) => sid === old.sid);
+  const logout = browser.request('/logout');
+  await hold.reached;
+  // The destroy is on its way: whatever this event still sees, it must not be there afterwards.
+  await socket.ask('write', { written: 'meanwhile' });
+  await settle();
+  hold.release();
+  await logout;
+  await assertGone(f, old);
+});
+
+test('C13b: logout while the write of a handler is on its way to the store', LIMIT, async (t) => {
+  const f = await fixture(t);
+  const { browser, socket } = await f.bound();
+  const old = browser.copy();
+  const hold = f.store.hold('set', (sid) => sid === old.sid);
+  await socket.ask('write', { written: 'slowly' });
+  await hold.reached;
+  const logout = browser.request('/logout');
+  await settle();
+  hold.release();
+  await logout;
+  await assertGone(f, old);
+});
+
+test('C13b: a plain handler that changes nothing does not bring a session back either', LIMIT, async (t) => {
+  const held = heldApp({});
+  const f = await fixture(t, { app: held.app });
+  const { browser, socket } = await f.bound();
+  const old = browser.copy();
+  const answer = socket.ask('held', {});
+  await held.event.entered;
+  await browser.request('/logout');
+  held.event.go();
+  await answer;
+  await assertGone(f, old);
+});
+
+test('C13c: session.destroy() inside a handler holds', LIMIT, async (t) => {
+  const f = await fixture(t, {
+    app: (context) =>
+      context.on('destroy', function (_data, ack) {
+        this.session.user = 'about to go';
+        this.session.destroy((error) => ack({ error: error?.message }));
+      }),
+  });
+  const { browser, socket } = await f.bound();
+  assert.deepEqual(await socket.ask('destroy', {}), {});
+  await assertGone(f, browser.copy());
+  assert.equal((await socket.ask('read', {})).id, socket.id);
+});
+
+test('C13c: session.destroy() inside an async handler that goes on writing holds', LIMIT, async (t) => {
+  const f = await fixture(t, {
+    app: (context) =>
+      context.on('destroy', async function (_data, ack) {
+        const { session } = this;
+        await new Promise((resolve) => session.destroy(resolve));
+        session.user = 'zombie';
+        ack({});
+      }),
+  });
+  const { browser, socket } = await f.bound();
+  await socket.ask('destroy', {});
+  await assertGone(f, browser.copy());
+});
+
+test('C13d: session.regenerate() inside a handler holds: the old id is gone', LIMIT, async (t) => {
+  const f = await fixture(t, {
+    app: (context) =>
+      context.on('regenerate', async function (_data, ack) {
+        const { session } = this;
+        session.user = 'about to go';
+        const error = await new Promise((resolve) => session.regenerate(resolve));
+        this.req.session.user = 'new';
+        ack({ error: error?.message, id: this.req.session.id, sessionID: this.req.sessionID });
+      }),
+  });
+  const { browser, socket, sid } = await f.bound();
+  const { error, id, sessionID } = await socket.ask('regenerate', {});
+  assert.equal(error, undefined);
+  assert.notEqual(id, sid);
+  assert.equal(sessionID, id);
+  await assertGone(f, browser.copy());
+});
+
+test("onSessionEnd 'disconnect': logout disconnects the session's sockets and nobody else's", LIMIT, async (t) => {
+  const f = await fixture(t, { options: { onSessionEnd: 'disconnect' } });
+  const { browser, socket } = await f.bound();
+  const second = await f.connect();
+  await share(browser, second);
+  const other = await f.bound();
+  const left = [socket.next('disconnect'), second.next('disconnect')];
+  await browser.request('/logout');
+  await Promise.all(left);
+  assert.equal((await other.socket.ask('read', {})).id, other.sid);
+});
+
+test("onSessionEnd 'unbind', the default: logout leaves the socket connected", LIMIT, async (t) => {
+  const f = await fixture(t);
+  const { browser, socket } = await f.bound();
+  await browser.request('/logout');
+  assert.equal((await socket.ask('read', {})).bound, undefined);
+  assert.equal(socket.socket.connected, true);
+});
