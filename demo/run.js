@@ -7,17 +7,28 @@
 const { parseArgs } = require('node:util');
 const { buildStaleAddon } = require('../scripts/addon');
 const { installDependencies } = require('../scripts/dependencies');
-const { script } = require('../scripts/step');
+const { StepError, script } = require('../scripts/step');
 
 const { values: options } = parseArgs({ options: { exit: { type: 'boolean' }, port: { type: 'string' } } });
 
-async function main() {
+/** The port that was asked for; 0 for any. */
+function port() {
+  const number = Number(options.port ?? 0);
+  // The one after it is Socket.IO's.
+  if (!Number.isInteger(number) || number < 0 || number > 65_534) {
+    throw new StepError(`--port: a number from 1 to 65534, not ${options.port}.`);
+  }
+  return number;
+}
+
+/** @param {number} expressPort */
+async function main(expressPort) {
   // Only now: what they need has just been installed and built.
   const { defineApp } = require('./app');
   const { startHost } = require('./host');
   const { tellStory } = require('./story');
 
-  const host = await startHost(defineApp, { port: Number(options.port ?? 0) });
+  const host = await startHost(defineApp, { port: expressPort });
   console.log(`Express    ${host.pages}\nSocket.IO  ${host.sockets}\nOne session store between them.`);
   try {
     await tellStory(host);
@@ -34,10 +45,11 @@ async function main() {
 }
 
 script(() => {
+  const expressPort = port();
   installDependencies();
   buildStaleAddon();
-  void main().catch((error) => {
+  void main(expressPort).catch((error) => {
     console.error(error);
-    process.exitCode = 1;
+    process.exit(1);
   });
 });
