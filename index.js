@@ -1,0 +1,10 @@
+'use strict';
+
+const { bind_express, bind_io, bind_middleware } = require('./lib/zappa.js');
+const { sessionRoom } = require('./lib/room.js');
+
+// Explicit lines, so that `import { … } from 'io-session'` finds each name.
+module.exports.bind_express = bind_express;
+module.exports.bind_io = bind_io;
+module.exports.bind_middleware = bind_middleware;
+module.exports.sessionRoom = sessionRoom;

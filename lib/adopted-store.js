@@ -1,0 +1,317 @@
+'use strict';
+
+const debug = require('debug')('io-session:store');
+const native = require('../native.js');
+const { ask, NO_LINE } = require('./ask.js');
+const { commitSession } = require('./commit.js');
+const { origins, remember, sources } = require('./origin.js');
+const { meansMissing } = require('./session-data.js');
+const { isMemoryStore } = require('./memory-commit.js');
+const { commitFor } = require('./store-kind.js');
+
+const { clock } = native.hot();
+/** What `native.since` says. */
+const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
+/** The methods of a store that are followed. */
+const FOLLOWED = /** @type {const} */ (['get', 'set', 'touch', 'destroy', 'clear', 'createSession']);
+/** How long a store call may take where no app has said so, in ms. */
+const TIMEOUT = 10_000;
+
+/**
+ * A session store of the app's, adopted in place as express-session itself does when it sets `store.generate`: its
+ * methods are followed on the instance, so that every load, save and logout is seen, whoever makes it.
+ */
+class AdoptedStore {
+  /** @param {any} store */
+  constructor(store) {
+    this.store = store;
+    /** The number under which the native side remembers this store. */
+    this.number = native.adopt();
+    /** ms; the app's `storeTimeout` once it is known. */
+    this.timeout = TIMEOUT;
+    /** Told when a session ends: the ids of the sockets that lose it. @type {Set<(sockets: string[]) => void>} */
+    this.onEnd = new Set();
+    /** The commits that wait for each other, by session. @type {Map<string, (() => void)[]>} */
+    this.lanes = new Map();
+    /** Where failures go that nobody waits for. @type {(error: unknown) => void} */
+    this.onError = (error) => debug('%s', error);
+    this.commitTo = commitFor(store);
+    /** Whether the store keeps JSON texts in this process that can be looked at. */
+    this.keepsTexts = isMemoryStore(store);
+    /** @type {{ [method: string]: any }} */
+    this.original = {};
+    for (const method of FOLLOWED) this.original[method] = store[method];
+    /** The store's own methods, for `ask`. */
+    this.plain = {
+      set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
+      destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
+    };
+    this.follow();
+  }
+
+  /** Puts our methods in the place of the store's. */
+  follow() {
+    const { store } = this;
+    const adopted = this;
+    if (store.serializer === JSON) this.followTexts();
+
+    define(store, 'get', (sid, callback) => {
+      if (typeof callback !== 'function') return adopted.original.get.call(store, sid, callback);
+      const began = adopted.clock();
+      const text = adopted.textOf(sid);
+      return adopted.original.get.call(store, sid, function (/** @type {any} */ _error, /** @type {any} */ data) {
+        if (typeof data === 'object' && data !== null) note(data, text, began);
+        // biome-ignore lint/complexity/noArguments: stores differ in how many arguments they call back with
+        return callback.apply(this, arguments);
+      });
+    });
+
+    define(store, 'createSession', (req, data) => {
+      const source = sources.get(data);
+      // Before the cookie is made of it: that is no JSON any more.
+      const stored = source?.text ?? textOf(data);
+      const rawCookie = JSON.stringify(data.cookie);
+      const keys = Object.keys(data).length;
+      const session = adopted.original.createSession.call(store, req, data);
+      const began = source ? source.clock : adopted.clock();
+      if (stored !== undefined) remember(session, req.sessionID, stored, began, rawCookie, keys);
+      return session;
+    });
+
+    this.original.followed = define(store, 'set', (sid, session, callback) => {
+      const origin = typeof session === 'object' && session !== null ? origins.get(session) : undefined;
+      if (origin !== undefined && origin.sid === sid) {
+        commitSession(adopted, session, true, callback ?? ((error) => error && adopted.onError(error)));
+        return;
+      }
+      // A session that is new, or a record: there is nothing to merge with.
+      const answered = adopted.writing(sid, callback);
+      adopted.remembering(sid, session, answered);
+    });
+
+    if (typeof store.touch === 'function') {
+      define(store, 'touch', (sid, session, callback) => {
+        const origin = origins.get(session);
+        if (origin && adopted.since(sid, origin.clock) === 'gone') {
+          if (callback) process.nextTick(callback, null);
+          return;
+        }
+        return adopted.original.touch.call(store, sid, session, adopted.writing(sid, callback));
+      });
+    }
+
+    define(store, 'destroy', (sid, callback) => adopted.destroy(sid, callback));
+
+    if (typeof store.clear === 'function') {
+      define(store, 'clear', (callback) => {
+        native.cleared(adopted.number);
+        return adopted.original.clear.call(store, callback);
+      });
+    }
+  }
+
+  /** Notes the text that connect-redis parses a session from: it need not be made again to see changes. */
+  followTexts() {
+    this.original.serializer = JSON;
+    this.store.serializer = {
+      /** @param {string} text */
+      parse(text) {
+        const data = JSON.parse(text);
+        if (typeof data === 'object' && data !== null) sources.set(data, { text, clock: 0 });
+        return data;
+      },
+      stringify: JSON.stringify,
+    };
+  }
+
+  /**
+   * Calls the store's own `set` for a new session, and notes it as the origin of the session's next save.
+   *
+   * @param {string} sid
+   * @param {any} session
+   * @param {(error?: unknown) => void} answered
+   */
+  remembering(sid, session, answered) {
+    const isSession = typeof session?.req === 'object' && typeof session.cookie === 'object';
+    const text = isSession ? textOf(session) : undefined;
+    this.original.set.call(this.store, sid, session, (/** @type {unknown} */ error) => {
+      answered(error);
+      if (!error && text !== undefined) {
+        const keys = Object.keys(session).length;
+        remember(session, sid, text, this.clock(), JSON.stringify(session.cookie), keys);
+      }
+    });
+  }
+
+  /**
+   * Destroys a session: its sockets are unbound, its keys' records go with it, and nothing loaded before is written
+   * back.
+   *
+   * @param {string} sid
+   * @param {(error?: unknown) => void} [callback]
+   */
+  destroy(sid, callback) {
+    const known = typeof sid === 'string';
+    if (known) {
+      const { sockets, keys } = native.end(this.number, sid);
+      for (const key of keys) this.discard(key);
+      if (sockets.length > 0) for (const listener of this.onEnd) listener(sockets);
+    }
+    return this.original.destroy.call(this.store, sid, (/** @type {unknown} */ error) => {
+      if (error && known && !meansMissing(error)) native.notEnded(this.number, sid);
+      if (callback) callback(error);
+      else if (error) this.onError(error);
+    });
+  }
+
+  /** Destroys a record that nobody waits for. @param {string} id */
+  discard(id) {
+    const asker = { answered: (/** @type {unknown} */ error) => error && this.onError(error) };
+    ask(asker, NO_LINE, this.timeout, this.plain, 'destroy', id);
+  }
+
+  /**
+   * Reads what is stored under an id; undefined when there is nothing.
+   *
+   * @param {string} id
+   * @param {(error: unknown, data: any) => void} done
+   */
+  get(id, done) {
+    const answered = (/** @type {any} */ error, /** @type {any} */ data) => {
+      if (error && !meansMissing(error)) done(error, undefined);
+      else done(null, error || typeof data !== 'object' || data === null ? undefined : data);
+    };
+    ask({ answered }, NO_LINE, this.timeout, this.store, 'get', id);
+  }
+
+  /**
+   * Writes a session or a record with the store's own `set`, as it is.
+   *
+   * @param {string} id
+   * @param {any} record
+   * @param {(error: unknown) => void} done
+   */
+  put(id, record, done) {
+    const before = this.written(id);
+    const answered = (/** @type {unknown} */ error) => {
+      // A store may have worked off a destroy before this set, though it was called after it.
+      if (this.since(id, before) === 'gone') this.discard(id);
+      this.written(id);
+      done(error);
+    };
+    ask({ answered }, NO_LINE, this.timeout, this.plain, 'set', id, record);
+  }
+
+  /**
+   * Waits for a call to the store's own database client, as for a call to the store.
+   *
+   * @param {string} sid
+   * @param {() => Promise<any>} call
+   * @param {(error: unknown, reply: any) => void} done
+   */
+  askClient(sid, call, done) {
+    const answered = (/** @type {unknown} */ error, /** @type {any} */ reply) => {
+      this.written(sid);
+      done(error, reply);
+    };
+    this.written(sid);
+    // `null` is an answer here, and no promise is pending without it.
+    const client = {
+      get: (/** @type {string} */ _id, /** @type {Function} */ callback) => {
+        call().then(
+          (reply) => callback(null, reply),
+          (error) => callback(error ?? new Error('The session store rejected.')),
+        );
+      },
+    };
+    ask({ answered }, NO_LINE, this.timeout, client, 'get', sid);
+  }
+
+  /** The text under an id, where the store keeps texts in this process. @param {string} sid */
+  textOf(sid) {
+    return this.keepsTexts ? this.store.sessions[sid] : undefined;
+  }
+
+  /** The clock of this store's versions. */
+  clock() {
+    return clock(this.number);
+  }
+
+  /** Notes that a write to an id begins or has ended; gives the clock after it. @param {string} id */
+  written(id) {
+    return native.written(this.number, id);
+  }
+
+  /**
+   * Notes a write that the app makes, at its beginning and its end.
+   *
+   * @param {string} id
+   * @param {((...args: any[]) => void) | undefined} callback
+   * @returns {(...args: any[]) => void}
+   */
+  writing(id, callback) {
+    if (typeof id === 'string') this.written(id);
+    return (...args) => {
+      if (typeof id === 'string') this.written(id);
+      if (callback) callback(...args);
+    };
+  }
+
+  /** What has happened to a session since a load. @param {string} id @param {number} since */
+  since(id, since) {
+    return SINCE[native.since(this.number, id, since)];
+  }
+}
+
+/** @param {any} data @param {string | undefined} text @param {number} began */
+function note(data, text, began) {
+  const known = sources.get(data);
+  if (known) known.clock = began;
+  else sources.set(data, { text, clock: began });
+}
+
+/** @param {any} data @returns {string | undefined} */
+function textOf(data) {
+  try {
+    return JSON.stringify(data);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {any} store
+ * @param {string} method
+ * @param {(...args: any[]) => any} value
+ */
+function define(store, method, value) {
+  Object.defineProperty(store, method, { configurable: true, enumerable: false, writable: true, value });
+  return value;
+}
+
+/** @type {WeakMap<object, AdoptedStore>} */
+const adoptions = new WeakMap();
+
+/**
+ * Adopts a session store, once.
+ *
+ * @param {any} store
+ * @param {string} where how the app knows it, for the error
+ * @returns {AdoptedStore}
+ * @throws {TypeError} when it is no express-session store
+ */
+function adopt(store, where) {
+  for (const method of ['get', 'set', 'destroy', 'createSession']) {
+    if (typeof store?.[method] !== 'function') {
+      throw new TypeError(`io-session: ${where} is not an express-session store: it has no ${method}().`);
+    }
+  }
+  let adopted = adoptions.get(store);
+  if (!adopted) {
+    adopted = new AdoptedStore(store);
+    adoptions.set(store, adopted);
+  }
+  return adopted;
+}
+
+module.exports = { AdoptedStore, adopt };

@@ -1,0 +1,150 @@
+'use strict';
+
+const debug = require('debug')('io-session:commit');
+const native = require('../native.js');
+const { Origin, origins } = require('./origin.js');
+
+/** After so many conflicts in a row something else is wrong. */
+const MOST_ATTEMPTS = 100;
+
+/**
+ * Writes what changed in a session since it was loaded, merged with what others have written meanwhile, and drops it
+ * when the session has been destroyed.
+ *
+ * @param {import('./adopted-store.js').AdoptedStore} adopted
+ * @param {any} session a `Session` with an origin
+ * @param {boolean} trusting whether an unchanged clock is enough to write without reading again
+ * @param {(error?: unknown) => void} callback
+ * @param {string} [known] the session's text, when it has been made already
+ */
+function commitSession(adopted, session, trusting, callback, known) {
+  const { sid } = /** @type {Origin} */ (origins.get(session));
+  let mine;
+  try {
+    mine = known ?? JSON.stringify(session);
+  } catch (error) {
+    process.nextTick(callback, error);
+    return;
+  }
+  // One commit of a session at a time: each sees what the one before it has written.
+  const lane = adopted.lanes.get(sid);
+  const start = () => new Committing(adopted, session, mine, trusting, callback).start();
+  if (lane) lane.push(start);
+  else {
+    adopted.lanes.set(sid, []);
+    start();
+  }
+}
+
+/** A commit on its way. */
+class Committing {
+  /**
+   * @param {import('./adopted-store.js').AdoptedStore} adopted
+   * @param {any} session
+   * @param {string} mine
+   * @param {boolean} trusting
+   * @param {(error?: unknown) => void} callback
+   */
+  constructor(adopted, session, mine, trusting, callback) {
+    this.adopted = adopted;
+    this.session = session;
+    this.mine = mine;
+    this.trusting = trusting;
+    this.callback = callback;
+    this.origin = /** @type {Origin} */ (origins.get(session));
+    this.cookie = JSON.stringify(session.cookie);
+    /** What the text to write was merged with. */
+    this.expected = this.origin.stored;
+    this.attempts = 0;
+  }
+
+  start() {
+    const { adopted, origin } = this;
+    if (adopted.since(origin.sid, origin.clock) === 'gone') this.drop();
+    else this.attempt();
+  }
+
+  /** Merges with what is expected to be stored, and writes. */
+  attempt() {
+    const { adopted, origin, mine, expected, session } = this;
+    let text = mine;
+    try {
+      if (expected !== null && expected !== origin.base) {
+        text = native.merge(origin.base, mine, expected) ?? expected;
+      }
+      if (text === expected && this.cookie === origin.cookie && !this.trusting) {
+        // Nothing of ours is left to write.
+        this.finish(null, text);
+        return;
+      }
+      this.text = text;
+      const commit = {
+        sid: origin.sid,
+        expected,
+        text,
+        session: text === mine ? session : this.remake(text),
+        // A socket's own session has no end of its own: each write gives it the store's whole time to live again.
+        renew: this.cookie !== origin.cookie || session.cookie.__io === true,
+        trusting: this.trusting && this.attempts === 0,
+        clock: origin.clock,
+      };
+      this.attempts += 1;
+      adopted.commitTo(adopted, commit, (error, outcome) => this.settle(error, outcome));
+    } catch (error) {
+      this.finish(error);
+    }
+  }
+
+  /**
+   * @param {unknown} error
+   * @param {import('./store-kind.js').Outcome} outcome
+   */
+  settle(error, outcome) {
+    if (error) this.finish(error);
+    else if (outcome.written) this.finish(null, this.text);
+    else if (outcome.gone) this.drop();
+    else if (this.adopted.since(this.origin.sid, this.origin.clock) === 'gone') this.drop();
+    else if (this.attempts >= MOST_ATTEMPTS) {
+      this.finish(new Error(`The session was written by others ${MOST_ATTEMPTS} times while it was being saved.`));
+    } else {
+      this.expected = /** @type {string} */ (outcome.current);
+      this.attempt();
+    }
+  }
+
+  /** The session was destroyed: it stays so. */
+  drop() {
+    if (debug.enabled) debug('dropped a write to #%s, which is gone', native.fingerprint(this.origin.sid));
+    this.finish(null);
+  }
+
+  /**
+   * @param {unknown} error
+   * @param {string | null} [stored]
+   */
+  finish(error, stored) {
+    const { adopted, origin, session, mine } = this;
+    if (stored !== undefined && stored !== null) {
+      const now = adopted.clock();
+      origins.set(session, new Origin(origin.sid, mine, stored, now, this.cookie));
+    }
+    const lane = adopted.lanes.get(origin.sid);
+    const next = lane?.shift();
+    if (next) next();
+    else adopted.lanes.delete(origin.sid);
+    // Not inside of the store's callback, and not before a caller that is still on its way.
+    process.nextTick(this.callback, error);
+  }
+
+  /**
+   * A `Session` for stores that take one, of a merged text.
+   *
+   * @param {string} text
+   */
+  remake(text) {
+    const req = { sessionID: this.origin.sid, sessionStore: this.adopted.store, session: undefined };
+    return this.adopted.original.createSession.call(this.adopted.store, req, JSON.parse(text));
+  }
+}
+
+module.exports = { commitSession };

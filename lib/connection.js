@@ -1,0 +1,112 @@
+'use strict';
+
+const native = require('../native.js');
+const { sessionRoom } = require('./room.js');
+
+/** What each Socket.IO connection has here. @type {WeakMap<object, Connection>} */
+const connections = new WeakMap();
+
+/** One Socket.IO connection: its line of events, and which session it is bound to. */
+class Connection {
+  /**
+   * @param {import('./sharing.js').Sharing} sharing
+   * @param {any} socket
+   * @param {any} client the host's object for this connection; it holds the binding as `__session_id`
+   */
+  constructor(sharing, socket, client) {
+    this.sharing = sharing;
+    this.socket = socket;
+    this.client = client;
+    /** @type {string} */
+    this.id = socket.id;
+    this.line = native.openLine();
+    /** How many events wait for their turn or for the store. */
+    this.loading = 0;
+    /** How many keys were presented in vain. */
+    this.failed = 0;
+    /** Whether this socket's own session was written to the store. */
+    this.written = false;
+    this.disconnected = false;
+    socket.on('disconnect', () => {
+      this.disconnected = true;
+      // After the app's own handler of this event has been dispatched: it may look at the session.
+      setImmediate(() => this.leave());
+    });
+  }
+
+  /** The session this socket is bound to. @returns {string | undefined} */
+  get sid() {
+    return this.client.__session_id;
+  }
+
+  /**
+   * Binds the socket to a session.
+   *
+   * @param {import('./adopted-store.js').AdoptedStore} adopted
+   * @param {string} sid
+   * @returns {number} -1, or the index of an error
+   */
+  bind(adopted, sid) {
+    const error = native.bind(adopted.number, this.id, sid);
+    if (error !== -1) return error;
+    if (this.sid !== undefined && this.sid !== sid) this.socket.leave(sessionRoom(this.sid));
+    this.client.__session_id = sid;
+    this.sharing.bound.set(this.id, this);
+    this.socket.join(sessionRoom(sid));
+    return -1;
+  }
+
+  /**
+   * The session has ended: the socket is a stranger again.
+   *
+   * @param {string} reason
+   */
+  end(reason) {
+    const { sid } = this;
+    this.unbind();
+    if (sid === undefined) return;
+    this.socket.leave(sessionRoom(sid));
+    this.sharing.ended(this, reason);
+  }
+
+  unbind() {
+    const { adopted } = this.sharing;
+    if (adopted) native.unbind(adopted.number, this.id);
+    this.sharing.bound.delete(this.id);
+    delete this.client.__session_id;
+  }
+
+  /** An event that waited has got its answer. */
+  loaded() {
+    this.loading -= 1;
+    if (this.disconnected && this.loading === 0) setImmediate(() => this.leave());
+  }
+
+  /** Leaves nothing behind, once no event waits any more. */
+  leave() {
+    if (this.loading > 0 || this.line === -1) return;
+    native.closeLine(this.line);
+    this.line = -1;
+    this.unbind();
+    if (this.written) this.sharing.adopted?.destroy(this.id);
+  }
+}
+
+/**
+ * The connection of a host's client object, made when it is first seen.
+ *
+ * @param {import('./sharing.js').Sharing} sharing
+ * @param {any} socket
+ * @param {any} client
+ * @returns {Connection}
+ */
+function connectionOf(sharing, socket, client) {
+  let connection = connections.get(client);
+  if (!connection) {
+    connection = new Connection(sharing, socket, client);
+    connections.set(client, connection);
+  }
+  return connection;
+}
+
+module.exports = { connectionOf };

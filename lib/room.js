@@ -1,0 +1,19 @@
+'use strict';
+
+const { createHash } = require('node:crypto');
+
+/**
+ * The Socket.IO room that every socket of a session is in: `io.to(sessionRoom(req.session.id)).emit(…)` reaches all
+ * of them, in every process that Socket.IO's adapter connects. The name is a hash and gives the id away to nobody.
+ *
+ * @param {string} sid
+ * @returns {string}
+ */
+function sessionRoom(sid) {
+  if (typeof sid !== 'string' || sid === '') {
+    throw new TypeError('io-session: sessionRoom(sid): the session id must be a string that is not empty.');
+  }
+  return `io-session:${createHash('sha256').update(sid).digest('base64url')}`;
+}
+
+module.exports = { sessionRoom };

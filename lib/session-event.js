@@ -1,0 +1,272 @@
+'use strict';
+
+const { ask, queue } = require('./ask.js');
+const { commitSession } = require('./commit.js');
+const { origins } = require('./origin.js');
+const { meansMissing, sessionData } = require('./session-data.js');
+
+/** Where a host's context keeps its event. */
+const EVENT = Symbol('io-session');
+
+/** `session` on a host's context and request: made when it is first looked at, since most handlers never do. */
+const ACCESSOR = {
+  configurable: true,
+  enumerable: true,
+  /** @this {any} */
+  get() {
+    return this[EVENT].session;
+  },
+  /** @this {any} @param {any} value */
+  set(value) {
+    this[EVENT].session = value;
+  },
+};
+
+/** What a `Session` knows as its request: express-session's methods read and write these. */
+class EventRequest {
+  /**
+   * @param {string} sid
+   * @param {any} store
+   * @param {any} socket
+   */
+  constructor(sid, store, socket) {
+    this.sessionID = sid;
+    this.sessionStore = store;
+    this.session = undefined;
+    Object.defineProperty(this, 'socket', { value: socket });
+  }
+
+  /** For `store.generate`, which asks whether the connection is secure. */
+  get headers() {
+    return /** @type {any} */ (this).socket?.handshake?.headers ?? {};
+  }
+}
+
+/** One event of a socket: its session is loaded, its handler runs, what the handler changed is committed. */
+class SessionEvent {
+  /**
+   * @param {import('./connection.js').Connection} connection
+   * @param {any} context the host's context of this event
+   * @param {(error?: unknown) => any} next runs the handler and gives what it returned
+   */
+  constructor(connection, context, next) {
+    this.connection = connection;
+    this.context = context;
+    this.next = next;
+    this.adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (connection.sharing.adopted);
+    /** The session the socket was bound to when the event was dispatched. */
+    this.sid = connection.sid;
+    /** What the store holds. @type {any} */
+    this.data = undefined;
+    /** @type {EventRequest | undefined} */
+    this.request = undefined;
+    /** @type {((value: any) => void) | undefined} */
+    this.resolve = undefined;
+    /** @type {((error: unknown) => void) | undefined} */
+    this.reject = undefined;
+  }
+
+  /**
+   * Dispatches the event.
+   *
+   * @returns {any} what the handler returned, or a promise for it
+   */
+  dispatch() {
+    const { adopted, connection, sid } = this;
+    const id = sid ?? (connection.written ? connection.id : undefined);
+    // A stranger whose own session is empty needs no store; where nobody is in front of it, not even a wait.
+    if (id === undefined && connection.loading === 0) return this.handle();
+    connection.loading += 1;
+    const { storeTimeout } = connection.sharing.options;
+    if (id === undefined) queue(this, connection.line, storeTimeout);
+    else ask(this, connection.line, storeTimeout, adopted.store, 'get', id);
+    return new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  /**
+   * The store has answered, and it is this event's turn.
+   *
+   * @param {any} error
+   * @param {any} data
+   */
+  answered(error, data) {
+    const { connection, sid } = this;
+    const resolve = /** @type {(value: any) => void} */ (this.resolve);
+    if (error && !meansMissing(error)) {
+      resolve(this.refuse(error));
+      connection.loaded();
+      return;
+    }
+    this.data = error ? undefined : sessionData(data);
+    if (sid !== undefined && this.data === undefined) {
+      // Logged out elsewhere, or expired: the socket is a stranger from this event on.
+      if (connection.sid === sid) connection.end('expire');
+      this.sid = undefined;
+    }
+    try {
+      resolve(this.handle());
+    } catch (failed) {
+      /** @type {(error: unknown) => void} */ (this.reject)(failed);
+    } finally {
+      connection.loaded();
+    }
+  }
+
+  /**
+   * The store failed: the host's chain hears of it, and the handler does not run.
+   *
+   * @param {unknown} error
+   */
+  refuse(error) {
+    const { connection, context } = this;
+    connection.sharing.report(error, { socket: connection.socket, event: context.event });
+    try {
+      return this.next(error);
+    } catch (thrown) {
+      // ZappaJS throws what its `next` is called with; it has just been reported.
+      if (thrown !== error) throw thrown;
+      return undefined;
+    }
+  }
+
+  /** Runs the handler and commits after it. */
+  handle() {
+    this.expose();
+    let returned;
+    try {
+      returned = this.next();
+    } catch (error) {
+      return this.failed(error);
+    }
+    if (returned !== null && typeof returned === 'object' && typeof returned.then === 'function') {
+      return returned.then(
+        (/** @type {any} */ value) => this.commit(value),
+        (/** @type {unknown} */ error) => this.failed(error),
+      );
+    }
+    return this.commit(returned);
+  }
+
+  /** Puts the session where the handler looks for it. */
+  expose() {
+    const { adopted, context, sid } = this;
+    const id = sid ?? this.connection.id;
+    context[EVENT] = this;
+    Object.defineProperty(context, 'session', ACCESSOR);
+    context.req ??= {};
+    const { req } = context;
+    req[EVENT] = this;
+    req.sessionID = id;
+    req.sessionStore = adopted.store;
+    Object.defineProperty(req, 'session', ACCESSOR);
+  }
+
+  get session() {
+    return (this.request ?? this.open()).session;
+  }
+
+  set session(value) {
+    (this.request ?? this.open()).session = value;
+  }
+
+  /** Makes the `Session`, at the first look at it. */
+  open() {
+    const { adopted, connection, sid } = this;
+    const request = new EventRequest(sid ?? connection.id, adopted.store, connection.socket);
+    this.request = request;
+    const data = this.data ?? { cookie: { __io: true } };
+    const isNew = this.data === undefined;
+    const session = adopted.store.createSession(request, data);
+    if (sid === undefined) markOwn(session);
+    if (isNew || sid === undefined) this.rebase(session, isNew);
+    return request;
+  }
+
+  /**
+   * A socket's own session spells its cookie in its own way, and may not be stored yet.
+   *
+   * @param {any} session
+   * @param {boolean} isNew
+   */
+  rebase(session, isNew) {
+    const origin = origins.get(session);
+    if (!origin) return;
+    origin.base = JSON.stringify(session);
+    if (isNew) origin.stored = null;
+  }
+
+  /**
+   * Writes what the handler changed.
+   *
+   * @param {any} value what the handler returned
+   * @returns {any} it, or a promise for it
+   */
+  commit(value) {
+    const session = this.request?.session;
+    if (session === undefined || session === null) return value;
+    const origin = origins.get(session);
+    let text;
+    try {
+      text = JSON.stringify(session);
+    } catch (error) {
+      this.report(error);
+      return value;
+    }
+    // A session that `regenerate` has made is saved, as in Express, if something was put into it.
+    if (origin ? text === origin.base : Object.keys(session).length < 2) return value;
+    if (this.sid === undefined && origin?.sid === this.connection.id) this.connection.written = true;
+    return new Promise((resolve) => {
+      this.save(session, origin, text, (error) => {
+        if (error) this.report(error);
+        resolve(value);
+      });
+    });
+  }
+
+  /**
+   * @param {any} session
+   * @param {import('./origin.js').Origin | undefined} origin
+   * @param {string} text
+   * @param {(error?: unknown) => void} done
+   */
+  save(session, origin, text, done) {
+    const { store, original, timeout } = this.adopted;
+    // Where the app has put its own `set` in place, it is the one to call.
+    if (origin && store.set === original.followed) commitSession(this.adopted, session, false, done, text);
+    else ask({ answered: done }, -1, timeout, store, 'set', session.id, session);
+  }
+
+  /** @param {unknown} error */
+  report(error) {
+    const { connection, context } = this;
+    connection.sharing.report(error, { socket: connection.socket, event: context.event });
+  }
+
+  /**
+   * The app's handler threw or rejected: nothing is saved. Without an `onError`, Node.js shows it once, as it would
+   * without us.
+   *
+   * @param {unknown} error
+   */
+  failed(error) {
+    if (!this.connection.sharing.options.onError) throw error;
+    this.report(error);
+    return undefined;
+  }
+}
+
+/**
+ * A socket's own session is stored with the mark that the original gives it, which tells it from a browser's.
+ *
+ * @param {any} session
+ */
+function markOwn(session) {
+  const { cookie } = session;
+  cookie.__io = true;
+  Object.defineProperty(cookie, 'toJSON', { value: () => ({ __io: true }) });
+}
+
+module.exports = { EventRequest, SessionEvent };

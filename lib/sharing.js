@@ -1,0 +1,123 @@
+'use strict';
+
+const debug = require('debug')('io-session');
+const native = require('../native.js');
+const { adopt } = require('./adopted-store.js');
+const { readOptions } = require('./options.js');
+
+/** How long a failure that was warned of is not warned of again, in ms. */
+const QUIET = 60_000;
+
+/** What one app shares: its store, its options, its bound sockets. */
+class Sharing {
+  /**
+   * @param {() => unknown} given gives the app's options, when they are first needed
+   * @param {string} where how the app knows the options
+   */
+  constructor(given, where) {
+    this.given = given;
+    this.where = where;
+    /** @type {import('./options.js').Options | undefined} */
+    this.read = undefined;
+    /** @type {import('./adopted-store.js').AdoptedStore | undefined} */
+    this.adopted = undefined;
+    /** The bound sockets, by id. @type {Map<string, import('./connection.js').Connection>} */
+    this.bound = new Map();
+    /** When a kind of failure was last warned of. @type {Map<string, number>} */
+    this.warned = new Map();
+    this.unbindAll = (/** @type {string[]} */ sockets) => {
+      for (const socket of sockets) this.bound.get(socket)?.end('destroy');
+    };
+  }
+
+  get options() {
+    if (!this.read) {
+      this.read = readOptions(this.given(), this.where);
+      this.tell();
+    }
+    return this.read;
+  }
+
+  /**
+   * The app has named its session store.
+   *
+   * @param {any} store undefined or null for none
+   * @param {string} where
+   */
+  use(store, where) {
+    const adopted = store === undefined || store === null ? undefined : adopt(store, where);
+    if (adopted === this.adopted) return;
+    this.adopted?.onEnd.delete(this.unbindAll);
+    this.adopted = adopted;
+    adopted?.onEnd.add(this.unbindAll);
+    this.tell();
+  }
+
+  /** Tells the store what the app has set, as soon as both are known. */
+  tell() {
+    if (!this.adopted || !this.read) return;
+    this.adopted.timeout = this.read.storeTimeout;
+    this.adopted.onError = (error) => this.report(error, {});
+  }
+
+  /**
+   * A session has ended, and a socket has lost it.
+   *
+   * @param {import('./connection.js').Connection} connection
+   * @param {string} reason
+   */
+  ended(connection, reason) {
+    const { onSessionEnd } = this.options;
+    debug('socket %s lost its session: %s', connection.id, reason);
+    if (onSessionEnd === 'disconnect') connection.socket.disconnect(true);
+    else if (typeof onSessionEnd === 'function') {
+      try {
+        onSessionEnd({ socket: connection.socket, reason });
+      } catch (error) {
+        this.report(error, { socket: connection.socket });
+      }
+    }
+  }
+
+  /**
+   * A failure that no caller waits for: the app's `onError` gets it, else a process warning says it once a minute.
+   * Never ends the process.
+   *
+   * @param {unknown} error
+   * @param {{ socket?: any, event?: string }} where
+   */
+  report(error, where) {
+    debug('%s: %s', where.event ?? 'store', error);
+    const { onError } = this.options;
+    if (onError) {
+      try {
+        onError(error, where);
+        return;
+      } catch (failed) {
+        this.warn('the app\'s onError failed', failed);
+      }
+    }
+    this.warn(where.event ? `the session of event '${where.event}' failed` : 'the session store failed', error);
+  }
+
+  /**
+   * @param {string} what
+   * @param {unknown} error
+   */
+  warn(what, error) {
+    const code = /** @type {any} */ (error)?.code ?? 'ERR_SESSION_STORE';
+    const now = Date.now();
+    if (now - (this.warned.get(code) ?? 0) < QUIET) return;
+    if (this.warned.size > 100) this.warned.clear();
+    this.warned.set(code, now);
+    const words = error instanceof Error ? error.message : String(error);
+    process.emitWarning(`io-session: ${what}: ${words}`, { code: String(code) });
+  }
+}
+
+/** The short hash of an id, for logs. @param {string} id */
+function short(id) {
+  return `#${native.fingerprint(id)}`;
+}
+
+module.exports = { Sharing, short };

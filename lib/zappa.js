@@ -1,0 +1,113 @@
+'use strict';
+
+const { connectionOf } = require('./connection.js');
+const { KeyRequest } = require('./key-route.js');
+const { presentKey } = require('./key-event.js');
+const { SessionEvent } = require('./session-event.js');
+const { Sharing } = require('./sharing.js');
+
+/** The event by which a client presents its key. */
+const KEY_EVENT = '__zappa_key';
+const WHERE = 'context.session_store';
+
+/** What each app shares, by its context. @type {WeakMap<object, Sharing>} */
+const sharings = new WeakMap();
+
+/**
+ * Checks what the host hands over.
+ *
+ * @param {string} caller
+ * @param {any} host
+ * @param {string} method what this function calls on the context
+ * @returns {any} the context
+ */
+function checkContext(caller, host, method) {
+  const context = host?.context;
+  const need = (/** @type {boolean} */ there, /** @type {string} */ what) => {
+    if (!there) throw new TypeError(`io-session: ${caller}({ context }): ${what}.`);
+  };
+  need(typeof context === 'object' && context !== null, 'context is missing');
+  const { app, session } = context;
+  need(typeof app === 'function' || (typeof app === 'object' && app !== null), 'context.app is missing');
+  need(typeof app.settings === 'object' && app.settings !== null, 'context.app is not an Express app: no settings');
+  need(
+    typeof session === 'function' && typeof session.Session === 'function' && typeof session.Store === 'function',
+    'context.session is not the express-session module',
+  );
+  need(typeof context[method] === 'function', `context.${method} is not a function`);
+  return context;
+}
+
+/**
+ * What an app shares. From the first call on, the store that the app assigns to `context.session_store` is adopted.
+ *
+ * @param {any} context
+ * @returns {Sharing}
+ */
+function sharingOf(context) {
+  const known = sharings.get(context);
+  if (known) return known;
+  const sharing = new Sharing(() => context.app.settings.io_session, "the setting 'io_session'");
+  sharings.set(context, sharing);
+  let store = context.session_store;
+  sharing.use(store, WHERE);
+  Object.defineProperty(context, 'session_store', {
+    configurable: true,
+    enumerable: true,
+    get: () => store,
+    set: (value) => {
+      sharing.use(value, WHERE);
+      store = value;
+    },
+  });
+  return sharing;
+}
+
+/**
+ * Installs `GET <zappa_prefix>/socket/:channel_name/:socket_id`; see index.d.ts.
+ *
+ * @param {{ context: any }} host
+ */
+function bind_express(host) {
+  const context = checkContext('bind_express', host, 'get');
+  const sharing = sharingOf(context);
+  // Wrong options are said at set-up: the app's own function has run by now.
+  void sharing.options;
+  const prefix = context.app.settings.zappa_prefix ?? '/zappa';
+  context.get(`${prefix}/socket/:channel_name/:socket_id`, /** @this {any} */ function () {
+    new KeyRequest(sharing, this).answer();
+  });
+}
+
+/**
+ * Installs the event `__zappa_key`; see index.d.ts.
+ *
+ * @param {{ context: any }} host
+ */
+function bind_io(host) {
+  const context = checkContext('bind_io', host, 'on');
+  const sharing = sharingOf(context);
+  void sharing.options;
+  context.on(
+    KEY_EVENT,
+    /** @this {any} @param {any} data @param {any} ack */ function (data, ack) {
+      presentKey(sharing, connectionOf(sharing, this.socket, this.client), data, ack);
+    },
+  );
+}
+
+/**
+ * Installs the middleware that gives each event its session; see index.d.ts.
+ *
+ * @param {{ context: any }} host
+ */
+function bind_middleware(host) {
+  const context = checkContext('bind_middleware', host, 'io_use');
+  const sharing = sharingOf(context);
+  context.io_use((/** @type {any} */ ctx, /** @type {any} */ _res, /** @type {(error?: unknown) => any} */ next) => {
+    if (sharing.adopted === undefined || ctx.event === KEY_EVENT) return next();
+    return new SessionEvent(connectionOf(sharing, ctx.socket, ctx.client), ctx, next).dispatch();
+  });
+}
+
+module.exports = { bind_express, bind_io, bind_middleware };

@@ -1,0 +1,162 @@
+//! Handshakes: the JavaScript side reports facts, and is told what to do.
+
+use napi::{JsString, bindgen_prelude::*};
+use napi_derive::napi;
+
+use super::{
+    desk::{self, now},
+    index,
+};
+use crate::{
+    channel::ChannelName,
+    error::Error,
+    handshake::{self, Presented, Step, Visit},
+    key::Key,
+    keyring::Issue,
+    record::Record,
+};
+
+/// The facts of a GET.
+#[napi(object)]
+pub struct VisitFacts {
+    /// The adopted store's number; absent when the app has no session store.
+    pub store: Option<u32>,
+    /// The id of the request's session.
+    pub sid: Option<String>,
+    /// The channel name in the URL.
+    pub channel: String,
+    /// `session.__socket[channel].key`, when it is a string.
+    pub memo: Option<String>,
+    /// How many channels the session has a key on.
+    pub channels: u32,
+    /// How many it may have.
+    pub max_channels: u32,
+}
+
+/// What to do with a GET.
+#[napi(object, object_from_js = false)]
+pub struct VisitStep {
+    /// `check`: see whether the record is there; `make`: set one; `join`: wait for who sets it; `share`: answer;
+    /// `refuse`: answer with the error.
+    #[napi(ts_type = "'check' | 'make' | 'join' | 'share' | 'refuse'")]
+    pub step: &'static str,
+    /// The key; empty when refused.
+    pub key: String,
+    /// The index of the error; -1 when there is none.
+    pub error: i32,
+}
+
+impl VisitStep {
+    fn go(step: &'static str, key: &Key) -> Self {
+        Self { step, key: key.to_string(), error: -1 }
+    }
+
+    fn refuse(error: Error) -> Self {
+        Self { step: "refuse", key: String::new(), error: index(error).cast_signed() }
+    }
+}
+
+/// Decides what a GET of a key does.
+#[napi(catch_unwind)]
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "napi hands objects over owned")]
+pub fn visit(facts: VisitFacts) -> VisitStep {
+    let Some(store) = facts.store else {
+        return VisitStep::refuse(Error::NoSessionStore);
+    };
+    let decided = desk::with_store(store, |store| {
+        let visit = Visit {
+            has_store: true,
+            sid: facts.sid.as_deref(),
+            channel: &facts.channel,
+            memo: facts.memo.as_deref(),
+            channels: facts.channels,
+            max_channels: facts.max_channels,
+        };
+        handshake::visit(visit, &mut store.keyring, now())
+    });
+    match decided.unwrap_or(Err(Error::NoSessionStore)) {
+        Ok(Step::Check(key)) => VisitStep::go("check", &key),
+        Ok(Step::Issue(Issue::Make(key))) => VisitStep::go("make", &key),
+        Ok(Step::Issue(Issue::Join(key))) => VisitStep::go("join", &key),
+        Ok(Step::Issue(Issue::Share(key))) => VisitStep::go("share", &key),
+        Err(error) => VisitStep::refuse(error),
+    }
+}
+
+fn with_key(store: u32, key: &str, run: impl FnOnce(&mut crate::keyring::Keyring, &Key)) {
+    if let Ok(key) = Key::parse(key) {
+        desk::with_store(store, |store| run(&mut store.keyring, &key));
+    }
+}
+
+/// The record of a key was set and expires `max_age` ms from now.
+#[napi(catch_unwind)]
+#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+pub fn key_made(store: u32, key: String, max_age: f64) {
+    with_key(store, &key, |keyring, key| keyring.made(key, now(), max_age as u64));
+}
+
+/// The record of a key is gone, or was never set.
+#[napi(catch_unwind)]
+#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
+pub fn revoke_key(store: u32, key: String) {
+    with_key(store, &key, |keyring, key| keyring.revoke(key));
+}
+
+/// The record of a key has just been seen in the store.
+#[napi(catch_unwind)]
+#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
+pub fn vouch_key(store: u32, key: String, sid: String, channel: String) {
+    with_key(store, &key, |keyring, key| keyring.vouch(key, &sid, &channel, now()));
+}
+
+/// The session of a key whose record was seen within the last seconds; each vouching counts once.
+#[napi(catch_unwind)]
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
+pub fn vouched_session(store: u32, key: String) -> Option<String> {
+    let key = Key::parse(&key).ok()?;
+    desk::with_store(store, |store| store.keyring.vouched(&key, now()))?.map(|sid| sid.to_string())
+}
+
+/// Decides whether the store is asked for what a client sent as `key`; `failed` is how many keys this socket has
+/// presented in vain. Gives -1 when it is asked, or the index of the error to answer with.
+#[napi(catch_unwind, ts_args_type = "hasStore: boolean, presented: unknown, failed: number")]
+pub fn present(has_store: bool, presented: Unknown<'_>, failed: u32) -> napi::Result<i32> {
+    let decided = match presented.get_type()? {
+        ValueType::Undefined | ValueType::Null => handshake::present(has_store, Presented::Nothing, failed),
+        ValueType::String => {
+            // SAFETY: the value was just seen to be a string.
+            let text = unsafe { presented.cast::<JsString<'_>>() }?;
+            // A text of another length is no key: it need not be copied out of the engine to say so.
+            if text.utf8_len()? == 36 {
+                handshake::present(has_store, Presented::Text(text.into_utf8()?.as_str()?), failed)
+            } else {
+                handshake::present(has_store, Presented::NoString, failed)
+            }
+        }
+        _ => handshake::present(has_store, Presented::NoString, failed),
+    };
+    Ok(decided.map_or_else(|error| index(error).cast_signed(), |_| -1))
+}
+
+/// The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after
+/// `epoch_now`, in ms since 1970). Null when the channel's name is not allowed, which [`visit`] has ruled out.
+#[napi(catch_unwind)]
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+pub fn record_text(sid: String, channel: String, max_age: f64, epoch_now: f64) -> Option<String> {
+    let channel = ChannelName::parse(&channel).ok()?;
+    Some(Record::new(&sid, channel, Some(max_age as u64), epoch_now as u64).to_json())
+}
+
+/// The session's id in the text of what the store holds under a key; null when that is no record.
+#[napi(catch_unwind)]
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
+pub fn session_of_record(text: String) -> Option<String> {
+    handshake::record(Some(&text)).ok().map(|record| record.session_id().to_owned())
+}

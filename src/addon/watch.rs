@@ -1,0 +1,92 @@
+//! The background task: sees passed deadlines, forgets what has expired, wakes JavaScript in batches.
+//!
+//! One tokio runtime on one thread for the whole process, started with the first store that is adopted, and one task
+//! in it per environment. A task whose environment has no store call in flight sleeps until the next one; nothing of
+//! it keeps the process alive.
+
+use std::{
+    sync::{OnceLock, atomic::Ordering},
+    time::Duration,
+};
+
+use napi::{Status, bindgen_prelude::*, threadsafe_function::ThreadsafeFunctionCallMode};
+use napi_derive::napi;
+use tokio::runtime::{Builder, Runtime};
+
+use super::desk::{self, Desk, now};
+
+/// The task looks at most this often, in ms: so much can a deadline be late.
+const SHORTEST_LOOK_MS: u64 = 5;
+/// And at least this often while calls are in flight, in ms: a shorter deadline may come after a longer one.
+const LONGEST_LOOK_MS: u64 = 50;
+/// How often what has expired is forgotten, in ms.
+const SWEEP_MS: u64 = 30_000;
+
+/// Starts the background task of this environment. `callback` gets the tickets whose deadline has passed.
+#[napi(catch_unwind, ts_args_type = "callback: (tickets: number[]) => void")]
+pub fn watch(callback: Function<'_, Vec<f64>, ()>) -> napi::Result<()> {
+    let wake_javascript = callback
+        .build_threadsafe_function::<Vec<f64>>()
+        .weak::<true>()
+        .callee_handled::<false>()
+        .build()?;
+    let desk = desk::share();
+    let task = async move {
+        let mut swept = now();
+        loop {
+            look_again(&desk).await;
+            let passed = desk.tickets.lock().due(now());
+            if !passed.is_empty() {
+                #[expect(clippy::cast_precision_loss, reason = "tickets stay below 2^53")]
+                let numbers = passed.iter().map(|ticket| ticket.number() as f64).collect();
+                let status = wake_javascript.call(numbers, ThreadsafeFunctionCallMode::NonBlocking);
+                if status == Status::Closing {
+                    return;
+                }
+            }
+            if now() - swept >= SWEEP_MS {
+                swept = now();
+                for store in desk.stores.lock().iter_mut().flatten() {
+                    store.sweep(swept);
+                }
+            }
+        }
+    };
+    runtime()?.spawn(task);
+    Ok(())
+}
+
+/// A ticket was opened: wakes the task if it sleeps. One atomic load per event.
+pub fn wake(desk: &Desk) {
+    if desk.asleep.load(Ordering::Acquire) {
+        desk.asleep.store(false, Ordering::Release);
+        desk.wake.notify_one();
+    }
+}
+
+/// Sleeps until there may be something to see.
+async fn look_again(desk: &Desk) {
+    let due = desk.tickets.lock().next_due();
+    if let Some(due) = due {
+        let wait = due.saturating_sub(now()).clamp(SHORTEST_LOOK_MS, LONGEST_LOOK_MS);
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        return;
+    }
+    desk.asleep.store(true, Ordering::Release);
+    // A ticket may have been opened between the look above and the line above, by a call that saw the task awake.
+    if desk.tickets.lock().next_due().is_some() {
+        desk.asleep.store(false, Ordering::Release);
+        return;
+    }
+    desk.wake.notified().await;
+}
+
+fn runtime() -> napi::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
+    RUNTIME
+        .get_or_init(|| {
+            Builder::new_multi_thread().worker_threads(1).thread_name("io-session").enable_time().build()
+        })
+        .as_ref()
+        .map_err(|error| napi::Error::from_reason(format!("io-session: the background thread did not start: {error}")))
+}

@@ -1,0 +1,162 @@
+//! What a handshake may do: pure decisions for the GET of a key and for the event `__zappa_key`.
+//!
+//! The JavaScript side reports facts and does what it is told; it calls the store in between.
+
+use crate::{
+    channel::ChannelName,
+    error::Error,
+    key::Key,
+    keyring::{Issue, Keyring},
+    record::Record,
+};
+
+/// How many well-formed keys one socket may present in vain before the store is not asked any more.
+pub const MAX_FAILED_KEYS: u32 = 64;
+
+/// What is known when a GET arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<'a> {
+    /// The app has a session store.
+    pub has_store: bool,
+    /// The id of the request's session, when it has one.
+    pub sid: Option<&'a str>,
+    /// The channel name in the URL, percent-decoded.
+    pub channel: &'a str,
+    /// `session.__socket[channel].key`, when it is a string.
+    pub memo: Option<&'a str>,
+    /// How many channels the session has a key on.
+    pub channels: u32,
+    /// How many it may have.
+    pub max_channels: u32,
+}
+
+/// What to do with a GET.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The session remembers this key: see whether its record is still there.
+    Check(Key),
+    /// Set a record under this new key, or join who does.
+    Issue(Issue),
+}
+
+/// Decides what a GET of a key does; `now` in ms.
+///
+/// # Errors
+/// [`Error::NoSessionStore`], [`Error::NoSession`], [`Error::BadChannel`], [`Error::TooManyChannels`].
+pub fn visit(visit: Visit<'_>, keyring: &mut Keyring, now: u64) -> Result<Step, Error> {
+    if !visit.has_store {
+        return Err(Error::NoSessionStore);
+    }
+    let sid = visit.sid.ok_or(Error::NoSession)?;
+    ChannelName::parse(visit.channel).map_err(|_| Error::BadChannel)?;
+    if let Some(key) = visit.memo.and_then(|memo| Key::parse(memo).ok()) {
+        return Ok(Step::Check(key));
+    }
+    if visit.memo.is_none() && visit.channels >= visit.max_channels {
+        return Err(Error::TooManyChannels);
+    }
+    Ok(Step::Issue(keyring.issue(sid, visit.channel, now)))
+}
+
+/// What a client sent as `key` with `__zappa_key`.
+#[derive(Clone, Copy, Debug)]
+pub enum Presented<'a> {
+    /// Nothing, or null.
+    Nothing,
+    /// Something that is not a string.
+    NoString,
+    /// A string.
+    Text(&'a str),
+}
+
+/// Decides whether the store is asked for a key; `failed` is how many this socket has presented in vain.
+///
+/// # Errors
+/// [`Error::MissingSessionStore`], [`Error::MissingKey`], and for everything else [`Error::MissingData`].
+pub fn present(has_store: bool, presented: Presented<'_>, failed: u32) -> Result<Key, Error> {
+    if !has_store {
+        return Err(Error::MissingSessionStore);
+    }
+    match presented {
+        Presented::Nothing => Err(Error::MissingKey),
+        Presented::Text(text) if failed < MAX_FAILED_KEYS => Key::parse(text).map_err(|_| Error::MissingData),
+        Presented::NoString | Presented::Text(_) => Err(Error::MissingData),
+    }
+}
+
+/// Reads what the store holds under a key (as JSON text; nothing when there is no such record).
+///
+/// # Errors
+/// [`Error::MissingData`] when there is nothing, or it is not a key's record.
+pub fn record(text: Option<&str>) -> Result<Record, Error> {
+    Record::parse(text.ok_or(Error::MissingData)?).map_err(|_| Error::MissingData)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Visit<'_> = Visit {
+        has_store: true,
+        sid: Some("sid"),
+        channel: "__local",
+        memo: None,
+        channels: 0,
+        max_channels: 32,
+    };
+
+    fn decide(facts: Visit<'_>) -> Result<Step, Error> {
+        visit(facts, &mut Keyring::default(), 0)
+    }
+
+    #[test]
+    fn a_first_visit_makes_a_key() {
+        assert!(matches!(decide(GOOD), Ok(Step::Issue(Issue::Make(_)))));
+    }
+
+    #[test]
+    fn a_remembered_key_is_checked() {
+        let key = Key::generate();
+        let memo = key.to_string();
+        assert_eq!(decide(Visit { memo: Some(&memo), channels: 99, ..GOOD }), Ok(Step::Check(key)));
+    }
+
+    #[test]
+    fn a_memo_that_is_no_key_is_replaced() {
+        assert!(matches!(decide(Visit { memo: Some("no key"), ..GOOD }), Ok(Step::Issue(Issue::Make(_)))));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_in_the_order_of_the_original() {
+        assert_eq!(decide(Visit { has_store: false, sid: None, ..GOOD }), Err(Error::NoSessionStore));
+        assert_eq!(decide(Visit { sid: None, channel: "", ..GOOD }), Err(Error::NoSession));
+        assert_eq!(decide(Visit { channel: "__proto__", ..GOOD }), Err(Error::BadChannel));
+        assert_eq!(decide(Visit { channels: 32, ..GOOD }), Err(Error::TooManyChannels));
+    }
+
+    #[test]
+    fn only_a_well_formed_key_reaches_the_store() {
+        let key = Key::generate();
+        assert_eq!(present(true, Presented::Text(&key.to_string()), 0), Ok(key));
+        assert_eq!(present(true, Presented::Nothing, 0), Err(Error::MissingKey));
+        assert_eq!(present(true, Presented::NoString, 0), Err(Error::MissingData));
+        for text in ["", "__proto__", "../x", "00000000-0000-1000-8000-000000000000"] {
+            assert_eq!(present(true, Presented::Text(text), 0), Err(Error::MissingData));
+        }
+        assert_eq!(present(false, Presented::Nothing, 0), Err(Error::MissingSessionStore));
+    }
+
+    #[test]
+    fn after_many_keys_in_vain_the_store_is_left_alone() {
+        let key = Key::generate().to_string();
+        assert!(present(true, Presented::Text(&key), MAX_FAILED_KEYS - 1).is_ok());
+        assert_eq!(present(true, Presented::Text(&key), MAX_FAILED_KEYS), Err(Error::MissingData));
+    }
+
+    #[test]
+    fn what_is_no_record_is_missing_data() {
+        assert_eq!(record(None).unwrap_err(), Error::MissingData);
+        assert_eq!(record(Some("[1]")).unwrap_err(), Error::MissingData);
+        assert_eq!(record(Some(r#"{"id":"sid","cookie":{}}"#)).unwrap().session_id(), "sid");
+    }
+}

@@ -1,0 +1,20 @@
+//! The Express session of the browser, in every Socket.IO handler.
+//!
+//! The crate has two halves. The *domain* decides: keys, records, bindings, what a handshake may do, tickets for
+//! store calls, versions, and the merging of session texts. It knows no Node.js and is tested with
+//! `cargo test --no-default-features`. The *addon* (feature `addon`) is the border: the only code that names napi.
+//! JavaScript holds what only JavaScript can touch: requests, responses, sockets, stores and `Session` objects.
+
+#[cfg(feature = "addon")]
+mod addon;
+pub mod adoption;
+pub mod binding;
+pub mod channel;
+pub mod document;
+pub mod error;
+pub mod handshake;
+pub mod key;
+pub mod keyring;
+pub mod record;
+pub mod ticket;
+pub mod version;
