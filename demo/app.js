@@ -13,6 +13,12 @@ const COOKIE = 'demo.sid';
  * @param {{ sockets: string }} origins
  */
 function defineApp(context, { sockets }) {
+  // All that an app has to say to io-session; every option has a default.
+  context.app.set('io_session', {
+    /** @param {unknown} error @param {{ event?: string }} where */
+    onError: (error, { event }) => console.error(`The event ${event} failed:`, error),
+  });
+
   context.use_session({
     store: new MemoryStore(),
     name: COOKIE,

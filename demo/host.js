@@ -115,8 +115,8 @@ async function dispatch({ middlewares }, ctx, handler) {
   };
   try {
     await run(0);
-  } catch (error) {
-    console.error(`The handler of ${ctx.event} failed:`, error);
+  } catch {
+    // It has gone to the app's own `onError`.
   }
 }
 
