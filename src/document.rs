@@ -519,6 +519,17 @@ mod tests {
             .prop_map(|members| members.into_iter().collect())
     }
 
+    /// More keys than are looked at one by one.
+    fn many_members() -> impl Strategy<Value = Value> {
+        let members = prop::collection::vec(("[a-f]{0,2}|[0-9]{2}", 0..3), 0..60);
+        members.prop_map(|members| {
+            members
+                .into_iter()
+                .map(|(key, value)| (key, Value::from(value)))
+                .collect()
+        })
+    }
+
     /// One change somewhere in an object: the way down, the key there, and its new value or its deletion.
     type Edit = (Vec<Index>, String, Option<Value>);
 
@@ -688,110 +699,110 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1_000))]
+            #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-        #[test]
-        fn a_side_without_a_change_gives_way_to_the_other((base, mine, _) in any_triple()) {
-            let (base, mine) = (stringify(&base), stringify(&mine));
-            prop_assert_eq!(merged(&base, &base, &mine), mine.clone());
-            prop_assert_eq!(merged(&base, &mine, &base), mine.clone());
-            prop_assert_eq!(merged(&base, &mine, &mine), mine);
-        }
-
-        #[test]
-        fn the_texts_come_to_what_the_values_come_to((base, mine, theirs) in any_triple()) {
-            let expected = model(Some(&base), Some(&mine), Some(&theirs)).expect("an object");
-            let result = merged(&stringify(&base), &stringify(&mine), &stringify(&theirs));
-            prop_assert_eq!(parse_value(&result), expected);
-        }
-
-        #[test]
-        fn many_keys_come_to_what_few_come_to(base in any_object(60), mine in any_object(60), theirs in any_object(60)) {
-            let expected = model(Some(&base), Some(&mine), Some(&theirs)).expect("an object");
-            let result = merged(&stringify(&base), &stringify(&mine), &stringify(&theirs));
-            prop_assert_eq!(parse_value(&result), expected);
-        }
-
-        #[test]
-        fn canonical_texts_give_a_canonical_text((base, mine, theirs) in any_triple()) {
-            let result = merged(&stringify(&base), &stringify(&mine), &stringify(&theirs));
-            prop_assert_eq!(stringify(&parse_value(&result)), result);
-        }
-
-        #[test]
-        fn the_outcome_tells_whose_value_the_result_is((base, mine, theirs) in any_triple()) {
-            let (base_text, mine_text, theirs_text) = (stringify(&base), stringify(&mine), stringify(&theirs));
-            let result = merge(&base_text, &mine_text, &theirs_text).expect("objects");
-            let expected = model(Some(&base), Some(&mine), Some(&theirs)).expect("an object");
-            prop_assert_eq!(result == Merged::Theirs, expected == theirs);
-            prop_assert_eq!(result == Merged::Mine, expected == mine && expected != theirs);
-        }
-
-        #[test]
-        fn spelling_and_order_of_keys_do_not_matter((base, mine, theirs) in any_triple(), which in 0..8) {
-            let spell = |value: &Value, bit: i32| if which & bit == 0 { stringify(value) } else { respelt(value) };
-            let plain = merged(&stringify(&base), &stringify(&mine), &stringify(&theirs));
-            let result = merged(&spell(&base, 1), &spell(&mine, 2), &spell(&theirs, 4));
-            prop_assert_eq!(as_javascript(&parse_value(&result)), as_javascript(&parse_value(&plain)));
-        }
-
-        #[test]
-        fn nothing_is_invented((base, mine, theirs) in any_triple()) {
-            let result = parse_value(&merged(&stringify(&base), &stringify(&mine), &stringify(&theirs)));
-            let known = [leaves_of(&mine), leaves_of(&theirs)].concat();
-            for leaf in leaves_of(&result) {
-                // An object that both have emptied differently is empty.
-                prop_assert!(leaf.1 == json!({}) || known.contains(&leaf), "{:?}", leaf);
+            #[test]
+            fn a_side_without_a_change_gives_way_to_the_other((base, mine, _) in any_triple()) {
+                let (base, mine) = (stringify(&base), stringify(&mine));
+                prop_assert_eq!(merged(&base, &base, &mine), mine.clone());
+                prop_assert_eq!(merged(&base, &mine, &base), mine.clone());
+                prop_assert_eq!(merged(&base, &mine, &mine), mine);
             }
-        }
 
-        #[test]
-        fn edits_of_different_fields_all_survive_at_any_depth(
-            owners in prop::collection::vec(0..3, 27), deletes in any::<bool>()
-        ) {
-            // 27 fields three levels deep; each belongs to nobody (0), to mine (1) or to them (2).
-            let document = |side: i32| {
-                let mut root = json!({});
-                for (number, owner) in owners.iter().enumerate() {
-                    let (one, two, three) = (number / 9, number / 3 % 3, number % 3);
-                    let field = &mut root[format!("k{one}")][format!("k{two}")];
-                    if *owner != side {
-                        field[format!("k{three}")] = json!(0);
-                    } else if !deletes {
-                        field[format!("k{three}")] = json!(side);
-                    } else if field.is_null() {
-                        *field = json!({});
-                    }
+            #[test]
+            fn the_texts_come_to_what_the_values_come_to((base, mine, theirs) in any_triple()) {
+                let expected = model(Some(&base), Some(&mine), Some(&theirs)).expect("an object");
+                let result = merged(&stringify(&base), &stringify(&mine), &stringify(&theirs));
+                prop_assert_eq!(parse_value(&result), expected);
+            }
+
+            #[test]
+    fn many_keys_come_to_what_few_come_to(base in many_members(), mine in many_members(), theirs in many_members()) {
+                let expected = model(Some(&base), Some(&mine), Some(&theirs)).expect("an object");
+                let result = merged(&stringify(&base), &stringify(&mine), &stringify(&theirs));
+                prop_assert_eq!(parse_value(&result), expected);
+            }
+
+            #[test]
+            fn canonical_texts_give_a_canonical_text((base, mine, theirs) in any_triple()) {
+                let result = merged(&stringify(&base), &stringify(&mine), &stringify(&theirs));
+                prop_assert_eq!(stringify(&parse_value(&result)), result);
+            }
+
+            #[test]
+            fn the_outcome_tells_whose_value_the_result_is((base, mine, theirs) in any_triple()) {
+                let (base_text, mine_text, theirs_text) = (stringify(&base), stringify(&mine), stringify(&theirs));
+                let result = merge(&base_text, &mine_text, &theirs_text).expect("objects");
+                let expected = model(Some(&base), Some(&mine), Some(&theirs)).expect("an object");
+                prop_assert_eq!(result == Merged::Theirs, expected == theirs);
+                prop_assert_eq!(result == Merged::Mine, expected == mine && expected != theirs);
+            }
+
+            #[test]
+            fn spelling_and_order_of_keys_do_not_matter((base, mine, theirs) in any_triple(), which in 0..8) {
+                let spell = |value: &Value, bit: i32| if which & bit == 0 { stringify(value) } else { respelt(value) };
+                let plain = merged(&stringify(&base), &stringify(&mine), &stringify(&theirs));
+                let result = merged(&spell(&base, 1), &spell(&mine, 2), &spell(&theirs, 4));
+                prop_assert_eq!(as_javascript(&parse_value(&result)), as_javascript(&parse_value(&plain)));
+            }
+
+            #[test]
+            fn nothing_is_invented((base, mine, theirs) in any_triple()) {
+                let result = parse_value(&merged(&stringify(&base), &stringify(&mine), &stringify(&theirs)));
+                let known = [leaves_of(&mine), leaves_of(&theirs)].concat();
+                for leaf in leaves_of(&result) {
+                    // An object that both have emptied differently is empty.
+                    prop_assert!(leaf.1 == json!({}) || known.contains(&leaf), "{:?}", leaf);
                 }
-                root
-            };
-            let result = parse_value(&merged(&stringify(&document(3)), &stringify(&document(1)), &stringify(&document(2))));
-            for (number, owner) in owners.iter().enumerate() {
-                let field = &result[format!("k{}", number / 9)][format!("k{}", number / 3 % 3)];
-                let expected = (*owner == 0 || !deletes).then(|| json!(owner));
-                prop_assert_eq!(field.get(format!("k{}", number % 3)), expected.as_ref());
+            }
+
+            #[test]
+            fn edits_of_different_fields_all_survive_at_any_depth(
+                owners in prop::collection::vec(0..3, 27), deletes in any::<bool>()
+            ) {
+                // 27 fields three levels deep; each belongs to nobody (0), to mine (1) or to them (2).
+                let document = |side: i32| {
+                    let mut root = json!({});
+                    for (number, owner) in owners.iter().enumerate() {
+                        let (one, two, three) = (number / 9, number / 3 % 3, number % 3);
+                        let field = &mut root[format!("k{one}")][format!("k{two}")];
+                        if *owner != side {
+                            field[format!("k{three}")] = json!(0);
+                        } else if !deletes {
+                            field[format!("k{three}")] = json!(side);
+                        } else if field.is_null() {
+                            *field = json!({});
+                        }
+                    }
+                    root
+                };
+                let result = parse_value(&merged(&stringify(&document(3)), &stringify(&document(1)), &stringify(&document(2))));
+                for (number, owner) in owners.iter().enumerate() {
+                    let field = &result[format!("k{}", number / 9)][format!("k{}", number / 3 % 3)];
+                    let expected = (*owner == 0 || !deletes).then(|| json!(owner));
+                    prop_assert_eq!(field.get(format!("k{}", number % 3)), expected.as_ref());
+                }
+            }
+
+            #[test]
+            fn a_deletion_survives_whatever_they_did((base, mine, theirs) in any_triple()) {
+                let result = parse_value(&merged(&stringify(&base), &stringify(&mine), &stringify(&theirs)));
+                for key in base.as_object().expect("an object").keys().filter(|key| mine.get(key).is_none()) {
+                    prop_assert_eq!(result.get(key), None);
+                }
+            }
+
+            #[test]
+            fn a_change_is_seen_exactly_if_the_values_differ((base, mine, _) in any_triple()) {
+                prop_assert_eq!(is_changed(&stringify(&base), &stringify(&mine)), base != mine);
+                prop_assert_eq!(is_changed(&stringify(&base), &respelt(&mine)), base != mine);
+                prop_assert!(!is_changed(&respelt(&mine), &stringify(&mine)));
+            }
+
+            #[test]
+            fn no_text_makes_merge_panic(base in r#"[\[\]{}:,"a0\\u ]{0,12}"#, mine in r#"[\[\]{}:,"a0\\u ]{0,12}"#, theirs in any::<String>()) {
+                let _ = merge(&base, &mine, &theirs);
+                let _ = is_changed(&base, &mine);
             }
         }
-
-        #[test]
-        fn a_deletion_survives_whatever_they_did((base, mine, theirs) in any_triple()) {
-            let result = parse_value(&merged(&stringify(&base), &stringify(&mine), &stringify(&theirs)));
-            for key in base.as_object().expect("an object").keys().filter(|key| mine.get(key).is_none()) {
-                prop_assert_eq!(result.get(key), None);
-            }
-        }
-
-        #[test]
-        fn a_change_is_seen_exactly_if_the_values_differ((base, mine, _) in any_triple()) {
-            prop_assert_eq!(is_changed(&stringify(&base), &stringify(&mine)), base != mine);
-            prop_assert_eq!(is_changed(&stringify(&base), &respelt(&mine)), base != mine);
-            prop_assert!(!is_changed(&respelt(&mine), &stringify(&mine)));
-        }
-
-        #[test]
-        fn no_text_makes_merge_panic(base in r#"[\[\]{}:,"a0\\u ]{0,12}"#, mine in r#"[\[\]{}:,"a0\\u ]{0,12}"#, theirs in any::<String>()) {
-            let _ = merge(&base, &mine, &theirs);
-            let _ = is_changed(&base, &mine);
-        }
-    }
 }
