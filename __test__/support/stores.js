@@ -48,10 +48,9 @@ async function memory() {
   };
 }
 
-async function redis(server) {
+async function redis(server, prefix = `${randomUUID()}:`) {
   const { createClient } = require('redis');
   const { RedisStore } = require('connect-redis');
-  const prefix = `${randomUUID()}:`;
   const client = createClient({ socket: { port: server.port, host: '127.0.0.1' } });
   const ours = createClient({ socket: { port: server.port, host: '127.0.0.1' } });
   for (const one of [client, ours]) {

@@ -1,0 +1,64 @@
+'use strict';
+
+// A host in a process of its own. `watch: true` counts what would have ended the process; without it, it ends.
+
+const { basicApp } = require('../basic-app.js');
+const { HostileStore } = require('../hostile-store.js');
+const { startHost } = require('../zappa-host.js');
+const { express, socketIoServer } = require('../versions.js');
+const stores = require('../stores.js');
+const subject = require('../subject.js');
+
+const { options, watch, redisPort, redisPrefix } = JSON.parse(process.argv[2]);
+
+const seen = { uncaughtException: [], unhandledRejection: [], warning: [] };
+process.on('warning', ({ message }) => seen.warning.push(message));
+if (watch) {
+  for (const name of ['uncaughtException', 'unhandledRejection']) {
+    process.on(name, (error) => {
+      seen[name].push(error.message);
+      process.send({ type: name });
+    });
+  }
+}
+
+function failing(context) {
+  context.on('throw', function () {
+    this.session.half = 'done';
+    throw new Error('thrown by the handler');
+  });
+  context.on('reject', async function () {
+    this.session.half = 'done';
+    throw new Error('rejected by the handler');
+  });
+  context.on('seen', (_data, ack) => ack(seen));
+  context.on('break', (method, ack) => {
+    context.session_store.next(method, 'error');
+    ack();
+  });
+}
+
+async function main() {
+  const kept = redisPort ? await stores.redis({ port: redisPort }, redisPrefix) : undefined;
+  const host = await startHost({
+    ioSession: subject,
+    express: express(5),
+    socketio: socketIoServer(4),
+    store: kept?.store ?? new HostileStore(),
+    settings: options && { io_session: options },
+    app(context) {
+      basicApp(context);
+      failing(context);
+    },
+  });
+  process.send({ type: 'ready', url: host.url });
+  process.on('message', async ({ type }) => {
+    if (type === 'close') {
+      await host.close();
+      await kept?.cleanup();
+      process.disconnect();
+    }
+  });
+}
+
+main();
