@@ -33,6 +33,11 @@ function application({ store }) {
       this.json({ lastEvent: this.req.session.lastEvent });
     });
 
+    // For clients that keep their WebSocket between two connections, and ask whether the first has ended.
+    context.io.of('/idle').on('connection', (socket) => {
+      socket.on('settled', (ack) => ack());
+    });
+
     // `?.` and the tests for undefined are for bare Socket.IO, which has no session.
     context.on('whoami', function (_data, ack) {
       ack(this.session?.user?.id);
