@@ -1,18 +1,21 @@
 'use strict';
 
-// Counts the calls that reach a session store. On the instance and before anybody else sees it, so that the store
-// keeps its class and a rival that follows the store's methods stays outside of the count.
+// Counts the calls that reach a session store: on its prototype, so that a rival that looks whether a store's
+// methods are its class's own finds what it finds in the timed runs.
 
 const VERBS = ['get', 'set', 'destroy', 'touch'];
 
 class CallCount {
-  constructor(store) {
+  constructor(prototype) {
     this.reset();
+    const countCall = (verb) => {
+      this.calls[verb] += 1;
+    };
     for (const verb of VERBS) {
-      const method = store[verb];
-      store[verb] = (...args) => {
-        this.calls[verb] += 1;
-        return method.apply(store, args);
+      const method = prototype[verb];
+      prototype[verb] = function (...args) {
+        countCall(verb);
+        return method.apply(this, args);
       };
     }
   }

@@ -20,7 +20,7 @@ let cpu;
 async function listen() {
   const store = await openSessionStore({ name, redisPort, prefix });
   if (count) {
-    callCount = new CallCount(store);
+    callCount = new CallCount(Object.getPrototypeOf(store));
   }
   const { server } = createHost({
     rival: require(`./rivals/${rival}.js`),

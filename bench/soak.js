@@ -52,7 +52,9 @@ async function main() {
       const done = String(Math.round((cycles * checkpoint) / CHECKPOINTS)).padStart(9);
       const heap = (memory.heapUsed / MIB).toFixed(2).padStart(8);
       const rss = (memory.rss / MIB).toFixed(1).padStart(7);
-      console.log(`${done}  ${heap}  ${rss}  ${String(Math.round((Date.now() - started) / 1000)).padStart(7)}`);
+      console.log(
+        `${done}  ${heap}  ${rss}  ${String(Math.round((Date.now() - started) / 1000)).padStart(7)}`,
+      );
     }
   } finally {
     await load.end();
@@ -64,7 +66,9 @@ async function main() {
   const rss = growth(rows, 'rss') / MIB;
   const held = heap <= Number(options['heap-bound']) && rss <= Number(options['rss-bound']);
   console.log(`\nfirst third to last: heap ${heap.toFixed(0)} KiB, RSS ${rss.toFixed(1)} MiB`);
-  console.log(held ? 'holds' : `grows by more than ${options['heap-bound']} KiB or ${options['rss-bound']} MiB`);
+  console.log(
+    held ? 'holds' : `grows by more than ${options['heap-bound']} KiB or ${options['rss-bound']} MiB`,
+  );
   process.exitCode = held ? 0 : 1;
 }
 
