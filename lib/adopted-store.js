@@ -190,12 +190,13 @@ class AdoptedStore {
    * @param {string} id
    * @param {any} record
    * @param {(error: unknown) => void} done
+   * @param {number} [clock] when what is written was loaded
    */
-  put(id, record, done) {
-    const before = this.written(id);
+  put(id, record, done, clock) {
+    const begun = this.written(id);
     const answered = (/** @type {unknown} */ error) => {
       // A store may have worked off a destroy before this set, though it was called after it.
-      if (this.since(id, before) === 'gone') this.discard(id);
+      if (this.since(id, clock ?? begun) === 'gone') this.discard(id);
       this.written(id);
       done(error);
     };

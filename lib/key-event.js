@@ -4,7 +4,7 @@ const native = require('../native.js');
 const { failure, words } = require('./failure.js');
 const { origins } = require('./origin.js');
 const { commitSession } = require('./commit.js');
-const { EventRequest } = require('./session-event.js');
+const { sessionOfRecord } = require('./record.js');
 const { isBrowserSession } = require('./session-data.js');
 
 /** One-time keys that are being used right now. @type {Set<string>} */
@@ -44,7 +44,7 @@ class KeyEvent {
     this.adopted.get(this.key, (error, record) => {
       if (error) this.fail(error);
       else {
-        const sid = record === undefined ? null : sessionOf(record);
+        const sid = sessionOfRecord(record);
         if (sid === null) this.miss();
         else this.look(sid);
       }
@@ -70,7 +70,7 @@ class KeyEvent {
   write(data) {
     const { adopted, connection, key, sid } = this;
     const { oneTimeKeys } = connection.sharing.options;
-    const request = new EventRequest(sid, adopted.store, connection.socket);
+    const request = { sessionID: sid, sessionStore: adopted.store, session: undefined };
     const session = adopted.store.createSession(request, data);
     const memo = memoOf(session.__socket, key);
     if (!memo || !origins.has(session) || (memo.id === connection.id && !oneTimeKeys)) {
@@ -120,15 +120,6 @@ class KeyEvent {
   answer(answer) {
     claimed.delete(this.key);
     this.ack(answer);
-  }
-}
-
-/** @param {any} record @returns {string | null} */
-function sessionOf(record) {
-  try {
-    return native.sessionOfRecord(JSON.stringify(record));
-  } catch {
-    return null;
   }
 }
 

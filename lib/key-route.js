@@ -2,6 +2,7 @@
 
 const native = require('../native.js');
 const { failure, words } = require('./failure.js');
+const { sessionOfRecord } = require('./record.js');
 
 /** Keys whose records are being set, and the requests that wait for them. @type {Map<string, ((error: unknown) => void)[]>} */
 const making = new Map();
@@ -69,7 +70,7 @@ class KeyRequest {
         this.refuse(error);
         return;
       }
-      const sid = record === undefined ? null : native.sessionOfRecord(JSON.stringify(record));
+      const sid = sessionOfRecord(record);
       if (sid === this.session.id) {
         native.vouchKey(adopted.number, key, sid, this.channel);
         this.give(key);

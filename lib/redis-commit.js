@@ -48,7 +48,7 @@ function commitToRedis(adopted, commit, done) {
   if (commit.expected === null || ttl < -1 || (commit.renew && ttl === 0)) {
     // A session that is new has nothing to be compared with, and one that expires now is destroyed: the store's
     // own `set` does both.
-    adopted.put(commit.sid, commit.session, (error) => done(error, { written: true }));
+    adopted.put(commit.sid, commit.session, (error) => done(error, { written: true }), commit.clock);
     return;
   }
   const call = {

@@ -8,37 +8,63 @@ const { meansMissing, sessionData } = require('./session-data.js');
 /** Where a host's context keeps its event. */
 const EVENT = Symbol('io-session');
 
-/** `session` on a host's context and request: made when it is first looked at, since most handlers never do. */
-const ACCESSOR = {
+/** `session` on a host's context: whatever the event's request has. */
+const FORWARD = {
   configurable: true,
   enumerable: true,
   /** @this {any} */
   get() {
-    return this[EVENT].session;
+    return this[EVENT].request.session;
   },
   /** @this {any} @param {any} value */
   set(value) {
-    this[EVENT].session = value;
+    this[EVENT].request.session = value;
   },
 };
 
-/** What a `Session` knows as its request: express-session's methods read and write these. */
+/** `sessionID` on a host's own request. */
+const FORWARD_ID = {
+  configurable: true,
+  enumerable: true,
+  /** @this {any} */
+  get() {
+    return this[EVENT].request.sessionID;
+  },
+};
+
+/** `session` on the event's request, until it is first looked at: most handlers never do. */
+const LAZY = {
+  configurable: true,
+  enumerable: true,
+  /** @this {EventRequest} */
+  get() {
+    return this[EVENT].open();
+  },
+  /** @this {EventRequest} @param {any} value */
+  set(value) {
+    this[EVENT].opened = true;
+    Object.defineProperty(this, 'session', { configurable: true, enumerable: true, writable: true, value });
+  },
+};
+
+/** The request of an event, as Express would give it: express-session's methods read and write these. */
 class EventRequest {
   /**
+   * @param {SessionEvent} event
    * @param {string} sid
-   * @param {any} store
-   * @param {any} socket
    */
-  constructor(sid, store, socket) {
+  constructor(event, sid) {
+    /** @type {SessionEvent} */
+    this[EVENT] = event;
     this.sessionID = sid;
-    this.sessionStore = store;
-    this.session = undefined;
-    Object.defineProperty(this, 'socket', { value: socket });
+    /** @type {any} */
+    this.sessionStore = event.adopted.store;
+    Object.defineProperty(this, 'session', LAZY);
   }
 
   /** For `store.generate`, which asks whether the connection is secure. */
   get headers() {
-    return /** @type {any} */ (this).socket?.handshake?.headers ?? {};
+    return this[EVENT].connection.socket.handshake?.headers ?? {};
   }
 }
 
@@ -58,8 +84,10 @@ class SessionEvent {
     this.sid = connection.sid;
     /** What the store holds. @type {any} */
     this.data = undefined;
-    /** @type {EventRequest | undefined} */
+    /** @type {(EventRequest & { session?: any }) | undefined} */
     this.request = undefined;
+    /** Whether the session was looked at, or one was put in its place. */
+    this.opened = false;
     /** @type {((value: any) => void) | undefined} */
     this.resolve = undefined;
     /** @type {((error: unknown) => void) | undefined} */
@@ -152,37 +180,32 @@ class SessionEvent {
 
   /** Puts the session where the handler looks for it. */
   expose() {
-    const { adopted, context, sid } = this;
-    const id = sid ?? this.connection.id;
+    const { context, sid } = this;
+    const request = new EventRequest(this, sid ?? this.connection.id);
+    this.request = request;
     context[EVENT] = this;
-    Object.defineProperty(context, 'session', ACCESSOR);
-    context.req ??= {};
+    Object.defineProperty(context, 'session', FORWARD);
     const { req } = context;
+    if (req === undefined || req === null || isEmpty(req)) {
+      context.req = request;
+      return;
+    }
+    // The host's own request, which may be the same for all events of the socket.
     req[EVENT] = this;
-    req.sessionID = id;
-    req.sessionStore = adopted.store;
-    Object.defineProperty(req, 'session', ACCESSOR);
-  }
-
-  get session() {
-    return (this.request ?? this.open()).session;
-  }
-
-  set session(value) {
-    (this.request ?? this.open()).session = value;
+    req.sessionStore = request.sessionStore;
+    Object.defineProperty(req, 'sessionID', FORWARD_ID);
+    Object.defineProperty(req, 'session', FORWARD);
   }
 
   /** Makes the `Session`, at the first look at it. */
   open() {
-    const { adopted, connection, sid } = this;
-    const request = new EventRequest(sid ?? connection.id, adopted.store, connection.socket);
-    this.request = request;
-    const data = this.data ?? { cookie: { __io: true } };
-    const isNew = this.data === undefined;
-    const session = adopted.store.createSession(request, data);
-    if (sid === undefined) markOwn(session);
-    if (isNew || sid === undefined) this.rebase(session, isNew);
-    return request;
+    const { adopted, data, request, sid } = this;
+    const session = adopted.store.createSession(request, data ?? { cookie: { __io: true } });
+    if (sid === undefined) {
+      markOwn(session);
+      this.rebase(session, data === undefined);
+    }
+    return session;
   }
 
   /**
@@ -205,6 +228,7 @@ class SessionEvent {
    * @returns {any} it, or a promise for it
    */
   commit(value) {
+    if (!this.opened) return value;
     const session = this.request?.session;
     if (session === undefined || session === null) return value;
     const origin = origins.get(session);
@@ -258,6 +282,12 @@ class SessionEvent {
   }
 }
 
+/** @param {object} object */
+function isEmpty(object) {
+  for (const _key in object) return false;
+  return Object.getPrototypeOf(object) === Object.prototype;
+}
+
 /**
  * A socket's own session is stored with the mark that the original gives it, which tells it from a browser's.
  *
@@ -269,4 +299,4 @@ function markOwn(session) {
   Object.defineProperty(cookie, 'toJSON', { value: () => ({ __io: true }) });
 }
 
-module.exports = { EventRequest, SessionEvent };
+module.exports = { SessionEvent };

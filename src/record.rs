@@ -60,8 +60,8 @@ impl Record {
     /// Reads what a session store gave for a key, as JSON text.
     ///
     /// Under a key may lie anything that the store holds, since session ids can be UUIDs too. With the marker, this is a
-    /// record of ours, whatever the store has added to it. Without it, only the original's exact form is a record: `id`, an empty
-    /// `cookie`, and fields whose names begin with `_`, as stores add them (session-file-store: `__lastAccess`).
+    /// record of ours, whatever the store has added to it. Without it, it is one of the original's unless its cookie is a
+    /// browser's (express-session always gives that a `path` and `httpOnly`).
     ///
     /// # Errors
     /// [`InvalidRecord`] says why it is no record: broken JSON, no object, a session, a socket's own record, an `id` that is
@@ -87,7 +87,7 @@ impl Record {
         }
         let channel = match fields.remove(MARKER) {
             Some(marker) => Some(read_marker(&marker)?),
-            None if is_original(&cookie, &fields) => None,
+            None if !is_browser_cookie(&cookie) => None,
             None => return Err(InvalidRecord::Session),
         };
         Ok(Self {
@@ -147,9 +147,9 @@ pub enum InvalidRecord {
     Cookie,
     /// It is the record that a socket has under its own id (`cookie.__io`).
     SocketRecord,
-    /// It has fields of a session, and no marker.
+    /// It has a browser's cookie, and no marker.
     Session,
-    /// The marker is of a version that this one does not know, or names no channel.
+    /// The marker has no version, or names no channel.
     Marker,
 }
 
@@ -169,15 +169,15 @@ impl fmt::Display for InvalidRecord {
 
 impl std::error::Error for InvalidRecord {}
 
-/// Whether a record without a marker has the form that the original writes, given its cookie and its fields but `id` and
-/// `cookie`.
-fn is_original(cookie: &Map<String, Value>, other_fields: &Map<String, Value>) -> bool {
-    cookie.is_empty() && other_fields.keys().all(|name| name.starts_with('_'))
+/// Whether a cookie is a browser's: then what has it is a session.
+fn is_browser_cookie(cookie: &Map<String, Value>) -> bool {
+    cookie.contains_key("path") || cookie.contains_key("httpOnly")
 }
 
 /// The channel that a marker names.
 fn read_marker(marker: &Value) -> Result<ChannelName, InvalidRecord> {
-    if marker.get("v").and_then(Value::as_u64) != Some(MARKER_VERSION) {
+    // A later version's record is good here too: what it adds is for that version.
+    if marker.get("v").and_then(Value::as_u64).is_none_or(|version| version < MARKER_VERSION) {
         return Err(InvalidRecord::Marker);
     }
     let channel = marker
@@ -306,11 +306,9 @@ mod tests {
                 Session,
             ),
             (r#"{"id":"s","cookie":{"path":"/"}}"#, Session),
-            (r#"{"id":"s","cookie":{"originalMaxAge":null}}"#, Session),
-            (r#"{"id":"s","cookie":{},"user":"bob"}"#, Session),
             (r#"{"id":"s","cookie":{},"__io_session":null}"#, Marker),
             (
-                r#"{"id":"s","cookie":{},"__io_session":{"v":2,"channel":"c"}}"#,
+                r#"{"id":"s","cookie":{},"__io_session":{"v":0,"channel":"c"}}"#,
                 Marker,
             ),
             (r#"{"id":"s","cookie":{},"__io_session":{"v":1}}"#, Marker),
