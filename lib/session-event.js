@@ -90,8 +90,6 @@ class SessionEvent {
     this.opened = false;
     /** @type {((value: any) => void) | undefined} */
     this.resolve = undefined;
-    /** @type {((error: unknown) => void) | undefined} */
-    this.reject = undefined;
   }
 
   /**
@@ -108,9 +106,8 @@ class SessionEvent {
     const { storeTimeout } = connection.sharing.options;
     if (id === undefined) queue(this, connection.line, storeTimeout);
     else ask(this, connection.line, storeTimeout, adopted.store, 'get', id);
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       this.resolve = resolve;
-      this.reject = reject;
     });
   }
 
@@ -134,11 +131,12 @@ class SessionEvent {
       if (connection.sid === sid) connection.end('expire');
       this.sid = undefined;
     }
+    let handled;
     try {
-      resolve(this.handle());
-    } catch (failed) {
-      /** @type {(error: unknown) => void} */ (this.reject)(failed);
+      // What the handler throws, and no `onError` takes, goes on from here to Node.js: once, as it would without us.
+      handled = this.handle();
     } finally {
+      resolve(handled);
       connection.loaded();
     }
   }
