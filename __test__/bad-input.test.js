@@ -13,7 +13,15 @@ const { fixture } = require('./support/fixture.js');
 const FUNCTIONS = ['bind_express', 'bind_io', 'bind_middleware'];
 
 function goodContext() {
-  return { app: express(5)(), io: new EventEmitter(), get() {}, on() {}, io_use() {}, use() {}, session: expressSession };
+  return {
+    app: express(5)(),
+    io: new EventEmitter(),
+    get() {},
+    on() {},
+    io_use() {},
+    use() {},
+    session: expressSession,
+  };
 }
 
 test('the module exports three functions', () => {
@@ -56,7 +64,10 @@ for (const [name, member] of [
 ]) {
   test(`${name} without context.${member} throws a TypeError that names it`, () => {
     const context = { ...goodContext(), [member]: undefined };
-    assert.throws(() => subject[name]({ context }), { name: 'TypeError', message: new RegExp(`\\b${member}\\b`) });
+    assert.throws(() => subject[name]({ context }), {
+      name: 'TypeError',
+      message: new RegExp(`\\b${member}\\b`),
+    });
   });
 }
 
@@ -81,11 +92,17 @@ for (const [name, values] of [
 ]) {
   for (const value of values) {
     test(`the option ${name}: ${JSON.stringify(value) ?? value} throws a TypeError that names it`, async (t) => {
-      await assert.rejects(fixture(t, { options: { [name]: value } }), { name: 'TypeError', message: new RegExp(name) });
+      await assert.rejects(fixture(t, { options: { [name]: value } }), {
+        name: 'TypeError',
+        message: new RegExp(name),
+      });
     });
   }
 }
 
 test('an option that does not exist throws a TypeError that names it', async (t) => {
-  await assert.rejects(fixture(t, { options: { storeTimeuot: 100 } }), { name: 'TypeError', message: /storeTimeuot/ });
+  await assert.rejects(fixture(t, { options: { storeTimeuot: 100 } }), {
+    name: 'TypeError',
+    message: /storeTimeuot/,
+  });
 });

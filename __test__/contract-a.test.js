@@ -17,24 +17,28 @@ function channelPath(channel) {
   return keyPath('some-socket', { channel });
 }
 
-test('A1: a first GET answers 200 with exactly one uuid v4 key and stores key, then session', LIMIT, async (t) => {
-  const f = await fixture(t);
-  const browser = await f.login();
-  f.store.taken();
+test(
+  'A1: a first GET answers 200 with exactly one uuid v4 key and stores key, then session',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t);
+    const browser = await f.login();
+    f.store.taken();
 
-  const answer = await browser.json(PATH);
+    const answer = await browser.json(PATH);
 
-  assert.equal(answer.status, 200);
-  assert.match(answer.headers.get('content-type'), /^application\/json/);
-  assert.match(answer.body.key, UUID_V4);
-  assert.equal(answer.text, JSON.stringify({ key: answer.body.key }));
-  const sets = f.store.taken().filter(({ method }) => method === 'set');
-  assert.deepEqual(
-    sets.map(({ sid }) => sid),
-    [answer.body.key, browser.sid],
-  );
-  assert.deepEqual(f.store.read(browser.sid).__socket, { __local: { key: answer.body.key } });
-});
+    assert.equal(answer.status, 200);
+    assert.match(answer.headers.get('content-type'), /^application\/json/);
+    assert.match(answer.body.key, UUID_V4);
+    assert.equal(answer.text, JSON.stringify({ key: answer.body.key }));
+    const sets = f.store.taken().filter(({ method }) => method === 'set');
+    assert.deepEqual(
+      sets.map(({ sid }) => sid),
+      [answer.body.key, browser.sid],
+    );
+    assert.deepEqual(f.store.read(browser.sid).__socket, { __local: { key: answer.body.key } });
+  },
+);
 
 test('A1: the record is the session id at the top, with a cookie', LIMIT, async (t) => {
   const f = await fixture(t);
@@ -107,20 +111,24 @@ for (const [behaviour, text] of [
   ['error', 'Error: scripted'],
   ['error string', 'scripted string'],
 ]) {
-  test(`A4: store.set answers the key with an ${behaviour}: 500 with its text, no memo, a retry succeeds`, LIMIT, async (t) => {
-    const f = await fixture(t);
-    const browser = await f.login();
-    f.store.next('set', behaviour, (sid) => sid !== browser.sid);
+  test(
+    `A4: store.set answers the key with an ${behaviour}: 500 with its text, no memo, a retry succeeds`,
+    LIMIT,
+    async (t) => {
+      const f = await fixture(t);
+      const browser = await f.login();
+      f.store.next('set', behaviour, (sid) => sid !== browser.sid);
 
-    const failed = await browser.json(PATH);
-    assert.equal(failed.status, 500);
-    assert.deepEqual(failed.body, { error: text });
-    assert.equal(f.store.read(browser.sid).__socket?.__local, undefined);
+      const failed = await browser.json(PATH);
+      assert.equal(failed.status, 500);
+      assert.deepEqual(failed.body, { error: text });
+      assert.equal(f.store.read(browser.sid).__socket?.__local, undefined);
 
-    const retried = await browser.json(PATH);
-    assert.equal(retried.status, 200);
-    assert.match(retried.body.key, UUID_V4);
-  });
+      const retried = await browser.json(PATH);
+      assert.equal(retried.status, 200);
+      assert.match(retried.body.key, UUID_V4);
+    },
+  );
 }
 
 test('A5: store.set never answers the key: 503 with an error, and the next GET works', LIMIT, async (t) => {
@@ -218,24 +226,28 @@ test('A14: a key whose record is gone from the store is replaced by one that wor
   assert.equal((await browser.json(PATH)).body.key, key);
 });
 
-test('A15: a channel named like a member of Object works or is refused, and touches no prototype', LIMIT, async (t) => {
-  const f = await fixture(t);
-  const browser = await f.login();
-  const members = Object.getOwnPropertyNames(Object.prototype).join();
+test(
+  'A15: a channel named like a member of Object works or is refused, and touches no prototype',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t);
+    const browser = await f.login();
+    const members = Object.getOwnPropertyNames(Object.prototype).join();
 
-  for (const channel of ['constructor', 'toString', 'hasOwnProperty', 'valueOf', 'prototype']) {
-    const { status, body } = await browser.json(channelPath(channel));
-    if (status === 400) {
-      assert.match(body.error, /\S/);
-    } else {
-      const socket = await f.connect();
-      assert.deepEqual(await socket.ask('__zappa_key', { key: body.key }), { key: body.key }, channel);
+    for (const channel of ['constructor', 'toString', 'hasOwnProperty', 'valueOf', 'prototype']) {
+      const { status, body } = await browser.json(channelPath(channel));
+      if (status === 400) {
+        assert.match(body.error, /\S/);
+      } else {
+        const socket = await f.connect();
+        assert.deepEqual(await socket.ask('__zappa_key', { key: body.key }), { key: body.key }, channel);
+      }
     }
-  }
-  assert.equal(Object.getOwnPropertyNames(Object.prototype).join(), members);
-  assert.equal({}.key, undefined);
-  assert.equal({}.id, undefined);
-});
+    assert.equal(Object.getOwnPropertyNames(Object.prototype).join(), members);
+    assert.equal({}.key, undefined);
+    assert.equal({}.id, undefined);
+  },
+);
 
 test('A15: the channel __proto__ is refused with 400', LIMIT, async (t) => {
   const f = await fixture(t);
@@ -264,14 +276,18 @@ for (const [what, channel] of [
 }
 
 for (const channel of ['x'.repeat(128), 'Kanal-äöü-頻道', 'a/b', 'a b']) {
-  test(`A16: the channel ${JSON.stringify(channel.slice(0, 20))} of ${channel.length} characters works`, LIMIT, async (t) => {
-    const f = await fixture(t);
-    const browser = await f.login();
-    const socket = await f.connect();
-    const { key, ack } = await share(browser, socket, { channel });
-    assert.deepEqual(ack, { key });
-    assert.equal(f.store.read(browser.sid).__socket[channel].key, key);
-  });
+  test(
+    `A16: the channel ${JSON.stringify(channel.slice(0, 20))} of ${channel.length} characters works`,
+    LIMIT,
+    async (t) => {
+      const f = await fixture(t);
+      const browser = await f.login();
+      const socket = await f.connect();
+      const { key, ack } = await share(browser, socket, { channel });
+      assert.deepEqual(ack, { key });
+      assert.equal(f.store.read(browser.sid).__socket[channel].key, key);
+    },
+  );
 }
 
 test('A16: a session has at most 32 channels, the 33rd is refused with 400', LIMIT, async (t) => {
@@ -295,37 +311,41 @@ test('A16: maxChannels is an option', LIMIT, async (t) => {
   assert.equal((await browser.json(channelPath('three'))).status, 400);
 });
 
-test('A19: the socket id in the URL redirects nothing: only the socket that presents the key gets the messages', LIMIT, async (t) => {
-  const f = await fixture(t, {
-    app: (context) =>
-      context.on('join', function (room, ack) {
-        this.join(room);
-        ack(room);
-      }),
-  });
-  const stranger = await f.connect();
-  await stranger.ask('join', 'room');
-  const overheard = stranger.collect('told');
+test(
+  'A19: the socket id in the URL redirects nothing: only the socket that presents the key gets the messages',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t, {
+      app: (context) =>
+        context.on('join', function (room, ack) {
+          this.join(room);
+          ack(room);
+        }),
+    });
+    const stranger = await f.connect();
+    await stranger.ask('join', 'room');
+    const overheard = stranger.collect('told');
 
-  const browser = await f.login();
-  for (const target of ['room', stranger.id]) {
-    const { body } = await browser.json(keyPath(target));
-    assert.deepEqual(f.store.read(browser.sid).__socket, { __local: { key: body.key } });
-    await browser.request('/tell?what=secret');
-  }
-  assert.equal(await stranger.ask('ping', {}), 'pong');
-  assert.deepEqual(overheard, []);
+    const browser = await f.login();
+    for (const target of ['room', stranger.id]) {
+      const { body } = await browser.json(keyPath(target));
+      assert.deepEqual(f.store.read(browser.sid).__socket, { __local: { key: body.key } });
+      await browser.request('/tell?what=secret');
+    }
+    assert.equal(await stranger.ask('ping', {}), 'pong');
+    assert.deepEqual(overheard, []);
 
-  const socket = await f.connect();
-  const told = socket.next('told');
-  await share(browser, socket);
-  // A link to the stranger's id, opened after the handshake, changes nothing either.
-  await browser.json(keyPath(stranger.id));
-  await browser.request('/tell?what=mine');
-  assert.equal(await told, 'mine');
-  assert.equal(await stranger.ask('ping', {}), 'pong');
-  assert.deepEqual(overheard, []);
-});
+    const socket = await f.connect();
+    const told = socket.next('told');
+    await share(browser, socket);
+    // A link to the stranger's id, opened after the handshake, changes nothing either.
+    await browser.json(keyPath(stranger.id));
+    await browser.request('/tell?what=mine');
+    assert.equal(await told, 'mine');
+    assert.equal(await stranger.ask('ping', {}), 'pong');
+    assert.deepEqual(overheard, []);
+  },
+);
 
 test('A20: HEAD answers 200 without a body and without a key', LIMIT, async (t) => {
   const f = await fixture(t);
@@ -349,32 +369,51 @@ test('A21: no cookie and saveUninitialized false: 200, a key and a Set-Cookie', 
   assert.ok(f.store.read(browser.sid));
 });
 
-for (const value of ['a string', 7, true, [1], { __local: 'a string' }, { __local: { key: 7 } }, { __local: { key: '../x' } }, { __local: null }]) {
-  test(`A22: session.__socket is ${JSON.stringify(value)}: a GET still gives a key that works`, LIMIT, async (t) => {
-    const f = await fixture(t);
-    const browser = await f.login();
-    await browser.request(`/write?json=${encodeURIComponent(JSON.stringify({ __socket: value }))}`);
-    const socket = await f.connect();
-    const { status, key, ack } = await share(browser, socket);
-    assert.equal(status, 200);
-    assert.match(key, UUID_V4);
-    assert.deepEqual(ack, { key });
-    assert.equal((await socket.ask('read', {})).id, browser.sid);
-  });
+for (const value of [
+  'a string',
+  7,
+  true,
+  [1],
+  { __local: 'a string' },
+  { __local: { key: 7 } },
+  { __local: { key: '../x' } },
+  { __local: null },
+]) {
+  test(
+    `A22: session.__socket is ${JSON.stringify(value)}: a GET still gives a key that works`,
+    LIMIT,
+    async (t) => {
+      const f = await fixture(t);
+      const browser = await f.login();
+      await browser.request(`/write?json=${encodeURIComponent(JSON.stringify({ __socket: value }))}`);
+      const socket = await f.connect();
+      const { status, key, ack } = await share(browser, socket);
+      assert.equal(status, 200);
+      assert.match(key, UUID_V4);
+      assert.deepEqual(ack, { key });
+      assert.equal((await socket.ask('read', {})).id, browser.sid);
+    },
+  );
 }
 
-test('A14: a key copied over from another session, as apps do around regenerate, is replaced', LIMIT, async (t) => {
-  const f = await fixture(t);
-  const other = await f.login();
-  const copied = (await other.json(PATH)).body.key;
-  const browser = await f.login();
-  await browser.request(`/write?json=${encodeURIComponent(JSON.stringify({ __socket: { __local: { key: copied } } }))}`);
-  const socket = await f.connect();
-  const { key, ack } = await share(browser, socket);
-  assert.notEqual(key, copied);
-  assert.deepEqual(ack, { key });
-  assert.equal((await socket.ask('read', {})).id, browser.sid);
-});
+test(
+  'A14: a key copied over from another session, as apps do around regenerate, is replaced',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t);
+    const other = await f.login();
+    const copied = (await other.json(PATH)).body.key;
+    const browser = await f.login();
+    await browser.request(
+      `/write?json=${encodeURIComponent(JSON.stringify({ __socket: { __local: { key: copied } } }))}`,
+    );
+    const socket = await f.connect();
+    const { key, ack } = await share(browser, socket);
+    assert.notEqual(key, copied);
+    assert.deepEqual(ack, { key });
+    assert.equal((await socket.ask('read', {})).id, browser.sid);
+  },
+);
 
 test('A23: twenty handshakes leave one session and one record', LIMIT, async (t) => {
   const f = await fixture(t);

@@ -35,20 +35,35 @@ for (const message of [{}, { key: null }, 'abc', 7, true, [1]]) {
   });
 }
 
-for (const key of ['', 0, false, 5, { a: 1 }, [1], { toString: 1 }, { toString: null, valueOf: null }, { $gt: '' }, ['x']]) {
+for (const key of [
+  '',
+  0,
+  false,
+  5,
+  { a: 1 },
+  [1],
+  { toString: 1 },
+  { toString: null, valueOf: null },
+  { $gt: '' },
+  ['x'],
+]) {
   const row = key?.toString === 1 ? 'B5' : 'B3/4';
-  test(`${row}: the key ${JSON.stringify(key)} answers Missing data and never reaches the store`, LIMIT, async (t) => {
-    const f = await fixture(t);
-    const bound = await f.bound();
-    f.store.taken();
-    assert.deepEqual(await bound.socket.ask('__zappa_key', { key }), MISSING_DATA);
-    const asked = f.store.taken().map(({ sid }) => sid);
-    assert.deepEqual(
-      asked.filter((sid) => sid !== bound.sid),
-      [],
-    );
-    await stillBound(bound);
-  });
+  test(
+    `${row}: the key ${JSON.stringify(key)} answers Missing data and never reaches the store`,
+    LIMIT,
+    async (t) => {
+      const f = await fixture(t);
+      const bound = await f.bound();
+      f.store.taken();
+      assert.deepEqual(await bound.socket.ask('__zappa_key', { key }), MISSING_DATA);
+      const asked = f.store.taken().map(({ sid }) => sid);
+      assert.deepEqual(
+        asked.filter((sid) => sid !== bound.sid),
+        [],
+      );
+      await stillBound(bound);
+    },
+  );
 }
 
 for (const [what, key] of [
@@ -113,13 +128,19 @@ for (const second of ['a string', 7, {}, null, [1]]) {
   });
 }
 
-test('B13: without a session store the answer is Missing session-store., once, and the process lives', LIMIT, async (t) => {
-  const f = await fixture(t, { sessionOptions: null });
-  const socket = await f.connect();
-  assert.deepEqual(await socket.ask('__zappa_key', { key: randomUUID() }), { error: 'Missing session-store.' });
-  await settle();
-  assert.equal(await socket.ask('ping', {}), 'pong');
-});
+test(
+  'B13: without a session store the answer is Missing session-store., once, and the process lives',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t, { sessionOptions: null });
+    const socket = await f.connect();
+    assert.deepEqual(await socket.ask('__zappa_key', { key: randomUUID() }), {
+      error: 'Missing session-store.',
+    });
+    await settle();
+    assert.equal(await socket.ask('ping', {}), 'pong');
+  },
+);
 
 test('B15: the id of a session is no key, even when ids are uuids', LIMIT, async (t) => {
   const f = await fixture(t, { sessionOptions: { genid: () => randomUUID() } });
@@ -143,7 +164,11 @@ test('B16: a session that an app gave a field `id` is no key either', LIMIT, asy
   const victim = await f.login();
   const bound = await f.bound();
   const planted = randomUUID();
-  f.store.plant(planted, { cookie: { originalMaxAge: null, expires: null, httpOnly: true, path: '/' }, user: 'eve', id: 7 });
+  f.store.plant(planted, {
+    cookie: { originalMaxAge: null, expires: null, httpOnly: true, path: '/' },
+    user: 'eve',
+    id: 7,
+  });
   assert.deepEqual(await bound.socket.ask('__zappa_key', { key: planted }), MISSING_DATA);
   await stillBound(bound);
   assert.ok(f.store.read(victim.sid));
@@ -158,12 +183,27 @@ test("B17: a socket's own record is no key", LIMIT, async (t) => {
   await stillBound(bound);
 });
 
-for (const record of ['text', 7, [1, 2], {}, { id: 7, cookie: {} }, { id: null, cookie: {} }, { id: '', cookie: {} }, { id: {}, cookie: {} }, { id: ['x'], cookie: {} }, true]) {
+for (const record of [
+  'text',
+  7,
+  [1, 2],
+  {},
+  { id: 7, cookie: {} },
+  { id: null, cookie: {} },
+  { id: '', cookie: {} },
+  { id: {}, cookie: {} },
+  { id: ['x'], cookie: {} },
+  true,
+]) {
   test(`B18/19: a record ${JSON.stringify(record)} answers Missing data`, LIMIT, async (t) => {
     const f = await fixture(t);
     const bound = await f.bound();
     const key = randomUUID();
-    f.store.always('get', (_run, answer) => setImmediate(answer, null, record), (sid) => sid === key);
+    f.store.always(
+      'get',
+      (_run, answer) => setImmediate(answer, null, record),
+      (sid) => sid === key,
+    );
     assert.deepEqual(await bound.socket.ask('__zappa_key', { key }), MISSING_DATA);
     await stillBound(bound);
   });
@@ -183,7 +223,12 @@ test('B18: a record with fields that nobody knows yet is as good', LIMIT, async 
   const f = await fixture(t);
   const browser = await f.login();
   const key = randomUUID();
-  f.store.plant(key, { id: browser.sid, cookie: { originalMaxAge: null, expires: null }, since: 2030, extra: { a: 1 } });
+  f.store.plant(key, {
+    id: browser.sid,
+    cookie: { originalMaxAge: null, expires: null },
+    since: 2030,
+    extra: { a: 1 },
+  });
   const socket = await f.connect();
   assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
 });
@@ -197,19 +242,23 @@ test('B20: a key presented by another socket binds that one too', LIMIT, async (
   assert.equal((await socket.ask('read', {})).id, sid);
 });
 
-test('B20: with oneTimeKeys a key works once, and the next GET gives another that works', LIMIT, async (t) => {
-  const f = await fixture(t, { options: { oneTimeKeys: true } });
-  const { browser, key, sid, socket, ack } = await f.bound();
-  assert.deepEqual(ack, { key });
-  const second = await f.connect();
-  assert.deepEqual(await second.ask('__zappa_key', { key }), MISSING_DATA);
+test(
+  'B20: with oneTimeKeys a key works once, and the next GET gives another that works',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t, { options: { oneTimeKeys: true } });
+    const { browser, key, sid, socket, ack } = await f.bound();
+    assert.deepEqual(ack, { key });
+    const second = await f.connect();
+    assert.deepEqual(await second.ask('__zappa_key', { key }), MISSING_DATA);
 
-  const again = await share(browser, second);
-  assert.notEqual(again.key, key);
-  assert.deepEqual(again.ack, { key: again.key });
-  assert.equal((await second.ask('read', {})).id, sid);
-  assert.equal((await socket.ask('read', {})).id, sid);
-});
+    const again = await share(browser, second);
+    assert.notEqual(again.key, key);
+    assert.deepEqual(again.ack, { key: again.key });
+    assert.equal((await second.ask('read', {})).id, sid);
+    assert.equal((await socket.ask('read', {})).id, sid);
+  },
+);
 
 for (const [how, end] of [
   ['logout', (_store, browser) => browser.request('/logout')],
@@ -247,7 +296,11 @@ test('B21: a key that has expired answers Missing data', LIMIT, async (t) => {
   const record = f.store.read(key);
   record.cookie.expires = new Date(Date.now() - 1).toISOString();
   // A store that keeps what has expired, as some do until they sweep.
-  f.store.always('get', (_run, answer) => setImmediate(answer, null, record), (sid) => sid === key);
+  f.store.always(
+    'get',
+    (_run, answer) => setImmediate(answer, null, record),
+    (sid) => sid === key,
+  );
   const socket = await f.connect();
   assert.deepEqual(await socket.ask('__zappa_key', { key }), MISSING_DATA);
 });
@@ -265,15 +318,19 @@ for (const [behaviour, text] of [
   ['error', 'Error: scripted'],
   ['error string', 'scripted string'],
 ]) {
-  test(`B23: store.get answers the key with an ${behaviour}: the ack has its text, a retry succeeds`, LIMIT, async (t) => {
-    const f = await fixture(t);
-    const browser = await f.login();
-    const key = await newKey(browser);
-    const socket = await f.connect();
-    f.store.next('get', behaviour, (sid) => sid === key);
-    assert.deepEqual(await socket.ask('__zappa_key', { key }), { error: text });
-    assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
-  });
+  test(
+    `B23: store.get answers the key with an ${behaviour}: the ack has its text, a retry succeeds`,
+    LIMIT,
+    async (t) => {
+      const f = await fixture(t);
+      const browser = await f.login();
+      const key = await newKey(browser);
+      const socket = await f.connect();
+      f.store.next('get', behaviour, (sid) => sid === key);
+      assert.deepEqual(await socket.ask('__zappa_key', { key }), { error: text });
+      assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
+    },
+  );
 }
 
 test('B23: an error with code ENOENT is a missing record', LIMIT, async (t) => {
@@ -284,17 +341,21 @@ test('B23: an error with code ENOENT is a missing record', LIMIT, async (t) => {
   assert.deepEqual(await socket.ask('__zappa_key', { key }), MISSING_DATA);
 });
 
-test('B24: store.get never answers the key: an error is acknowledged in time, the process lives', LIMIT, async (t) => {
-  const f = await fixture(t, { options: { storeTimeout: 100 } });
-  const browser = await f.login();
-  const key = await newKey(browser);
-  const socket = await f.connect();
-  f.store.next('get', 'never', (sid) => sid === key);
-  const ack = await socket.ask('__zappa_key', { key });
-  assert.deepEqual(Object.keys(ack), ['error']);
-  assert.match(ack.error, /\S/);
-  assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
-});
+test(
+  'B24: store.get never answers the key: an error is acknowledged in time, the process lives',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t, { options: { storeTimeout: 100 } });
+    const browser = await f.login();
+    const key = await newKey(browser);
+    const socket = await f.connect();
+    f.store.next('get', 'never', (sid) => sid === key);
+    const ack = await socket.ask('__zappa_key', { key });
+    assert.deepEqual(Object.keys(ack), ['error']);
+    assert.match(ack.error, /\S/);
+    assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
+  },
+);
 
 test('B24: an answer that comes after the deadline changes nothing', LIMIT, async (t) => {
   const f = await fixture(t, { options: { storeTimeout: 100 } });
@@ -350,24 +411,28 @@ test('B: after 64 well-formed keys that failed a socket reaches the store no mor
   assert.deepEqual(await other.ask('__zappa_key', { key: good }), { key: good });
 });
 
-test('the first handshake costs at most 3 gets and 3 sets and leaves no orphan, a repeated one 3 gets and 1 set', LIMIT, async (t) => {
-  const f = await fixture(t);
-  const browser = await f.login();
-  const socket = await f.connect();
-  await settle();
-  f.store.taken();
-  const { key } = await share(browser, socket);
-  await settle();
-  const first = { get: f.store.count('get'), set: f.store.count('set') };
-  assert.ok(first.get <= 3 && first.set <= 3, JSON.stringify(f.store.calls));
-  assert.deepEqual(f.store.ids().sort(), [browser.sid, key].sort());
+test(
+  'the first handshake costs at most 3 gets and 3 sets and leaves no orphan, a repeated one 3 gets and 1 set',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t);
+    const browser = await f.login();
+    const socket = await f.connect();
+    await settle();
+    f.store.taken();
+    const { key } = await share(browser, socket);
+    await settle();
+    const first = { get: f.store.count('get'), set: f.store.count('set') };
+    assert.ok(first.get <= 3 && first.set <= 3, JSON.stringify(f.store.calls));
+    assert.deepEqual(f.store.ids().sort(), [browser.sid, key].sort());
 
-  await socket.reconnect();
-  await settle();
-  f.store.taken();
-  await share(browser, socket);
-  await settle();
-  const again = { get: f.store.count('get'), set: f.store.count('set') };
-  assert.ok(again.get <= 3 && again.set <= 1, JSON.stringify(f.store.calls));
-  assert.deepEqual(f.store.ids().sort(), [browser.sid, key].sort());
-});
+    await socket.reconnect();
+    await settle();
+    f.store.taken();
+    await share(browser, socket);
+    await settle();
+    const again = { get: f.store.count('get'), set: f.store.count('set') };
+    assert.ok(again.get <= 3 && again.set <= 1, JSON.stringify(f.store.calls));
+    assert.deepEqual(f.store.ids().sort(), [browser.sid, key].sort());
+  },
+);

@@ -52,31 +52,39 @@ async function start(t, held) {
   return { ...f, ...bound, data };
 }
 
-test('C14: a slow HTTP request and a fast handler: both kept, nested fields and deletions too', LIMIT, async (t) => {
-  const held = heldApp({ http: changeByHttp, event: changeByEvent });
-  const { browser, socket, data } = await start(t, held);
-  const slow = browser.json('/held');
-  await held.http.entered;
-  held.event.go();
-  await socket.ask('held', {});
-  await until(() => data().event, 'the handler is saved');
-  held.http.go();
-  await slow;
-  assert.deepEqual(data(), BOTH);
-});
+test(
+  'C14: a slow HTTP request and a fast handler: both kept, nested fields and deletions too',
+  LIMIT,
+  async (t) => {
+    const held = heldApp({ http: changeByHttp, event: changeByEvent });
+    const { browser, socket, data } = await start(t, held);
+    const slow = browser.json('/held');
+    await held.http.entered;
+    held.event.go();
+    await socket.ask('held', {});
+    await until(() => data().event, 'the handler is saved');
+    held.http.go();
+    await slow;
+    assert.deepEqual(data(), BOTH);
+  },
+);
 
-test('C14: a slow handler and a fast HTTP request: both kept, nested fields and deletions too', LIMIT, async (t) => {
-  const held = heldApp({ http: changeByHttp, event: changeByEvent });
-  const { browser, socket, data } = await start(t, held);
-  const slow = socket.ask('held', {});
-  await held.event.entered;
-  held.http.go();
-  await browser.json('/held');
-  held.event.go();
-  await slow;
-  await until(() => data().event, 'the handler is saved');
-  assert.deepEqual(data(), BOTH);
-});
+test(
+  'C14: a slow handler and a fast HTTP request: both kept, nested fields and deletions too',
+  LIMIT,
+  async (t) => {
+    const held = heldApp({ http: changeByHttp, event: changeByEvent });
+    const { browser, socket, data } = await start(t, held);
+    const slow = socket.ask('held', {});
+    await held.event.entered;
+    held.http.go();
+    await browser.json('/held');
+    held.event.go();
+    await slow;
+    await until(() => data().event, 'the handler is saved');
+    assert.deepEqual(data(), BOTH);
+  },
+);
 
 for (const first of ['http', 'event']) {
   test(`C14: both in flight at once, the ${first} one ends first`, LIMIT, async (t) => {
@@ -154,36 +162,44 @@ test('C14b: a slow HTTP request that changes nothing loses no write of a handler
   assert.equal(data().forgotten, undefined);
 });
 
-test('C14b: a slow HTTP request with resave true, which writes although nothing changed', LIMIT, async (t) => {
-  const held = heldApp({ event: changeByEvent });
-  const f = await fixture(t, { app: held.app, sessionOptions: { resave: true } });
-  const { browser, socket, sid } = await f.bound();
-  await browser.request(`/write?json=${encodeURIComponent(JSON.stringify(START))}`);
-  const slow = browser.json('/held');
-  await held.http.entered;
-  held.event.go();
-  await socket.ask('held', {});
-  await until(() => f.store.read(sid).event, 'the handler is saved');
-  held.http.go();
-  await slow;
-  await settle();
-  assert.equal(f.store.read(sid).profile.age, 31);
-  assert.equal(f.store.read(sid).forgotten, undefined);
-});
+test(
+  'C14b: a slow HTTP request with resave true, which writes although nothing changed',
+  LIMIT,
+  async (t) => {
+    const held = heldApp({ event: changeByEvent });
+    const f = await fixture(t, { app: held.app, sessionOptions: { resave: true } });
+    const { browser, socket, sid } = await f.bound();
+    await browser.request(`/write?json=${encodeURIComponent(JSON.stringify(START))}`);
+    const slow = browser.json('/held');
+    await held.http.entered;
+    held.event.go();
+    await socket.ask('held', {});
+    await until(() => f.store.read(sid).event, 'the handler is saved');
+    held.http.go();
+    await slow;
+    await settle();
+    assert.equal(f.store.read(sid).profile.age, 31);
+    assert.equal(f.store.read(sid).forgotten, undefined);
+  },
+);
 
-test('C14: a GET of a key in the middle of a handler loses neither the key nor the write', LIMIT, async (t) => {
-  const held = heldApp({ event: changeByEvent });
-  const { browser, socket, sid, store, connect, data } = await start(t, held);
-  const slow = socket.ask('held', {});
-  await held.event.entered;
-  const second = await connect();
-  const { key, ack } = await share(browser, second, { channel: 'second' });
-  assert.deepEqual(ack, { key });
-  held.event.go();
-  await slow;
-  await until(() => data().event, 'the handler is saved');
-  assert.deepEqual(store.read(sid).__socket.second, { key, id: second.id });
-});
+test(
+  'C14: a GET of a key in the middle of a handler loses neither the key nor the write',
+  LIMIT,
+  async (t) => {
+    const held = heldApp({ event: changeByEvent });
+    const { browser, socket, sid, store, connect, data } = await start(t, held);
+    const slow = socket.ask('held', {});
+    await held.event.entered;
+    const second = await connect();
+    const { key, ack } = await share(browser, second, { channel: 'second' });
+    assert.deepEqual(ack, { key });
+    held.event.go();
+    await slow;
+    await until(() => data().event, 'the handler is saved');
+    assert.deepEqual(store.read(sid).__socket.second, { key, id: second.id });
+  },
+);
 
 test('C14c: two sockets of one session, one field each at once: both kept', LIMIT, async (t) => {
   const f = await fixture(t);
@@ -214,7 +230,9 @@ test('C14d: four sockets and an HTTP client, fifty fields each at once: all kept
     await share(browser, one);
     sockets.push(one);
   }
-  const work = sockets.flatMap((one, s) => Array.from({ length: 50 }, (_, n) => one.ask('write', { [`field-${s}-${n}`]: n })));
+  const work = sockets.flatMap((one, s) =>
+    Array.from({ length: 50 }, (_, n) => one.ask('write', { [`field-${s}-${n}`]: n })),
+  );
   for (let n = 0; n < 50; n += 1) {
     work.push(browser.copy().request(`/write?json=${encodeURIComponent(`{"field-http-${n}":1}`)}`));
   }

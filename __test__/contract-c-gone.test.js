@@ -33,21 +33,25 @@ async function assertGone(f, old) {
 }
 
 for (const [how, end] of ENDS) {
-  test(`C13: after ${how} an event of a bound socket has an anonymous session, and the old one stays gone`, LIMIT, async (t) => {
-    const f = await fixture(t, { sessionOptions: { cookie: { maxAge: 60_000 } } });
-    const { browser, socket } = await f.bound();
-    const old = browser.copy();
-    await end(f.store, browser);
+  test(
+    `C13: after ${how} an event of a bound socket has an anonymous session, and the old one stays gone`,
+    LIMIT,
+    async (t) => {
+      const f = await fixture(t, { sessionOptions: { cookie: { maxAge: 60_000 } } });
+      const { browser, socket } = await f.bound();
+      const old = browser.copy();
+      await end(f.store, browser);
 
-    assert.deepEqual(await socket.ask('write', { written: 'after the end' }), { id: socket.id });
-    await assertGone(f, old);
-    const { id, bound, session } = await socket.ask('read', {});
-    assert.equal(id, socket.id);
-    assert.equal(bound, undefined);
-    assert.equal(session.user, undefined);
-    assert.equal(session.cookie.__io, true);
-    assert.equal(f.host.clients.get(socket.id).__session_id, undefined);
-  });
+      assert.deepEqual(await socket.ask('write', { written: 'after the end' }), { id: socket.id });
+      await assertGone(f, old);
+      const { id, bound, session } = await socket.ask('read', {});
+      assert.equal(id, socket.id);
+      assert.equal(bound, undefined);
+      assert.equal(session.user, undefined);
+      assert.equal(session.cookie.__io, true);
+      assert.equal(f.host.clients.get(socket.id).__session_id, undefined);
+    },
+  );
 
   test(`C13b: ${how} while an async handler runs: its write is dropped`, LIMIT, async (t) => {
     const held = heldApp({
@@ -173,17 +177,21 @@ test('C13d: session.regenerate() inside a handler holds: the old id is gone', LI
   await assertGone(f, browser.copy());
 });
 
-test("onSessionEnd 'disconnect': logout disconnects the session's sockets and nobody else's", LIMIT, async (t) => {
-  const f = await fixture(t, { options: { onSessionEnd: 'disconnect' } });
-  const { browser, socket } = await f.bound();
-  const second = await f.connect();
-  await share(browser, second);
-  const other = await f.bound();
-  const left = [socket.next('disconnect'), second.next('disconnect')];
-  await browser.request('/logout');
-  await Promise.all(left);
-  assert.equal((await other.socket.ask('read', {})).id, other.sid);
-});
+test(
+  "onSessionEnd 'disconnect': logout disconnects the session's sockets and nobody else's",
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t, { options: { onSessionEnd: 'disconnect' } });
+    const { browser, socket } = await f.bound();
+    const second = await f.connect();
+    await share(browser, second);
+    const other = await f.bound();
+    const left = [socket.next('disconnect'), second.next('disconnect')];
+    await browser.request('/logout');
+    await Promise.all(left);
+    assert.equal((await other.socket.ask('read', {})).id, other.sid);
+  },
+);
 
 test("onSessionEnd 'unbind', the default: logout leaves the socket connected", LIMIT, async (t) => {
   const f = await fixture(t);

@@ -15,7 +15,11 @@ async function counting(t, options) {
   const ran = [];
   const errors = [];
   const f = await fixture(t, {
-    options: { storeTimeout: 100, onError: (error, { socket, event }) => errors.push({ error, id: socket?.id, event }), ...options },
+    options: {
+      storeTimeout: 100,
+      onError: (error, { socket, event }) => errors.push({ error, id: socket?.id, event }),
+      ...options,
+    },
     app: (context) =>
       context.on('count', function (n, ack) {
         ran.push({ n, id: this.session?.id });
@@ -35,31 +39,39 @@ for (const [row, behaviour, text] of [
   ['C12c', 'never', /./],
   ['C12c', 'throw', /^Error: scripted throw$/],
 ]) {
-  test(`${row}: store.get: ${behaviour}: the handler does not run, onError is told once, the next event works`, LIMIT, async (t) => {
-    const { socket, sid, store, ran, errors, mine } = await counting(t);
-    store.next('get', behaviour, mine);
-    socket.send('count', 1);
-    await until(() => errors.length > 0, 'onError is called');
-    assert.equal(await socket.ask('count', 2), 2);
-    await until(() => store.read(sid).count === 2, 'the next event is saved');
-    await settle();
-    assert.deepEqual(ran, [{ n: 2, id: sid }]);
-    assert.equal(errors.length, 1);
-    assert.match(String(errors[0].error), text);
-    assert.equal(errors[0].id, socket.id);
-    assert.equal(errors[0].event, 'count');
-  });
+  test(
+    `${row}: store.get: ${behaviour}: the handler does not run, onError is told once, the next event works`,
+    LIMIT,
+    async (t) => {
+      const { socket, sid, store, ran, errors, mine } = await counting(t);
+      store.next('get', behaviour, mine);
+      socket.send('count', 1);
+      await until(() => errors.length > 0, 'onError is called');
+      assert.equal(await socket.ask('count', 2), 2);
+      await until(() => store.read(sid).count === 2, 'the next event is saved');
+      await settle();
+      assert.deepEqual(ran, [{ n: 2, id: sid }]);
+      assert.equal(errors.length, 1);
+      assert.match(String(errors[0].error), text);
+      assert.equal(errors[0].id, socket.id);
+      assert.equal(errors[0].event, 'count');
+    },
+  );
 }
 
-test('C12a: store.get fails and there is no onError: a process warning, and the process lives', LIMIT, async (t) => {
-  const { socket, sid, store, ran, mine } = await counting(t, { onError: undefined });
-  const warned = once(process, 'warning');
-  store.next('get', 'error', mine);
-  socket.send('count', 1);
-  assert.match((await warned)[0].message, /scripted/);
-  assert.equal(await socket.ask('count', 2), 2);
-  assert.deepEqual(ran, [{ n: 2, id: sid }]);
-});
+test(
+  'C12a: store.get fails and there is no onError: a process warning, and the process lives',
+  LIMIT,
+  async (t) => {
+    const { socket, sid, store, ran, mine } = await counting(t, { onError: undefined });
+    const warned = once(process, 'warning');
+    store.next('get', 'error', mine);
+    socket.send('count', 1);
+    assert.match((await warned)[0].message, /scripted/);
+    assert.equal(await socket.ask('count', 2), 2);
+    assert.deepEqual(ran, [{ n: 2, id: sid }]);
+  },
+);
 
 test('C12a: an onError that throws itself does not end the process', LIMIT, async (t) => {
   const warned = once(process, 'warning');
@@ -74,13 +86,17 @@ test('C12a: an onError that throws itself does not end the process', LIMIT, asyn
   assert.equal(await socket.ask('count', 2), 2);
 });
 
-test('C12b: store.get answers ENOENT: as no data, the handler runs with an anonymous session', LIMIT, async (t) => {
-  const { socket, store, ran, errors, mine } = await counting(t);
-  store.next('get', 'enoent', mine);
-  assert.equal(await socket.ask('count', 1), 1);
-  assert.deepEqual(ran, [{ n: 1, id: socket.id }]);
-  assert.deepEqual(errors, []);
-});
+test(
+  'C12b: store.get answers ENOENT: as no data, the handler runs with an anonymous session',
+  LIMIT,
+  async (t) => {
+    const { socket, store, ran, errors, mine } = await counting(t);
+    store.next('get', 'enoent', mine);
+    assert.equal(await socket.ask('count', 1), 1);
+    assert.deepEqual(ran, [{ n: 1, id: socket.id }]);
+    assert.deepEqual(errors, []);
+  },
+);
 
 for (const behaviour of ['twice', 'twice at once']) {
   test(`C12c: store.get answers ${behaviour}: the handler runs once`, LIMIT, async (t) => {
@@ -104,16 +120,20 @@ test('C12c: an answer that comes after the deadline runs no handler', LIMIT, asy
   assert.equal(errors.length, 1);
 });
 
-test('C12c: an event whose store never answers holds the events after it only until the deadline', LIMIT, async (t) => {
-  const { socket, store, ran, mine } = await counting(t);
-  store.next('get', 'never', mine);
-  socket.send('count', 1);
-  await Promise.all([socket.ask('count', 2), socket.ask('count', 3)]);
-  assert.deepEqual(
-    ran.map(({ n }) => n),
-    [2, 3],
-  );
-});
+test(
+  'C12c: an event whose store never answers holds the events after it only until the deadline',
+  LIMIT,
+  async (t) => {
+    const { socket, store, ran, mine } = await counting(t);
+    store.next('get', 'never', mine);
+    socket.send('count', 1);
+    await Promise.all([socket.ask('count', 2), socket.ask('count', 3)]);
+    assert.deepEqual(
+      ran.map(({ n }) => n),
+      [2, 3],
+    );
+  },
+);
 
 for (const [behaviour, text] of [
   ['error', /^Error: scripted$/],
@@ -121,27 +141,35 @@ for (const [behaviour, text] of [
   ['never', /./],
   ['throw', /^Error: scripted throw$/],
 ]) {
-  test(`C12d: store.set: ${behaviour}: onError is told once, the process lives and the next write is kept`, LIMIT, async (t) => {
-    const { socket, sid, store, errors, mine } = await counting(t);
-    store.next('set', behaviour, mine);
-    assert.equal(await socket.ask('count', 1), 1);
-    await until(() => errors.length > 0, 'onError is called');
-    assert.equal(await socket.ask('count', 2), 2);
-    await until(() => store.read(sid).count === 2, 'the next write is saved');
-    await settle();
-    assert.equal(errors.length, 1);
-    assert.match(String(errors[0].error), text);
-  });
+  test(
+    `C12d: store.set: ${behaviour}: onError is told once, the process lives and the next write is kept`,
+    LIMIT,
+    async (t) => {
+      const { socket, sid, store, errors, mine } = await counting(t);
+      store.next('set', behaviour, mine);
+      assert.equal(await socket.ask('count', 1), 1);
+      await until(() => errors.length > 0, 'onError is called');
+      assert.equal(await socket.ask('count', 2), 2);
+      await until(() => store.read(sid).count === 2, 'the next write is saved');
+      await settle();
+      assert.equal(errors.length, 1);
+      assert.match(String(errors[0].error), text);
+    },
+  );
 }
 
-test('C12d: store.set fails and there is no onError: a process warning, and the process lives', LIMIT, async (t) => {
-  const { socket, store, mine } = await counting(t, { onError: undefined });
-  const warned = once(process, 'warning');
-  store.next('set', 'error', mine);
-  await socket.ask('count', 1);
-  assert.match((await warned)[0].message, /scripted/);
-  assert.equal(await socket.ask('count', 2), 2);
-});
+test(
+  'C12d: store.set fails and there is no onError: a process warning, and the process lives',
+  LIMIT,
+  async (t) => {
+    const { socket, store, mine } = await counting(t, { onError: undefined });
+    const warned = once(process, 'warning');
+    store.next('set', 'error', mine);
+    await socket.ask('count', 1);
+    assert.match((await warned)[0].message, /scripted/);
+    assert.equal(await socket.ask('count', 2), 2);
+  },
+);
 
 for (const behaviour of ['twice', 'twice at once']) {
   test(`C12d: store.set answers ${behaviour}: nothing happens twice`, LIMIT, async (t) => {

@@ -24,26 +24,34 @@ function capture(seen) {
     });
 }
 
-test('C1: the session of a bound socket is a Session of express-session with the id of the browser', LIMIT, async (t) => {
-  const seen = {};
-  const f = await fixture(t, { app: capture(seen) });
-  const { socket, sid } = await f.bound();
-  await socket.ask('capture', {});
-  assert.ok(seen.session instanceof expressSession.Session);
-  assert.equal(seen.session.id, sid);
-  assert.equal(seen.req.session, seen.session);
-  assert.equal(seen.session.user, 'ann');
-});
+test(
+  'C1: the session of a bound socket is a Session of express-session with the id of the browser',
+  LIMIT,
+  async (t) => {
+    const seen = {};
+    const f = await fixture(t, { app: capture(seen) });
+    const { socket, sid } = await f.bound();
+    await socket.ask('capture', {});
+    assert.ok(seen.session instanceof expressSession.Session);
+    assert.equal(seen.session.id, sid);
+    assert.equal(seen.req.session, seen.session);
+    assert.equal(seen.session.user, 'ann');
+  },
+);
 
-test('C2: the session of an unbound socket is a Session under the socket id, marked __io', LIMIT, async (t) => {
-  const seen = {};
-  const f = await fixture(t, { app: capture(seen) });
-  const socket = await f.connect();
-  await socket.ask('capture', {});
-  assert.ok(seen.session instanceof expressSession.Session);
-  assert.equal(seen.session.id, socket.id);
-  assert.equal(seen.session.cookie.__io, true);
-});
+test(
+  'C2: the session of an unbound socket is a Session under the socket id, marked __io',
+  LIMIT,
+  async (t) => {
+    const seen = {};
+    const f = await fixture(t, { app: capture(seen) });
+    const socket = await f.connect();
+    await socket.ask('capture', {});
+    assert.ok(seen.session instanceof expressSession.Session);
+    assert.equal(seen.session.id, socket.id);
+    assert.equal(seen.session.cookie.__io, true);
+  },
+);
 
 test('C2: an unbound socket that writes nothing leaves nothing in the store', LIMIT, async (t) => {
   const f = await fixture(t);
@@ -55,34 +63,42 @@ test('C2: an unbound socket that writes nothing leaves nothing in the store', LI
   assert.equal(f.store.count('set'), 0);
 });
 
-test('C2: what an unbound socket writes is kept between its events, and goes when it disconnects', LIMIT, async (t) => {
-  const f = await fixture(t);
-  const socket = await f.connect();
-  const { id } = socket;
-  await socket.ask('write', { cart: { n: 1 } });
-  await until(() => f.store.read(id), 'the anonymous session is stored');
-  assert.equal(f.store.read(id).cookie.__io, true);
-  assert.deepEqual((await socket.ask('read', {})).session.cart, { n: 1 });
-  socket.close();
-  await until(() => f.store.ids().length === 0, 'the anonymous session is gone');
-});
+test(
+  'C2: what an unbound socket writes is kept between its events, and goes when it disconnects',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t);
+    const socket = await f.connect();
+    const { id } = socket;
+    await socket.ask('write', { cart: { n: 1 } });
+    await until(() => f.store.read(id), 'the anonymous session is stored');
+    assert.equal(f.store.read(id).cookie.__io, true);
+    assert.deepEqual((await socket.ask('read', {})).session.cart, { n: 1 });
+    socket.close();
+    await until(() => f.store.ids().length === 0, 'the anonymous session is gone');
+  },
+);
 
-test('C3: what was written while unbound stays under the socket id, and still goes when the socket does', LIMIT, async (t) => {
-  const f = await fixture(t);
-  const browser = await f.login();
-  const socket = await f.connect();
-  const { id } = socket;
-  await socket.ask('write', { cart: 1 });
-  await until(() => f.store.read(id)?.cart === 1);
-  await share(browser, socket);
-  const { session } = await socket.ask('read', {});
-  assert.equal(session.cart, undefined);
-  assert.equal(session.user, 'ann');
-  assert.equal(f.store.read(browser.sid).cart, undefined);
-  socket.close();
-  await until(() => !f.store.read(id), 'the anonymous session is gone');
-  assert.ok(f.store.read(browser.sid));
-});
+test(
+  'C3: what was written while unbound stays under the socket id, and still goes when the socket does',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t);
+    const browser = await f.login();
+    const socket = await f.connect();
+    const { id } = socket;
+    await socket.ask('write', { cart: 1 });
+    await until(() => f.store.read(id)?.cart === 1);
+    await share(browser, socket);
+    const { session } = await socket.ask('read', {});
+    assert.equal(session.cart, undefined);
+    assert.equal(session.user, 'ann');
+    assert.equal(f.store.read(browser.sid).cart, undefined);
+    socket.close();
+    await until(() => !f.store.read(id), 'the anonymous session is gone');
+    assert.ok(f.store.read(browser.sid));
+  },
+);
 
 test('C4: without a store the handler runs and its session is undefined', LIMIT, async (t) => {
   const f = await fixture(t, { sessionOptions: null });
@@ -128,23 +144,27 @@ test('C6: a handler that writes what was there already writes nothing', LIMIT, a
   assert.equal(f.store.count('set'), 0);
 });
 
-test('C7: what changes after an await in the returned promise is saved when it resolves', LIMIT, async (t) => {
-  const gate = deferred();
-  const f = await fixture(t, {
-    app: (context) =>
-      context.on('later', async function () {
-        this.session.before = 1;
-        await gate.promise;
-        this.session.after = 2;
-      }),
-  });
-  const { socket, sid } = await f.bound();
-  socket.send('later', {});
-  assert.equal(await socket.ask('ping', {}), 'pong');
-  gate.resolve();
-  await until(() => f.store.read(sid).after === 2, 'the session is saved');
-  assert.equal(f.store.read(sid).before, 1);
-});
+test(
+  'C7: what changes after an await in the returned promise is saved when it resolves',
+  LIMIT,
+  async (t) => {
+    const gate = deferred();
+    const f = await fixture(t, {
+      app: (context) =>
+        context.on('later', async function () {
+          this.session.before = 1;
+          await gate.promise;
+          this.session.after = 2;
+        }),
+    });
+    const { socket, sid } = await f.bound();
+    socket.send('later', {});
+    assert.equal(await socket.ask('ping', {}), 'pong');
+    gate.resolve();
+    await until(() => f.store.read(sid).after === 2, 'the session is saved');
+    assert.equal(f.store.read(sid).before, 1);
+  },
+);
 
 test('C7: a thenable that is no Promise counts as one', LIMIT, async (t) => {
   const f = await fixture(t, {
@@ -160,22 +180,26 @@ test('C7: a thenable that is no Promise counts as one', LIMIT, async (t) => {
   await until(() => f.store.read(sid).late === true, 'the session is saved');
 });
 
-test('C8: what changes in a plain callback after the handler returned is saved by session.save()', LIMIT, async (t) => {
-  const f = await fixture(t, {
-    app: (context) =>
-      context.on('callback', function (_data, ack) {
-        const { session } = this;
-        setImmediate(() => {
-          session.late = 1;
-          session.save((error) => ack({ error: error?.message }));
-        });
-      }),
-  });
-  const { socket, sid } = await f.bound();
-  assert.deepEqual(await socket.ask('callback', {}), {});
-  assert.equal(f.store.read(sid).late, 1);
-  assert.equal(f.store.read(sid).user, 'ann');
-});
+test(
+  'C8: what changes in a plain callback after the handler returned is saved by session.save()',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t, {
+      app: (context) =>
+        context.on('callback', function (_data, ack) {
+          const { session } = this;
+          setImmediate(() => {
+            session.late = 1;
+            session.save((error) => ack({ error: error?.message }));
+          });
+        }),
+    });
+    const { socket, sid } = await f.bound();
+    assert.deepEqual(await socket.ask('callback', {}), {});
+    assert.equal(f.store.read(sid).late, 1);
+    assert.equal(f.store.read(sid).user, 'ann');
+  },
+);
 
 for (const [row, what, fail] of [
   [
@@ -195,25 +219,29 @@ for (const [row, what, fail] of [
     },
   ],
 ]) {
-  test(`${row}: a handler that ${what}: the error reaches onError once, nothing is saved, the socket goes on`, LIMIT, async (t) => {
-    const problem = new Error('the handler failed');
-    const errors = [];
-    const f = await fixture(t, {
-      options: { onError: (error, { socket, event }) => errors.push({ error, id: socket.id, event }) },
-      app: (context) =>
-        context.on('fail', function () {
-          this.session.half = 'done';
-          return fail(problem);
-        }),
-    });
-    const { socket, sid } = await f.bound();
-    socket.send('fail', {});
-    await until(() => errors.length > 0, 'onError is called');
-    assert.equal((await socket.ask('read', {})).session.half, undefined);
-    await settle();
-    assert.equal(f.store.read(sid).half, undefined);
-    assert.deepEqual(errors, [{ error: problem, id: socket.id, event: 'fail' }]);
-  });
+  test(
+    `${row}: a handler that ${what}: the error reaches onError once, nothing is saved, the socket goes on`,
+    LIMIT,
+    async (t) => {
+      const problem = new Error('the handler failed');
+      const errors = [];
+      const f = await fixture(t, {
+        options: { onError: (error, { socket, event }) => errors.push({ error, id: socket.id, event }) },
+        app: (context) =>
+          context.on('fail', function () {
+            this.session.half = 'done';
+            return fail(problem);
+          }),
+      });
+      const { socket, sid } = await f.bound();
+      socket.send('fail', {});
+      await until(() => errors.length > 0, 'onError is called');
+      assert.equal((await socket.ask('read', {})).session.half, undefined);
+      await settle();
+      assert.equal(f.store.read(sid).half, undefined);
+      assert.deepEqual(errors, [{ error: problem, id: socket.id, event: 'fail' }]);
+    },
+  );
 }
 
 test('C13e: touch() in a handler extends the stored cookie', LIMIT, async (t) => {
@@ -229,7 +257,10 @@ test('C13e: touch() in a handler extends the stored cookie', LIMIT, async (t) =>
   session.cookie.expires = new Date(Date.now() + 30_000).toISOString();
   f.store.plant(sid, session);
   socket.send('touch', {});
-  await until(() => Date.parse(f.store.read(sid).cookie.expires) > Date.now() + 40_000, 'the cookie is extended');
+  await until(
+    () => Date.parse(f.store.read(sid).cookie.expires) > Date.now() + 40_000,
+    'the cookie is extended',
+  );
 });
 
 test('C13e: reload() in a handler sees what HTTP wrote meanwhile', LIMIT, async (t) => {
@@ -242,7 +273,9 @@ test('C13e: reload() in a handler sees what HTTP wrote meanwhile', LIMIT, async 
         const before = session.news;
         entered.resolve();
         await gate.promise;
-        await new Promise((resolve, reject) => session.reload((error) => (error ? reject(error) : resolve())));
+        await new Promise((resolve, reject) =>
+          session.reload((error) => (error ? reject(error) : resolve())),
+        );
         ack({ before, after: this.req.session.news, session: this.session.news });
         this.session.reloaded = true;
       }),
@@ -262,7 +295,9 @@ test('C13e: save() in a handler has stored the session when it calls back', LIMI
     app: (context) =>
       context.on('save', function (_data, ack) {
         this.session.saved = 'by hand';
-        this.session.save((error) => ack({ error: error?.message, stored: f.store.read(this.session.id).saved }));
+        this.session.save((error) =>
+          ack({ error: error?.message, stored: f.store.read(this.session.id).saved }),
+        );
       }),
   });
   const { socket } = await f.bound();
@@ -320,54 +355,62 @@ test('C19: a disconnect handler sees the bound session and saves it', LIMIT, asy
   await until(() => f.store.read(sid).left === 'ann', 'the session is saved');
 });
 
-test('C19: a disconnect handler of an unbound socket sees what the socket wrote, and nothing is left', LIMIT, async (t) => {
-  const seen = deferred();
-  const f = await fixture(t, {
-    app: (context) =>
-      context.on('disconnect', function () {
-        seen.resolve(this.session.cart);
-        this.session.left = true;
-      }),
-  });
-  const socket = await f.connect();
-  await socket.ask('write', { cart: 1 });
-  await until(() => f.store.read(socket.id)?.cart === 1);
-  socket.close();
-  assert.equal(await seen.promise, 1);
-  await until(() => f.store.ids().length === 0, 'the anonymous session is gone');
-  await settle();
-  assert.deepEqual(f.store.ids(), []);
-});
+test(
+  'C19: a disconnect handler of an unbound socket sees what the socket wrote, and nothing is left',
+  LIMIT,
+  async (t) => {
+    const seen = deferred();
+    const f = await fixture(t, {
+      app: (context) =>
+        context.on('disconnect', function () {
+          seen.resolve(this.session.cart);
+          this.session.left = true;
+        }),
+    });
+    const socket = await f.connect();
+    await socket.ask('write', { cart: 1 });
+    await until(() => f.store.read(socket.id)?.cart === 1);
+    socket.close();
+    assert.equal(await seen.promise, 1);
+    await until(() => f.store.ids().length === 0, 'the anonymous session is gone');
+    await settle();
+    assert.deepEqual(f.store.ids(), []);
+  },
+);
 
-test('events of one socket start in the order they were sent, whatever order the store answers in', LIMIT, async (t) => {
-  const started = [];
-  const f = await fixture(t, {
-    app: (context) =>
-      context.on('step', function (n, ack) {
-        started.push([n, this.session.user]);
-        ack(n);
-      }),
-  });
-  const { socket, sid } = await f.bound();
-  await settle();
-  const hold = f.store.hold('get', (id) => id === sid);
-  const answers = [1, 2, 3].map((n) => socket.ask('step', n));
-  await hold.reached;
-  // When a later message has reached the host, so have these three; their gets, if any, are answered at once.
-  const arrived = deferred();
-  f.host.traffic.once('ping', arrived.resolve);
-  const pong = socket.ask('ping', {});
-  await arrived.promise;
-  await settle();
-  assert.deepEqual(started, []);
-  hold.release();
-  await Promise.all(answers);
-  assert.deepEqual(
-    started,
-    [1, 2, 3].map((n) => [n, 'ann']),
-  );
-  assert.equal(await pong, 'pong');
-});
+test(
+  'events of one socket start in the order they were sent, whatever order the store answers in',
+  LIMIT,
+  async (t) => {
+    const started = [];
+    const f = await fixture(t, {
+      app: (context) =>
+        context.on('step', function (n, ack) {
+          started.push([n, this.session.user]);
+          ack(n);
+        }),
+    });
+    const { socket, sid } = await f.bound();
+    await settle();
+    const hold = f.store.hold('get', (id) => id === sid);
+    const answers = [1, 2, 3].map((n) => socket.ask('step', n));
+    await hold.reached;
+    // When a later message has reached the host, so have these three; their gets, if any, are answered at once.
+    const arrived = deferred();
+    f.host.traffic.once('ping', arrived.resolve);
+    const pong = socket.ask('ping', {});
+    await arrived.promise;
+    await settle();
+    assert.deepEqual(started, []);
+    hold.release();
+    await Promise.all(answers);
+    assert.deepEqual(
+      started,
+      [1, 2, 3].map((n) => [n, 'ann']),
+    );
+    assert.equal(await pong, 'pong');
+  },
+);
 
 test('a held event of one socket does not hold the events of another session', LIMIT, async (t) => {
   const f = await fixture(t);
@@ -396,17 +439,21 @@ test('two events in flight on one socket do not share one object', LIMIT, async 
   await until(() => f.store.read(sid).a && f.store.read(sid).b, 'both are saved');
 });
 
-test('a store that answers before the call returns serves the handshake, reads and writes', LIMIT, async (t) => {
-  const store = new SynchronousStore();
-  const f = await fixture(t, { store });
-  const { socket, sid, ack, key } = await f.bound();
-  assert.deepEqual(ack, { key });
-  await socket.ask('write', { sync: 1 });
-  await until(() => store.read(sid).sync === 1);
-  assert.equal((await socket.ask('read', {})).session.sync, 1);
-  const other = await f.connect();
-  assert.equal((await other.ask('read', {})).id, other.id);
-});
+test(
+  'a store that answers before the call returns serves the handshake, reads and writes',
+  LIMIT,
+  async (t) => {
+    const store = new SynchronousStore();
+    const f = await fixture(t, { store });
+    const { socket, sid, ack, key } = await f.bound();
+    assert.deepEqual(ack, { key });
+    await socket.ask('write', { sync: 1 });
+    await until(() => store.read(sid).sync === 1);
+    assert.equal((await socket.ask('read', {})).session.sync, 1);
+    const other = await f.connect();
+    assert.equal((await other.ask('read', {})).id, other.id);
+  },
+);
 
 test('Express and Socket.IO on two ports share the session', LIMIT, async (t) => {
   const f = await fixture(t, { splitPorts: true, store: new HostileStore() });

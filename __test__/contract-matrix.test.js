@@ -30,8 +30,12 @@ const STORES = {
 async function begin(t, combination, options = {}) {
   const kept = await STORES[combination.store]();
   const f = await fixture(t, { ...combination, store: kept.store, ...options });
-  // After the host is closed: hooks run in the order they were given.
-  t.after(() => kept.cleanup());
+  // After the host is closed: hooks run in the order they were given. The sockets that just left may still have
+  // something to take out of the store.
+  t.after(async () => {
+    await settle();
+    await kept.cleanup();
+  });
   return { ...f, kept };
 }
 
@@ -119,7 +123,10 @@ function rows(combination) {
     const old = browser.copy();
     await browser.request('/logout');
     assert.deepEqual(await socket.ask('write', { written: 'late' }), { id: socket.id });
-    await until(async () => (await kept.read(socket.id))?.written === 'late', 'the anonymous session is saved');
+    await until(
+      async () => (await kept.read(socket.id))?.written === 'late',
+      'the anonymous session is saved',
+    );
     assert.equal(await kept.read(sid), undefined);
     assert.equal((await old.json('/read')).body.session.user, undefined);
     assert.equal((await socket.ask('read', {})).bound, undefined);
@@ -140,7 +147,10 @@ function rows(combination) {
     await answer;
     // A write of another event, later on the same path, is through: so would the dropped one be.
     await socket.ask('write', { written: 'later' });
-    await until(async () => (await kept.read(socket.id))?.written === 'later', 'the anonymous session is saved');
+    await until(
+      async () => (await kept.read(socket.id))?.written === 'later',
+      'the anonymous session is saved',
+    );
     assert.equal(await kept.read(sid), undefined);
   });
 
@@ -211,7 +221,11 @@ describe('C15c: how long a session lives after a socket write', () => {
     ['a session of thirty days', MONTH],
   ]) {
     test(`${what}, on Redis: its TTL follows the cookie`, LIMIT, async (t) => {
-      const { kept, bound } = await begin(t, { store: 'connect-redis' }, { sessionOptions: { cookie: { maxAge } } });
+      const { kept, bound } = await begin(
+        t,
+        { store: 'connect-redis' },
+        { sessionOptions: { cookie: { maxAge } } },
+      );
       const { socket, sid } = await bound();
       await socket.ask('write', { more: 1 });
       await until(async () => (await kept.read(sid)).more === 1, 'the write is saved');
@@ -220,7 +234,11 @@ describe('C15c: how long a session lives after a socket write', () => {
     });
 
     test(`${what}, in a file: its maxAge stays`, LIMIT, async (t) => {
-      const { kept, bound } = await begin(t, { store: 'session-file-store' }, { sessionOptions: { cookie: { maxAge } } });
+      const { kept, bound } = await begin(
+        t,
+        { store: 'session-file-store' },
+        { sessionOptions: { cookie: { maxAge } } },
+      );
       const { socket, sid } = await bound();
       await socket.ask('write', { more: 1 });
       await until(async () => (await kept.read(sid)).more === 1, 'the write is saved');
@@ -251,11 +269,17 @@ describe('C15c: how long a session lives after a socket write', () => {
 describe('a Redis that stops answering', () => {
   test('an event whose store is paused fails in time, and works again afterwards', LIMIT, async (t) => {
     const server = await startRedis();
-    t.after(() => server.stop());
     const kept = await stores.redis(server);
-    t.after(() => kept.cleanup());
     const errors = [];
-    const f = await fixture(t, { store: kept.store, options: { storeTimeout: 100, onError: (error) => errors.push(error) } });
+    const f = await fixture(t, {
+      store: kept.store,
+      options: { storeTimeout: 100, onError: (error) => errors.push(error) },
+    });
+    t.after(async () => {
+      server.resume();
+      await kept.cleanup();
+      await server.stop();
+    });
     const { socket, sid } = await f.bound();
     server.pause();
     socket.send('write', { lost: true });

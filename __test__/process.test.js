@@ -12,7 +12,7 @@ const { startChild } = require('./support/child.js');
 const { HttpClient } = require('./support/http-client.js');
 const { startRedis } = require('./support/redis-server.js');
 const { connectSocket, share } = require('./support/socket-client.js');
-const { settle, until } = require('./support/wait.js');
+const { until } = require('./support/wait.js');
 
 const LIMIT = { timeout: 30_000 };
 
@@ -32,29 +32,37 @@ async function childWithSocket(t, input) {
 }
 
 const FAILURES = [
-  ['C10', 'throws', 'throw', 'uncaughtException', 'thrown by the handler'],
-  ['C11', 'rejects', 'reject', 'unhandledRejection', 'rejected by the handler'],
+  ['C10', 'throws', 'throw', 'thrown by the handler'],
+  ['C11', 'rejects', 'reject', 'rejected by the handler'],
 ];
 
-for (const [row, what, event, kind, message] of FAILURES) {
-  test(`${row}: a handler that ${what}, without onError: Node shows it once, nothing is saved`, LIMIT, async (t) => {
-    const { child, browser, socket } = await childWithSocket(t, { watch: true });
-    socket.send(event, {});
-    await child.message(kind);
-    assert.equal((await socket.ask('read', {})).session.half, undefined);
-    const seen = await socket.ask('seen', {});
-    assert.deepEqual([...seen.uncaughtException, ...seen.unhandledRejection], [message]);
-    assert.deepEqual(seen[kind], [message]);
-    assert.equal((await browser.json('/read')).body.session.half, undefined);
-  });
+for (const [row, what, event, message] of FAILURES) {
+  test(
+    `${row}: a handler that ${what}, without onError: Node shows it once, nothing is saved`,
+    LIMIT,
+    async (t) => {
+      const { child, browser, socket } = await childWithSocket(t, { watch: true });
+      socket.send(event, {});
+      await child.message('failed');
+      assert.equal((await socket.ask('read', {})).session.half, undefined);
+      const seen = await socket.ask('seen', {});
+      // A handler that throws after its session was awaited may be seen as a rejection.
+      assert.deepEqual([...seen.uncaughtException, ...seen.unhandledRejection], [message]);
+      assert.equal((await browser.json('/read')).body.session.half, undefined);
+    },
+  );
 
-  test(`${row}: a handler that ${what}, nobody watching: the process ends as any Node process does`, LIMIT, async (t) => {
-    const { child, socket } = await childWithSocket(t, {});
-    socket.send(event, {});
-    const { code } = await child.exit;
-    assert.equal(code, 1);
-    assert.equal(child.stderr.split(`Error: ${message}`).length - 1, 1, child.stderr);
-  });
+  test(
+    `${row}: a handler that ${what}, nobody watching: the process ends as any Node process does`,
+    LIMIT,
+    async (t) => {
+      const { child, socket } = await childWithSocket(t, {});
+      socket.send(event, {});
+      const { code } = await child.exit;
+      assert.equal(code, 1);
+      assert.equal(child.stderr.split(`Error: ${message}`).length - 1, 1, child.stderr);
+    },
+  );
 }
 
 for (const method of ['get', 'set']) {
@@ -63,8 +71,8 @@ for (const method of ['get', 'set']) {
     // The event that breaks the store has been through it already.
     await socket.ask('break', method);
     socket.send('write', { n: 1 });
+    await child.message('warning');
     assert.equal((await socket.ask('read', {})).session.user, 'ann');
-    await settle();
     const { warning } = await socket.ask('seen', {});
     assert.equal(warning.filter((text) => text.includes('scripted')).length, 1, JSON.stringify(warning));
     assert.equal(child.process.exitCode, null);
@@ -74,7 +82,18 @@ for (const method of ['get', 'set']) {
 test('packets that ended the original leave the process alive', LIMIT, async (t) => {
   const { child, socket } = await childWithSocket(t, {});
   const key = randomUUID();
-  for (const args of [[], [null], [undefined], [{ key: { toString: 1 } }], [{ key }, 'text'], [{ key }, 7], [{ key }, {}], [[]], [0], ['']]) {
+  for (const args of [
+    [],
+    [null],
+    [undefined],
+    [{ key: { toString: 1 } }],
+    [{ key }, 'text'],
+    [{ key }, 7],
+    [{ key }, {}],
+    [[]],
+    [0],
+    [''],
+  ]) {
     socket.send('__zappa_key', ...args);
   }
   assert.equal((await socket.ask('read', {})).session.user, 'ann');
@@ -112,37 +131,45 @@ test('a worker thread that is terminated in the middle takes nobody with it', LI
   await worker.terminate();
 });
 
-test('two processes that share a Redis: the key of one binds at the other, writes of both are kept', LIMIT, async (t) => {
-  const redis = await startRedis();
-  t.after(() => redis.stop());
-  const input = { redisPort: redis.port, redisPrefix: 'shared:' };
-  const expressSide = startChild(t, script('host.js'), input);
-  const socketSide = startChild(t, script('host.js'), input);
-  const [{ url }, { url: ioUrl }] = await Promise.all([expressSide.message('ready'), socketSide.message('ready')]);
-  const browser = new HttpClient(url);
-  await browser.request('/login');
-  const socket = await connectSocket(ioUrl);
-  t.after(() => socket.close());
-  const { key, ack } = await share(browser, socket);
-  assert.deepEqual(ack, { key });
-  assert.equal((await socket.ask('read', {})).id, browser.sid);
+test(
+  'two processes that share a Redis: the key of one binds at the other, writes of both are kept',
+  LIMIT,
+  async (t) => {
+    const redis = await startRedis();
+    t.after(() => redis.stop());
+    const input = { redisPort: redis.port, redisPrefix: 'shared:' };
+    const expressSide = startChild(t, script('host.js'), input);
+    const socketSide = startChild(t, script('host.js'), input);
+    const [{ url }, { url: ioUrl }] = await Promise.all([
+      expressSide.message('ready'),
+      socketSide.message('ready'),
+    ]);
+    const browser = new HttpClient(url);
+    await browser.request('/login');
+    const socket = await connectSocket(ioUrl);
+    t.after(() => socket.close());
+    const { key, ack } = await share(browser, socket);
+    assert.deepEqual(ack, { key });
+    assert.equal((await socket.ask('read', {})).id, browser.sid);
 
-  const writes = [];
-  for (let n = 0; n < 20; n += 1) {
-    writes.push(socket.ask('write', { [`socket${n}`]: n }));
-    writes.push(browser.copy().request(`/write?json=${encodeURIComponent(`{"http${n}":1}`)}`));
-  }
-  await Promise.all(writes);
-  const kept = async () =>
-    Object.keys((await browser.json('/read')).body.session).filter((name) => /^(http|socket)\d/.test(name)).length;
-  await until(async () => (await kept()) === 40, 'all forty are saved').catch(async (error) => {
-    error.message += ` (${await kept()} of 40)`;
-    throw error;
-  });
+    const writes = [];
+    for (let n = 0; n < 20; n += 1) {
+      writes.push(socket.ask('write', { [`socket${n}`]: n }));
+      writes.push(browser.copy().request(`/write?json=${encodeURIComponent(`{"http${n}":1}`)}`));
+    }
+    await Promise.all(writes);
+    const kept = async () =>
+      Object.keys((await browser.json('/read')).body.session).filter((name) => /^(http|socket)\d/.test(name))
+        .length;
+    await until(async () => (await kept()) === 40, 'all forty are saved').catch(async (error) => {
+      error.message += ` (${await kept()} of 40)`;
+      throw error;
+    });
 
-  const old = browser.copy();
-  await browser.request('/logout');
-  await socket.ask('write', { late: true });
-  assert.equal((await socket.ask('read', {})).bound, undefined);
-  assert.equal((await old.json('/read')).body.session.user, undefined);
-});
+    const old = browser.copy();
+    await browser.request('/logout');
+    await socket.ask('write', { late: true });
+    assert.equal((await socket.ask('read', {})).bound, undefined);
+    assert.equal((await old.json('/read')).body.session.user, undefined);
+  },
+);

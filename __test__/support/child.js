@@ -49,7 +49,9 @@ class Child {
 
 // `input` reaches the script as the JSON text in process.argv[2].
 function startChild(t, script, input = {}, options = {}) {
-  const child = new Child(fork(script, [JSON.stringify(input)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], ...options }));
+  const child = new Child(
+    fork(script, [JSON.stringify(input)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], ...options }),
+  );
   t.after(() => {
     child.process.kill('SIGKILL');
     return child.exit;

@@ -11,7 +11,18 @@ const { express, socketIoServer } = require('./versions.js');
 const subject = require('./subject.js');
 
 // `store`: a store, or nothing for a HostileStore that behaves. `options`: the app's `io_session` setting.
-async function fixture(t, { expressVersion = 5, socketIoVersion = 4, store = new HostileStore(), app, options, settings, ...rest } = {}) {
+async function fixture(
+  t,
+  {
+    expressVersion = 5,
+    socketIoVersion = 4,
+    store = new HostileStore(),
+    app,
+    options,
+    settings,
+    ...rest
+  } = {},
+) {
   const sockets = new Set();
   const host = await startHost({
     ioSession: subject,

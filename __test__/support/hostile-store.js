@@ -14,7 +14,8 @@ const { deferred } = require('./deferred.js');
 const BEHAVIOURS = {
   error: (_run, answer) => setImmediate(answer, new Error('scripted')),
   'error string': (_run, answer) => setImmediate(answer, 'scripted string'),
-  enoent: (_run, answer) => setImmediate(answer, Object.assign(new Error('no such file'), { code: 'ENOENT' })),
+  enoent: (_run, answer) =>
+    setImmediate(answer, Object.assign(new Error('no such file'), { code: 'ENOENT' })),
   throw: () => {
     throw new Error('scripted throw');
   },

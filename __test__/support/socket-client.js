@@ -38,7 +38,10 @@ class SocketClient {
   }
 
   async reconnect() {
+    // Socket.IO 2 cannot open a connection while the one before is still closing.
+    const closed = new Promise((resolve) => this.socket.io.once('close', resolve));
     this.socket.disconnect();
+    await closed;
     const connected = this.next('connect');
     this.socket.connect();
     await connected;
@@ -50,7 +53,12 @@ class SocketClient {
 }
 
 async function connectSocket(url, { version = 4, ...options } = {}) {
-  const socket = socketIoClient(version)(url, { transports: ['websocket'], forceNew: true, reconnection: false, ...options });
+  const socket = socketIoClient(version)(url, {
+    transports: ['websocket'],
+    forceNew: true,
+    reconnection: false,
+    ...options,
+  });
   await new Promise((resolve, reject) => {
     socket.once('connect', resolve);
     socket.once('connect_error', reject);

@@ -24,7 +24,7 @@ async function closeServer(server) {
 function makeIo(socketio, server) {
   const options = { serveClient: false };
   // Socket.IO 4 exports a class under a name, Socket.IO 2 is a function.
-  return socketio.Server && !/^2\./.test(socketio.version ?? '') ? new socketio.Server(server, options) : socketio(server, options);
+  return socketio.Server ? new socketio.Server(server, options) : socketio(server, options);
 }
 
 // The Express side: `this` of a route's handler.
@@ -99,7 +99,9 @@ function runChain(middlewares, handler, ctx) {
 }
 
 function plainSettings(settings) {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value)));
+  return Object.fromEntries(
+    Object.entries(settings).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value)),
+  );
 }
 
 function serveSockets(host, handlers, middlewares) {
@@ -180,7 +182,9 @@ async function startHost({
     app.set(name, value);
   }
   if (sessionOptions) {
-    context.use({ session: { secret: 'not a secret', resave: false, saveUninitialized: false, store, ...sessionOptions } });
+    context.use({
+      session: { secret: 'not a secret', resave: false, saveUninitialized: false, store, ...sessionOptions },
+    });
   }
   appFunction.call(context, context);
 

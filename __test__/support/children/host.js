@@ -12,12 +12,15 @@ const subject = require('../subject.js');
 const { options, watch, redisPort, redisPrefix } = JSON.parse(process.argv[2]);
 
 const seen = { uncaughtException: [], unhandledRejection: [], warning: [] };
-process.on('warning', ({ message }) => seen.warning.push(message));
+process.on('warning', ({ message }) => {
+  seen.warning.push(message);
+  process.send({ type: 'warning' });
+});
 if (watch) {
   for (const name of ['uncaughtException', 'unhandledRejection']) {
     process.on(name, (error) => {
       seen[name].push(error.message);
-      process.send({ type: name });
+      process.send({ type: 'failed' });
     });
   }
 }
