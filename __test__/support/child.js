@@ -33,7 +33,13 @@ class Child {
       return Promise.resolve(come);
     }
     const later = new Promise((resolve) => {
-      this.waiting.push((message) => message.type === type && (resolve(message), true));
+      this.waiting.push((message) => {
+        if (message.type !== type) {
+          return false;
+        }
+        resolve(message);
+        return true;
+      });
     });
     const gone = this.exit.then(({ code, signal }) => {
       throw new Error(`the child ended (${code ?? signal}) before it said "${type}"\n${this.stderr}`);
