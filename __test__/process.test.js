@@ -173,3 +173,35 @@ test(
     assert.equal((await old.json('/read')).body.session.user, undefined);
   },
 );
+
+test(
+  'two processes that share a Redis: a logout at one drops the write of a handler at the other',
+  LIMIT,
+  async (t) => {
+    const redis = await startRedis();
+    t.after(() => redis.stop());
+    const input = { redisPort: redis.port, redisPrefix: 'shared:' };
+    const expressSide = startChild(t, script('host.js'), input);
+    const socketSide = startChild(t, script('host.js'), input);
+    const [{ url }, { url: ioUrl }] = await Promise.all([
+      expressSide.message('ready'),
+      socketSide.message('ready'),
+    ]);
+    const browser = new HttpClient(url);
+    await browser.request('/login');
+    const [socket, other] = [await connectSocket(ioUrl), await connectSocket(ioUrl)];
+    t.after(() => [socket, other].map((one) => one.close()));
+    await share(browser, socket);
+
+    const slow = socket.ask('slow', {});
+    await socketSide.message('entered');
+    const old = browser.copy();
+    await browser.request('/logout');
+    other.send('go');
+    await slow;
+    assert.equal((await socket.ask('read', {})).bound, undefined);
+    const { session } = (await old.json('/read')).body;
+    assert.equal(session.user, undefined);
+    assert.equal(session.slow, undefined);
+  },
+);

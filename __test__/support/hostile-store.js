@@ -62,6 +62,22 @@ class HostileStore extends session.Store {
     return { reached: reached.promise, release: released.resolve };
   }
 
+  // The stale read: the store looks now, and its answer travels until it is released.
+  holdAnswer(method, match) {
+    const reached = deferred();
+    const released = deferred();
+    this.next(
+      method,
+      (run, answer) =>
+        run((...args) => {
+          reached.resolve();
+          released.promise.then(() => answer(...args));
+        }),
+      match,
+    );
+    return { reached: reached.promise, release: released.resolve };
+  }
+
   behave() {
     this.scripts = [];
   }

@@ -34,6 +34,18 @@ function failing(context) {
     this.session.half = 'done';
     throw new Error('rejected by the handler');
   });
+  let go;
+  context.on('slow', async function (_data, ack) {
+    const { session } = this;
+    session.slow = 'begun';
+    await new Promise((resolve) => {
+      go = resolve;
+      process.send({ type: 'entered' });
+    });
+    session.slow = 'done';
+    ack();
+  });
+  context.on('go', () => go());
   context.on('seen', (_data, ack) => ack(seen));
   context.on('break', (method, ack) => {
     context.session_store.next(method, 'error');
