@@ -132,7 +132,7 @@ for (const [behaviour, text] of [
 }
 
 test('A5: store.set never answers the key: 503 with an error, and the next GET works', LIMIT, async (t) => {
-  const f = await fixture(t, { options: { storeTimeout: 100 } });
+  const f = await fixture(t, { options: { storeTimeout: 250 } });
   const browser = await f.login();
   f.store.next('set', 'never', (sid) => sid !== browser.sid);
 

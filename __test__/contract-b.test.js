@@ -345,7 +345,7 @@ test(
   'B24: store.get never answers the key: an error is acknowledged in time, the process lives',
   LIMIT,
   async (t) => {
-    const f = await fixture(t, { options: { storeTimeout: 100 } });
+    const f = await fixture(t, { options: { storeTimeout: 250 } });
     const browser = await f.login();
     const key = await newKey(browser);
     const socket = await f.connect();
@@ -358,7 +358,7 @@ test(
 );
 
 test('B24: an answer that comes after the deadline changes nothing', LIMIT, async (t) => {
-  const f = await fixture(t, { options: { storeTimeout: 100 } });
+  const f = await fixture(t, { options: { storeTimeout: 250 } });
   const browser = await f.login();
   const key = await newKey(browser);
   const socket = await f.connect();

@@ -16,7 +16,7 @@ async function counting(t, options) {
   const errors = [];
   const f = await fixture(t, {
     options: {
-      storeTimeout: 100,
+      storeTimeout: 250,
       onError: (error, { socket, event }) => errors.push({ error, id: socket?.id, event }),
       ...options,
     },

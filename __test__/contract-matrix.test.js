@@ -273,7 +273,7 @@ describe('a Redis that stops answering', () => {
     const errors = [];
     const f = await fixture(t, {
       store: kept.store,
-      options: { storeTimeout: 100, onError: (error) => errors.push(error) },
+      options: { storeTimeout: 1_000, onError: (error) => errors.push(error) },
     });
     t.after(async () => {
       server.resume();
