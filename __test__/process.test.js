@@ -32,11 +32,11 @@ async function childWithSocket(t, input) {
 }
 
 const FAILURES = [
-  ['C10', 'throws', 'throw', 'thrown by the handler'],
-  ['C11', 'rejects', 'reject', 'rejected by the handler'],
+  ['C10', 'throws', 'throw', 'uncaughtException', 'thrown by the handler'],
+  ['C11', 'rejects', 'reject', 'unhandledRejection', 'rejected by the handler'],
 ];
 
-for (const [row, what, event, message] of FAILURES) {
+for (const [row, what, event, kind, message] of FAILURES) {
   test(
     `${row}: a handler that ${what}, without onError: Node shows it once, nothing is saved`,
     LIMIT,
