@@ -20,7 +20,11 @@ impl Bindings {
     /// # Errors
     /// [`Error::Overloaded`] when [`MAX_BOUND`] sockets are bound already.
     pub fn bind(&mut self, socket: &str, sid: &str) -> Result<(), Error> {
-        if self.by_socket.get(socket).is_some_and(|bound| &**bound == sid) {
+        if self
+            .by_socket
+            .get(socket)
+            .is_some_and(|bound| &**bound == sid)
+        {
             return Ok(());
         }
         self.unbind(socket);
@@ -32,7 +36,10 @@ impl Bindings {
             Some((known, _)) => Arc::clone(known),
             None => sid.into(),
         };
-        self.by_session.entry(Arc::clone(&sid)).or_default().push(Arc::clone(&socket));
+        self.by_session
+            .entry(Arc::clone(&sid))
+            .or_default()
+            .push(Arc::clone(&socket));
         self.by_socket.insert(socket, sid);
         Ok(())
     }
@@ -58,7 +65,11 @@ impl Bindings {
 
     /// The sockets of a session, in the order they were bound.
     pub fn sockets_of(&self, sid: &str) -> impl Iterator<Item = &str> {
-        self.by_session.get(sid).into_iter().flatten().map(AsRef::as_ref)
+        self.by_session
+            .get(sid)
+            .into_iter()
+            .flatten()
+            .map(AsRef::as_ref)
     }
 
     /// The session has ended: frees its sockets and gives them.
@@ -95,7 +106,10 @@ mod tests {
         bindings.bind("tab 1", "s").unwrap();
         bindings.bind("tab 2", "s").unwrap();
         bindings.bind("other", "t").unwrap();
-        assert_eq!(bindings.sockets_of("s").collect::<Vec<_>>(), ["tab 1", "tab 2"]);
+        assert_eq!(
+            bindings.sockets_of("s").collect::<Vec<_>>(),
+            ["tab 1", "tab 2"]
+        );
         assert_eq!(bindings.end("s").len(), 2);
         assert_eq!(bindings.session_of("tab 1"), None);
         assert_eq!(bindings.session_of("other"), Some("t"));

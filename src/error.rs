@@ -72,8 +72,12 @@ impl Error {
             Self::MissingSessionStore => "Missing session-store.",
             Self::MissingKey => "Missing key.",
             Self::MissingData => "Missing data",
-            Self::BadChannel => "The channel name is empty, too long, or has characters that are not allowed.",
-            Self::TooManyChannels => "This session already has a key on as many channels as are allowed.",
+            Self::BadChannel => {
+                "The channel name is empty, too long, or has characters that are not allowed."
+            }
+            Self::TooManyChannels => {
+                "This session already has a key on as many channels as are allowed."
+            }
             Self::StoreTimeout => "The session store did not answer in time.",
             Self::Overloaded => "Too many calls to the session store are waiting for an answer.",
             Self::InvalidDocument => "The text of the session is not a JSON object.",
@@ -112,7 +116,8 @@ mod tests {
 
     #[test]
     fn every_error_has_a_code_of_its_own() {
-        let codes: std::collections::HashSet<_> = Error::ALL.iter().map(|error| error.code()).collect();
+        let codes: std::collections::HashSet<_> =
+            Error::ALL.iter().map(|error| error.code()).collect();
         assert_eq!(codes.len(), Error::ALL.len());
     }
 }

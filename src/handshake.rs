@@ -79,7 +79,9 @@ pub fn present(has_store: bool, presented: Presented<'_>, failed: u32) -> Result
     }
     match presented {
         Presented::Nothing => Err(Error::MissingKey),
-        Presented::Text(text) if failed < MAX_FAILED_KEYS => Key::parse(text).map_err(|_| Error::MissingData),
+        Presented::Text(text) if failed < MAX_FAILED_KEYS => {
+            Key::parse(text).map_err(|_| Error::MissingData)
+        }
         Presented::NoString | Presented::Text(_) => Err(Error::MissingData),
     }
 }
@@ -118,20 +120,59 @@ mod tests {
     fn a_remembered_key_is_checked() {
         let key = Key::generate();
         let memo = key.to_string();
-        assert_eq!(decide(Visit { memo: Some(&memo), channels: 99, ..GOOD }), Ok(Step::Check(key)));
+        assert_eq!(
+            decide(Visit {
+                memo: Some(&memo),
+                channels: 99,
+                ..GOOD
+            }),
+            Ok(Step::Check(key))
+        );
     }
 
     #[test]
     fn a_memo_that_is_no_key_is_replaced() {
-        assert!(matches!(decide(Visit { memo: Some("no key"), ..GOOD }), Ok(Step::Issue(Issue::Make(_)))));
+        assert!(matches!(
+            decide(Visit {
+                memo: Some("no key"),
+                ..GOOD
+            }),
+            Ok(Step::Issue(Issue::Make(_)))
+        ));
     }
 
     #[test]
     fn what_is_missing_is_named_in_the_order_of_the_original() {
-        assert_eq!(decide(Visit { has_store: false, sid: None, ..GOOD }), Err(Error::NoSessionStore));
-        assert_eq!(decide(Visit { sid: None, channel: "", ..GOOD }), Err(Error::NoSession));
-        assert_eq!(decide(Visit { channel: "__proto__", ..GOOD }), Err(Error::BadChannel));
-        assert_eq!(decide(Visit { channels: 32, ..GOOD }), Err(Error::TooManyChannels));
+        assert_eq!(
+            decide(Visit {
+                has_store: false,
+                sid: None,
+                ..GOOD
+            }),
+            Err(Error::NoSessionStore)
+        );
+        assert_eq!(
+            decide(Visit {
+                sid: None,
+                channel: "",
+                ..GOOD
+            }),
+            Err(Error::NoSession)
+        );
+        assert_eq!(
+            decide(Visit {
+                channel: "__proto__",
+                ..GOOD
+            }),
+            Err(Error::BadChannel)
+        );
+        assert_eq!(
+            decide(Visit {
+                channels: 32,
+                ..GOOD
+            }),
+            Err(Error::TooManyChannels)
+        );
     }
 
     #[test]
@@ -139,24 +180,46 @@ mod tests {
         let key = Key::generate();
         assert_eq!(present(true, Presented::Text(&key.to_string()), 0), Ok(key));
         assert_eq!(present(true, Presented::Nothing, 0), Err(Error::MissingKey));
-        assert_eq!(present(true, Presented::NoString, 0), Err(Error::MissingData));
-        for text in ["", "__proto__", "../x", "00000000-0000-1000-8000-000000000000"] {
-            assert_eq!(present(true, Presented::Text(text), 0), Err(Error::MissingData));
+        assert_eq!(
+            present(true, Presented::NoString, 0),
+            Err(Error::MissingData)
+        );
+        for text in [
+            "",
+            "__proto__",
+            "../x",
+            "00000000-0000-1000-8000-000000000000",
+        ] {
+            assert_eq!(
+                present(true, Presented::Text(text), 0),
+                Err(Error::MissingData)
+            );
         }
-        assert_eq!(present(false, Presented::Nothing, 0), Err(Error::MissingSessionStore));
+        assert_eq!(
+            present(false, Presented::Nothing, 0),
+            Err(Error::MissingSessionStore)
+        );
     }
 
     #[test]
     fn after_many_keys_in_vain_the_store_is_left_alone() {
         let key = Key::generate().to_string();
         assert!(present(true, Presented::Text(&key), MAX_FAILED_KEYS - 1).is_ok());
-        assert_eq!(present(true, Presented::Text(&key), MAX_FAILED_KEYS), Err(Error::MissingData));
+        assert_eq!(
+            present(true, Presented::Text(&key), MAX_FAILED_KEYS),
+            Err(Error::MissingData)
+        );
     }
 
     #[test]
     fn what_is_no_record_is_missing_data() {
         assert_eq!(record(None).unwrap_err(), Error::MissingData);
         assert_eq!(record(Some("[1]")).unwrap_err(), Error::MissingData);
-        assert_eq!(record(Some(r#"{"id":"sid","cookie":{}}"#)).unwrap().session_id(), "sid");
+        assert_eq!(
+            record(Some(r#"{"id":"sid","cookie":{}}"#))
+                .unwrap()
+                .session_id(),
+            "sid"
+        );
     }
 }

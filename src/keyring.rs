@@ -47,22 +47,30 @@ pub struct Keyring {
 impl Keyring {
     /// The key for a session's channel whose session has none yet; `now` in ms.
     pub fn issue(&mut self, sid: &str, channel: &str, now: u64) -> Issue {
-        let recent = self.by_session.get(sid).and_then(|keys| keys.iter().find(|issued| &*issued.channel == channel));
+        let recent = self
+            .by_session
+            .get(sid)
+            .and_then(|keys| keys.iter().find(|issued| &*issued.channel == channel));
         if let Some(issued) = recent {
             match issued.made_at {
                 None => return Issue::Join(issued.key.clone()),
-                Some(at) if now.saturating_sub(at) < SHARE_MS => return Issue::Share(issued.key.clone()),
+                Some(at) if now.saturating_sub(at) < SHARE_MS => {
+                    return Issue::Share(issued.key.clone());
+                }
                 Some(_) => {}
             }
         }
         let key = Key::generate();
-        self.insert(sid, Issued {
-            key: key.clone(),
-            channel: channel.into(),
-            made_at: None,
-            expires_at: u64::MAX,
-            vouched_at: None,
-        });
+        self.insert(
+            sid,
+            Issued {
+                key: key.clone(),
+                channel: channel.into(),
+                made_at: None,
+                expires_at: u64::MAX,
+                vouched_at: None,
+            },
+        );
         Issue::Make(key)
     }
 
@@ -77,13 +85,16 @@ impl Keyring {
     /// The HTTP half of a repeated handshake has just seen this key's record in the store.
     pub fn vouch(&mut self, key: &Key, sid: &str, channel: &str, now: u64) {
         if self.find(key).is_none() {
-            self.insert(sid, Issued {
-                key: key.clone(),
-                channel: channel.into(),
-                made_at: Some(0),
-                expires_at: now.saturating_add(86_400_000),
-                vouched_at: None,
-            });
+            self.insert(
+                sid,
+                Issued {
+                    key: key.clone(),
+                    channel: channel.into(),
+                    made_at: Some(0),
+                    expires_at: now.saturating_add(86_400_000),
+                    vouched_at: None,
+                },
+            );
         }
         if let Some(issued) = self.find(key) {
             issued.vouched_at = Some(now);
@@ -128,7 +139,12 @@ impl Keyring {
     fn insert(&mut self, sid: &str, issued: Issued) {
         if self.by_key.len() >= MAX_KEYS {
             // Those that have been there longest; a key that is being made stays, somebody may wait for it.
-            let mut times: Vec<u64> = self.by_session.values().flatten().filter_map(|issued| issued.made_at).collect();
+            let mut times: Vec<u64> = self
+                .by_session
+                .values()
+                .flatten()
+                .filter_map(|issued| issued.made_at)
+                .collect();
             times.sort_unstable();
             let middle = times.get(times.len() / 2).copied().unwrap_or(0);
             self.retain(|issued| issued.made_at.is_none_or(|at| at > middle));
@@ -140,7 +156,10 @@ impl Keyring {
         self.by_key.insert(issued.key.clone(), Arc::clone(&sid));
         let keys = self.by_session.entry(sid).or_default();
         // One key a channel: what it replaces stays valid in the store until it expires there.
-        if let Some(position) = keys.iter().position(|other| other.channel == issued.channel) {
+        if let Some(position) = keys
+            .iter()
+            .position(|other| other.channel == issued.channel)
+        {
             let replaced = keys.swap_remove(position);
             self.by_key.remove(&replaced.key);
         }
@@ -149,7 +168,10 @@ impl Keyring {
 
     fn find(&mut self, key: &Key) -> Option<&mut Issued> {
         let sid = self.by_key.get(key)?;
-        self.by_session.get_mut(sid)?.iter_mut().find(|issued| issued.key == *key)
+        self.by_session
+            .get_mut(sid)?
+            .iter_mut()
+            .find(|issued| issued.key == *key)
     }
 
     fn retain(&mut self, keep: impl Fn(&Issued) -> bool) {
@@ -188,13 +210,19 @@ mod tests {
         assert_eq!(keyring.issue("s", "c", 1), Issue::Join(key.clone()));
         keyring.made(&key, 2, 60_000);
         assert_eq!(keyring.issue("s", "c", 3), Issue::Share(key.clone()));
-        assert!(matches!(keyring.issue("s", "c", SHARE_MS + 3), Issue::Make(other) if other != key));
+        assert!(
+            matches!(keyring.issue("s", "c", SHARE_MS + 3), Issue::Make(other) if other != key)
+        );
     }
 
     #[test]
     fn sessions_and_channels_have_keys_of_their_own() {
         let mut keyring = Keyring::default();
-        let keys = [made(&mut keyring, "s", "c", 0), made(&mut keyring, "s", "d", 0), made(&mut keyring, "t", "c", 0)];
+        let keys = [
+            made(&mut keyring, "s", "c", 0),
+            made(&mut keyring, "s", "d", 0),
+            made(&mut keyring, "t", "c", 0),
+        ];
         assert!(keys[0] != keys[1] && keys[0] != keys[2] && keys[1] != keys[2]);
         assert_eq!(keyring.end("s").len(), 2);
         assert_eq!(keyring.end("s").len(), 0);
@@ -242,6 +270,9 @@ mod tests {
             made(&mut keyring, &index.to_string(), "c", index);
         }
         assert!(keyring.by_key.len() <= MAX_KEYS);
-        assert_eq!(keyring.by_key.len(), keyring.by_session.values().map(Vec::len).sum::<usize>());
+        assert_eq!(
+            keyring.by_key.len(),
+            keyring.by_session.values().map(Vec::len).sum::<usize>()
+        );
     }
 }

@@ -5,7 +5,8 @@
 //! `cargo test --no-default-features`. The *addon* (feature `addon`) is the border: the only code that names napi.
 //! JavaScript holds what only JavaScript can touch: requests, responses, sockets, stores and `Session` objects.
 
-#[cfg(feature = "addon")]
+// Not in unit tests: there is no Node.js to link against.
+#[cfg(all(feature = "addon", not(test)))]
 mod addon;
 pub mod adoption;
 pub mod binding;

@@ -177,7 +177,11 @@ fn is_browser_cookie(cookie: &Map<String, Value>) -> bool {
 /// The channel that a marker names.
 fn read_marker(marker: &Value) -> Result<ChannelName, InvalidRecord> {
     // A later version's record is good here too: what it adds is for that version.
-    if marker.get("v").and_then(Value::as_u64).is_none_or(|version| version < MARKER_VERSION) {
+    if marker
+        .get("v")
+        .and_then(Value::as_u64)
+        .is_none_or(|version| version < MARKER_VERSION)
+    {
         return Err(InvalidRecord::Marker);
     }
     let channel = marker

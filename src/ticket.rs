@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::error::Error;
 
 /// How many bits of a ticket name its slot; the rest is the slot's generation.
-const SLOT_BITS: u32 = 16;
+const SLOT_BITS: u32 = u16::BITS;
 /// The largest number of store calls in flight at once in one JavaScript environment.
 pub const MAX_IN_FLIGHT: usize = 1 << SLOT_BITS;
 
@@ -23,7 +23,8 @@ impl Ticket {
     }
 
     fn slot(self) -> usize {
-        (self.0 & (MAX_IN_FLIGHT as u64 - 1)) as usize
+        let [low, second, ..] = self.0.to_le_bytes();
+        usize::from(u16::from_le_bytes([low, second]))
     }
 
     fn generation(self) -> u64 {
@@ -78,7 +79,9 @@ pub enum Answer {
 enum State {
     Free,
     /// The store has not answered. `due` is in ms on the caller's clock.
-    Waiting { due: u64 },
+    Waiting {
+        due: u64,
+    },
     /// The deadline has passed and the JavaScript side has been told; the first of its word or a late answer counts.
     Due,
     /// Answered before its turn.
@@ -131,7 +134,11 @@ impl Tickets {
         let slot = if let Some(slot) = self.free.pop() {
             slot
         } else if self.slots.len() < MAX_IN_FLIGHT {
-            self.slots.push(Slot { generation: 1, state: State::Free, line: None });
+            self.slots.push(Slot {
+                generation: 1,
+                state: State::Free,
+                line: None,
+            });
             self.slots.len() - 1
         } else {
             return Err(Error::Overloaded);
@@ -153,7 +160,9 @@ impl Tickets {
         let Some(slot) = self.slots.get_mut(ticket.slot()) else {
             return Answer::Ignore;
         };
-        if slot.generation != ticket.generation() || !matches!(slot.state, State::Waiting { .. } | State::Due) {
+        if slot.generation != ticket.generation()
+            || !matches!(slot.state, State::Waiting { .. } | State::Due)
+        {
             return Answer::Ignore;
         }
         let Some(line) = slot.line else {
@@ -294,7 +303,9 @@ mod tests {
     #[test]
     fn beyond_the_limit_a_call_is_refused_and_nothing_is_lost() {
         let mut tickets = Tickets::default();
-        let all: Vec<_> = (0..MAX_IN_FLIGHT).map(|_| tickets.open(None, 1).unwrap()).collect();
+        let all: Vec<_> = (0..MAX_IN_FLIGHT)
+            .map(|_| tickets.open(None, 1).unwrap())
+            .collect();
         assert_eq!(tickets.open(None, 1), Err(Error::Overloaded));
         assert_eq!(tickets.answer(all[7]), Answer::Run);
         assert!(tickets.open(None, 1).is_ok());

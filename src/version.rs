@@ -86,9 +86,8 @@ impl Versions {
         match self.entries.get(sid) {
             Some(entry) if entry.gone > clock => Since::Gone,
             Some(entry) if entry.written > clock => Since::Changed,
-            Some(_) => Since::Unchanged,
             None if self.forgotten > clock => Since::Changed,
-            None => Since::Unchanged,
+            _ => Since::Unchanged,
         }
     }
 
@@ -107,7 +106,11 @@ impl Versions {
                 self.forget(|entry| entry.written > middle);
             }
         }
-        let entry = self.entries.entry(sid.into()).or_insert(Entry { written: 0, gone: 0, at: now });
+        let entry = self.entries.entry(sid.into()).or_insert(Entry {
+            written: 0,
+            gone: 0,
+            at: now,
+        });
         entry.at = now;
         entry
     }

@@ -41,7 +41,13 @@ pub fn share() -> Arc<Desk> {
 
 /// Runs with an adopted store; nothing when there is no store of this number (any more).
 pub fn with_store<R>(store: u32, run: impl FnOnce(&mut Adoption) -> R) -> Option<R> {
-    with(|desk| desk.stores.lock().get_mut(store as usize)?.as_mut().map(run))
+    with(|desk| {
+        desk.stores
+            .lock()
+            .get_mut(store as usize)?
+            .as_mut()
+            .map(run)
+    })
 }
 
 /// Milliseconds since the library was first used: a clock that never jumps.

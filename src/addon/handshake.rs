@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     handshake::{self, Presented, Step, Visit},
     key::Key,
-    keyring::Issue,
+    keyring::{Issue, Keyring},
     record::Record,
 };
 
@@ -48,18 +48,25 @@ pub struct VisitStep {
 
 impl VisitStep {
     fn go(step: &'static str, key: &Key) -> Self {
-        Self { step, key: key.to_string(), error: -1 }
+        Self {
+            step,
+            key: key.to_string(),
+            error: -1,
+        }
     }
 
     fn refuse(error: Error) -> Self {
-        Self { step: "refuse", key: String::new(), error: index(error).cast_signed() }
+        Self {
+            step: "refuse",
+            key: String::new(),
+            error: index(error).cast_signed(),
+        }
     }
 }
 
 /// Decides what a GET of a key does.
 #[napi(catch_unwind)]
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands objects over owned")]
 pub fn visit(facts: VisitFacts) -> VisitStep {
     let Some(store) = facts.store else {
         return VisitStep::refuse(Error::NoSessionStore);
@@ -84,7 +91,7 @@ pub fn visit(facts: VisitFacts) -> VisitStep {
     }
 }
 
-fn with_key(store: u32, key: &str, run: impl FnOnce(&mut crate::keyring::Keyring, &Key)) {
+fn with_key(store: u32, key: &str, run: impl FnOnce(&mut Keyring, &Key)) {
     if let Ok(key) = Key::parse(key) {
         desk::with_store(store, |store| run(&mut store.keyring, &key));
     }
@@ -92,30 +99,29 @@ fn with_key(store: u32, key: &str, run: impl FnOnce(&mut crate::keyring::Keyring
 
 /// The record of a key was set and expires `max_age` ms from now.
 #[napi(catch_unwind)]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
 pub fn key_made(store: u32, key: String, max_age: f64) {
-    with_key(store, &key, |keyring, key| keyring.made(key, now(), max_age as u64));
+    with_key(store, &key, |keyring, key| {
+        keyring.made(key, now(), max_age as u64);
+    });
 }
 
 /// The record of a key is gone, or was never set.
 #[napi(catch_unwind)]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
 pub fn revoke_key(store: u32, key: String) {
-    with_key(store, &key, |keyring, key| keyring.revoke(key));
+    with_key(store, &key, Keyring::revoke);
 }
 
 /// The record of a key has just been seen in the store.
 #[napi(catch_unwind)]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
 pub fn vouch_key(store: u32, key: String, sid: String, channel: String) {
-    with_key(store, &key, |keyring, key| keyring.vouch(key, &sid, &channel, now()));
+    with_key(store, &key, |keyring, key| {
+        keyring.vouch(key, &sid, &channel, now());
+    });
 }
 
 /// The session of a key whose record was seen within the last seconds; each vouching counts once.
 #[napi(catch_unwind)]
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
 pub fn vouched_session(store: u32, key: String) -> Option<String> {
     let key = Key::parse(&key).ok()?;
     desk::with_store(store, |store| store.keyring.vouched(&key, now()))?.map(|sid| sid.to_string())
@@ -123,16 +129,25 @@ pub fn vouched_session(store: u32, key: String) -> Option<String> {
 
 /// Decides whether the store is asked for what a client sent as `key`; `failed` is how many keys this socket has
 /// presented in vain. Gives -1 when it is asked, or the index of the error to answer with.
-#[napi(catch_unwind, ts_args_type = "hasStore: boolean, presented: unknown, failed: number")]
+#[napi(
+    catch_unwind,
+    ts_args_type = "hasStore: boolean, presented: unknown, failed: number"
+)]
 pub fn present(has_store: bool, presented: Unknown<'_>, failed: u32) -> napi::Result<i32> {
     let decided = match presented.get_type()? {
-        ValueType::Undefined | ValueType::Null => handshake::present(has_store, Presented::Nothing, failed),
+        ValueType::Undefined | ValueType::Null => {
+            handshake::present(has_store, Presented::Nothing, failed)
+        }
         ValueType::String => {
             // SAFETY: the value was just seen to be a string.
             let text = unsafe { presented.cast::<JsString<'_>>() }?;
             // A text of another length is no key: it need not be copied out of the engine to say so.
             if text.utf8_len()? == 36 {
-                handshake::present(has_store, Presented::Text(text.into_utf8()?.as_str()?), failed)
+                handshake::present(
+                    has_store,
+                    Presented::Text(text.into_utf8()?.as_str()?),
+                    failed,
+                )
             } else {
                 handshake::present(has_store, Presented::NoString, failed)
             }
@@ -146,8 +161,6 @@ pub fn present(has_store: bool, presented: Unknown<'_>, failed: u32) -> napi::Re
 /// `epoch_now`, in ms since 1970). Null when the channel's name is not allowed, which [`visit`] has ruled out.
 #[napi(catch_unwind)]
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
 pub fn record_text(sid: String, channel: String, max_age: f64, epoch_now: f64) -> Option<String> {
     let channel = ChannelName::parse(&channel).ok()?;
     Some(Record::new(&sid, channel, Some(max_age as u64), epoch_now as u64).to_json())
@@ -156,7 +169,8 @@ pub fn record_text(sid: String, channel: String, max_age: f64, epoch_now: f64) -
 /// The session's id in the text of what the store holds under a key; null when that is no record.
 #[napi(catch_unwind)]
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
 pub fn session_of_record(text: String) -> Option<String> {
-    handshake::record(Some(&text)).ok().map(|record| record.session_id().to_owned())
+    handshake::record(Some(&text))
+        .ok()
+        .map(|record| record.session_id().to_owned())
 }

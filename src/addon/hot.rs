@@ -88,7 +88,10 @@ unsafe fn entry<const N: usize>(
     let numbers = unsafe { numbers(env, info) };
     let result = catch_unwind(AssertUnwindSafe(|| run(numbers))).unwrap_or(0);
     let mut value = std::ptr::null_mut();
-    #[expect(clippy::cast_precision_loss, reason = "tickets and clocks stay below 2^53")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "tickets and clocks stay below 2^53"
+    )]
     // SAFETY: `env` is the environment of this call. On failure the value stays null, which is `undefined`.
     unsafe {
         sys::napi_create_double(env, result as f64, &raw mut value)
@@ -96,12 +99,7 @@ unsafe fn entry<const N: usize>(
     value
 }
 
-/// A number from JavaScript as one of ours; what is negative, fractional or too large becomes something never used.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates: -1 becomes 0, and no ticket is 0"
-)]
+/// A number from JavaScript as one of ours. `as` saturates: -1 becomes 0, and no ticket is 0.
 fn whole(number: f64) -> u64 {
     number as u64
 }
@@ -125,11 +123,17 @@ unsafe extern "C" fn open(env: sys::napi_env, info: sys::napi_callback_info) -> 
 
 unsafe extern "C" fn answer(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let run = |[number]: [f64; 1]| {
-        desk::with(|desk| match desk.tickets.lock().answer(Ticket::from_number(whole(number))) {
-            Answer::Ignore => 0,
-            Answer::Hold => 1,
-            Answer::Run => 2,
-            Answer::RunAndRelease => 3,
+        desk::with(|desk| {
+            match desk
+                .tickets
+                .lock()
+                .answer(Ticket::from_number(whole(number)))
+            {
+                Answer::Ignore => 0,
+                Answer::Hold => 1,
+                Answer::Run => 2,
+                Answer::RunAndRelease => 3,
+            }
         })
     };
     // SAFETY: called by Node.js with its own environment and call.

@@ -4,6 +4,17 @@
 //! out. The rest are `#[napi]` functions, beside events: set-up, handshakes, commits that found a conflict.
 //! Every entry catches panics: one that crossed into C would end the process.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "napi hands strings, objects and functions over owned"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "JavaScript's numbers are f64: `as` saturates one way, and ours stay below 2^53 the other way"
+)]
+
 mod desk;
 mod handshake;
 mod hot;
@@ -41,7 +52,6 @@ pub fn errors() -> Vec<ErrorText> {
 /// A short hash of a key or a session id, for logs: the id itself must not appear there.
 #[napi(catch_unwind)]
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
 pub fn fingerprint(id: String) -> String {
     key::fingerprint(&id)
 }
@@ -51,7 +61,6 @@ pub fn fingerprint(id: String) -> String {
 /// Gives the text to write, or null when `mine` changed nothing and there is nothing to write.
 /// Throws `ERR_INVALID_DOCUMENT` when a text is no JSON object.
 #[napi(catch_unwind)]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
 pub fn merge(base: String, mine: String, theirs: String) -> napi::Result<Option<String>> {
     match document::merge(&base, &mine, &theirs) {
         Ok(document::Merged::Mine) => Ok(Some(mine)),
@@ -64,7 +73,6 @@ pub fn merge(base: String, mine: String, theirs: String) -> napi::Result<Option<
 /// Whether two session texts differ as JSON values: a mere re-spelling (key order, spaces, escapes) is no change.
 #[napi(catch_unwind)]
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
 pub fn is_changed(base: String, mine: String) -> bool {
     document::is_changed(&base, &mine)
 }

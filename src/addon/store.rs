@@ -6,11 +6,7 @@ use super::{
     desk::{self, now},
     index,
 };
-use crate::{
-    adoption::Adoption,
-    ticket::Line,
-    version::Since,
-};
+use crate::{adoption::Adoption, ticket::Line, version::Since};
 
 /// Begins to remember a store. Gives its number.
 #[napi(catch_unwind)]
@@ -53,8 +49,6 @@ pub fn close_line(line: u32) {
 /// A write to a session starts or has ended. Gives the clock after it.
 #[napi(catch_unwind)]
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
-#[expect(clippy::cast_precision_loss, reason = "the clock counts writes and stays below 2^53")]
 pub fn written(store: u32, sid: String) -> f64 {
     desk::with_store(store, |store| store.versions.written(&sid, now())).unwrap_or(0) as f64
 }
@@ -68,8 +62,6 @@ pub fn cleared(store: u32) {
 /// What has happened to a session since a load that noted `clock`: 0 nothing, 1 this process wrote it, 2 it is gone.
 #[napi(catch_unwind)]
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the clock is a whole number from here")]
 pub fn since(store: u32, sid: String, clock: f64) -> u32 {
     match desk::with_store(store, |store| store.versions.since(&sid, clock as u64)) {
         Some(Since::Unchanged) => 0,
@@ -90,9 +82,9 @@ pub struct Ended {
 /// A session is being destroyed: nothing loaded before may be written back.
 #[napi(catch_unwind)]
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
 pub fn end(store: u32, sid: String) -> Ended {
-    let (sockets, keys) = desk::with_store(store, |store| store.end(&sid, now())).unwrap_or_default();
+    let (sockets, keys) =
+        desk::with_store(store, |store| store.end(&sid, now())).unwrap_or_default();
     Ended {
         sockets: sockets.iter().map(ToString::to_string).collect(),
         keys: keys.iter().map(ToString::to_string).collect(),
@@ -101,7 +93,6 @@ pub fn end(store: u32, sid: String) -> Ended {
 
 /// Destroying the session failed: it is still there.
 #[napi(catch_unwind)]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
 pub fn not_ended(store: u32, sid: String) {
     desk::with_store(store, |store| store.versions.not_gone(&sid));
 }
@@ -109,7 +100,6 @@ pub fn not_ended(store: u32, sid: String) {
 /// Binds a socket to a session. Gives -1, or the index of an error.
 #[napi(catch_unwind)]
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
 pub fn bind(store: u32, socket: String, sid: String) -> i32 {
     match desk::with_store(store, |store| store.bindings.bind(&socket, &sid)) {
         Some(Err(error)) => index(error).cast_signed(),
@@ -119,7 +109,6 @@ pub fn bind(store: u32, socket: String, sid: String) -> i32 {
 
 /// Frees a socket.
 #[napi(catch_unwind)]
-#[expect(clippy::needless_pass_by_value, reason = "napi hands strings over owned")]
 pub fn unbind(store: u32, socket: String) {
     desk::with_store(store, |store| store.bindings.unbind(&socket));
 }

@@ -37,7 +37,6 @@ pub fn watch(callback: Function<'_, Vec<f64>, ()>) -> napi::Result<()> {
             look_again(&desk).await;
             let passed = desk.tickets.lock().due(now());
             if !passed.is_empty() {
-                #[expect(clippy::cast_precision_loss, reason = "tickets stay below 2^53")]
                 let numbers = passed.iter().map(|ticket| ticket.number() as f64).collect();
                 let status = wake_javascript.call(numbers, ThreadsafeFunctionCallMode::NonBlocking);
                 if status == Status::Closing {
@@ -68,7 +67,9 @@ pub fn wake(desk: &Desk) {
 async fn look_again(desk: &Desk) {
     let due = desk.tickets.lock().next_due();
     if let Some(due) = due {
-        let wait = due.saturating_sub(now()).clamp(SHORTEST_LOOK_MS, LONGEST_LOOK_MS);
+        let wait = due
+            .saturating_sub(now())
+            .clamp(SHORTEST_LOOK_MS, LONGEST_LOOK_MS);
         tokio::time::sleep(Duration::from_millis(wait)).await;
         return;
     }
@@ -85,8 +86,16 @@ fn runtime() -> napi::Result<&'static Runtime> {
     static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
     RUNTIME
         .get_or_init(|| {
-            Builder::new_multi_thread().worker_threads(1).thread_name("io-session").enable_time().build()
+            Builder::new_multi_thread()
+                .worker_threads(1)
+                .thread_name("io-session")
+                .enable_time()
+                .build()
         })
         .as_ref()
-        .map_err(|error| napi::Error::from_reason(format!("io-session: the background thread did not start: {error}")))
+        .map_err(|error| {
+            napi::Error::from_reason(format!(
+                "io-session: the background thread did not start: {error}"
+            ))
+        })
 }

@@ -41,7 +41,8 @@ pub(super) fn merge_objects<'t>(
     theirs: Value<'t>,
     out: &mut String,
 ) -> Outcome {
-    let mut table = Table::default();
+    let mut table =
+        Table::with_capacity(base.map_or(0, Value::child_count).max(theirs.child_count()));
     table.add_base(base);
     table.add_theirs(base, theirs);
     table.add_mine(base, mine);
@@ -153,7 +154,6 @@ fn is_open_object(value: Value<'_>) -> bool {
 }
 
 /// The members of three objects, joined by key.
-#[derive(Default)]
 struct Table<'t> {
     keys: KeyIndex<'t>,
     /// One for each key, in the order of `keys`.
@@ -165,6 +165,15 @@ struct Table<'t> {
 }
 
 impl<'t> Table<'t> {
+    fn with_capacity(expected: usize) -> Self {
+        Self {
+            keys: KeyIndex::with_capacity(expected),
+            rows: Vec::with_capacity(expected),
+            base_rows: Vec::with_capacity(expected),
+            order: Vec::with_capacity(expected),
+        }
+    }
+
     fn add_base(&mut self, base: Option<Value<'t>>) {
         for member in base.into_iter().flat_map(Value::children) {
             let place = self.place(member.key);

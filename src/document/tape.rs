@@ -29,10 +29,10 @@ struct Node {
     twin: u32,
     /// Place among the members or elements of the container.
     ordinal: u32,
+    /// How many members or elements it has; the first is the node after this one.
+    child_count: u32,
     /// The twin has the same bytes.
     identical: bool,
-    /// The node after this one is its first member or element.
-    has_children: bool,
     /// A container too deep to be taken apart.
     opaque: bool,
 }
@@ -120,7 +120,7 @@ impl<'t> Tape<'t> {
     }
 
     fn first_child(&self, index: u32) -> u32 {
-        if self.node(index).has_children {
+        if self.node(index).child_count > 0 {
             index + 1
         } else {
             NONE
@@ -157,6 +157,11 @@ impl<'t> Value<'t> {
             .guide
             .is_some_and(|guide| std::ptr::eq(guide, other.tape));
         is_guide && self.tape.node(self.index).twin == other.index
+    }
+
+    /// How many members or elements there are; members with the same key count each.
+    pub(super) fn child_count(self) -> usize {
+        self.tape.node(self.index).child_count as usize
     }
 
     /// The members of an object, or the elements of an array; none of anything else, nor of an opaque container.
@@ -200,8 +205,8 @@ impl Node {
             next: NONE,
             twin,
             ordinal,
+            child_count: 0,
             identical: false,
-            has_children: false,
             opaque: false,
         }
     }
@@ -257,7 +262,6 @@ impl Parser<'_> {
             self.at += 1;
             return Some(());
         }
-        self.nodes[parent as usize].has_children = true;
         let twin_parent = self.nodes[parent as usize].twin;
         let mut candidate = match self.guide {
             Some(guide) if twin_parent != NONE && guide.kind(twin_parent) == kind => {
@@ -295,6 +299,7 @@ impl Parser<'_> {
             self.nodes[index as usize].next = narrow(self.nodes.len());
         }
         self.at += 1;
+        self.nodes[parent as usize].child_count = ordinal + 1;
         Some(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::tape::{Kind, Value};
 
@@ -37,21 +38,62 @@ pub(super) fn is_same(one: Value<'_>, other: Value<'_>) -> bool {
 }
 
 fn are_same_objects(one: Value<'_>, other: Value<'_>) -> bool {
-    let mut keys = KeyIndex::default();
-    let mut values = Vec::new();
-    for member in one.children() {
-        keys.put(decode(member.key), &mut values, member.value);
+    match are_same_in_order(one, other) {
+        Some(are_same) => are_same,
+        None => are_same_in_any_order(one, other),
     }
-    let mut others: Vec<Option<Value<'_>>> = vec![None; values.len()];
+}
+
+/// Compares objects whose members come in the same order, which is the usual case; `None` if that does not decide.
+fn are_same_in_order(one: Value<'_>, other: Value<'_>) -> Option<bool> {
+    if one.child_count() != other.child_count() {
+        return None;
+    }
+    for (member, other_member) in one.children().zip(other.children()) {
+        if member.key != other_member.key {
+            return None;
+        }
+        if !is_same(member.value, other_member.value) {
+            // A difference, unless it is one of members that a later one with the same key replaces.
+            let is_only = |object: Value<'_>| {
+                object
+                    .children()
+                    .filter(|candidate| candidate.key == member.key)
+                    .count()
+                    == 1
+                    && !object
+                        .children()
+                        .any(|candidate| candidate.key.contains('\\'))
+            };
+            return if is_only(one) && is_only(other) {
+                Some(false)
+            } else {
+                None
+            };
+        }
+    }
+    Some(true)
+}
+
+fn are_same_in_any_order(one: Value<'_>, other: Value<'_>) -> bool {
+    let mut keys = KeyIndex::with_capacity(one.child_count());
+    let mut values: Vec<(Value<'_>, Option<Value<'_>>)> = Vec::with_capacity(one.child_count());
+    for member in one.children() {
+        let place = keys.find_or_add(decode(member.key));
+        if place == values.len() {
+            values.push((member.value, None));
+        } else {
+            values[place].0 = member.value;
+        }
+    }
     for member in other.children() {
         match keys.find(&decode(member.key)) {
-            Some(position) => others[position] = Some(member.value),
+            Some(place) => values[place].1 = Some(member.value),
             None => return false,
         }
     }
     values
         .into_iter()
-        .zip(others)
         .all(|(value, other)| other.is_some_and(|other| is_same(value, other)))
 }
 
@@ -124,11 +166,19 @@ fn push_code_point(decoded: &mut Vec<u8>, code_point: u32) {
 #[derive(Default)]
 pub(super) struct KeyIndex<'t> {
     keys: Vec<Cow<'t, [u8]>>,
-    /// Made when the keys become many. Seeded at random: clients may choose the keys.
+    /// Made for many keys only. Seeded at random: clients may choose the keys.
     places: Option<HashMap<Cow<'t, [u8]>, usize>>,
 }
 
 impl<'t> KeyIndex<'t> {
+    pub(super) fn with_capacity(expected: usize) -> Self {
+        let places = (expected > MAX_UNINDEXED).then(|| HashMap::with_capacity(expected));
+        Self {
+            keys: Vec::with_capacity(expected),
+            places,
+        }
+    }
+
     pub(super) fn find(&self, key: &[u8]) -> Option<usize> {
         match &self.places {
             Some(places) => places.get(key).copied(),
@@ -138,34 +188,30 @@ impl<'t> KeyIndex<'t> {
 
     /// The place of `key`, which is added at the end if it is new.
     pub(super) fn find_or_add(&mut self, key: Cow<'t, [u8]>) -> usize {
-        if let Some(place) = self.find(&key) {
-            return place;
+        let next = self.keys.len();
+        if self.places.is_none() {
+            if let Some(place) = self.find(&key) {
+                return place;
+            }
+            if next < MAX_UNINDEXED {
+                self.keys.push(key);
+                return next;
+            }
         }
-        let place = self.keys.len();
-        if let Some(places) = &mut self.places {
-            places.insert(key.clone(), place);
-        } else if place == MAX_UNINDEXED {
-            let mut places: HashMap<_, _> = HashMap::with_capacity(4 * MAX_UNINDEXED);
-            places.extend(self.keys.iter().cloned().zip(0..));
-            places.insert(key.clone(), place);
-            self.places = Some(places);
+        let places = self
+            .places
+            .get_or_insert_with(|| self.keys.iter().cloned().zip(0..).collect());
+        match places.entry(key) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                self.keys.push(new.key().clone());
+                *new.insert(next)
+            }
         }
-        self.keys.push(key);
-        place
     }
 
     pub(super) fn key(&self, place: usize) -> &[u8] {
         &self.keys[place]
-    }
-
-    /// Puts `value` at the place of `key` in `values`, which has one for each key.
-    fn put<T>(&mut self, key: Cow<'t, [u8]>, values: &mut Vec<T>, value: T) {
-        let place = self.find_or_add(key);
-        if place == values.len() {
-            values.push(value);
-        } else {
-            values[place] = value;
-        }
     }
 }
 
