@@ -46,8 +46,8 @@ for (const [row, what, event, kind, message] of FAILURES) {
       await child.message('failed');
       assert.equal((await socket.ask('read', {})).session.half, undefined);
       const seen = await socket.ask('seen', {});
-      // A handler that throws after its session was awaited may be seen as a rejection.
       assert.deepEqual([...seen.uncaughtException, ...seen.unhandledRejection], [message]);
+      assert.deepEqual(seen[kind], [message]);
       assert.equal((await browser.json('/read')).body.session.half, undefined);
     },
   );
