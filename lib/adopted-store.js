@@ -33,6 +33,8 @@ class AdoptedStore {
     this.onEnd = new Set();
     /** The commits that wait for each other, by session. @type {Map<string, (() => void)[]>} */
     this.lanes = new Map();
+    /** The one-time keys that are being used right now. @type {Set<string>} */
+    this.claimed = new Set();
     /** Where failures go that nobody waits for. @type {(error: unknown) => void} */
     this.onError = (error) => debug('%s', error);
     this.commitTo = commitFor(store);

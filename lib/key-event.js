@@ -7,9 +7,6 @@ const { commitSession } = require('./commit.js');
 const { sessionOfRecord } = require('./record.js');
 const { isBrowserSession } = require('./session-data.js');
 
-/** One-time keys that are being used right now. @type {Set<string>} */
-const claimed = new Set();
-
 /** One `__zappa_key` of a socket. */
 class KeyEvent {
   /**
@@ -24,22 +21,29 @@ class KeyEvent {
     this.ack = ack;
     /** @type {string} */
     this.sid = '';
+    /** Whether this is the one use of a one-time key. */
+    this.claims = false;
     this.clock = this.adopted.clock();
   }
 
   /** Finds the key's session, and binds the socket to it. */
   present() {
-    if (this.connection.sharing.options.oneTimeKeys) {
-      if (claimed.has(this.key)) {
+    const { adopted, connection, key } = this;
+    // Until it has turned out to be good, each key counts as one in vain: they may come all at once.
+    connection.failed += 1;
+    if (connection.sharing.options.oneTimeKeys) {
+      if (adopted.claimed.has(key)) {
         this.miss();
         return;
       }
-      claimed.add(this.key);
-    }
-    const vouched = native.vouchedSession(this.adopted.number, this.key);
-    if (vouched !== null) {
-      this.look(vouched);
-      return;
+      this.claims = true;
+      adopted.claimed.add(key);
+    } else {
+      const vouched = native.vouchedSession(adopted.number, key);
+      if (vouched !== null) {
+        this.look(vouched);
+        return;
+      }
     }
     this.adopted.get(this.key, (error, record) => {
       if (error) this.fail(error);
@@ -102,23 +106,25 @@ class KeyEvent {
       native.revokeKey(adopted.number, key);
       adopted.discard(key);
     }
+    connection.failed -= 1;
     this.answer({ key });
   }
 
   /** One answer for all that is wrong with a key. */
   miss() {
-    this.connection.failed += 1;
     this.answer({ error: failure('ERR_MISSING_DATA').message });
   }
 
   /** @param {unknown} error */
   fail(error) {
+    // The store's fault, not the client's.
+    this.connection.failed -= 1;
     this.answer({ error: words(error) });
   }
 
   /** @param {{ key: string } | { error: string }} answer */
   answer(answer) {
-    claimed.delete(this.key);
+    if (this.claims) this.adopted.claimed.delete(this.key);
     this.ack(answer);
   }
 }

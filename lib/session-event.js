@@ -226,7 +226,8 @@ class SessionEvent {
    * @returns {any} it, or a promise for it
    */
   commit(value) {
-    if (!this.opened) return value;
+    // A socket that has left has no session of its own any more.
+    if (!this.opened || (this.sid === undefined && this.connection.line === -1)) return value;
     const session = this.request?.session;
     if (session === undefined || session === null) return value;
     const origin = origins.get(session);

@@ -52,7 +52,10 @@ pub fn visit(visit: Visit<'_>, keyring: &mut Keyring, now: u64) -> Result<Step, 
     if let Some(key) = visit.memo.and_then(|memo| Key::parse(memo).ok()) {
         return Ok(Step::Check(key));
     }
-    if visit.memo.is_none() && visit.channels >= visit.max_channels {
+    // Requests at the same time do not see each other's channels in the session yet, but in the keyring.
+    let handed_out = keyring.other_channels(sid, visit.channel);
+    let channels = handed_out.max(visit.channels as usize);
+    if visit.memo.is_none() && channels >= visit.max_channels as usize {
         return Err(Error::TooManyChannels);
     }
     Ok(Step::Issue(keyring.issue(sid, visit.channel, now)))
@@ -173,6 +176,19 @@ mod tests {
             }),
             Err(Error::TooManyChannels)
         );
+    }
+
+    #[test]
+    fn channels_that_are_not_in_the_session_yet_count_too() {
+        let mut keyring = Keyring::default();
+        for channel in ["a", "b"] {
+            let facts = Visit { channel, max_channels: 2, ..GOOD };
+            assert!(visit(facts, &mut keyring, 0).is_ok());
+        }
+        let third = Visit { channel: "c", max_channels: 2, ..GOOD };
+        assert_eq!(visit(third, &mut keyring, 0), Err(Error::TooManyChannels));
+        let again = Visit { channel: "b", max_channels: 2, ..GOOD };
+        assert!(matches!(visit(again, &mut keyring, 0), Ok(Step::Issue(Issue::Join(_)))));
     }
 
     #[test]

@@ -74,6 +74,16 @@ impl Keyring {
         Issue::Make(key)
     }
 
+    /// On how many channels this session has keys that this process remembers, `channel` left out.
+    #[must_use]
+    pub fn other_channels(&self, sid: &str, channel: &str) -> usize {
+        self.by_session.get(sid).map_or(0, |keys| {
+            keys.iter()
+                .filter(|issued| &*issued.channel != channel)
+                .count()
+        })
+    }
+
     /// The record of a key was set at `now` and expires `max_age` ms later.
     pub fn made(&mut self, key: &Key, now: u64, max_age: u64) {
         if let Some(issued) = self.find(key) {

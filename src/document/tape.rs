@@ -15,6 +15,8 @@ pub(super) struct Tape<'t> {
     text: &'t str,
     nodes: Vec<Node>,
     guide: Option<&'t Tape<'t>>,
+    /// Whether a key, here or in the guide, is spelt with an escape.
+    has_escaped_keys: bool,
 }
 
 struct Node {
@@ -82,6 +84,7 @@ impl<'t> Tape<'t> {
             at: 0,
             nodes,
             guide,
+            has_escaped_keys: guide.is_some_and(|guide| guide.has_escaped_keys),
         };
         let complete = parser.document();
         match complete {
@@ -89,6 +92,7 @@ impl<'t> Tape<'t> {
                 text,
                 nodes: parser.nodes,
                 guide,
+                has_escaped_keys: parser.has_escaped_keys,
             }),
             None => Err(parser.at),
         }
@@ -159,6 +163,11 @@ impl<'t> Value<'t> {
         is_guide && self.tape.node(self.index).twin == other.index
     }
 
+    /// Whether keys around here may be spelt with escapes, so that different spellings can be the same key.
+    pub(super) fn may_have_escaped_keys(self) -> bool {
+        self.tape.has_escaped_keys
+    }
+
     /// How many members or elements there are; members with the same key count each.
     pub(super) fn child_count(self) -> usize {
         self.tape.node(self.index).child_count as usize
@@ -223,6 +232,7 @@ struct Parser<'t> {
     at: usize,
     nodes: Vec<Node>,
     guide: Option<&'t Tape<'t>>,
+    has_escaped_keys: bool,
 }
 
 impl Parser<'_> {
@@ -329,6 +339,7 @@ impl Parser<'_> {
                 return None;
             }
             self.string()?;
+            self.has_escaped_keys |= self.bytes[start..self.at].contains(&b'\\');
         }
         let node = &mut self.nodes[index as usize];
         (node.key_start, node.key_end) = (narrow(start), narrow(self.at));

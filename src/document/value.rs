@@ -56,14 +56,12 @@ fn are_same_in_order(one: Value<'_>, other: Value<'_>) -> Option<bool> {
         if !is_same(member.value, other_member.value) {
             // A difference, unless it is one of members that a later one with the same key replaces.
             let is_only = |object: Value<'_>| {
-                object
-                    .children()
-                    .filter(|candidate| candidate.key == member.key)
-                    .count()
-                    == 1
-                    && !object
+                !object.may_have_escaped_keys()
+                    && object
                         .children()
-                        .any(|candidate| candidate.key.contains('\\'))
+                        .filter(|candidate| candidate.key == member.key)
+                        .count()
+                        == 1
             };
             return if is_only(one) && is_only(other) {
                 Some(false)
