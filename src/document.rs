@@ -699,8 +699,6 @@ mod tests {
     }
 
     proptest! {
-            #![proptest_config(ProptestConfig::with_cases(1_000))]
-
             #[test]
             fn a_side_without_a_change_gives_way_to_the_other((base, mine, _) in any_triple()) {
                 let (base, mine) = (stringify(&base), stringify(&mine));
