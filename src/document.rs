@@ -4,6 +4,8 @@
 //! keys; what a merge carries over is copied as it is spelt, never decoded and written anew.
 
 mod merge;
+mod parser;
+mod scanner;
 mod tape;
 mod value;
 
@@ -153,7 +155,7 @@ fn parse<'t>(
     side: Side,
 ) -> Result<Tape<'t>, InvalidDocument> {
     let tape = parse_any(text, guide, side)?;
-    if tape.root_kind() == Kind::Object {
+    if tape.root().kind() == Kind::Object {
         Ok(tape)
     } else {
         Err(InvalidDocument::NotAnObject { side })

@@ -12,7 +12,7 @@ const MAX_UNINDEXED: usize = 16;
 /// Whether both values are the same once `JSON.parse` has read them: order of members, escapes, whitespace and the form of
 /// numbers do not count, and of members with the same key the last does.
 ///
-/// Containers below [`super::tape::MAX_DEPTH`] are the same only if their bytes are.
+/// Containers below [`super::parser::MAX_DEPTH`] are the same only if their bytes are.
 pub(super) fn is_same(one: Value<'_>, other: Value<'_>) -> bool {
     if one.is_identical(other) {
         return true;
