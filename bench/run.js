@@ -72,6 +72,8 @@ async function surroundings(redis) {
       platform: `${process.platform} ${process.arch}`,
       cpu: os.cpus()[0]?.model,
       cores: os.cpus().length,
+      // What else the machine did: the processes that wanted a core when the run began, and (below) when it ended.
+      loadBefore: os.loadavg()[0],
       memory: `${Math.round(os.totalmem() / 2 ** 30)} GiB`,
     },
     versions: {
@@ -122,6 +124,7 @@ async function main() {
       console.log(`\n${title}\n\n${table(results[kind], rivals)}`);
     }
   }
+  results.machine.loadAfter = os.loadavg()[0];
   if (output !== undefined) {
     fs.mkdirSync(path.dirname(output), { recursive: true });
     fs.writeFileSync(output, `${JSON.stringify(results, null, 2)}\n`);
