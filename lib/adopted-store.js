@@ -4,7 +4,7 @@ const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
 const { commitSession } = require('./commit.js');
-const { origins, remember, sources } = require('./origin.js');
+const { cookieText, origins, PLAIN_COOKIE, remember, sources } = require('./origin.js');
 const { meansMissing } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
 const { commitFor } = require('./store-kind.js');
@@ -14,6 +14,8 @@ const { clock } = native.hot();
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
 /** The methods of a store that are followed. */
 const FOLLOWED = /** @type {const} */ (['get', 'set', 'touch', 'destroy', 'clear', 'createSession']);
+/** When a cookie expires, as express-session spells it. */
+const EXPIRES = /^\{"originalMaxAge":\d+,"expires":"([^"]+)"/;
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
 
@@ -43,6 +45,8 @@ class AdoptedStore {
     /** @type {{ [method: string]: any }} */
     this.original = {};
     for (const method of FOLLOWED) this.original[method] = store[method];
+    /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
+    this.followed = {};
     /** The store's own methods, for `ask`. */
     this.plain = {
       set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
@@ -57,7 +61,7 @@ class AdoptedStore {
     const adopted = this;
     if (store.serializer === JSON) this.followTexts();
 
-    define(store, 'get', (sid, callback) => {
+    this.followed.get = define(store, 'get', (sid, callback) => {
       if (typeof callback !== 'function') return adopted.original.get.call(store, sid, callback);
       const began = adopted.clock();
       const text = adopted.textOf(sid);
@@ -68,22 +72,21 @@ class AdoptedStore {
       });
     });
 
-    define(store, 'createSession', (req, data) => {
+    this.followed.createSession = define(store, 'createSession', (req, data) => {
       const source = sources.get(data);
       // Before the cookie is made of it: that is no JSON any more.
-      const stored = source?.text ?? textOf(data);
-      const rawCookie = JSON.stringify(data.cookie);
-      const keys = Object.keys(data).length;
-      const session = adopted.original.createSession.call(store, req, data);
-      const began = source ? source.clock : adopted.clock();
-      if (stored !== undefined) remember(session, req.sessionID, stored, began, rawCookie, keys);
-      return session;
+      const text = source?.text ?? textOf(data);
+      return adopted.makeSession(req, data, text, source ? source.clock : adopted.clock());
     });
 
-    this.original.followed = define(store, 'set', (sid, session, callback) => {
+    this.followed.set = define(store, 'set', (sid, session, callback) => {
       const origin = typeof session === 'object' && session !== null ? origins.get(session) : undefined;
       if (origin !== undefined && origin.sid === sid) {
-        commitSession(adopted, session, true, callback ?? ((error) => error && adopted.onError(error)));
+        commitSession(adopted, session, true, (error) => {
+          // Not before the caller has gone on its way, as with any store.
+          if (callback) process.nextTick(callback, error);
+          else if (error) adopted.onError(error);
+        });
         return;
       }
       // A session that is new, or a record: there is nothing to merge with.
@@ -127,6 +130,41 @@ class AdoptedStore {
   }
 
   /**
+   * Makes a `Session` of stored data, and notes where it came from.
+   *
+   * @param {any} req
+   * @param {any} data
+   * @param {string | undefined} text the data's own text; undefined when it has none
+   * @param {number} began the clock when its load began
+   */
+  makeSession(req, data, text, began) {
+    let keys = 0;
+    for (const key in data) if (Object.hasOwn(data, key)) keys += 1;
+    const session = this.original.createSession.call(this.store, req, data);
+    if (text !== undefined) remember(session, req.sessionID, text, began, keys);
+    return session;
+  }
+
+  /**
+   * The text of a live session, from a store that keeps texts in this process: nothing has to be waited for.
+   * Undefined when it cannot be had so, and `get` has to be asked.
+   *
+   * @param {string} sid
+   * @returns {string | undefined}
+   */
+  peek(sid) {
+    const { followed, keepsTexts, store } = this;
+    // Where the app has put its own method in place, it is the one to ask.
+    if (!keepsTexts || store.get !== followed.get || store.createSession !== followed.createSession) return undefined;
+    const text = store.sessions[sid];
+    if (text === undefined) return undefined;
+    const cookie = cookieText(text);
+    if (cookie === PLAIN_COOKIE) return text;
+    const expires = cookie && EXPIRES.exec(cookie);
+    return expires && Date.parse(expires[1]) > Date.now() ? text : undefined;
+  }
+
+  /**
    * Calls the store's own `set` for a new session, and notes it as the origin of the session's next save.
    *
    * @param {string} sid
@@ -139,8 +177,7 @@ class AdoptedStore {
     this.original.set.call(this.store, sid, session, (/** @type {unknown} */ error) => {
       answered(error);
       if (!error && text !== undefined) {
-        const keys = Object.keys(session).length;
-        remember(session, sid, text, this.clock(), JSON.stringify(session.cookie), keys);
+        remember(session, sid, text, this.clock(), Object.keys(session).length);
       }
     });
   }

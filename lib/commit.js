@@ -14,7 +14,7 @@ const MOST_ATTEMPTS = 100;
  * @param {import('./adopted-store.js').AdoptedStore} adopted
  * @param {any} session a `Session` with an origin
  * @param {boolean} trusting whether an unchanged clock is enough to write without reading again
- * @param {(error?: unknown) => void} callback
+ * @param {(error?: unknown) => void} callback called at once where nothing has to be waited for; no app code
  * @param {string} [known] the session's text, when it has been made already
  */
 function commitSession(adopted, session, trusting, callback, known) {
@@ -23,12 +23,12 @@ function commitSession(adopted, session, trusting, callback, known) {
   try {
     mine = known ?? JSON.stringify(session);
   } catch (error) {
-    process.nextTick(callback, error);
+    callback(error);
     return;
   }
   // One commit of a session at a time: each sees what the one before it has written.
   const lane = adopted.lanes.get(sid);
-  const start = () => new Committing(adopted, session, mine, trusting, callback).start();
+  const start = () => new Committing(adopted, session, mine, trusting, callback).attempt();
   if (lane) lane.push(start);
   else {
     adopted.lanes.set(sid, []);
@@ -56,12 +56,6 @@ class Committing {
     /** What the text to write was merged with. */
     this.expected = this.origin.stored;
     this.attempts = 0;
-  }
-
-  start() {
-    const { adopted, origin } = this;
-    if (adopted.since(origin.sid, origin.clock) === 'gone') this.drop();
-    else this.attempt();
   }
 
   /** Merges with what is expected to be stored, and writes. */
@@ -132,8 +126,7 @@ class Committing {
     const next = lane?.shift();
     if (next) next();
     else adopted.lanes.delete(origin.sid);
-    // Not inside of the store's callback, and not before a caller that is still on its way.
-    process.nextTick(this.callback, error);
+    this.callback(error);
   }
 
   /**

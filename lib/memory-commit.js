@@ -24,7 +24,6 @@ function commitToMemory(adopted, commit, done) {
   if (current === undefined && commit.expected !== null) done(null, { gone: true });
   else if (current !== undefined && current !== commit.expected) done(null, { current });
   else {
-    adopted.written(commit.sid);
     sessions[commit.sid] = commit.text;
     done(null, { written: true });
   }

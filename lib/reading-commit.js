@@ -9,7 +9,12 @@ const { sources } = require('./origin.js');
  * @type {import('./store-kind.js').CommitTo}
  */
 function commitByReading(adopted, commit, done) {
-  if (commit.expected === null || (commit.trusting && adopted.since(commit.sid, commit.clock) === 'unchanged')) {
+  const since = adopted.since(commit.sid, commit.clock);
+  if (since === 'gone') {
+    done(null, { gone: true });
+    return;
+  }
+  if (commit.expected === null || (commit.trusting && since === 'unchanged')) {
     write();
     return;
   }

@@ -32,18 +32,19 @@ const FORWARD_ID = {
   },
 };
 
-/** `session` on the event's request, until it is first looked at: most handlers never do. */
+/** `session` on the event's own request: made when it is first looked at, since most handlers never do. */
 const LAZY = {
   configurable: true,
   enumerable: true,
   /** @this {EventRequest} */
   get() {
-    return this[EVENT].open();
+    const event = this[EVENT];
+    return event.opened ? event.session : event.open();
   },
   /** @this {EventRequest} @param {any} value */
   set(value) {
     this[EVENT].opened = true;
-    Object.defineProperty(this, 'session', { configurable: true, enumerable: true, writable: true, value });
+    this[EVENT].session = value;
   },
 };
 
@@ -59,6 +60,7 @@ class EventRequest {
     this.sessionID = sid;
     /** @type {any} */
     this.sessionStore = event.adopted.store;
+    // Of its own, so that express-session can delete it.
     Object.defineProperty(this, 'session', LAZY);
   }
 
@@ -84,6 +86,12 @@ class SessionEvent {
     this.sid = connection.sid;
     /** What the store holds. @type {any} */
     this.data = undefined;
+    /** Its text, where there is no object yet. @type {string | undefined} */
+    this.text = undefined;
+    /** The clock when `text` was read. */
+    this.clock = 0;
+    /** The `Session` of the request, once `opened`. @type {any} */
+    this.session = undefined;
     /** @type {(EventRequest & { session?: any }) | undefined} */
     this.request = undefined;
     /** Whether the session was looked at, or one was put in its place. */
@@ -101,7 +109,14 @@ class SessionEvent {
     const { adopted, connection, sid } = this;
     const id = sid ?? (connection.written ? connection.id : undefined);
     // A stranger whose own session is empty needs no store; where nobody is in front of it, not even a wait.
-    if (id === undefined && connection.loading === 0) return this.handle();
+    if (connection.loading === 0) {
+      if (id === undefined) return this.handle();
+      this.text = adopted.peek(id);
+      if (this.text !== undefined) {
+        this.clock = adopted.clock();
+        return this.handle();
+      }
+    }
     connection.loading += 1;
     const { storeTimeout } = connection.sharing.options;
     if (id === undefined) queue(this, connection.line, storeTimeout);
@@ -197,7 +212,8 @@ class SessionEvent {
 
   /** Makes the `Session`, at the first look at it. */
   open() {
-    const { adopted, data, request, sid } = this;
+    const { adopted, data, request, sid, text } = this;
+    if (text !== undefined) return adopted.makeSession(request, JSON.parse(text), text, this.clock);
     const session = adopted.store.createSession(request, data ?? { cookie: { __io: true } });
     if (sid === undefined) {
       markOwn(session);
@@ -241,11 +257,17 @@ class SessionEvent {
     // A session that `regenerate` has made is saved, as in Express, if something was put into it.
     if (origin ? text === origin.base : Object.keys(session).length < 2) return value;
     if (this.sid === undefined && origin?.sid === this.connection.id) this.connection.written = true;
-    return new Promise((resolve) => {
-      this.save(session, origin, text, (error) => {
-        if (error) this.report(error);
-        resolve(value);
-      });
+    /** @type {((value: any) => void) | undefined} */
+    let resolve;
+    let saved = false;
+    this.save(session, origin, text, (error) => {
+      if (error) this.report(error);
+      saved = true;
+      if (resolve) resolve(value);
+    });
+    if (saved) return value;
+    return new Promise((resolved) => {
+      resolve = resolved;
     });
   }
 
@@ -256,9 +278,9 @@ class SessionEvent {
    * @param {(error?: unknown) => void} done
    */
   save(session, origin, text, done) {
-    const { store, original, timeout } = this.adopted;
+    const { followed, store, timeout } = this.adopted;
     // Where the app has put its own `set` in place, it is the one to call.
-    if (origin && store.set === original.followed) commitSession(this.adopted, session, false, done, text);
+    if (origin && store.set === followed.set) commitSession(this.adopted, session, false, done, text);
     else ask({ answered: done }, -1, timeout, store, 'set', session.id, session);
   }
 
