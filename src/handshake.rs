@@ -182,13 +182,28 @@ mod tests {
     fn channels_that_are_not_in_the_session_yet_count_too() {
         let mut keyring = Keyring::default();
         for channel in ["a", "b"] {
-            let facts = Visit { channel, max_channels: 2, ..GOOD };
+            let facts = Visit {
+                channel,
+                max_channels: 2,
+                ..GOOD
+            };
             assert!(visit(facts, &mut keyring, 0).is_ok());
         }
-        let third = Visit { channel: "c", max_channels: 2, ..GOOD };
+        let third = Visit {
+            channel: "c",
+            max_channels: 2,
+            ..GOOD
+        };
         assert_eq!(visit(third, &mut keyring, 0), Err(Error::TooManyChannels));
-        let again = Visit { channel: "b", max_channels: 2, ..GOOD };
-        assert!(matches!(visit(again, &mut keyring, 0), Ok(Step::Issue(Issue::Join(_)))));
+        let again = Visit {
+            channel: "b",
+            max_channels: 2,
+            ..GOOD
+        };
+        assert!(matches!(
+            visit(again, &mut keyring, 0),
+            Ok(Step::Issue(Issue::Join(_)))
+        ));
     }
 
     #[test]

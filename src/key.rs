@@ -5,12 +5,11 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::hint::black_box;
-use std::io::Read;
 use std::str;
 use std::sync::OnceLock;
 
+use uuid::Builder;
 use uuid::fmt::Hyphenated;
-use uuid::{Builder, Uuid};
 
 /// Length of a key's text, in bytes and in characters.
 const KEY_LENGTH: usize = Hyphenated::LENGTH;
@@ -152,19 +151,9 @@ impl RandomPool {
     }
 }
 
-/// Fills `bytes`, whose length is a multiple of a key's, from the system's random source.
+/// Fills `bytes` from the system's random source.
 fn draw(bytes: &mut [u8]) {
-    // The `uuid` crate asks the system once per key (`getrandom`, about 460 ns); the device gives a thousand bytes in 6 µs.
-    // The first UUID also waits for the source to be seeded, which the device does not on old kernels.
-    let first = Uuid::new_v4();
-    let from_device =
-        std::fs::File::open("/dev/urandom").and_then(|mut device| device.read_exact(bytes));
-    if from_device.is_err() {
-        for chunk in bytes.chunks_exact_mut(RANDOM_PER_KEY) {
-            chunk.copy_from_slice(Uuid::new_v4().as_bytes());
-        }
-    }
-    bytes[..RANDOM_PER_KEY].copy_from_slice(first.as_bytes());
+    getrandom::fill(bytes).expect("the system has a random source");
 }
 
 #[cfg(test)]
@@ -173,6 +162,7 @@ mod tests {
     use std::thread;
 
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     use super::*;
 
