@@ -231,6 +231,7 @@ class SessionEvent {
   rebase(session, isNew) {
     const origin = origins.get(session);
     if (!origin) return;
+    origin.rawCookie = undefined;
     origin.base = JSON.stringify(session);
     if (isNew) origin.stored = null;
   }
@@ -249,7 +250,7 @@ class SessionEvent {
     const origin = origins.get(session);
     let text;
     try {
-      text = JSON.stringify(session);
+      text = origin ? origin.spell(session) : JSON.stringify(session);
     } catch (error) {
       this.report(error);
       return value;
