@@ -5,7 +5,7 @@ const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
 const { commitSession } = require('./commit.js');
 const { origins, remember, renew, sources } = require('./origin.js');
-const { meansMissing } = require('./session-data.js');
+const { meansMissing, sessionData } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
 const { commitFor } = require('./store-kind.js');
 
@@ -146,22 +146,31 @@ class AdoptedStore {
     return session;
   }
 
+  /** Whether sessions can be read with `peek`: nothing has to be waited for. */
+  isAtHand() {
+    const { followed, keepsTexts, store } = this;
+    // Where the app has put its own method in place, it is the one to ask.
+    return keepsTexts && store.get === followed.get && store.createSession === followed.createSession;
+  }
+
   /**
-   * The text of a live session, from a store that keeps texts in this process: nothing has to be waited for.
-   * Undefined when it cannot be had so, and `get` has to be asked.
+   * The text of a live session, from a store that keeps texts in this process; undefined when there is none.
    *
    * @param {string} sid
    * @returns {string | undefined}
    */
   peek(sid) {
-    const { followed, keepsTexts, store } = this;
-    // Where the app has put its own method in place, it is the one to ask.
-    if (!keepsTexts || store.get !== followed.get || store.createSession !== followed.createSession) return undefined;
-    const text = store.sessions[sid];
+    const text = this.store.sessions[sid];
     if (text === undefined) return undefined;
     const opening = OPENING.exec(text);
-    if (opening === null) return undefined;
-    const expires = opening[1];
+    let expires;
+    if (opening !== null) expires = opening[1];
+    else {
+      // Not as express-session spells it.
+      const data = sessionData(JSON.parse(text));
+      if (data === undefined) return undefined;
+      expires = data.cookie.expires ?? undefined;
+    }
     return expires === undefined || Date.parse(expires) > Date.now() ? text : undefined;
   }
 

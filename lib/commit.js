@@ -27,6 +27,11 @@ function commitSession(adopted, session, trusting, callback, known) {
     callback(error);
     return;
   }
+  if (adopted.keepsTexts) {
+    // Done at once: nothing can come between.
+    new Committing(adopted, session, mine, trusting, callback).attempt();
+    return;
+  }
   // One commit of a session at a time: each sees what the one before it has written.
   const lane = adopted.lanes.get(sid);
   const start = () => new Committing(adopted, session, mine, trusting, callback).attempt();
@@ -124,10 +129,11 @@ class Committing {
     if (stored !== undefined && stored !== null) {
       renew(session, origin.sid, mine, stored, adopted.clock());
     }
-    const lane = adopted.lanes.get(origin.sid);
-    const next = lane?.shift();
-    if (next) next();
-    else adopted.lanes.delete(origin.sid);
+    if (!adopted.keepsTexts) {
+      const next = adopted.lanes.get(origin.sid)?.shift();
+      if (next) next();
+      else adopted.lanes.delete(origin.sid);
+    }
     this.callback(error);
   }
 

@@ -108,14 +108,18 @@ function remember(session, sid, stored, clock, rawCookie, keys) {
  * @param {number} clock
  */
 function renew(session, sid, mine, stored, clock) {
-  const before = origins.get(session);
-  const origin = new Origin(sid, stored, clock);
+  let origin = origins.get(session);
+  if (origin === undefined) {
+    origin = new Origin(sid, stored, clock);
+    origins.set(session, origin);
+    origin.cookie = JSON.stringify(session.cookie);
+  } else if (!origin.hasCookie(session.cookie)) {
+    origin.rawCookie = undefined;
+    origin.cookie = JSON.stringify(session.cookie);
+  }
   origin.base = mine;
-  if (before?.rawCookie !== undefined && before.hasCookie(session.cookie)) {
-    origin.rawCookie = before.rawCookie;
-    origin.expires = before.expires;
-  } else origin.cookie = JSON.stringify(session.cookie);
-  origins.set(session, origin);
+  origin.stored = stored;
+  origin.clock = clock;
 }
 
 module.exports.Origin = Origin;
