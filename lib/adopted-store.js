@@ -7,6 +7,7 @@ const { commitSession } = require('./commit.js');
 const { origins, remember, renew, sources } = require('./origin.js');
 const { meansMissing, sessionData } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
+const { commitToRedis } = require('./redis-commit.js');
 const { commitFor } = require('./store-kind.js');
 
 const { clock } = native.hot();
@@ -43,6 +44,8 @@ class AdoptedStore {
     this.commitTo = commitFor(store);
     /** Whether the store keeps JSON texts in this process that can be looked at. */
     this.keepsTexts = isMemoryStore(store);
+    /** Whether its `get` is known to call back always, and its promise never to reject. */
+    this.callsBack = this.commitTo === commitToRedis;
     /** @type {{ [method: string]: any }} */
     this.original = {};
     for (const method of FOLLOWED) this.original[method] = store[method];
@@ -50,6 +53,7 @@ class AdoptedStore {
     this.followed = {};
     /** The store's own methods, for `ask`. */
     this.plain = {
+      get: (/** @type {string} */ sid, /** @type {Function} */ callback) => this.original.get.call(store, sid, callback),
       set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
       destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
     };
@@ -128,6 +132,20 @@ class AdoptedStore {
       },
       stringify: JSON.stringify,
     };
+  }
+
+  /**
+   * Makes the `Session` of an event.
+   *
+   * @param {any} req
+   * @param {any} data
+   * @param {string | undefined} text the data's own text, where it is known
+   * @param {number | undefined} began the clock when its load began; undefined when the app's own `get` was asked
+   */
+  openSession(req, data, text, began) {
+    const { followed, store } = this;
+    if (began === undefined || store.createSession !== followed.createSession) return store.createSession(req, data);
+    return this.makeSession(req, data, text ?? sources.get(data)?.text ?? textOf(data), began);
   }
 
   /**

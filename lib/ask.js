@@ -80,8 +80,9 @@ function releaseLine(line) {
  * @param {'get' | 'set' | 'destroy' | 'touch'} method looked up now: an app may have put its own in place
  * @param {string} id
  * @param {unknown} [record] for `set` and `touch`
+ * @param {boolean} [callsBack] whether the store is known to answer by callback, so that its promise need not be heard
  */
-function ask(asker, line, timeout, store, method, id, record) {
+function ask(asker, line, timeout, store, method, id, record, callsBack = false) {
   if (!watched) {
     watched = true;
     native.watch(expire);
@@ -103,7 +104,7 @@ function ask(asker, line, timeout, store, method, id, record) {
     return;
   }
   // Stores that answer by promise as well, or only so. `undefined` is no answer: the callback is still to come.
-  if (returned !== undefined && returned !== null && typeof returned.then === 'function') {
+  if (!callsBack && typeof returned?.then === 'function') {
     returned.then(
       (/** @type {unknown} */ value) => {
         if (value !== undefined) callback(null, value);

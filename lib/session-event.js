@@ -89,8 +89,8 @@ class SessionEvent {
     this.data = undefined;
     /** Its text, where there is no object yet. @type {string | undefined} */
     this.text = undefined;
-    /** The clock when `text` was read. */
-    this.clock = 0;
+    /** The clock when it was read, where we have read it. @type {number | undefined} */
+    this.clock = undefined;
     /** The `Session` of the request, once `opened`. @type {any} */
     this.session = undefined;
     /** @type {(EventRequest & { session?: any }) | undefined} */
@@ -124,7 +124,13 @@ class SessionEvent {
     if (connection.batched > 0) run();
     const { storeTimeout } = connection.sharing.options;
     if (id === undefined) queue(this, connection.line, storeTimeout);
-    else ask(this, connection.line, storeTimeout, adopted.store, 'get', id);
+    else if (adopted.store.get !== adopted.followed.get) {
+      // The app has put its own method in place: it is the one to ask.
+      ask(this, connection.line, storeTimeout, adopted.store, 'get', id);
+    } else {
+      this.clock = adopted.clock();
+      ask(this, connection.line, storeTimeout, adopted.plain, 'get', id, undefined, adopted.callsBack);
+    }
     return promise;
   }
 
@@ -242,10 +248,7 @@ class SessionEvent {
   open() {
     const { adopted, request, sid, text } = this;
     const data = text === undefined ? this.data : JSON.parse(text);
-    const session =
-      text === undefined
-        ? adopted.store.createSession(request, data ?? { cookie: { __io: true } })
-        : adopted.makeSession(request, data, text, this.clock);
+    const session = adopted.openSession(request, data ?? { cookie: { __io: true } }, text, this.clock);
     if (sid === undefined) {
       markOwn(session);
       this.rebase(session, data === undefined);
