@@ -33,20 +33,22 @@ class EventCost {
     await this.prepare(scenario);
     const { rounds, events, warmUp, inFlight } = this.settings;
     const { event } = scenario;
+    const rate = inFlight === 0 ? scenario.size.rate : undefined;
+    const warming = { event, inFlight: Math.max(1, inFlight) };
     const taken = new Map(this.rivals.map((rival) => [rival, []]));
 
     // Until the code is compiled, nobody is measured.
     for (const stage of this.stages) {
-      await stage.crowdDoes('run', { event, count: Math.max(events, COMPILED_AFTER), inFlight });
+      await stage.crowdDoes('run', { ...warming, count: Math.max(events, COMPILED_AFTER) });
     }
     for (let round = 0; round < rounds; round += 1) {
       progress(round);
       // Everybody goes first in turn.
       for (let turn = 0; turn < this.stages.length; turn += 1) {
         const stage = this.stages[(round + turn) % this.stages.length];
-        await stage.crowdDoes('run', { event, count: warmUp, inFlight });
+        await stage.crowdDoes('run', { ...warming, count: warmUp });
         await stage.server.ask('startCpu');
-        const run = await stage.crowdDoes('run', { event, count: events, inFlight });
+        const run = await stage.crowdDoes('run', { event, count: events, inFlight, rate });
         const { user, system } = await stage.server.ask('stopCpu');
         taken.get(stage.rival).push({
           cpu: (user + system) / run.events,
@@ -56,8 +58,9 @@ class EventCost {
         });
       }
     }
-    if (event === 'write' && inFlight === 1) {
+    if (event === 'write') {
       for (const stage of this.stages.filter(({ binds }) => binds)) {
+        await stage.crowdDoes('run', { event, count: SOCKETS, inFlight: 1 });
         await stage.crowdDoes('checkSaved');
       }
     }

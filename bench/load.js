@@ -6,6 +6,8 @@ const { answer } = require('./child.js');
 const { Browser } = require('./browser.js');
 
 const LANES = 25;
+// How often `pace` sends, in ms.
+const BEAT = 2;
 
 const crowds = new Map();
 
@@ -42,6 +44,29 @@ function drive(browser, { event, count, inFlight }) {
   });
 }
 
+// Sends at a steady rate, whatever the answers take: every rival's server has the same load then, and wakes as often.
+function pace(browsers, { event, count, rate }) {
+  return new Promise((resolve) => {
+    let sent = 0;
+    let answered = 0;
+    const started = performance.now();
+    const beat = () => {
+      const due = Math.min(count, Math.floor(((performance.now() - started) / 1000) * rate));
+      while (sent < due) {
+        const browser = browsers[sent % browsers.length];
+        sent += 1;
+        browser.lastEvent = (browser.lastEvent ?? 0) + 1;
+        browser.socket.emit(event, { number: browser.lastEvent }, () => {
+          answered += 1;
+          if (answered === count) resolve();
+        });
+      }
+      if (sent < count) setTimeout(beat, BEAT);
+    };
+    beat();
+  });
+}
+
 answer({
   async login({ crowd, port, size, bytes }) {
     const browsers = Array.from({ length: size }, (_, number) => new Browser({ port, number }));
@@ -71,11 +96,12 @@ answer({
     });
   },
 
-  async run({ crowd, event, count, inFlight }) {
+  async run({ crowd, event, count, inFlight, rate }) {
     const browsers = crowds.get(crowd);
     const share = Math.ceil(count / browsers.length);
     const started = process.hrtime.bigint();
-    await Promise.all(browsers.map((browser) => drive(browser, { event, count: share, inFlight })));
+    if (rate) await pace(browsers, { event, count: share * browsers.length, rate });
+    else await Promise.all(browsers.map((browser) => drive(browser, { event, count: share, inFlight })));
     return { events: share * browsers.length, wall: Number(process.hrtime.bigint() - started) / 1000 };
   },
 

@@ -23,16 +23,17 @@ function readOptions() {
     options: {
       rounds: { type: 'string', default: '7' },
       events: { type: 'string', default: '5000' },
-      'in-flight': { type: 'string', default: '1' },
+      // 0: at a steady rate. Else: each socket keeps so many events in flight, as fast as they are answered.
+      'in-flight': { type: 'string', default: '0' },
       only: { type: 'string' },
       rivals: { type: 'string' },
       output: { type: 'string' },
     },
   });
-  const whole = (name) => {
+  const whole = (name, least = 1) => {
     const number = Number(values[name]);
-    if (!Number.isInteger(number) || number < 1) {
-      throw new TypeError(`--${name} takes a whole number from 1`);
+    if (!Number.isInteger(number) || number < least) {
+      throw new TypeError(`--${name} takes a whole number from ${least}`);
     }
     return number;
   };
@@ -53,7 +54,7 @@ function readOptions() {
       rounds: whole('rounds'),
       events,
       warmUp: Math.ceil(events / 5),
-      inFlight: whole('in-flight'),
+      inFlight: whole('in-flight', 0),
     },
   };
 }
