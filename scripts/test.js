@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { buildStaleAddon } = require('./addon');
 const { installDependencies } = require('./dependencies');
-const { installRedis } = require('./redis');
+const { PROGRAMS, installProgram } = require('./program');
 const { ROOT, StepError, script, step } = require('./step');
 
 /** A suite that hangs must not hold a CI machine until its own limit. */
@@ -22,13 +22,28 @@ function suites() {
 }
 
 /**
- * Does this suite start a redis-server?
+ * The suites that can run here: those that need a program which is not to be had are named and left out.
  *
- * @param {string} suite
+ * @returns {string[]}
  */
-function needsRedis(suite) {
-  const text = fs.readFileSync(path.join(ROOT, suite), 'utf8');
-  return /redis-server|support\/redis/.test(text);
+function runnable() {
+  let run = suites();
+  for (const program of PROGRAMS) {
+    if (installProgram(program)) {
+      continue;
+    }
+    if (process.env.CI === 'true') {
+      throw new StepError(`No ${program.name}, and CI leaves no suite out. ${program.how}`);
+    }
+    const skipped = run.filter((suite) =>
+      program.traces.test(fs.readFileSync(path.join(ROOT, suite), 'utf8')),
+    );
+    console.log(
+      `\nNo ${program.name}. Left out:${skipped.map((suite) => `\n  ${suite}`).join('')}\n${program.how}`,
+    );
+    run = run.filter((suite) => !skipped.includes(suite));
+  }
+  return run;
 }
 
 script(() => {
@@ -39,16 +54,7 @@ script(() => {
   installDependencies();
   buildStaleAddon();
 
-  let run = suites();
-  if (!installRedis()) {
-    const skipped = run.filter(needsRedis);
-    const how = 'Install redis-server (Debian: `apt-get install redis-server`, macOS: `brew install redis`).';
-    if (process.env.CI === 'true') {
-      throw new StepError(`No redis-server, and CI leaves no suite out. ${how}`);
-    }
-    console.log(`\nNo redis-server. Left out:${skipped.map((suite) => `\n  ${suite}`).join('')}\n${how}`);
-    run = run.filter((suite) => !skipped.includes(suite));
-  }
+  const run = runnable();
 
   // Without its default features the crate is plain Rust: no Node.js to link against.
   step('cargo test', 'cargo', ['test', '--no-default-features']);

@@ -1,0 +1,199 @@
+'use strict';
+
+// io-session/client in a real Chromium, on two origins: the page comes from Express on `localhost`, the sockets go to
+// `127.0.0.1` on another port, where the browser sends no cookie.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { startChromium } = require('./support/chromium.js');
+const { fixture } = require('./support/fixture.js');
+const { until } = require('./support/wait.js');
+
+const LIMIT = { timeout: 90_000 };
+const ROOT = path.join(__dirname, '..');
+const SCRIPTS = {
+  '/client.js': () => path.join(ROOT, 'client', 'index.js'),
+  '/socket.io.js': (version) => path.join(ROOT, `node_modules/socketio${version}-client/dist/socket.io.js`),
+};
+
+// What a person sees: whose session it is, which one, how often it was bound.
+const html = (ioUrl) => `<!doctype html>
+<output id="user"></output> <output id="session"></output> <output id="binds">0</output> <output id="error"></output>
+<button id="login">log in</button> <button id="renew">log in anew</button> <button id="logout">log out</button>
+<script src="/socket.io.js" crossorigin></script>
+<script type="module">
+  import { shareSession } from '/client.js';
+  const at = (id) => document.getElementById(id);
+  const socket = io('${ioUrl}', { transports: ['websocket'], reconnectionDelay: 1, reconnectionDelayMax: 1 });
+  const look = () => new Promise((seen) => socket.emit('read', {}, ({ bound, session }) => {
+    at('user').textContent = session?.user ?? 'nobody';
+    at('session').textContent = bound ?? 'none';
+    seen();
+  }));
+  const onBind = async () => {
+    await look();
+    at('binds').textContent = Number(at('binds').textContent) + 1;
+  };
+  const go = (id, url) => at(id).addEventListener('click', async () => {
+    await fetch(url);
+    await look();
+  });
+  go('login', '/login');
+  go('renew', '/regenerate');
+  go('logout', '/logout');
+  try {
+    await shareSession(socket, { onBind, onError: (error) => { at('error').textContent = error.message; } });
+  } catch (error) {
+    at('error').textContent = error.message;
+  }
+</script>`;
+
+// A frame without an origin of its own: no cookies, no locks. Its page is inside, since it may load none of ours.
+const framed = (page) => `<!doctype html>
+<iframe sandbox="allow-scripts" srcdoc="${page.replaceAll('&', '&amp;').replaceAll('"', '&quot;')}"></iframe>`;
+
+// Before the session: the page's own files cost no session and set no cookie.
+function files(version, urls) {
+  return (req, res, next) => {
+    // Only for the frame, whose origin is `null`; no app should do that.
+    if (req.headers.origin === 'null') {
+      res.set({ 'Access-Control-Allow-Origin': 'null', 'Access-Control-Allow-Credentials': 'true' });
+    }
+    if (req.path === '/') {
+      res.type('html').send(html(urls.io));
+    } else if (req.path === '/framed') {
+      res
+        .type('html')
+        .send(
+          framed(
+            html(urls.io)
+              .replaceAll('src="/', `src="${urls.page}/`)
+              .replace("'/client.js'", `'${urls.page}/client.js'`)
+              .replace('{ onBind,', `{ url: '${urls.page}', onBind,`),
+          ),
+        );
+    } else if (SCRIPTS[req.path]) {
+      res.type('text/javascript').send(fs.readFileSync(SCRIPTS[req.path](version), 'utf8'));
+    } else {
+      next();
+    }
+  };
+}
+
+async function start(t, version) {
+  const urls = {};
+  const sockets = new Map();
+  const cookies = [];
+  const f = await fixture(t, {
+    socketIoVersion: version,
+    splitPorts: true,
+    middleware: [files(version, urls)],
+    options: { onSessionEnd: ({ socket, reason }) => socket.emit('session:end', reason) },
+    app(context) {
+      context.io.on('connection', (socket) => {
+        cookies.push(socket.handshake.headers.cookie);
+        sockets.set(socket.id, socket);
+        socket.on('disconnect', () => sockets.delete(socket.id));
+      });
+    },
+  });
+  urls.page = f.host.url.replace('127.0.0.1', 'localhost');
+  urls.io = f.host.ioUrl;
+  const browser = await startChromium(t);
+  const faults = [];
+  const open = async (where = '/') => {
+    const tab = await browser.newPage();
+    tab.on('pageerror', (error) => faults.push(error));
+    await tab.goto(urls.page + where);
+    return tab;
+  };
+  return { f, urls, sockets, cookies, browser, faults, open };
+}
+
+const read = (tab, id) => tab.locator(`#${id}`).textContent();
+
+async function shows(tab, expected) {
+  let seen;
+  const same = async () => {
+    seen = {};
+    for (const id of Object.keys(expected)) {
+      seen[id] = await read(tab, id);
+    }
+    return Object.entries(expected).every(([id, text]) => seen[id] === text);
+  };
+  await until(same, `the page shows ${JSON.stringify(expected)}`, 15_000).catch((error) => {
+    throw new Error(`${error.message}: ${JSON.stringify(seen)}`);
+  });
+}
+
+for (const version of [2, 4]) {
+  test(`what the tabs of a browser show, Socket.IO ${version}`, LIMIT, async (t) => {
+    const { f, urls, sockets, cookies, browser, faults, open } = await start(t, version);
+    const sid = async () => {
+      const all = await browser.cookies(urls.page);
+      const { value } = all.find(({ name }) => name === 'connect.sid');
+      return /^s:(.*)\.[^.]*$/.exec(decodeURIComponent(value))[1];
+    };
+
+    const first = await open();
+    await shows(first, { user: 'nobody', binds: '1', error: '' });
+    await shows(first, { session: await sid() });
+
+    await first.click('#login');
+    await shows(first, { user: 'ann', binds: '1' });
+
+    const second = await open();
+    await shows(second, { user: 'ann', binds: '1', session: await sid() });
+
+    // The server closes the connections: both come back by themselves.
+    for (const socket of [...sockets.values()]) {
+      socket.conn.close();
+    }
+    await shows(first, { user: 'ann', binds: '2', session: await sid() });
+    await shows(second, { user: 'ann', binds: '2', session: await sid() });
+
+    // Both tabs learn of the logout, and are bound to one new session, not to one each.
+    const before = await sid();
+    await first.click('#logout');
+    await shows(first, { user: 'nobody', binds: '3' });
+    await shows(second, { user: 'nobody', binds: '3' });
+    const stranger = await sid();
+    assert.notEqual(stranger, before);
+    await shows(first, { session: stranger });
+    await shows(second, { session: stranger });
+    assert.equal(f.store.read(before), undefined, 'the session is gone for good');
+
+    // A login that changes the session id, as it should: it outlives the handshakes that follow.
+    await second.click('#renew');
+    await shows(first, { user: 'somebody new', binds: '4' });
+    await shows(second, { user: 'somebody new', binds: '4' });
+    assert.notEqual(await sid(), stranger);
+    await first.reload();
+    await shows(first, { user: 'somebody new', binds: '1', session: await sid() });
+
+    assert.equal(await read(second, 'error'), '');
+    assert.deepEqual(faults, []);
+    // What the whole module is for.
+    assert.ok(cookies.length >= 5, `${cookies.length} connections`);
+    assert.deepEqual(new Set(cookies), new Set([undefined]));
+  });
+}
+
+test('tabs that open at the same time, without a session, are given one together', LIMIT, async (t) => {
+  const { faults, open } = await start(t, 4);
+  const tabs = await Promise.all(Array.from({ length: 4 }, () => open()));
+  await Promise.all(tabs.map((tab) => shows(tab, { user: 'nobody', binds: '1' })));
+  const sessions = await Promise.all(tabs.map((tab) => read(tab, 'session')));
+  assert.equal(new Set(sessions).size, 1, sessions.join(' '));
+  assert.deepEqual(faults, []);
+});
+
+test('a sandboxed frame, which may not use locks, is bound to a session of its own', LIMIT, async (t) => {
+  const { faults, open } = await start(t, 4);
+  const tab = await open('/framed');
+  await shows(tab.frameLocator('iframe'), { error: '', binds: '1', user: 'nobody' });
+  assert.notEqual(await read(tab.frameLocator('iframe'), 'session'), 'none');
+  assert.deepEqual(faults, []);
+});

@@ -1,0 +1,578 @@
+'use strict';
+
+// io-session/client in Node.js: real Socket.IO clients 2 and 4 against the Zappa-shaped host.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { EventEmitter, once } = require('node:events');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { gzipSync } = require('node:zlib');
+const { deferred } = require('./support/deferred.js');
+const { fixture } = require('./support/fixture.js');
+const { settle, until } = require('./support/wait.js');
+
+const ROOT = path.join(__dirname, '..');
+const LIMIT = { timeout: 15_000 };
+const VERSIONS = [2, 4];
+const client = () => import('io-session/client');
+
+// A `fetch` with the cookies of this browser. It minds no signal, as many a wrapper does not.
+function fetchOf(browser, sent = []) {
+  return async (url, init) => {
+    sent.push({ url, init });
+    const { status, headers, text } = await browser.request(url.slice(new URL(url).origin.length), {
+      headers: init.headers,
+    });
+    return new Response(text, { status, headers });
+  };
+}
+
+const answerOf = (status, body) => async () => new Response(JSON.stringify(body), { status });
+
+// What each socket presents, from now on.
+function keysOf(socket) {
+  const keys = [];
+  const { emit } = socket;
+  socket.emit = function (event, data, ...rest) {
+    if (event === '__zappa_key') {
+      keys.push(data.key);
+    }
+    return emit.call(this, event, data, ...rest);
+  };
+  return keys;
+}
+
+// The callbacks of the options, as events.
+function outcomes() {
+  const events = new EventEmitter();
+  return {
+    onBind: () => events.emit('bind'),
+    onError: (error) => events.emit('failure', error),
+    bound: () => once(events, 'bind'),
+    failed: async () => (await once(events, 'failure'))[0],
+    events,
+  };
+}
+
+const endingHost = {
+  options: { onSessionEnd: ({ socket, reason }) => socket.emit('session:end', reason) },
+};
+
+// The first, since no timer of a socket may be started or stopped by the clock of this test.
+test('a handshake ends after 30 seconds, whatever does not answer', LIMIT, async (t) => {
+  const { shareSession } = await client();
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const never = () => new Promise(() => {});
+  for (const fetch of [never, answerOf(200, { key: 'a-key' })]) {
+    // A server without `__zappa_key`: nobody acknowledges.
+    const socket = Object.assign(new EventEmitter(), { id: 'a-socket', connected: true });
+    const shared = shareSession(socket, { fetch });
+    await settle();
+    t.mock.timers.tick(30_000);
+    await assert.rejects(shared, { code: 'ERR_HANDSHAKE_TIMEOUT', message: 'The handshake took too long' });
+  }
+});
+
+for (const version of VERSIONS) {
+  const on = `Socket.IO ${version}`;
+
+  test(`a connected socket is bound to the browser's session, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t, { socketIoVersion: version });
+    const browser = await f.login();
+    const socket = await f.connect();
+    const sent = [];
+    const result = await shareSession(socket.socket, { url: f.host.url, fetch: fetchOf(browser, sent) });
+    assert.equal(result, undefined);
+    assert.equal((await socket.ask('read', {})).session.user, 'ann');
+    assert.equal(sent.length, 1);
+    const [{ url, init }] = sent;
+    assert.equal(url, `${f.host.url}/zappa/socket/__local/${encodeURIComponent(socket.id)}`);
+    const { signal, ...rest } = init;
+    assert.deepEqual(rest, {
+      credentials: 'include',
+      headers: { Accept: 'application/json' },
+      cache: 'no-store',
+    });
+    assert.ok(signal instanceof AbortSignal);
+  });
+
+  test(`a socket that is not connected yet is waited for, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t, { socketIoVersion: version });
+    const browser = await f.login();
+    const socket = await f.connect();
+    const closed = new Promise((resolve) => socket.socket.io.once('close', resolve));
+    socket.close();
+    await closed;
+    const sent = [];
+    const shared = shareSession(socket.socket, { url: f.host.url, fetch: fetchOf(browser, sent) });
+    await settle();
+    assert.equal(sent.length, 0);
+    socket.socket.connect();
+    await shared;
+    assert.equal((await socket.ask('read', {})).id, browser.sid);
+  });
+
+  test(`each reconnect binds again, with the new socket id, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t, { socketIoVersion: version });
+    const browser = await f.login();
+    const socket = await f.connect();
+    const sent = [];
+    const told = outcomes();
+    await shareSession(socket.socket, { url: f.host.url, fetch: fetchOf(browser, sent), ...told });
+    for (let n = 1; n <= 3; n += 1) {
+      const bound = told.bound();
+      await socket.reconnect();
+      await bound;
+      assert.equal((await socket.ask('read', {})).id, browser.sid);
+      assert.equal(sent.length, n + 1);
+      assert.ok(sent[n].url.endsWith(`/${encodeURIComponent(socket.id)}`));
+    }
+  });
+
+  test(`session:end is followed to the session of the new cookie, once, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t, { socketIoVersion: version, ...endingHost });
+    const browser = await f.login();
+    const before = browser.sid;
+    const socket = await f.connect();
+    const told = outcomes();
+    const sent = [];
+    await shareSession(socket.socket, { url: f.host.url, fetch: fetchOf(browser, sent), ...told });
+    const bound = told.bound();
+    await browser.request('/regenerate');
+    await bound;
+    assert.notEqual(browser.sid, before);
+    const { id, session } = await socket.ask('read', {});
+    assert.equal(id, browser.sid);
+    assert.equal(session.user, 'somebody new');
+    assert.equal(sent.length, 2);
+  });
+
+  test(`after session:end and a refusal it waits for the next connection, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t, { socketIoVersion: version, ...endingHost });
+    const browser = await f.login();
+    const socket = await f.connect();
+    const told = outcomes();
+    const sent = [];
+    const allowed = fetchOf(browser, sent);
+    let closed = false;
+    const fetch = (...args) =>
+      closed ? answerOf(403, { error: 'Closed', code: 'E_CLOSED' })() : allowed(...args);
+    await shareSession(socket.socket, { url: f.host.url, fetch, ...told });
+    closed = true;
+    const failed = told.failed();
+    await browser.request('/logout');
+    const error = await failed;
+    assert.deepEqual([error.message, error.code, error.status], ['Closed', 'E_CLOSED', 403]);
+    assert.equal(sent.length, 1);
+    closed = false;
+    await browser.request('/login');
+    const bound = told.bound();
+    await socket.reconnect();
+    await bound;
+    assert.equal((await socket.ask('read', {})).id, browser.sid);
+  });
+
+  test(`the first failure rejects, and the next connection binds all the same, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t, { socketIoVersion: version });
+    const browser = await f.login();
+    const socket = await f.connect();
+    const told = outcomes();
+    const failures = [];
+    told.events.on('failure', (error) => failures.push(error));
+    f.store.next('get', 'error', (sid) => sid !== browser.sid);
+    f.store.always('set', 'error', (sid) => sid !== browser.sid);
+    const shared = shareSession(socket.socket, { url: f.host.url, fetch: fetchOf(browser), ...told });
+    await assert.rejects(shared, { message: 'Error: scripted', code: 'ERR_KEY_REFUSED', status: 500 });
+    assert.deepEqual(failures, [], 'told twice');
+    f.store.behave();
+    const bound = told.bound();
+    await socket.reconnect();
+    await bound;
+    assert.equal((await socket.ask('read', {})).id, browser.sid);
+  });
+
+  test(`a connection that is lost during the handshake is not waited for, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t, { socketIoVersion: version });
+    const browser = await f.login();
+    const socket = await f.connect();
+    const keys = keysOf(socket.socket);
+    const told = outcomes();
+    const failures = [];
+    told.events.on('failure', (error) => failures.push(error));
+    // The key is presented, and the store keeps its answer until the socket is another one.
+    const inner = fetchOf(browser);
+    let hold;
+    const fetch = async (...args) => {
+      const response = await inner(...args);
+      hold ??= f.store.hold('get', (sid) => sid === browser.sid);
+      return response;
+    };
+    const shared = shareSession(socket.socket, { url: f.host.url, fetch, ...told });
+    await until(() => hold, 'the answer of the key route');
+    await hold.reached;
+    await socket.reconnect();
+    hold.release();
+    await shared;
+    assert.equal((await socket.ask('read', {})).id, browser.sid);
+    assert.equal(keys.length, 2);
+    assert.deepEqual(failures, []);
+  });
+
+  test(`a key that comes when the connection is gone is kept from the next one, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t, { socketIoVersion: version });
+    const browser = await f.login();
+    const socket = await f.connect();
+    const keys = keysOf(socket.socket);
+    const asked = deferred();
+    const gate = deferred();
+    const inner = fetchOf(browser);
+    const fetch = async (url, init) => {
+      asked.resolve(init.signal);
+      await gate.promise;
+      return inner(url, init);
+    };
+    const stopped = new AbortController();
+    const shared = shareSession(socket.socket, { url: f.host.url, fetch, signal: stopped.signal });
+    const signal = await asked.promise;
+    const gone = socket.next('disconnect');
+    socket.close();
+    await gone;
+    assert.equal(signal.aborted, true);
+    gate.resolve();
+    await until(() => f.store.read(browser.sid).__socket, 'the key is made');
+    await settle();
+    assert.deepEqual(keys, []);
+    stopped.abort();
+    await assert.rejects(shared, { name: 'AbortError' });
+  });
+
+  test(`the news of a login may overtake its response, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const go = deferred();
+    const f = await fixture(t, {
+      socketIoVersion: version,
+      ...endingHost,
+      app(context) {
+        context.get('/slow-login', function () {
+          this.req.session.regenerate(async () => {
+            this.req.session.user = 'ben';
+            await go.promise;
+            this.json({});
+          });
+        });
+      },
+    });
+    const browser = await f.login();
+    const socket = await f.connect();
+    const sent = [];
+    const told = outcomes();
+    await shareSession(socket.socket, { url: f.host.url, fetch: fetchOf(browser, sent), ...told });
+    // The wait is this test's to end.
+    const waited = deferred();
+    const { setTimeout } = globalThis;
+    t.mock.method(globalThis, 'setTimeout', (run, ms, ...args) =>
+      ms === 250 ? waited.resolve(run) : setTimeout(run, ms, ...args),
+    );
+    const login = browser.request('/slow-login');
+    const run = await waited.promise;
+    await settle();
+    assert.equal(sent.length, 1, 'asked with the old cookie');
+    go.resolve();
+    await login;
+    const { sid } = browser;
+    const bound = told.bound();
+    run();
+    await bound;
+    assert.equal(browser.sid, sid, 'the login has kept its cookie');
+    assert.equal((await socket.ask('read', {})).session.user, 'ben');
+  });
+
+  test(`what overlaps is folded: only the newest presents its key, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t, { socketIoVersion: version });
+    const browser = await f.login();
+    const socket = await f.connect();
+    const keys = keysOf(socket.socket);
+    const told = outcomes();
+    const failures = [];
+    let binds = 0;
+    told.events.on('failure', (error) => failures.push(error));
+    told.events.on('bind', () => {
+      binds += 1;
+    });
+    // Every request is held until all of them are there.
+    const gate = deferred();
+    const sent = [];
+    const inner = fetchOf(browser, sent);
+    const signals = [];
+    const fetch = async (url, init) => {
+      signals.push(init.signal);
+      await gate.promise;
+      return inner(url, init);
+    };
+    const options = { url: f.host.url, fetch, ...told };
+    const calls = [
+      shareSession(socket.socket, options),
+      shareSession(socket.socket, options),
+      shareSession(socket.socket, options),
+    ];
+    await socket.reconnect();
+    await socket.reconnect();
+    assert.equal(signals.length, 5);
+    assert.deepEqual(
+      signals.map((signal) => signal.aborted),
+      [true, true, true, true, false],
+    );
+    gate.resolve();
+    // The earlier promises follow the newest.
+    assert.deepEqual(await Promise.all(calls), [undefined, undefined, undefined]);
+    await until(() => sent.length === 5, 'all requests are through');
+    await settle();
+    assert.equal(keys.length, 1);
+    assert.equal(binds, 1);
+    assert.deepEqual(failures, []);
+    assert.equal((await socket.ask('read', {})).id, browser.sid);
+  });
+
+  test(`a signal ends it and leaves no listener behind, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t, { socketIoVersion: version });
+    const browser = await f.login();
+    const socket = await f.connect();
+    const counts = () =>
+      ['connect', 'disconnect', 'session:end'].map((event) => socket.socket.listeners(event).length);
+    const none = counts();
+    const sent = [];
+    const options = { url: f.host.url, fetch: fetchOf(browser, sent) };
+
+    const early = AbortSignal.abort(new Error('too early'));
+    await assert.rejects(shareSession(socket.socket, { ...options, signal: early }), /too early/);
+    assert.deepEqual(counts(), none);
+
+    const pending = new AbortController();
+    const shared = shareSession(socket.socket, {
+      ...options,
+      signal: pending.signal,
+      fetch: () => new Promise(() => {}),
+    });
+    pending.abort(new Error('no longer'));
+    await assert.rejects(shared, /no longer/);
+    assert.deepEqual(counts(), none);
+
+    const later = new AbortController();
+    await shareSession(socket.socket, { ...options, signal: later.signal });
+    assert.notDeepEqual(counts(), none);
+    assert.equal(sent.length, 1);
+    later.abort();
+    assert.deepEqual(counts(), none);
+    await socket.reconnect();
+    await socket.ask('read', {});
+    assert.equal(sent.length, 1);
+  });
+
+  test(`shared again and again, a socket has the listeners of one share, ${on}`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t, { socketIoVersion: version });
+    const browser = await f.login();
+    const socket = await f.connect();
+    const count = () => socket.socket.listeners('connect').length;
+    const none = count();
+    for (let n = 0; n < 5; n += 1) {
+      await shareSession(socket.socket, { url: f.host.url, fetch: fetchOf(browser) });
+    }
+    assert.equal(count(), none + 1);
+  });
+}
+
+test('prefix and channel are followed, whatever is in them', LIMIT, async (t) => {
+  const { shareSession } = await client();
+  const f = await fixture(t, { settings: { zappa_prefix: '/my/app' } });
+  const browser = await f.login();
+  const socket = await f.connect();
+  const channel = 'a/b ü?#';
+  await shareSession(socket.socket, {
+    url: new URL(f.host.url),
+    prefix: '/my/app',
+    channel,
+    fetch: fetchOf(browser),
+  });
+  assert.equal(f.store.read(browser.sid).__socket[channel].id, socket.id);
+});
+
+test("errors carry the server's words", LIMIT, async (t) => {
+  const { shareSession } = await client();
+  const f = await fixture(t);
+  const browser = await f.login();
+  const socket = await f.connect();
+  const share = (options) =>
+    shareSession(socket.socket, { url: f.host.url, fetch: fetchOf(browser), ...options });
+
+  // Not the key route: Express's HTML page.
+  await assert.rejects(share({ prefix: '/nowhere' }), {
+    message: 'No key (HTTP 404)',
+    code: 'ERR_KEY_REFUSED',
+    status: 404,
+  });
+  // An app that answers every path with its page.
+  await assert.rejects(share({ fetch: async () => new Response('<!doctype html>') }), {
+    message: 'No key (HTTP 200)',
+    code: 'ERR_KEY_REFUSED',
+    status: 200,
+  });
+  for (const body of [null, 7, 'text', [], {}, { key: '' }]) {
+    await assert.rejects(share({ fetch: answerOf(200, body) }), { code: 'ERR_KEY_REFUSED', status: 200 });
+  }
+  await assert.rejects(share({ channel: 'x'.repeat(200) }), {
+    message: /^The channel name/,
+    code: 'ERR_KEY_REFUSED',
+    status: 400,
+  });
+  await assert.rejects(share({ fetch: answerOf(200, { key: 'no-key-at-all' }) }), {
+    message: 'Missing data',
+    code: 'ERR_KEY_REJECTED',
+    status: undefined,
+  });
+  const refused = new TypeError('fetch failed');
+  await assert.rejects(share({ fetch: () => Promise.reject(refused) }), refused);
+  // Neither a relative URL in Node.js nor half a surrogate pair is anything to throw at the caller.
+  await assert.rejects(share({ url: '', fetch: undefined }), TypeError);
+  await assert.rejects(share({ channel: '\ud800' }), URIError);
+});
+
+test('an app without a session store says so', LIMIT, async (t) => {
+  const { shareSession } = await client();
+  const f = await fixture(t, { sessionOptions: null });
+  const socket = await f.connect();
+  const shared = shareSession(socket.socket, { url: f.host.url });
+  await assert.rejects(shared, { message: 'No session-store.', status: 500 });
+});
+
+test('a later failure without an onError is written to the console', LIMIT, async (t) => {
+  const { shareSession } = await client();
+  const f = await fixture(t);
+  const browser = await f.login();
+  const socket = await f.connect();
+  const { mock } = t.mock.method(console, 'error', () => {});
+  let fetch = fetchOf(browser);
+  await shareSession(socket.socket, { url: f.host.url, fetch: (...args) => fetch(...args) });
+  fetch = answerOf(500, { error: 'Out of order' });
+  await socket.reconnect();
+  await until(() => mock.callCount() === 1, 'a line on the console');
+  assert.equal(mock.calls[0].arguments[0].message, 'Out of order');
+});
+
+for (const clientOptions of [{ ackTimeout: 5_000 }, { retries: 1, ackTimeout: 5_000 }]) {
+  test(`a Socket.IO 4 client with ${JSON.stringify(clientOptions)} is bound, too`, LIMIT, async (t) => {
+    const { shareSession } = await client();
+    const f = await fixture(t);
+    const browser = await f.login();
+    const socket = await f.connect(clientOptions);
+    await shareSession(socket.socket, { url: f.host.url, fetch: fetchOf(browser) });
+    assert.equal(f.host.clients.get(socket.id).__session_id, browser.sid);
+  });
+}
+
+test("an acknowledgement that is late for Socket.IO's own ackTimeout is a failure", LIMIT, async (t) => {
+  const { shareSession } = await client();
+  const f = await fixture(t);
+  const browser = await f.login();
+  const socket = await f.connect({ ackTimeout: 20 });
+  const inner = fetchOf(browser);
+  const fetch = async (...args) => {
+    const response = await inner(...args);
+    f.store.next('get', 'never', (sid) => sid === browser.sid);
+    return response;
+  };
+  await assert.rejects(shareSession(socket.socket, { url: f.host.url, fetch }), {
+    message: 'operation has timed out',
+    code: 'ERR_KEY_REJECTED',
+  });
+});
+
+test('a key is asked for without a socket, to be given with the connection', LIMIT, async (t) => {
+  const { keyFor } = await client();
+  const f = await fixture(t);
+  const browser = await f.login();
+  const sent = [];
+  // The Zappa-shaped host has no route without a socket id.
+  const inner = fetchOf(browser);
+  const fetch = (url, init) => {
+    sent.push(url);
+    return inner(`${url}/any`, init);
+  };
+  const key = await keyFor(`${f.host.url}/`, { fetch });
+  assert.deepEqual(sent, [`${f.host.url}/zappa/socket/__local`]);
+  const socket = await f.connect();
+  assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
+  await keyFor(f.host.url, { fetch, channel: 'a/b' });
+  assert.equal(sent[1], `${f.host.url}/zappa/socket/a%2Fb`);
+  await assert.rejects(keyFor(f.host.url, { prefix: '/nowhere' }), { code: 'ERR_KEY_REFUSED', status: 404 });
+});
+
+test('the module is small, needs nothing, and is in the package', () => {
+  const source = fs.readFileSync(path.join(ROOT, 'client', 'index.js'));
+  const { length } = gzipSync(source, { level: 9 });
+  assert.ok(length < 2_000, `${length} bytes gzipped`);
+  assert.doesNotMatch(String(source), /^\s*(import|export .* from)\b|require\(/m);
+  const { files } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+  assert.ok(files.includes('client'));
+});
+
+test("the types take Socket.IO 4's own sockets and refuse what is wrong", { timeout: 60_000 }, (t) => {
+  const folder = fs.mkdtempSync(path.join(__dirname, 'types', 'client-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  fs.writeFileSync(
+    path.join(folder, 'client.mts'),
+    `import { io, type Socket } from 'socketio4-client';
+    import { keyFor, type ShareError, shareSession } from 'io-session/client';
+    const plain = io();
+    const typed: Socket<{ told(what: string): void }, { ping(ack: (answer: string) => void): void }> = io();
+    const shared: Promise<void> = shareSession(plain);
+    await shareSession(typed, {
+      url: new URL('https://app.example'), prefix: '/zappa', channel: 'c', fetch,
+      signal: AbortSignal.timeout(1), onBind() {},
+      onError(error) { const e: ShareError = error; const status: number | undefined = e.status; void status; },
+    });
+    io({ auth: (send) => void keyFor('https://app.example', { fetch }).then((key: string) => send({ key })) });
+    // @ts-expect-error not a socket
+    shareSession({ id: 'a' });
+    // @ts-expect-error no such option
+    shareSession(plain, { uri: '' });
+    // @ts-expect-error not a function
+    shareSession(plain, { onError: true });
+    // @ts-expect-error no key for a socket
+    keyFor(plain);
+    export { shared };
+    `,
+  );
+  const compilerOptions = {
+    target: 'es2022',
+    lib: ['es2023', 'dom'],
+    module: 'nodenext',
+    types: [],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+    skipLibCheck: true,
+  };
+  fs.writeFileSync(
+    path.join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: ['client.mts'] }),
+  );
+  const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  try {
+    execFileSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' });
+  } catch (error) {
+    assert.fail(error.stdout);
+  }
+});

@@ -1,0 +1,97 @@
+/** The part of a Socket.IO client's socket that is used: socket.io-client 2, 3 and 4 have it. */
+export interface SocketLike {
+  readonly id?: string | undefined;
+  readonly connected: boolean;
+  // biome-ignore lint/suspicious/noExplicitAny: a socket with typed events has other types here
+  on(event: any, listener: any): unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  off(event: any, listener: any): unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  emit(event: any, ...args: any[]): unknown;
+}
+
+/** How to ask the Express side for a key. */
+export interface KeyOptions {
+  /** Where the server has its routes: its `prefix`, or a Zappa app's `zappa_prefix`. Default `'/zappa'`. */
+  prefix?: string | undefined;
+  /** Which of the app's Socket.IO servers this is: its `channel`, or a Zappa app's. Default `'__local'`. */
+  channel?: string | undefined;
+  /** What sends the request. Default the global `fetch`. In Node.js, one that sends the session's cookie. */
+  // biome-ignore lint/suspicious/noExplicitAny: `fetch` of the DOM, of Node.js and of packages differ in their types
+  fetch?: ((url: string, init: any) => Promise<any>) | undefined;
+}
+
+/** How a socket shares the session. */
+export interface ShareOptions extends KeyOptions {
+  /**
+   * The origin of the Express side, such as `'https://app.example'`, where that is not the page's own. The server has to
+   * allow the page's origin to read the answer and to send the cookie.
+   */
+  url?: string | URL | undefined;
+  /** Called each time the socket has been bound, the first time included: what the page shows may be out of date. */
+  onBind?: (() => void) | undefined;
+  /**
+   * Told of each failure after the returned promise has settled. The next connection tries again by itself.
+   * Default `console.error`.
+   */
+  onError?: ((error: ShareError) => void) | undefined;
+  /** Ends it. A promise that is still pending rejects with the signal's `reason`. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Why a socket was not bound. Its message is the server's own words, where the server said any. */
+export interface ShareError extends Error {
+  /**
+   * The server's code where it gave one, else:
+   *
+   * - `ERR_KEY_REFUSED`: the Express side gave no key; see `status`
+   * - `ERR_KEY_REJECTED`: the Socket.IO side did not accept the key
+   * - `ERR_HANDSHAKE_TIMEOUT`: 30 seconds have gone by
+   *
+   * None where `fetch` itself failed: the network, or a server that does not allow this origin.
+   */
+  code?: string | undefined;
+  /** The HTTP status with which the Express side refused a key. */
+  status?: number | undefined;
+}
+
+/**
+ * Binds a socket to the browser's Express session: now, or as soon as it connects, and again after each reconnect and
+ * each `session:end` of the server.
+ *
+ * ```js
+ * import { shareSession } from 'io-session/client';
+ *
+ * const socket = io('https://live.example');
+ * await shareSession(socket, { url: 'https://app.example' });
+ * ```
+ *
+ * The promise is fulfilled when the socket has been bound for the first time. It rejects with a {@link ShareError} if the
+ * first attempt fails, and then each new connection tries again all the same; `onBind` and `onError` say how that went.
+ * A socket that is not connected is waited for: what keeps it from connecting is told by its own `connect_error`.
+ *
+ * After a `session:end` it waits a quarter of a second, so that the response which ended the session can bring the new
+ * cookie, and tries once; if that fails, the next connection tries again.
+ *
+ * A later call for the same socket takes the earlier one's place, and the earlier promise follows the later one. Call it
+ * after a login to be bound at once. `signal` ends it all; the socket remains bound to what it is bound to.
+ */
+export function shareSession(socket: SocketLike, options?: ShareOptions): Promise<void>;
+
+/**
+ * Asks for a key to present with the connection itself, so that the server has the session when `connection` is emitted:
+ *
+ * ```js
+ * import { keyFor } from 'io-session/client';
+ *
+ * const socket = io('https://live.example', {
+ *   auth: (send) => keyFor('https://app.example').then((key) => send({ key }), () => send({})),
+ * });
+ * ```
+ *
+ * Each connection asks for its own. Rejects with a {@link ShareError}, or with what `fetch` itself rejects with: call
+ * `send` then, too, since Socket.IO waits for it.
+ *
+ * @param url the origin of the Express side, where that is not the page's own
+ */
+export function keyFor(url?: string | URL, options?: KeyOptions): Promise<string>;
