@@ -63,9 +63,6 @@ export declare function fingerprint(id: string): string
  */
 export declare function hot(): { open(line: number, timeout: number): number; answer(ticket: number): number; release(line: number): number; clock(store: number): number }
 
-/** Whether two session texts differ as JSON values: a mere re-spelling (key order, spaces, escapes) is no change. */
-export declare function isChanged(base: string, mine: string): boolean
-
 /** The record of a key was set and expires `max_age` ms from now. */
 export declare function keyMade(store: number, key: string, maxAge: number): void
 
@@ -124,6 +121,8 @@ export interface VisitFacts {
   channels: number
   /** How many it may have. */
   maxChannels: number
+  /** Keys are good for one use. */
+  oneTime: boolean
 }
 
 /** What to do with a GET. */

@@ -844,7 +844,6 @@ module.exports.end = nativeBinding.end
 module.exports.errors = nativeBinding.errors
 module.exports.fingerprint = nativeBinding.fingerprint
 module.exports.hot = nativeBinding.hot
-module.exports.isChanged = nativeBinding.isChanged
 module.exports.keyMade = nativeBinding.keyMade
 module.exports.merge = nativeBinding.merge
 module.exports.notEnded = nativeBinding.notEnded

@@ -131,6 +131,22 @@ for (const [behaviour, text] of [
   );
 }
 
+for (const status of ['nope', 0, 404, 200]) {
+  test(
+    `A4: an error that has a status of its own (${status}) is answered with 500 all the same`,
+    LIMIT,
+    async (t) => {
+      const f = await fixture(t);
+      const browser = await f.login();
+      const fail = (_run, answer) => setImmediate(answer, Object.assign(new Error('no luck'), { status }));
+      f.store.next('set', fail, (sid) => sid !== browser.sid);
+      const failed = await browser.json(PATH);
+      assert.equal(failed.status, 500);
+      assert.deepEqual(failed.body, { error: 'Error: no luck' });
+    },
+  );
+}
+
 test('A5: store.set never answers the key: 503 with an error, and the next GET works', LIMIT, async (t) => {
   const f = await fixture(t, { options: { storeTimeout: 250 } });
   const browser = await f.login();

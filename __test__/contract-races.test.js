@@ -319,3 +319,19 @@ for (const data of ['__proto__', 'constructor']) {
     assert.ok(f.store.text(sid).includes('"more":1'));
   });
 }
+
+test(
+  'B20: with one-time keys each GET has a key of its own, and every one of them binds',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t, { options: { oneTimeKeys: true } });
+    const browser = await f.login();
+    const sockets = await Promise.all(Array.from({ length: 5 }, () => f.connect()));
+    const shared = await Promise.all(sockets.map((socket) => share(browser, socket)));
+    assert.equal(new Set(shared.map(({ key }) => key)).size, 5);
+    for (const [index, { key, ack }] of shared.entries()) {
+      assert.deepEqual(ack, { key });
+      assert.equal((await sockets[index].ask('read', {})).id, browser.sid);
+    }
+  },
+);

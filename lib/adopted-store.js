@@ -53,7 +53,8 @@ class AdoptedStore {
     this.followed = {};
     /** The store's own methods, for `ask`. */
     this.plain = {
-      get: (/** @type {string} */ sid, /** @type {Function} */ callback) => this.original.get.call(store, sid, callback),
+      get: (/** @type {string} */ sid, /** @type {Function} */ callback) =>
+        this.original.get.call(store, sid, callback),
       set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
       destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
     };
@@ -63,59 +64,62 @@ class AdoptedStore {
   /** Puts our methods in the place of the store's. */
   follow() {
     const { store } = this;
-    const adopted = this;
     if (store.serializer === JSON) this.followTexts();
 
     this.followed.get = define(store, 'get', (sid, callback) => {
-      if (typeof callback !== 'function') return adopted.original.get.call(store, sid, callback);
-      const began = adopted.clock();
-      const text = adopted.textOf(sid);
-      return adopted.original.get.call(store, sid, function (/** @type {any} */ _error, /** @type {any} */ data) {
-        if (typeof data === 'object' && data !== null) note(data, text, began);
-        // biome-ignore lint/complexity/noArguments: stores differ in how many arguments they call back with
-        return callback.apply(this, arguments);
-      });
+      if (typeof callback !== 'function') return this.original.get.call(store, sid, callback);
+      const began = this.clock();
+      const text = this.textOf(sid);
+      return this.original.get.call(
+        store,
+        sid,
+        /** @this {any} */ function (/** @type {any} */ _error, /** @type {any} */ data) {
+          if (typeof data === 'object' && data !== null) note(data, text, began);
+          // biome-ignore lint/complexity/noArguments: stores differ in how many arguments they call back with
+          return callback.apply(this, arguments);
+        },
+      );
     });
 
     this.followed.createSession = define(store, 'createSession', (req, data) => {
       const source = sources.get(data);
       // Before the cookie is made of it: that is no JSON any more.
       const text = source?.text ?? textOf(data);
-      return adopted.makeSession(req, data, text, source ? source.clock : adopted.clock());
+      return this.makeSession(req, data, text, source ? source.clock : this.clock());
     });
 
     this.followed.set = define(store, 'set', (sid, session, callback) => {
       const origin = typeof session === 'object' && session !== null ? origins.get(session) : undefined;
       if (origin !== undefined && origin.sid === sid) {
-        commitSession(adopted, session, true, (error) => {
+        commitSession(this, session, true, (error) => {
           // Not before the caller has gone on its way, as with any store.
           if (callback) process.nextTick(callback, error);
-          else if (error) adopted.onError(error);
+          else if (error) this.onError(error);
         });
         return;
       }
       // A session that is new, or a record: there is nothing to merge with.
-      const answered = adopted.writing(sid, callback);
-      adopted.remembering(sid, session, answered);
+      const answered = this.writing(sid, callback);
+      this.remembering(sid, session, answered);
     });
 
     if (typeof store.touch === 'function') {
       define(store, 'touch', (sid, session, callback) => {
         const origin = origins.get(session);
-        if (origin && adopted.since(sid, origin.clock) === 'gone') {
+        if (origin && this.since(sid, origin.clock) === 'gone') {
           if (callback) process.nextTick(callback, null);
           return;
         }
-        return adopted.original.touch.call(store, sid, session, adopted.writing(sid, callback));
+        return this.original.touch.call(store, sid, session, this.writing(sid, callback));
       });
     }
 
-    define(store, 'destroy', (sid, callback) => adopted.destroy(sid, callback));
+    define(store, 'destroy', (sid, callback) => this.destroy(sid, callback));
 
     if (typeof store.clear === 'function') {
       define(store, 'clear', (callback) => {
-        native.cleared(adopted.number);
-        return adopted.original.clear.call(store, callback);
+        native.cleared(this.number);
+        return this.original.clear.call(store, callback);
       });
     }
   }
@@ -144,7 +148,8 @@ class AdoptedStore {
    */
   openSession(req, data, text, began) {
     const { followed, store } = this;
-    if (began === undefined || store.createSession !== followed.createSession) return store.createSession(req, data);
+    if (began === undefined || store.createSession !== followed.createSession)
+      return store.createSession(req, data);
     return this.makeSession(req, data, text ?? sources.get(data)?.text ?? textOf(data), began);
   }
 
@@ -382,4 +387,5 @@ function adopt(store, where) {
   return adopted;
 }
 
-module.exports = { AdoptedStore, adopt };
+module.exports.AdoptedStore = AdoptedStore;
+module.exports.adopt = adopt;

@@ -123,7 +123,7 @@ function ask(asker, line, timeout, store, method, id, record, callsBack = false)
  */
 function queue(asker, line, timeout) {
   const ticket = open(line, timeout);
-  const entry = { asker, timeout, line, error: undefined, value: undefined };
+  const entry = { asker, timeout, line, error: /** @type {unknown} */ (undefined), value: undefined };
   if (ticket === 0) {
     entry.error = failure('ERR_OVERLOADED');
     process.nextTick(proceed, entry);
@@ -138,9 +138,14 @@ function expire(tickets) {
   for (const ticket of tickets) {
     const entry = /** @type {any} */ (waiting[ticket % SLOTS]);
     if (!entry) continue;
-    const error = failure('ERR_STORE_TIMEOUT', `The session store did not answer within ${entry.timeout} ms.`);
+    const error = failure(
+      'ERR_STORE_TIMEOUT',
+      `The session store did not answer within ${entry.timeout} ms.`,
+    );
     settle(ticket, error, undefined, entry.line);
   }
 }
 
-module.exports = { ask, queue, NO_LINE };
+module.exports.ask = ask;
+module.exports.queue = queue;
+module.exports.NO_LINE = NO_LINE;

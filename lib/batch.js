@@ -33,4 +33,5 @@ function run() {
   }
 }
 
-module.exports = { join, run };
+module.exports.join = join;
+module.exports.run = run;

@@ -2,6 +2,7 @@
 
 const debug = require('debug')('io-session:commit');
 const native = require('../native.js');
+const { failure } = require('./failure.js');
 const { origins, renew } = require('./origin.js');
 
 /** After so many conflicts in a row something else is wrong. */
@@ -73,7 +74,7 @@ class Committing {
     let text = mine;
     try {
       if (expected !== null && expected !== origin.base) {
-        text = native.merge(origin.base, mine, expected) ?? expected;
+        text = merge(origin.base, mine, expected);
       }
       if (text === expected && !this.renews && !this.trusting) {
         // Nothing of ours is left to write.
@@ -107,7 +108,9 @@ class Committing {
     else if (outcome.gone) this.drop();
     else if (this.adopted.since(this.origin.sid, this.origin.clock) === 'gone') this.drop();
     else if (this.attempts >= MOST_ATTEMPTS) {
-      this.finish(new Error(`The session was written by others ${MOST_ATTEMPTS} times while it was being saved.`));
+      this.finish(
+        new Error(`The session was written by others ${MOST_ATTEMPTS} times while it was being saved.`),
+      );
     } else {
       this.expected = /** @type {string} */ (outcome.current);
       this.attempt();
@@ -148,4 +151,20 @@ class Committing {
   }
 }
 
-module.exports = { commitSession };
+/**
+ * The text to write.
+ *
+ * @param {string} base
+ * @param {string} mine
+ * @param {string} theirs
+ * @returns {string}
+ */
+function merge(base, mine, theirs) {
+  try {
+    return native.merge(base, mine, theirs) ?? theirs;
+  } catch (error) {
+    throw failure('ERR_INVALID_DOCUMENT', /** @type {Error} */ (error).message);
+  }
+}
+
+module.exports.commitSession = commitSession;

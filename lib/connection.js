@@ -111,4 +111,5 @@ function connectionOf(sharing, socket, client) {
   return connection;
 }
 
-module.exports = { connectionOf };
+module.exports.Connection = Connection;
+module.exports.connectionOf = connectionOf;

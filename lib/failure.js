@@ -2,11 +2,22 @@
 
 const { errors } = require('../native.js');
 
-/** @typedef {Error & { code: string, status: number }} Failure */
-
 /** The errors of the library, in the order of the indices that native functions give. */
 const TABLE = errors();
 const BY_CODE = new Map(TABLE.map((entry) => [entry.code, entry]));
+
+/** One of the library's own errors, with a stable `code` and the `status` of an HTTP answer. */
+class Failure extends Error {
+  /**
+   * @param {{ code: string, message: string, status: number }} entry
+   * @param {string} [message] other words than the table's, for more detail
+   */
+  constructor(entry, message = entry.message) {
+    super(message);
+    this.code = entry.code;
+    this.status = entry.status;
+  }
+}
 
 /**
  * Makes one of the library's errors.
@@ -18,7 +29,7 @@ const BY_CODE = new Map(TABLE.map((entry) => [entry.code, entry]));
 function failure(which, message) {
   const entry = typeof which === 'number' ? TABLE[which] : BY_CODE.get(which);
   if (!entry) throw new RangeError(`io-session: there is no error ${which}`);
-  return Object.assign(new Error(message ?? entry.message), { code: entry.code, status: entry.status });
+  return new Failure(entry, message);
 }
 
 /**
@@ -28,9 +39,9 @@ function failure(which, message) {
  * @returns {string}
  */
 function words(error) {
+  // An error of ours says its words alone, as the original's `error` texts do.
+  if (error instanceof Failure) return error.message;
   try {
-    // An error of ours says its words alone, as the original's `error` texts do.
-    if (error instanceof Error && BY_CODE.has(/** @type {Failure} */ (error).code)) return error.message;
     return String(error);
   } catch {
     // An object without a usable toString: it must not take the process along.
@@ -38,4 +49,16 @@ function words(error) {
   }
 }
 
-module.exports = { failure, words };
+/**
+ * The HTTP status for a failure. What a store's error says of a status is not meant for us.
+ *
+ * @param {unknown} error
+ * @returns {number}
+ */
+function statusOf(error) {
+  return error instanceof Failure ? error.status : 500;
+}
+
+module.exports.failure = failure;
+module.exports.statusOf = statusOf;
+module.exports.words = words;

@@ -159,4 +159,4 @@ function presentKey(sharing, connection, data, ack) {
   else reply({ error: failure(error).message });
 }
 
-module.exports = { presentKey };
+module.exports.presentKey = presentKey;

@@ -1,7 +1,7 @@
 'use strict';
 
 const native = require('../native.js');
-const { failure, words } = require('./failure.js');
+const { failure, statusOf, words } = require('./failure.js');
 const { sessionOfRecord } = require('./record.js');
 
 /** Keys whose records are being set, and the requests that wait for them. @type {Map<string, ((error: unknown) => void)[]>} */
@@ -54,6 +54,7 @@ class KeyRequest {
       memo,
       channels: memos && isNew ? Object.keys(memos).length : 0,
       maxChannels: this.sharing.options.maxChannels,
+      oneTime: this.sharing.options.oneTimeKeys,
     });
     if (step === 'check') this.check(key);
     else if (step === 'make') this.make(key);
@@ -71,7 +72,7 @@ class KeyRequest {
         return;
       }
       const sid = sessionOfRecord(record);
-      if (sid === this.session.id) {
+      if (sid !== null && sid === this.session.id) {
         native.vouchKey(adopted.number, key, sid, this.channel);
         this.give(key);
       } else {
@@ -128,7 +129,7 @@ class KeyRequest {
 
   /** @param {unknown} error */
   refuse(error) {
-    this.end(/** @type {any} */ (error)?.status ?? 500, { error: words(error) });
+    this.end(statusOf(error), { error: words(error) });
   }
 
   /**
@@ -154,4 +155,4 @@ class KeyRequest {
   }
 }
 
-module.exports = { KeyRequest };
+module.exports.KeyRequest = KeyRequest;

@@ -29,4 +29,5 @@ function commitToMemory(adopted, commit, done) {
   }
 }
 
-module.exports = { commitToMemory, isMemoryStore };
+module.exports.commitToMemory = commitToMemory;
+module.exports.isMemoryStore = isMemoryStore;

@@ -84,4 +84,4 @@ function show(value) {
   return String(value);
 }
 
-module.exports = { readOptions };
+module.exports.readOptions = readOptions;

@@ -47,9 +47,10 @@ function commitByReading(adopted, commit, done) {
     const { cookie } = commit.session;
     // The store has kept the session beyond its cookie's date (a touch prolongs the record, not always the cookie in
     // it), but would take the old date for its time to live now.
-    if (!commit.renew && cookie.originalMaxAge > 0 && cookie.expires <= Date.now()) commit.session.resetMaxAge();
+    if (!commit.renew && cookie.originalMaxAge > 0 && cookie.expires <= Date.now())
+      commit.session.resetMaxAge();
     adopted.put(commit.sid, commit.session, (error) => done(error, { written: true }), commit.clock);
   }
 }
 
-module.exports = { commitByReading };
+module.exports.commitByReading = commitByReading;

@@ -20,4 +20,4 @@ function sessionOfRecord(record) {
   return native.sessionOfRecord(text);
 }
 
-module.exports = { sessionOfRecord };
+module.exports.sessionOfRecord = sessionOfRecord;

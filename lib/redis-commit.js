@@ -80,4 +80,5 @@ function evaluate(client, call) {
   });
 }
 
-module.exports = { commitToRedis, isRedisStore };
+module.exports.commitToRedis = commitToRedis;
+module.exports.isRedisStore = isRedisStore;

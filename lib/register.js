@@ -185,4 +185,4 @@ function install() {
   }
 }
 
-module.exports = { install };
+module.exports.install = install;

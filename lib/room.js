@@ -16,4 +16,4 @@ function sessionRoom(sid) {
   return `io-session:${createHash('sha256').update(sid).digest('base64url')}`;
 }
 
-module.exports = { sessionRoom };
+module.exports.sessionRoom = sessionRoom;

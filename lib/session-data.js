@@ -31,4 +31,6 @@ function meansMissing(error) {
   return error?.code === 'ENOENT';
 }
 
-module.exports = { isBrowserSession, meansMissing, sessionData };
+module.exports.isBrowserSession = isBrowserSession;
+module.exports.meansMissing = meansMissing;
+module.exports.sessionData = sessionData;

@@ -4,72 +4,8 @@ const { ask, queue } = require('./ask.js');
 const { join, run } = require('./batch.js');
 const { commitSession } = require('./commit.js');
 const { origins } = require('./origin.js');
+const { expose } = require('./event-request.js');
 const { meansMissing, sessionData } = require('./session-data.js');
-
-/** Where a host's context keeps its event. */
-const EVENT = Symbol('io-session');
-
-/** `session` on a host's context: whatever the event's request has. */
-const FORWARD = {
-  configurable: true,
-  enumerable: true,
-  /** @this {any} */
-  get() {
-    return this[EVENT].request.session;
-  },
-  /** @this {any} @param {any} value */
-  set(value) {
-    this[EVENT].request.session = value;
-  },
-};
-
-/** `sessionID` on a host's own request. */
-const FORWARD_ID = {
-  configurable: true,
-  enumerable: true,
-  /** @this {any} */
-  get() {
-    return this[EVENT].request.sessionID;
-  },
-};
-
-/** `session` on the event's own request: made when it is first looked at, since most handlers never do. */
-const LAZY = {
-  configurable: true,
-  enumerable: true,
-  /** @this {EventRequest} */
-  get() {
-    const event = this[EVENT];
-    return event.opened ? event.session : event.open();
-  },
-  /** @this {EventRequest} @param {any} value */
-  set(value) {
-    this[EVENT].opened = true;
-    this[EVENT].session = value;
-  },
-};
-
-/** The request of an event, as Express would give it: express-session's methods read and write these. */
-class EventRequest {
-  /**
-   * @param {SessionEvent} event
-   * @param {string} sid
-   */
-  constructor(event, sid) {
-    /** @type {SessionEvent} */
-    this[EVENT] = event;
-    this.sessionID = sid;
-    /** @type {any} */
-    this.sessionStore = event.adopted.store;
-    // Of its own, so that express-session can delete it.
-    Object.defineProperty(this, 'session', LAZY);
-  }
-
-  /** For `store.generate`, which asks whether the connection is secure. */
-  get headers() {
-    return this[EVENT].connection.socket.handshake?.headers ?? {};
-  }
-}
 
 /** One event of a socket: its session is loaded, its handler runs, what the handler changed is committed. */
 class SessionEvent {
@@ -93,7 +29,7 @@ class SessionEvent {
     this.clock = undefined;
     /** The `Session` of the request, once `opened`. @type {any} */
     this.session = undefined;
-    /** @type {(EventRequest & { session?: any }) | undefined} */
+    /** @type {(import('./event-request.js').EventRequest & { session?: any }) | undefined} */
     this.request = undefined;
     /** Whether the session was looked at, or one was put in its place. */
     this.opened = false;
@@ -209,7 +145,7 @@ class SessionEvent {
 
   /** Runs the handler and commits after it. */
   handle() {
-    this.expose();
+    this.request = expose(this, this.sid ?? this.connection.id);
     let returned;
     try {
       returned = this.next();
@@ -223,25 +159,6 @@ class SessionEvent {
       );
     }
     return this.commit(returned);
-  }
-
-  /** Puts the session where the handler looks for it. */
-  expose() {
-    const { context, sid } = this;
-    const request = new EventRequest(this, sid ?? this.connection.id);
-    this.request = request;
-    context[EVENT] = this;
-    Object.defineProperty(context, 'session', FORWARD);
-    const { req } = context;
-    if (req === undefined || req === null || isEmpty(req)) {
-      context.req = request;
-      return;
-    }
-    // The host's own request, which may be the same for all events of the socket.
-    req[EVENT] = this;
-    req.sessionStore = request.sessionStore;
-    Object.defineProperty(req, 'sessionID', FORWARD_ID);
-    Object.defineProperty(req, 'session', FORWARD);
   }
 
   /** Makes the `Session`, at the first look at it. */
@@ -338,12 +255,6 @@ class SessionEvent {
   }
 }
 
-/** @param {object} object */
-function isEmpty(object) {
-  for (const _key in object) return false;
-  return Object.getPrototypeOf(object) === Object.prototype;
-}
-
 /**
  * A socket's own session is stored with the mark that the original gives it, which tells it from a browser's.
  *
@@ -355,4 +266,4 @@ function markOwn(session) {
   Object.defineProperty(cookie, 'toJSON', { value: () => ({ __io: true }) });
 }
 
-module.exports = { SessionEvent };
+module.exports.SessionEvent = SessionEvent;

@@ -94,10 +94,13 @@ class Sharing {
         onError(error, where);
         return;
       } catch (failed) {
-        this.warn('the app\'s onError failed', failed);
+        this.warn("the app's onError failed", failed);
       }
     }
-    this.warn(where.event ? `the session of event '${where.event}' failed` : 'the session store failed', error);
+    this.warn(
+      where.event ? `the session of event '${where.event}' failed` : 'the session store failed',
+      error,
+    );
   }
 
   /**
@@ -120,4 +123,5 @@ function short(id) {
   return `#${native.fingerprint(id)}`;
 }
 
-module.exports = { Sharing, short };
+module.exports.Sharing = Sharing;
+module.exports.short = short;

@@ -37,4 +37,4 @@ function commitFor(store) {
   return commitByReading;
 }
 
-module.exports = { commitFor };
+module.exports.commitFor = commitFor;

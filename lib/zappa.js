@@ -29,9 +29,14 @@ function checkContext(caller, host, method) {
   need(typeof context === 'object' && context !== null, 'context is missing');
   const { app, session } = context;
   need(typeof app === 'function' || (typeof app === 'object' && app !== null), 'context.app is missing');
-  need(typeof app.settings === 'object' && app.settings !== null, 'context.app is not an Express app: no settings');
   need(
-    typeof session === 'function' && typeof session.Session === 'function' && typeof session.Store === 'function',
+    typeof app.settings === 'object' && app.settings !== null,
+    'context.app is not an Express app: no settings',
+  );
+  need(
+    typeof session === 'function' &&
+      typeof session.Session === 'function' &&
+      typeof session.Store === 'function',
     'context.session is not the express-session module',
   );
   need(typeof context[method] === 'function', `context.${method} is not a function`);
@@ -74,9 +79,12 @@ function bind_express(host) {
   // Wrong options are said at set-up: the app's own function has run by now.
   void sharing.options;
   const prefix = context.app.settings.zappa_prefix ?? '/zappa';
-  context.get(`${prefix}/socket/:channel_name/:socket_id`, /** @this {any} */ function () {
-    new KeyRequest(sharing, this).answer();
-  });
+  context.get(
+    `${prefix}/socket/:channel_name/:socket_id`,
+    /** @this {any} */ function () {
+      new KeyRequest(sharing, this).answer();
+    },
+  );
 }
 
 /**
@@ -104,10 +112,14 @@ function bind_io(host) {
 function bind_middleware(host) {
   const context = checkContext('bind_middleware', host, 'io_use');
   const sharing = sharingOf(context);
-  context.io_use((/** @type {any} */ ctx, /** @type {any} */ _res, /** @type {(error?: unknown) => any} */ next) => {
-    if (sharing.adopted === undefined || ctx.event === KEY_EVENT) return next();
-    return new SessionEvent(connectionOf(sharing, ctx.socket, ctx.client), ctx, next).dispatch();
-  });
+  context.io_use(
+    (/** @type {any} */ ctx, /** @type {any} */ _res, /** @type {(error?: unknown) => any} */ next) => {
+      if (sharing.adopted === undefined || ctx.event === KEY_EVENT) return next();
+      return new SessionEvent(connectionOf(sharing, ctx.socket, ctx.client), ctx, next).dispatch();
+    },
+  );
 }
 
-module.exports = { bind_express, bind_io, bind_middleware };
+module.exports.bind_express = bind_express;
+module.exports.bind_io = bind_io;
+module.exports.bind_middleware = bind_middleware;

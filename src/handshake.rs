@@ -28,6 +28,8 @@ pub struct Visit<'a> {
     pub channels: u32,
     /// How many it may have.
     pub max_channels: u32,
+    /// Keys are good for one use: each visit gets one of its own.
+    pub one_time: bool,
 }
 
 /// What to do with a GET.
@@ -49,6 +51,12 @@ pub fn visit(visit: Visit<'_>, keyring: &mut Keyring, now: u64) -> Result<Step, 
     }
     let sid = visit.sid.ok_or(Error::NoSession)?;
     ChannelName::parse(visit.channel).map_err(|_| Error::BadChannel)?;
+    if visit.one_time {
+        if visit.memo.is_none() && visit.channels >= visit.max_channels {
+            return Err(Error::TooManyChannels);
+        }
+        return Ok(Step::Issue(keyring.issue_own(sid, visit.channel)));
+    }
     if let Some(key) = visit.memo.and_then(|memo| Key::parse(memo).ok()) {
         return Ok(Step::Check(key));
     }
@@ -108,6 +116,7 @@ mod tests {
         memo: None,
         channels: 0,
         max_channels: 32,
+        one_time: false,
     };
 
     fn decide(facts: Visit<'_>) -> Result<Step, Error> {
@@ -131,6 +140,25 @@ mod tests {
             }),
             Ok(Step::Check(key))
         );
+    }
+
+    #[test]
+    fn a_one_time_key_is_never_given_twice() {
+        let mut keyring = Keyring::default();
+        let memo = Key::generate().to_string();
+        let facts = Visit {
+            one_time: true,
+            memo: Some(&memo),
+            ..GOOD
+        };
+        let mut given = Vec::new();
+        for _ in 0..3 {
+            let Ok(Step::Issue(Issue::Make(key))) = visit(facts, &mut keyring, 0) else {
+                panic!("expected a new key");
+            };
+            assert!(!given.contains(&key) && key.to_string() != memo);
+            given.push(key);
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct VisitFacts {
     pub channels: u32,
     /// How many it may have.
     pub max_channels: u32,
+    /// Keys are good for one use.
+    pub one_time: bool,
 }
 
 /// What to do with a GET.
@@ -79,6 +81,7 @@ pub fn visit(facts: VisitFacts) -> VisitStep {
             memo: facts.memo.as_deref(),
             channels: facts.channels,
             max_channels: facts.max_channels,
+            one_time: facts.one_time,
         };
         handshake::visit(visit, &mut store.keyring, now())
     });

@@ -70,13 +70,6 @@ pub fn merge(base: String, mine: String, theirs: String) -> napi::Result<Option<
     }
 }
 
-/// Whether two session texts differ as JSON values: a mere re-spelling (key order, spaces, escapes) is no change.
-#[napi(catch_unwind)]
-#[must_use]
-pub fn is_changed(base: String, mine: String) -> bool {
-    document::is_changed(&base, &mine)
-}
-
 /// The index of an error in the table that [`errors`] gives.
 fn index(error: Error) -> u32 {
     error as u32
