@@ -499,26 +499,6 @@ test("an acknowledgement that is late for Socket.IO's own ackTimeout is a failur
   });
 });
 
-test('a key is asked for without a socket, to be given with the connection', LIMIT, async (t) => {
-  const { keyFor } = await client();
-  const f = await fixture(t);
-  const browser = await f.login();
-  const sent = [];
-  // The Zappa-shaped host has no route without a socket id.
-  const inner = fetchOf(browser);
-  const fetch = (url, init) => {
-    sent.push(url);
-    return inner(`${url}/any`, init);
-  };
-  const key = await keyFor(`${f.host.url}/`, { fetch });
-  assert.deepEqual(sent, [`${f.host.url}/zappa/socket/__local`]);
-  const socket = await f.connect();
-  assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
-  await keyFor(f.host.url, { fetch, channel: 'a/b' });
-  assert.equal(sent[1], `${f.host.url}/zappa/socket/a%2Fb`);
-  await assert.rejects(keyFor(f.host.url, { prefix: '/nowhere' }), { code: 'ERR_KEY_REFUSED', status: 404 });
-});
-
 test('the module is small, needs nothing, and is in the package', () => {
   const source = fs.readFileSync(path.join(ROOT, 'client', 'index.js'));
   const { length } = gzipSync(source, { level: 9 });
@@ -534,7 +514,7 @@ test("the types take Socket.IO 4's own sockets and refuse what is wrong", { time
   fs.writeFileSync(
     path.join(folder, 'client.mts'),
     `import { io, type Socket } from 'socketio4-client';
-    import { keyFor, type ShareError, shareSession } from 'io-session/client';
+    import { type ShareError, shareSession } from 'io-session/client';
     const plain = io();
     const typed: Socket<{ told(what: string): void }, { ping(ack: (answer: string) => void): void }> = io();
     const shared: Promise<void> = shareSession(plain);
@@ -543,15 +523,12 @@ test("the types take Socket.IO 4's own sockets and refuse what is wrong", { time
       signal: AbortSignal.timeout(1), onBind() {},
       onError(error) { const e: ShareError = error; const status: number | undefined = e.status; void status; },
     });
-    io({ auth: (send) => void keyFor('https://app.example', { fetch }).then((key: string) => send({ key })) });
     // @ts-expect-error not a socket
     shareSession({ id: 'a' });
     // @ts-expect-error no such option
     shareSession(plain, { uri: '' });
     // @ts-expect-error not a function
     shareSession(plain, { onError: true });
-    // @ts-expect-error no key for a socket
-    keyFor(plain);
     export { shared };
     `,
   );

@@ -77,21 +77,3 @@ export interface ShareError extends Error {
  * after a login to be bound at once. `signal` ends it all; the socket remains bound to what it is bound to.
  */
 export function shareSession(socket: SocketLike, options?: ShareOptions): Promise<void>;
-
-/**
- * Asks for a key to present with the connection itself, so that the server has the session when `connection` is emitted:
- *
- * ```js
- * import { keyFor } from 'io-session/client';
- *
- * const socket = io('https://live.example', {
- *   auth: (send) => keyFor('https://app.example').then((key) => send({ key }), () => send({})),
- * });
- * ```
- *
- * Each connection asks for its own. Rejects with a {@link ShareError}, or with what `fetch` itself rejects with: call
- * `send` then, too, since Socket.IO waits for it.
- *
- * @param url the origin of the Express side, where that is not the page's own
- */
-export function keyFor(url?: string | URL, options?: KeyOptions): Promise<string>;

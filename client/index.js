@@ -43,9 +43,6 @@ const askKey = (
   return locks ? locks.request('io-session', { signal }, ask) : ask();
 };
 
-/** @type {typeof types.keyFor} */
-export const keyFor = (url, options) => askKey([], { ...options, url }, AbortSignal.timeout(DEADLINE));
-
 /** @type {typeof types.shareSession} */
 export const shareSession = (socket, options = {}) => {
   const { signal, onBind, onError = console.error } = options;

@@ -3,8 +3,8 @@
 const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
-const { commitSession } = require('./commit.js');
-const { origins, remember, renew, sources } = require('./origin.js');
+const { follow } = require('./follow.js');
+const { remember, renew, sources, textOf } = require('./origin.js');
 const { meansMissing, sessionData } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
 const { commitToRedis } = require('./redis-commit.js');
@@ -58,84 +58,7 @@ class AdoptedStore {
       set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
       destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
     };
-    this.follow();
-  }
-
-  /** Puts our methods in the place of the store's. */
-  follow() {
-    const { store } = this;
-    if (store.serializer === JSON) this.followTexts();
-
-    this.followed.get = define(store, 'get', (sid, callback) => {
-      if (typeof callback !== 'function') return this.original.get.call(store, sid, callback);
-      const began = this.clock();
-      const text = this.textOf(sid);
-      return this.original.get.call(
-        store,
-        sid,
-        /** @this {any} */ function (/** @type {any} */ _error, /** @type {any} */ data) {
-          if (typeof data === 'object' && data !== null) note(data, text, began);
-          // biome-ignore lint/complexity/noArguments: stores differ in how many arguments they call back with
-          return callback.apply(this, arguments);
-        },
-      );
-    });
-
-    this.followed.createSession = define(store, 'createSession', (req, data) => {
-      const source = sources.get(data);
-      // Before the cookie is made of it: that is no JSON any more.
-      const text = source?.text ?? textOf(data);
-      return this.makeSession(req, data, text, source ? source.clock : this.clock());
-    });
-
-    this.followed.set = define(store, 'set', (sid, session, callback) => {
-      const origin = typeof session === 'object' && session !== null ? origins.get(session) : undefined;
-      if (origin !== undefined && origin.sid === sid) {
-        commitSession(this, session, true, (error) => {
-          // Not before the caller has gone on its way, as with any store.
-          if (callback) process.nextTick(callback, error);
-          else if (error) this.onError(error);
-        });
-        return;
-      }
-      // A session that is new, or a record: there is nothing to merge with.
-      const answered = this.writing(sid, callback);
-      this.remembering(sid, session, answered);
-    });
-
-    if (typeof store.touch === 'function') {
-      define(store, 'touch', (sid, session, callback) => {
-        const origin = origins.get(session);
-        if (origin && this.since(sid, origin.clock) === 'gone') {
-          if (callback) process.nextTick(callback, null);
-          return;
-        }
-        return this.original.touch.call(store, sid, session, this.writing(sid, callback));
-      });
-    }
-
-    define(store, 'destroy', (sid, callback) => this.destroy(sid, callback));
-
-    if (typeof store.clear === 'function') {
-      define(store, 'clear', (callback) => {
-        native.cleared(this.number);
-        return this.original.clear.call(store, callback);
-      });
-    }
-  }
-
-  /** Notes the text that connect-redis parses a session from: it need not be made again to see changes. */
-  followTexts() {
-    this.original.serializer = JSON;
-    this.store.serializer = {
-      /** @param {string} text */
-      parse(text) {
-        const data = JSON.parse(text);
-        if (typeof data === 'object' && data !== null) sources.set(data, { text, clock: 0 });
-        return data;
-      },
-      stringify: JSON.stringify,
-    };
+    follow(this);
   }
 
   /**
@@ -220,7 +143,7 @@ class AdoptedStore {
    * back.
    *
    * @param {string} sid
-   * @param {(error?: unknown) => void} [callback]
+   * @param {(error?: unknown) => void} callback
    */
   destroy(sid, callback) {
     const known = typeof sid === 'string';
@@ -231,8 +154,7 @@ class AdoptedStore {
     }
     return this.original.destroy.call(this.store, sid, (/** @type {unknown} */ error) => {
       if (error && known && !meansMissing(error)) native.notEnded(this.number, sid);
-      if (callback) callback(error);
-      else if (error) this.onError(error);
+      callback(error);
     });
   }
 
@@ -319,14 +241,14 @@ class AdoptedStore {
    * Notes a write that the app makes, at its beginning and its end.
    *
    * @param {string} id
-   * @param {((...args: any[]) => void) | undefined} callback
+   * @param {(...args: any[]) => void} callback
    * @returns {(...args: any[]) => void}
    */
   writing(id, callback) {
     if (typeof id === 'string') this.written(id);
     return (...args) => {
       if (typeof id === 'string') this.written(id);
-      if (callback) callback(...args);
+      callback(...args);
     };
   }
 
@@ -334,32 +256,6 @@ class AdoptedStore {
   since(id, since) {
     return SINCE[native.since(this.number, id, since)];
   }
-}
-
-/** @param {any} data @param {string | undefined} text @param {number} began */
-function note(data, text, began) {
-  const known = sources.get(data);
-  if (known) known.clock = began;
-  else sources.set(data, { text, clock: began });
-}
-
-/** @param {any} data @returns {string | undefined} */
-function textOf(data) {
-  try {
-    return JSON.stringify(data);
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * @param {any} store
- * @param {string} method
- * @param {(...args: any[]) => any} value
- */
-function define(store, method, value) {
-  Object.defineProperty(store, method, { configurable: true, enumerable: false, writable: true, value });
-  return value;
 }
 
 /** @type {WeakMap<object, AdoptedStore>} */

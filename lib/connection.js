@@ -90,7 +90,7 @@ class Connection {
     native.closeLine(this.line);
     this.line = -1;
     this.unbind();
-    if (this.written) this.sharing.adopted?.destroy(this.id);
+    if (this.written) this.sharing.adopted?.store.destroy(this.id);
   }
 }
 

@@ -122,8 +122,23 @@ function renew(session, sid, mine, stored, clock) {
   origin.clock = clock;
 }
 
+/**
+ * The JSON text of what a store handed over; undefined when it has none, and cannot be followed then.
+ *
+ * @param {any} data
+ * @returns {string | undefined}
+ */
+function textOf(data) {
+  try {
+    return JSON.stringify(data);
+  } catch {
+    return undefined;
+  }
+}
+
 module.exports.Origin = Origin;
 module.exports.origins = origins;
 module.exports.remember = remember;
 module.exports.renew = renew;
 module.exports.sources = sources;
+module.exports.textOf = textOf;

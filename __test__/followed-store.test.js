@@ -1,0 +1,32 @@
+'use strict';
+
+// What an app may still do with its store after it has been adopted.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { fixture } = require('./support/fixture.js');
+
+const LIMIT = { timeout: 15_000 };
+
+test('an adopted store still answers by promise where no callback is given', LIMIT, async (t) => {
+  const f = await fixture(t);
+  const browser = await f.login();
+  await f.store.set('other', { cookie: {}, user: 'bob' });
+  assert.equal(f.store.read('other').user, 'bob');
+  await f.store.destroy('other');
+  assert.equal(f.store.read('other'), undefined);
+  await f.store.touch(browser.sid, f.store.read(browser.sid));
+});
+
+test('a failure that such a promise carries reaches who waits, and ends no process', LIMIT, async (t) => {
+  const errors = [];
+  const f = await fixture(t, { options: { onError: (error) => errors.push(error.message) } });
+  f.store.always('set', 'error');
+  f.store.always('destroy', 'error');
+  await assert.rejects(f.store.set('other', { cookie: {} }), /scripted/);
+  await assert.rejects(f.store.destroy('other'), /scripted/);
+  // Nobody waits for this one: an unhandled rejection would fail the test.
+  f.store.set('other', { cookie: {} });
+  await assert.rejects(f.store.set('other', { cookie: {} }), /scripted/);
+  assert.deepEqual(errors, Array(4).fill('scripted'));
+});

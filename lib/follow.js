@@ -1,0 +1,127 @@
+'use strict';
+
+const native = require('../native.js');
+const { commitSession } = require('./commit.js');
+const { origins, sources, textOf } = require('./origin.js');
+
+/**
+ * Puts our methods in the place of a store's, on the instance: so every load, save and logout is seen, whoever makes it.
+ *
+ * @param {import('./adopted-store.js').AdoptedStore} adopted
+ */
+function follow(adopted) {
+  const { original, store } = adopted;
+  if (store.serializer === JSON) followTexts(adopted);
+
+  adopted.followed.get = define(store, 'get', (sid, callback) => {
+    if (typeof callback !== 'function') return original.get.call(store, sid, callback);
+    const began = adopted.clock();
+    const text = adopted.textOf(sid);
+    return original.get.call(
+      store,
+      sid,
+      /** @this {any} */ function (/** @type {any} */ _error, /** @type {any} */ data) {
+        if (typeof data === 'object' && data !== null) note(data, text, began);
+        // biome-ignore lint/complexity/noArguments: stores differ in how many arguments they call back with
+        return callback.apply(this, arguments);
+      },
+    );
+  });
+
+  adopted.followed.createSession = define(store, 'createSession', (req, data) => {
+    const source = sources.get(data);
+    // Before the cookie is made of it: that is no JSON any more.
+    const text = source?.text ?? textOf(data);
+    return adopted.makeSession(req, data, text, source ? source.clock : adopted.clock());
+  });
+
+  adopted.followed.set = define(store, 'set', (sid, session, callback) => {
+    if (typeof callback !== 'function') return promised(adopted, (done) => store.set(sid, session, done));
+    const origin = typeof session === 'object' && session !== null ? origins.get(session) : undefined;
+    if (origin !== undefined && origin.sid === sid) {
+      commitSession(adopted, session, true, (error) => {
+        // Not before the caller has gone on its way, as with any store.
+        process.nextTick(callback, error);
+      });
+      return;
+    }
+    // A session that is new, or a record: there is nothing to merge with.
+    const answered = adopted.writing(sid, callback);
+    adopted.remembering(sid, session, answered);
+  });
+
+  if (typeof store.touch === 'function') {
+    define(store, 'touch', (sid, session, callback) => {
+      if (typeof callback !== 'function') return promised(adopted, (done) => store.touch(sid, session, done));
+      const origin = origins.get(session);
+      if (origin && adopted.since(sid, origin.clock) === 'gone') {
+        process.nextTick(callback, null);
+        return;
+      }
+      return original.touch.call(store, sid, session, adopted.writing(sid, callback));
+    });
+  }
+
+  define(store, 'destroy', (sid, callback) => {
+    if (typeof callback !== 'function') return promised(adopted, (done) => store.destroy(sid, done));
+    return adopted.destroy(sid, callback);
+  });
+
+  if (typeof store.clear === 'function') {
+    define(store, 'clear', (callback) => {
+      native.cleared(adopted.number);
+      return original.clear.call(store, callback);
+    });
+  }
+}
+
+/**
+ * For callers without a callback, as newer stores allow: a promise. A failure that nobody waits for is reported, and
+ * does not end the process.
+ *
+ * @param {import('./adopted-store.js').AdoptedStore} adopted
+ * @param {(done: (error?: unknown) => void) => void} run
+ */
+function promised(adopted, run) {
+  const promise = new Promise((resolve, reject) => {
+    run((error) => (error ? reject(error) : resolve(undefined)));
+  });
+  promise.catch(adopted.onError);
+  return promise;
+}
+
+/**
+ * Notes the text that connect-redis parses a session from: it need not be made again to see changes.
+ *
+ * @param {import('./adopted-store.js').AdoptedStore} adopted
+ */
+function followTexts({ store }) {
+  store.serializer = {
+    /** @param {string} text */
+    parse(text) {
+      const data = JSON.parse(text);
+      if (typeof data === 'object' && data !== null) sources.set(data, { text, clock: 0 });
+      return data;
+    },
+    stringify: JSON.stringify,
+  };
+}
+
+/** @param {any} data @param {string | undefined} text @param {number} began */
+function note(data, text, began) {
+  const known = sources.get(data);
+  if (known) known.clock = began;
+  else sources.set(data, { text, clock: began });
+}
+
+/**
+ * @param {any} store
+ * @param {string} method
+ * @param {(...args: any[]) => any} value
+ */
+function define(store, method, value) {
+  Object.defineProperty(store, method, { configurable: true, enumerable: false, writable: true, value });
+  return value;
+}
+
+module.exports.follow = follow;
