@@ -5,7 +5,7 @@ const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
 const { follow } = require('./follow.js');
 const { remember, renew, sources, textOf } = require('./origin.js');
-const { meansMissing, sessionData } = require('./session-data.js');
+const { isLive, meansMissing } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
 const { commitToRedis } = require('./redis-commit.js');
 const { commitFor } = require('./store-kind.js');
@@ -15,9 +15,6 @@ const { clock } = native.hot();
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
 /** The methods of a store that are followed. */
 const FOLLOWED = /** @type {const} */ (['get', 'set', 'touch', 'destroy', 'clear', 'createSession']);
-/** How a session's text begins where express-session has written it, and when it expires. */
-const OPENING =
-  /^\{"cookie":\{"originalMaxAge":(?:null|\d+),(?:"partitioned":\w+,)?(?:"priority":"\w+",)?"expires":(?:null|"([^"]+)")/;
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
 
@@ -108,16 +105,7 @@ class AdoptedStore {
   peek(sid) {
     const text = this.store.sessions[sid];
     if (text === undefined) return undefined;
-    const opening = OPENING.exec(text);
-    let expires;
-    if (opening !== null) expires = opening[1];
-    else {
-      // Not as express-session spells it.
-      const data = sessionData(JSON.parse(text));
-      if (data === undefined) return undefined;
-      expires = data.cookie.expires ?? undefined;
-    }
-    return expires === undefined || Date.parse(expires) > Date.now() ? text : undefined;
+    return isLive(text) ? text : undefined;
   }
 
   /**

@@ -3,8 +3,26 @@
 const native = require('../native.js');
 const { sessionRoom } = require('./room.js');
 
-/** What each Socket.IO connection has here. @type {WeakMap<object, Connection>} */
-const connections = new WeakMap();
+/** Where a socket keeps its connection: on itself, since an entry in a table of ours would weigh more. */
+const CONNECTION = Symbol('io-session connection');
+
+/**
+ * One listener for all sockets.
+ *
+ * @this {any}
+ */
+function onDisconnect() {
+  /** @type {Connection} */
+  const connection = this[CONNECTION];
+  connection.disconnected = true;
+  // After the app's own handler of this event has been dispatched: it may look at the session.
+  setImmediate(leave, connection);
+}
+
+/** @param {Connection} connection */
+function leave(connection) {
+  connection.leave();
+}
 
 /** One Socket.IO connection: its line of events, and which session it is bound to. */
 class Connection {
@@ -29,11 +47,8 @@ class Connection {
     /** Whether this socket's own session was written to the store. */
     this.written = false;
     this.disconnected = false;
-    socket.on('disconnect', () => {
-      this.disconnected = true;
-      // After the app's own handler of this event has been dispatched: it may look at the session.
-      setImmediate(() => this.leave());
-    });
+    Object.defineProperty(socket, CONNECTION, { value: this });
+    socket.on('disconnect', onDisconnect);
   }
 
   /** The session this socket is bound to. @returns {string | undefined} */
@@ -81,7 +96,7 @@ class Connection {
   /** An event that waited has got its answer. */
   loaded() {
     this.loading -= 1;
-    if (this.disconnected && this.loading === 0) setImmediate(() => this.leave());
+    if (this.disconnected && this.loading === 0) setImmediate(leave, this);
   }
 
   /** Leaves nothing behind, once no event waits any more. */
@@ -103,12 +118,7 @@ class Connection {
  * @returns {Connection}
  */
 function connectionOf(sharing, socket, client) {
-  let connection = connections.get(client);
-  if (!connection) {
-    connection = new Connection(sharing, socket, client);
-    connections.set(client, connection);
-  }
-  return connection;
+  return socket[CONNECTION] ?? new Connection(sharing, socket, client);
 }
 
 module.exports.Connection = Connection;

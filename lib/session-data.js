@@ -31,6 +31,52 @@ function meansMissing(error) {
   return error?.code === 'ENOENT';
 }
 
+/** How a session's text begins where express-session has written it. */
+const OPENING = '{"cookie":{"originalMaxAge":';
+const EXPIRES = ',"expires":';
+/** So far the date is from there at most: `originalMaxAge`, `partitioned` and `priority` come before it. */
+const NEAR = 80;
+/** The length of a date as `Date.prototype.toISOString` writes it. */
+const ISO_LENGTH = 24;
+
+let nowMs = 0;
+let nowText = '';
+
+/** Now, as such a date. Those compare as texts, which costs far less than to parse one per event. */
+function isoNow() {
+  const now = Date.now();
+  if (now !== nowMs) {
+    nowMs = now;
+    nowText = new Date(now).toISOString();
+  }
+  return nowText;
+}
+
+/**
+ * Whether the text of what a store holds is that of a session which has not expired.
+ *
+ * @param {string} text
+ * @returns {boolean}
+ */
+function isLive(text) {
+  if (text.startsWith(OPENING)) {
+    const at = text.indexOf(EXPIRES, OPENING.length);
+    if (at !== -1 && at < OPENING.length + NEAR) {
+      const value = at + EXPIRES.length;
+      if (text.startsWith('null', value)) return true;
+      const end = value + 1 + ISO_LENGTH;
+      // Another form of a date (beyond the year 9999, say) is parsed below.
+      if (text[value] === '"' && text[end] === '"' && text[end - 1] === 'Z')
+        return text.slice(value + 1, end) > isoNow();
+    }
+  }
+  const data = sessionData(JSON.parse(text));
+  if (data === undefined) return false;
+  const { expires } = data.cookie;
+  return expires === undefined || expires === null || Date.parse(expires) > Date.now();
+}
+
 module.exports.isBrowserSession = isBrowserSession;
+module.exports.isLive = isLive;
 module.exports.meansMissing = meansMissing;
 module.exports.sessionData = sessionData;
