@@ -3,8 +3,11 @@
 const native = require('../native.js');
 const { sessionRoom } = require('./room.js');
 
-/** Where a socket keeps its connection: on itself, since an entry in a table of ours would weigh more. */
+/** Where a host's client object keeps its connection. */
 const CONNECTION = Symbol('io-session connection');
+
+/** Every connection, by the id of its socket. @type {Map<string, Connection>} */
+const connections = new Map();
 
 /**
  * One listener for all sockets.
@@ -12,8 +15,8 @@ const CONNECTION = Symbol('io-session connection');
  * @this {any}
  */
 function onDisconnect() {
-  /** @type {Connection} */
-  const connection = this[CONNECTION];
+  const connection = connections.get(this.id);
+  if (connection === undefined) return;
   connection.disconnected = true;
   // After the app's own handler of this event has been dispatched: it may look at the session.
   setImmediate(leave, connection);
@@ -47,7 +50,8 @@ class Connection {
     /** Whether this socket's own session was written to the store. */
     this.written = false;
     this.disconnected = false;
-    Object.defineProperty(socket, CONNECTION, { value: this });
+    Object.defineProperty(client, CONNECTION, { value: this });
+    connections.set(this.id, this);
     socket.on('disconnect', onDisconnect);
   }
 
@@ -68,7 +72,6 @@ class Connection {
     if (error !== -1) return error;
     if (this.sid !== undefined && this.sid !== sid) this.socket.leave(sessionRoom(this.sid));
     this.client.__session_id = sid;
-    this.sharing.bound.set(this.id, this);
     this.socket.join(sessionRoom(sid));
     return -1;
   }
@@ -89,7 +92,6 @@ class Connection {
   unbind() {
     const { adopted } = this.sharing;
     if (adopted) native.unbind(adopted.number, this.id);
-    this.sharing.bound.delete(this.id);
     delete this.client.__session_id;
   }
 
@@ -104,6 +106,7 @@ class Connection {
     if (this.loading > 0 || this.line === -1) return;
     native.closeLine(this.line);
     this.line = -1;
+    connections.delete(this.id);
     this.unbind();
     if (this.written) this.sharing.adopted?.store.destroy(this.id);
   }
@@ -118,8 +121,9 @@ class Connection {
  * @returns {Connection}
  */
 function connectionOf(sharing, socket, client) {
-  return socket[CONNECTION] ?? new Connection(sharing, socket, client);
+  return client[CONNECTION] ?? new Connection(sharing, socket, client);
 }
 
 module.exports.Connection = Connection;
+module.exports.connections = connections;
 module.exports.connectionOf = connectionOf;

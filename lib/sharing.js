@@ -3,6 +3,7 @@
 const debug = require('debug')('io-session');
 const native = require('../native.js');
 const { adopt } = require('./adopted-store.js');
+const { connections } = require('./connection.js');
 const { readOptions } = require('./options.js');
 
 /** How long a failure that was warned of is not warned of again, in ms. */
@@ -21,12 +22,10 @@ class Sharing {
     this.read = undefined;
     /** @type {import('./adopted-store.js').AdoptedStore | undefined} */
     this.adopted = undefined;
-    /** The bound sockets, by id. @type {Map<string, import('./connection.js').Connection>} */
-    this.bound = new Map();
     /** When a kind of failure was last warned of. @type {Map<string, number>} */
     this.warned = new Map();
     this.unbindAll = (/** @type {string[]} */ sockets) => {
-      for (const socket of sockets) this.bound.get(socket)?.end('destroy');
+      for (const socket of sockets) connections.get(socket)?.end('destroy');
     };
   }
 
