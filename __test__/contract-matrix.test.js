@@ -240,11 +240,12 @@ describe('C15c: how long a session lives after a socket write', () => {
         { sessionOptions: { cookie: { maxAge } } },
       );
       const { socket, sid } = await bound();
+      // express-session itself loses a millisecond now and then when it touches a cookie.
+      const { cookie: before } = await kept.read(sid);
+      assert.ok(before.originalMaxAge <= maxAge && before.originalMaxAge > maxAge - 1000);
       await socket.ask('write', { more: 1 });
       await until(async () => (await kept.read(sid)).more === 1, 'the write is saved');
-      const { cookie } = await kept.read(sid);
-      assert.equal(cookie.originalMaxAge, maxAge);
-      assert.ok(Date.parse(cookie.expires) <= Date.now() + maxAge);
+      assert.deepEqual((await kept.read(sid)).cookie, before);
     });
   }
 
