@@ -96,7 +96,14 @@ for (const page of PAGES) {
     for (const { 1: runs, 2: language, 3: code, index } of text.matchAll(FENCE)) {
       const where = `line ${lineOf(text, index)}`;
       if (language === 'js') {
-        it(`has JavaScript that parses, ${where}`, () => new vm.Script(code, { filename: page }));
+        it(`has JavaScript that parses, ${where}`, () => {
+          if (!/^import /m.test(code)) return new vm.Script(code, { filename: page });
+          // A module: Node.js parses it without running it.
+          const { status, stderr } = spawnSync(process.execPath, ['--check', '--input-type=module', '-'], {
+            input: code,
+          });
+          assert.equal(status, 0, String(stderr));
+        });
       } else if (language === 'json') {
         it(`has JSON that parses, ${where}`, () => JSON.parse(code));
       } else if (language === 'sh' && process.platform !== 'win32') {
