@@ -1,0 +1,497 @@
+//! The table: session texts by session id, in shards behind locks, with limits.
+//!
+//! Time is the caller's: every call that needs it takes `now`, in ms since 1970. The ticks are the table's own: each use
+//! and each change takes the next, so they order uses, and name versions.
+
+use std::{
+    borrow::Cow,
+    hash::BuildHasher,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use hashbrown::DefaultHashBuilder;
+use parking_lot::{Mutex, MutexGuard};
+
+use super::{
+    cookie::{Cookie, Expires},
+    limits::Limits,
+    shard::{Change, Shard, Text, cost, narrow},
+};
+use crate::{document, error::Error};
+
+/// As many threads as this rarely meet at one lock.
+const SHARDS: usize = 16;
+/// How many sessions are dropped, or changes taken, under one lock.
+const BATCH: usize = 256;
+
+/// When a session that is written ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// As its cookie says, or after the table's `ttl` where the cookie has no end.
+    Cookie,
+    /// At a moment, in ms since 1970.
+    At(u64),
+    /// After the table's `ttl`.
+    Ttl,
+}
+
+/// Why a session was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is too large, or there is no room; what was there before is still there.
+    Limit(Error),
+    /// The end that its cookie has must be told by [`Due::At`] or [`Due::Ttl`].
+    Foreign,
+}
+
+/// How a commit ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// It is written: the session's version from now on.
+    Written(u64),
+    /// There is no such session any more: nothing is written.
+    Gone,
+    /// Somebody has written it since: nothing is written.
+    Changed,
+    /// It was merged with what somebody has written since: its text and version.
+    Merged(Arc<str>, u64),
+}
+
+/// What a table holds and what it has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Sessions, those included that have ended and are not swept yet.
+    pub sessions: usize,
+    /// Bytes, as the limit counts them.
+    pub bytes: usize,
+    /// Sessions that have been dropped because they had ended.
+    pub expired: u64,
+    /// Sessions that have been dropped to make room.
+    pub evicted: u64,
+    /// Writes that have been refused.
+    pub refused: u64,
+}
+
+/// Sessions by id.
+#[derive(Debug)]
+pub struct Table {
+    shards: [Mutex<Shard>; SHARDS],
+    hasher: DefaultHashBuilder,
+    limits: Limits,
+    tick: AtomicU64,
+    sessions: AtomicUsize,
+    bytes: AtomicUsize,
+    expired: AtomicU64,
+    evicted: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Table {
+    /// An empty table; `journal` says whether changes are noted for [`Table::take_changes`].
+    #[must_use]
+    pub fn new(limits: Limits, journal: bool) -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::new(Shard::new(journal))),
+            hasher: DefaultHashBuilder::default(),
+            limits,
+            tick: AtomicU64::new(0),
+            sessions: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            expired: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// The limits it was made with.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A session's text and version.
+    #[must_use]
+    pub fn get(&self, sid: &[u8], now: u64) -> Option<(Arc<str>, u64)> {
+        let (hash, mut shard) = self.shard(sid);
+        let slot = self.live(&mut shard, hash, sid, now)?;
+        shard.used(slot, self.tick());
+        let entry = shard.entry(slot);
+        Some((Arc::clone(&entry.text), entry.version))
+    }
+
+    /// Whether there is such a session, and express-session spelt its cookie.
+    #[must_use]
+    pub fn has_plain(&self, sid: &[u8], now: u64) -> bool {
+        let (hash, mut shard) = self.shard(sid);
+        let Some(slot) = self.live(&mut shard, hash, sid, now) else {
+            return false;
+        };
+        shard.used(slot, self.tick());
+        shard.entry(slot).plain
+    }
+
+    /// Writes a session. Gives its version.
+    ///
+    /// # Errors
+    /// [`Refused`], and what was there before is still there.
+    pub fn set(&self, sid: &[u8], text: &str, due: Due, now: u64) -> Result<u64, Refused> {
+        let text = self.text(text, due, now)?;
+        let cost = cost(sid, &text.text);
+        let tick = self.tick();
+        let (hash, mut shard) = self.shard(sid);
+        let mut slot = shard.find(hash, sid);
+        let (mut sessions, mut bytes) = self.growth(&shard, slot, cost);
+        if !self.limits.evict && !self.fits(sessions, bytes) {
+            drop(shard);
+            self.sweep(now);
+            (_, shard) = self.shard(sid);
+            slot = shard.find(hash, sid);
+            (sessions, bytes) = self.growth(&shard, slot, cost);
+            if !self.fits(sessions, bytes) {
+                return Err(self.refuse(Error::StoreFull));
+            }
+        } else if cost > self.limits.bytes {
+            return Err(self.refuse(Error::StoreFull));
+        }
+        self.sessions.fetch_add(sessions, Relaxed);
+        // Wraps around for a session that becomes smaller.
+        self.bytes.fetch_add(bytes.cast_unsigned(), Relaxed);
+        match slot {
+            Some(slot) => shard.update(slot, text, tick),
+            None => {
+                shard.insert(hash, sid, text, tick);
+            }
+        }
+        drop(shard);
+        self.make_room(now);
+        Ok(tick)
+    }
+
+    /// Puts a session's end off: gives it another cookie, and leaves the rest of it unread. False when there is none.
+    ///
+    /// # Errors
+    /// [`Refused`], and what was there before is still there.
+    pub fn touch(&self, sid: &[u8], cookie: &str, due: Due, now: u64) -> Result<bool, Refused> {
+        let (hash, mut shard) = self.shard(sid);
+        let Some(slot) = self.live(&mut shard, hash, sid, now) else {
+            return Ok(false);
+        };
+        let expires = match due {
+            Due::At(moment) => moment,
+            Due::Ttl => now.saturating_add(self.limits.ttl),
+            Due::Cookie => return Err(Refused::Foreign),
+        };
+        let entry = shard.entry(slot);
+        let length = entry.text.len() - entry.cookie.len() + cookie.len();
+        if length > self.limits.session_bytes && cookie.len() > entry.cookie.len() {
+            return Err(self.refuse(Error::SessionTooLarge));
+        }
+        let before = entry.cost();
+        shard.update_cookie(slot, cookie, expires, self.tick());
+        let after = shard.entry(slot).cost();
+        drop(shard);
+        if before != after {
+            self.bytes.fetch_add(after.wrapping_sub(before), Relaxed);
+            self.make_room(now);
+        }
+        Ok(true)
+    }
+
+    /// Takes a session away. False when there is none.
+    pub fn destroy(&self, sid: &[u8]) -> bool {
+        let (hash, mut shard) = self.shard(sid);
+        let Some(slot) = shard.find(hash, sid) else {
+            return false;
+        };
+        self.drop_from(&mut shard, slot);
+        true
+    }
+
+    /// Writes a session that was loaded at `version`, unless somebody has written it since or it is gone. With `renew`
+    /// its end is counted anew also when its cookie stays as it is.
+    ///
+    /// # Errors
+    /// [`Refused`], and what was there before is still there.
+    pub fn replace(
+        &self,
+        sid: &[u8],
+        version: u64,
+        text: &str,
+        (due, renew): (Due, bool),
+        now: u64,
+    ) -> Result<Commit, Refused> {
+        self.commit(sid, (due, renew), now, |_, at| {
+            (at == version).then_some(Ok(Some(Cow::Borrowed(text))))
+        })
+    }
+
+    /// Merges what a session has become, `mine`, since it was `base`, with what it is now, and writes that. With `renew`
+    /// its end is counted anew also when its cookie stays as it is.
+    ///
+    /// # Errors
+    /// [`Refused`], [`Error::InvalidDocument`] included, and what was there before is still there.
+    pub fn merge(
+        &self,
+        sid: &[u8],
+        base: &str,
+        mine: &str,
+        (due, renew): (Due, bool),
+        now: u64,
+    ) -> Result<Commit, Refused> {
+        let merged = self.commit(sid, (due, renew), now, |current, _| {
+            Some(match document::merge(base, mine, current) {
+                Ok(document::Merged::Theirs) => Ok(None),
+                Ok(document::Merged::Mine) => Ok(Some(Cow::Borrowed(mine))),
+                Ok(merged) => Ok(Some(Cow::Owned(merged.into_text(mine, current)))),
+                Err(_) => Err(Refused::Limit(Error::InvalidDocument)),
+            })
+        })?;
+        let Commit::Written(_) = merged else {
+            return Ok(merged);
+        };
+        Ok(self.get(sid, now).map_or(Commit::Gone, |(text, version)| {
+            Commit::Merged(text, version)
+        }))
+    }
+
+    /// Writes what `decide` makes of a session's text and version: nothing when somebody has written it, no text when
+    /// it can stay as it is.
+    fn commit<'t>(
+        &self,
+        sid: &[u8],
+        (due, renew): (Due, bool),
+        now: u64,
+        decide: impl FnOnce(&str, u64) -> Option<Result<Option<Cow<'t, str>>, Refused>>,
+    ) -> Result<Commit, Refused> {
+        let (hash, mut shard) = self.shard(sid);
+        let Some(slot) = self.live(&mut shard, hash, sid, now) else {
+            return Ok(Commit::Gone);
+        };
+        let entry = shard.entry(slot);
+        let Some(decided) = decide(&entry.text, entry.version) else {
+            return Ok(Commit::Changed);
+        };
+        let Some(written) = decided? else {
+            return Ok(Commit::Written(entry.version));
+        };
+        let cookie = &entry.text[entry.cookie.start as usize..entry.cookie.end as usize];
+        let found = Cookie::find(&written);
+        let due = if !renew && !cookie.is_empty() && &written[found.span.clone()] == cookie {
+            Due::At(entry.expires)
+        } else {
+            due
+        };
+        let text = self.text(&written, due, now)?;
+        let before = entry.cost();
+        let after = cost(sid, &text.text);
+        let growth = after.wrapping_sub(before).cast_signed();
+        if after > self.limits.bytes || !self.limits.evict && growth > 0 && !self.fits(0, growth) {
+            return Err(self.refuse(Error::StoreFull));
+        }
+        let tick = self.tick();
+        self.bytes.fetch_add(after.wrapping_sub(before), Relaxed);
+        shard.update(slot, text, tick);
+        drop(shard);
+        self.make_room(now);
+        Ok(Commit::Written(tick))
+    }
+
+    /// Calls `visit` with the id, text and end of every session that has not ended.
+    pub fn each(&self, now: u64, mut visit: impl FnMut(&[u8], &Arc<str>, u64)) {
+        for shard in &self.shards {
+            for entry in shard.lock().iter().filter(|entry| entry.expires > now) {
+                visit(&entry.sid, &entry.text, entry.expires);
+            }
+        }
+    }
+
+    /// How many sessions there are that have not ended.
+    pub fn len(&self, now: u64) -> usize {
+        self.sweep(now);
+        self.sessions.load(Relaxed)
+    }
+
+    /// Whether there is no session that has not ended.
+    pub fn is_empty(&self, now: u64) -> bool {
+        self.len(now) == 0
+    }
+
+    /// Takes every session away.
+    pub fn clear(&self) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let bytes: usize = shard.iter().map(super::shard::Entry::cost).sum();
+            self.bytes.fetch_sub(bytes, Relaxed);
+            self.sessions.fetch_sub(shard.len(), Relaxed);
+            shard.clear();
+        }
+    }
+
+    /// Drops what has ended. Gives the bytes of it, as the limit counts them.
+    pub fn sweep(&self, now: u64) -> usize {
+        let mut bytes = 0;
+        for shard in &self.shards {
+            loop {
+                let mut shard = shard.lock();
+                let mut dropped = 0;
+                while dropped < BATCH
+                    && let Some(slot) = shard.ended(now)
+                {
+                    bytes += self.drop_from(&mut shard, slot);
+                    dropped += 1;
+                }
+                self.expired.fetch_add(dropped as u64, Relaxed);
+                // A lock is not held for long: events wait for it.
+                if dropped < BATCH {
+                    break;
+                }
+            }
+        }
+        bytes
+    }
+
+    /// Gives the memory of slots back that are empty.
+    pub fn shrink(&self) {
+        for shard in &self.shards {
+            shard.lock().shrink();
+        }
+    }
+
+    /// What it holds and what it has done.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            sessions: self.sessions.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+            expired: self.expired.load(Relaxed),
+            evicted: self.evicted.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+        }
+    }
+
+    /// Gives `take` the changes since the last time, some at a time; of one id in their order.
+    pub fn take_changes(&self, mut take: impl FnMut(Vec<Change>)) {
+        for shard in &self.shards {
+            loop {
+                let mut changes = Vec::new();
+                let mut shard = shard.lock();
+                shard.take_changes(BATCH, &mut changes);
+                let more = shard.has_changes();
+                drop(shard);
+                if !changes.is_empty() {
+                    take(changes);
+                }
+                if !more {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whether there are changes since [`Table::take_changes`].
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        self.shards.iter().any(|shard| shard.lock().has_changes())
+    }
+
+    fn shard(&self, sid: &[u8]) -> (u64, MutexGuard<'_, Shard>) {
+        let hash = self.hasher.hash_one(sid);
+        // Not the bits that the shard's own index uses: those at the top and the bottom.
+        let shard = (hash >> 32) as usize % SHARDS;
+        (hash, self.shards[shard].lock())
+    }
+
+    fn tick(&self) -> u64 {
+        self.tick.fetch_add(1, Relaxed) + 1
+    }
+
+    /// The slot of a session that has not ended.
+    fn live(&self, shard: &mut Shard, hash: u64, sid: &[u8], now: u64) -> Option<u32> {
+        let slot = shard.find(hash, sid)?;
+        if shard.entry(slot).expires > now {
+            return Some(slot);
+        }
+        self.drop_from(shard, slot);
+        self.expired.fetch_add(1, Relaxed);
+        None
+    }
+
+    fn drop_from(&self, shard: &mut Shard, slot: u32) -> usize {
+        let cost = shard.remove(slot).cost();
+        self.sessions.fetch_sub(1, Relaxed);
+        self.bytes.fetch_sub(cost, Relaxed);
+        cost
+    }
+
+    fn text(&self, text: &str, due: Due, now: u64) -> Result<Text, Refused> {
+        if text.len() > self.limits.session_bytes.min(u32::MAX as usize) {
+            return Err(self.refuse(Error::SessionTooLarge));
+        }
+        let cookie = Cookie::find(text);
+        let expires = match (due, cookie.expires) {
+            (Due::At(moment), _) | (Due::Cookie, Expires::At(moment)) => moment,
+            (Due::Ttl, _) | (Due::Cookie, Expires::Open) => now.saturating_add(self.limits.ttl),
+            (Due::Cookie, Expires::Foreign) => return Err(Refused::Foreign),
+        };
+        Ok(Text {
+            text: text.into(),
+            cookie: narrow(&cookie.span),
+            plain: cookie.plain,
+            expires,
+        })
+    }
+
+    /// By how many sessions and bytes a write lets the table grow.
+    fn growth(&self, shard: &Shard, slot: Option<u32>, cost: usize) -> (usize, isize) {
+        let before = slot.map_or(0, |slot| shard.entry(slot).cost());
+        (
+            usize::from(slot.is_none()),
+            cost.wrapping_sub(before).cast_signed(),
+        )
+    }
+
+    fn fits(&self, sessions: usize, bytes: isize) -> bool {
+        let all = self.bytes.load(Relaxed).saturating_add_signed(bytes);
+        (sessions == 0 || self.sessions.load(Relaxed) < self.limits.sessions)
+            && (bytes <= 0 || all <= self.limits.bytes)
+    }
+
+    fn is_over(&self) -> bool {
+        self.sessions.load(Relaxed) > self.limits.sessions
+            || self.bytes.load(Relaxed) > self.limits.bytes
+    }
+
+    fn refuse(&self, error: Error) -> Refused {
+        self.refused.fetch_add(1, Relaxed);
+        Refused::Limit(error)
+    }
+
+    /// Drops what has ended, then what was least recently used, until the limits hold.
+    fn make_room(&self, now: u64) {
+        if !self.is_over() {
+            return;
+        }
+        self.sweep(now);
+        while self.is_over() {
+            let oldest = self
+                .shards
+                .iter()
+                .filter_map(|shard| Some((shard.lock().least_used()?.1, shard)))
+                .min_by_key(|(used, _)| *used);
+            let Some((used, shard)) = oldest else {
+                return;
+            };
+            let mut shard = shard.lock();
+            // Another thread may have used it, or made room with it, since.
+            if let Some((slot, still)) = shard.least_used()
+                && still == used
+            {
+                self.drop_from(&mut shard, slot);
+                self.evicted.fetch_add(1, Relaxed);
+            }
+        }
+    }
+}
