@@ -93,7 +93,8 @@ export interface IoSessionOptions {
    * reconnects presents it again. With true, each connection asks the key route for a new one, which is what
    * `zappajs-client` does anyway.
    *
-   * Two processes that are shown one key in the same moment may both accept it.
+   * Two processes that are shown one key in the same moment may both accept it. Two tabs that ask for a key before either
+   * has presented one get the same, and the second is refused: it has to ask again.
    */
   oneTimeKeys?: boolean | undefined;
 

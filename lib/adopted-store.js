@@ -4,8 +4,8 @@ const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
 const { commitSession } = require('./commit.js');
-const { cookieText, origins, PLAIN_COOKIE, remember, sources } = require('./origin.js');
-const { meansMissing } = require('./session-data.js');
+const { origins, remember, renew, sources } = require('./origin.js');
+const { meansMissing, sessionData } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
 const { commitFor } = require('./store-kind.js');
 
@@ -14,8 +14,9 @@ const { clock } = native.hot();
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
 /** The methods of a store that are followed. */
 const FOLLOWED = /** @type {const} */ (['get', 'set', 'touch', 'destroy', 'clear', 'createSession']);
-/** When a cookie expires, as express-session spells it. */
-const EXPIRES = /^\{"originalMaxAge":\d+,"expires":"([^"]+)"/;
+/** How a session's text begins where express-session has written it, and when it expires. */
+const OPENING =
+  /^\{"cookie":\{"originalMaxAge":(?:null|\d+),(?:"partitioned":\w+,)?(?:"priority":"\w+",)?"expires":(?:null|"([^"]+)")/;
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
 
@@ -138,30 +139,39 @@ class AdoptedStore {
    * @param {number} began the clock when its load began
    */
   makeSession(req, data, text, began) {
-    let keys = 0;
-    for (const key in data) if (Object.hasOwn(data, key)) keys += 1;
+    const rawCookie = data.cookie;
+    const keys = Object.keys(data).length;
     const session = this.original.createSession.call(this.store, req, data);
-    if (text !== undefined) remember(session, req.sessionID, text, began, keys);
+    if (text !== undefined) remember(session, req.sessionID, text, began, rawCookie, keys);
     return session;
   }
 
+  /** Whether sessions can be read with `peek`: nothing has to be waited for. */
+  isAtHand() {
+    const { followed, keepsTexts, store } = this;
+    // Where the app has put its own method in place, it is the one to ask.
+    return keepsTexts && store.get === followed.get && store.createSession === followed.createSession;
+  }
+
   /**
-   * The text of a live session, from a store that keeps texts in this process: nothing has to be waited for.
-   * Undefined when it cannot be had so, and `get` has to be asked.
+   * The text of a live session, from a store that keeps texts in this process; undefined when there is none.
    *
    * @param {string} sid
    * @returns {string | undefined}
    */
   peek(sid) {
-    const { followed, keepsTexts, store } = this;
-    // Where the app has put its own method in place, it is the one to ask.
-    if (!keepsTexts || store.get !== followed.get || store.createSession !== followed.createSession) return undefined;
-    const text = store.sessions[sid];
+    const text = this.store.sessions[sid];
     if (text === undefined) return undefined;
-    const cookie = cookieText(text);
-    if (cookie === PLAIN_COOKIE) return text;
-    const expires = cookie && EXPIRES.exec(cookie);
-    return expires && Date.parse(expires[1]) > Date.now() ? text : undefined;
+    const opening = OPENING.exec(text);
+    let expires;
+    if (opening !== null) expires = opening[1];
+    else {
+      // Not as express-session spells it.
+      const data = sessionData(JSON.parse(text));
+      if (data === undefined) return undefined;
+      expires = data.cookie.expires ?? undefined;
+    }
+    return expires === undefined || Date.parse(expires) > Date.now() ? text : undefined;
   }
 
   /**
@@ -177,7 +187,7 @@ class AdoptedStore {
     this.original.set.call(this.store, sid, session, (/** @type {unknown} */ error) => {
       answered(error);
       if (!error && text !== undefined) {
-        remember(session, sid, text, this.clock(), Object.keys(session).length);
+        renew(session, sid, text, text, this.clock());
       }
     });
   }

@@ -2,7 +2,7 @@
 
 const debug = require('debug')('io-session:commit');
 const native = require('../native.js');
-const { Origin, origins } = require('./origin.js');
+const { origins, renew } = require('./origin.js');
 
 /** After so many conflicts in a row something else is wrong. */
 const MOST_ATTEMPTS = 100;
@@ -18,12 +18,18 @@ const MOST_ATTEMPTS = 100;
  * @param {string} [known] the session's text, when it has been made already
  */
 function commitSession(adopted, session, trusting, callback, known) {
-  const { sid } = /** @type {Origin} */ (origins.get(session));
+  const origin = /** @type {import('./origin.js').Origin} */ (origins.get(session));
+  const { sid } = origin;
   let mine;
   try {
-    mine = known ?? JSON.stringify(session);
+    mine = known ?? origin.spell(session);
   } catch (error) {
     callback(error);
+    return;
+  }
+  if (adopted.keepsTexts) {
+    // Done at once: nothing can come between.
+    new Committing(adopted, session, mine, trusting, callback).attempt();
     return;
   }
   // One commit of a session at a time: each sees what the one before it has written.
@@ -51,8 +57,11 @@ class Committing {
     this.mine = mine;
     this.trusting = trusting;
     this.callback = callback;
-    this.origin = /** @type {Origin} */ (origins.get(session));
-    this.cookie = JSON.stringify(session.cookie);
+    // Not before its turn: the commit in front of it may have been this session's own.
+    this.origin = /** @type {import('./origin.js').Origin} */ (origins.get(session));
+    // A socket's own session has no end of its own: each write gives it the store's whole time to live again.
+    /** Whether the cookie was touched, and with it the session's time to live. */
+    this.renews = !this.origin.hasCookie(session.cookie) || session.cookie.__io === true;
     /** What the text to write was merged with. */
     this.expected = this.origin.stored;
     this.attempts = 0;
@@ -66,7 +75,7 @@ class Committing {
       if (expected !== null && expected !== origin.base) {
         text = native.merge(origin.base, mine, expected) ?? expected;
       }
-      if (text === expected && this.cookie === origin.cookie && !this.trusting) {
+      if (text === expected && !this.renews && !this.trusting) {
         // Nothing of ours is left to write.
         this.finish(null, text);
         return;
@@ -77,8 +86,7 @@ class Committing {
         expected,
         text,
         session: text === mine ? session : this.remake(text),
-        // A socket's own session has no end of its own: each write gives it the store's whole time to live again.
-        renew: this.cookie !== origin.cookie || session.cookie.__io === true,
+        renew: this.renews,
         trusting: this.trusting && this.attempts === 0,
         clock: origin.clock,
       };
@@ -119,13 +127,13 @@ class Committing {
   finish(error, stored) {
     const { adopted, origin, session, mine } = this;
     if (stored !== undefined && stored !== null) {
-      const now = adopted.clock();
-      origins.set(session, new Origin(origin.sid, mine, stored, now, this.cookie));
+      renew(session, origin.sid, mine, stored, adopted.clock());
     }
-    const lane = adopted.lanes.get(origin.sid);
-    const next = lane?.shift();
-    if (next) next();
-    else adopted.lanes.delete(origin.sid);
+    if (!adopted.keepsTexts) {
+      const next = adopted.lanes.get(origin.sid)?.shift();
+      if (next) next();
+      else adopted.lanes.delete(origin.sid);
+    }
     this.callback(error);
   }
 

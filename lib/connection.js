@@ -22,6 +22,8 @@ class Connection {
     this.line = native.openLine();
     /** How many events wait for their turn or for the store. */
     this.loading = 0;
+    /** How many of them wait in the batch. */
+    this.batched = 0;
     /** How many keys were presented in vain. */
     this.failed = 0;
     /** Whether this socket's own session was written to the store. */

@@ -15,41 +15,68 @@ const sources = new WeakMap();
 class Origin {
   /**
    * @param {string} sid
-   * @param {string} base the session's own text when it was made
-   * @param {string | null} stored the text in the store at that time; null for a session that is not stored yet. Differs
-   *   from `base` where the store held another spelling, or other writers' changes since the session's last save
+   * @param {string | null} stored the text in the store at that time; null for a session that is not stored yet
    * @param {number} clock
-   * @param {string} cookie the cookie's text when the session was made
    */
-  constructor(sid, base, stored, clock, cookie) {
+  constructor(sid, stored, clock) {
     this.sid = sid;
-    this.base = base;
     this.stored = stored;
     this.clock = clock;
-    this.cookie = cookie;
+    /**
+     * The session's own text when it was made. It differs from `stored` where the store held another spelling, or,
+     * after a save, the changes of others.
+     */
+    this.base = stored ?? '';
+    /** The stored cookie, of which the session's `Cookie` was made. @type {any} */
+    this.rawCookie = undefined;
+    /** When that `Cookie` expired, in ms. @type {number | undefined} */
+    this.expires = undefined;
+    /** The text of the session's cookie, where there is no `rawCookie`. */
+    this.cookie = '';
+  }
+
+  /**
+   * Whether nobody has touched the session's cookie since.
+   *
+   * @param {any} cookie
+   */
+  hasCookie(cookie) {
+    const raw = this.rawCookie;
+    if (raw === undefined) return JSON.stringify(cookie) === this.cookie;
+    return (
+      cookie?.originalMaxAge === raw.originalMaxAge &&
+      cookie.expires?.getTime?.() === this.expires &&
+      cookie.path === (raw.path ?? '/') &&
+      cookie.httpOnly === (raw.httpOnly ?? true) &&
+      cookie.secure === raw.secure &&
+      cookie.sameSite === raw.sameSite &&
+      cookie.domain === raw.domain &&
+      cookie.priority === raw.priority &&
+      cookie.partitioned === raw.partitioned
+    );
+  }
+
+  /**
+   * The session's text now. A cookie that nobody touched is spelled as it is stored, byte for byte, which is also
+   * cheaper than to ask express-session's `Cookie` for it.
+   *
+   * @param {any} session
+   * @returns {string}
+   */
+  spell(session) {
+    const { cookie } = session;
+    if (this.rawCookie === undefined || !this.hasCookie(cookie)) return JSON.stringify(session);
+    session.cookie = this.rawCookie;
+    try {
+      return JSON.stringify(session);
+    } finally {
+      session.cookie = cookie;
+    }
   }
 }
 
 /** @type {WeakMap<object, Origin>} */
 const origins = new WeakMap();
-
-/** The cookie of a session that ends with its browser, as express-session spells it by default. */
-const PLAIN_COOKIE = '{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}';
-/** How a session's text begins where express-session has written it. */
-const OPENING = '{"cookie":';
-
-/**
- * The text of the cookie that a session's text begins with; undefined when it does not begin with one.
- *
- * @param {string} text
- * @returns {string | undefined}
- */
-function cookieText(text) {
-  if (text.startsWith(PLAIN_COOKIE, OPENING.length) && text.startsWith(OPENING)) return PLAIN_COOKIE;
-  if (!text.startsWith(OPENING)) return undefined;
-  // A cookie has no object in it; one with a brace in a text comes out too short, and then differs from the made one.
-  return text.slice(OPENING.length, text.indexOf('}', OPENING.length) + 1);
-}
 
 /**
  * Notes where a fresh `Session` came from.
@@ -58,16 +85,45 @@ function cookieText(text) {
  * @param {string} sid
  * @param {string} stored
  * @param {number} clock
+ * @param {any} rawCookie the stored cookie, before a `Cookie` was made of it
  * @param {number} keys how many top-level keys the stored data had
  */
-function remember(session, sid, stored, clock, keys) {
-  const raw = cookieText(stored);
-  // express-session makes nothing else of a plain cookie than what it was.
-  const cookie = raw === PLAIN_COOKIE ? raw : JSON.stringify(session.cookie);
-  // A session does not always spell itself as it was stored: express-session completes a bare cookie, and leaves out
-  // keys that its prototype has. Then its own spelling is the base, so that this difference is no change.
-  const same = cookie === raw && Object.keys(session).length === keys;
-  origins.set(session, new Origin(sid, same ? stored : JSON.stringify(session), stored, clock, cookie));
+function remember(session, sid, stored, clock, rawCookie, keys) {
+  const origin = new Origin(sid, stored, clock);
+  origin.rawCookie = rawCookie;
+  origin.expires = session.cookie.expires?.getTime?.();
+  // express-session leaves out what its prototype has: then the session's own spelling is the base, so that this is no
+  // change.
+  if (Object.keys(session).length !== keys) origin.base = origin.spell(session);
+  origins.set(session, origin);
 }
 
-module.exports = { cookieText, Origin, origins, PLAIN_COOKIE, remember, sources };
+/**
+ * Notes that a session has just been saved.
+ *
+ * @param {any} session
+ * @param {string} sid
+ * @param {string} mine the session's own text
+ * @param {string} stored what the store holds now
+ * @param {number} clock
+ */
+function renew(session, sid, mine, stored, clock) {
+  let origin = origins.get(session);
+  if (origin === undefined) {
+    origin = new Origin(sid, stored, clock);
+    origins.set(session, origin);
+    origin.cookie = JSON.stringify(session.cookie);
+  } else if (!origin.hasCookie(session.cookie)) {
+    origin.rawCookie = undefined;
+    origin.cookie = JSON.stringify(session.cookie);
+  }
+  origin.base = mine;
+  origin.stored = stored;
+  origin.clock = clock;
+}
+
+module.exports.Origin = Origin;
+module.exports.origins = origins;
+module.exports.remember = remember;
+module.exports.renew = renew;
+module.exports.sources = sources;

@@ -1,6 +1,7 @@
 'use strict';
 
 const { ask, queue } = require('./ask.js');
+const { join, run } = require('./batch.js');
 const { commitSession } = require('./commit.js');
 const { origins } = require('./origin.js');
 const { meansMissing, sessionData } = require('./session-data.js');
@@ -106,24 +107,42 @@ class SessionEvent {
    * @returns {any} what the handler returned, or a promise for it
    */
   dispatch() {
-    const { adopted, connection, sid } = this;
-    const id = sid ?? (connection.written ? connection.id : undefined);
+    const { adopted, connection } = this;
+    const id = this.storedId();
     // A stranger whose own session is empty needs no store; where nobody is in front of it, not even a wait.
-    if (connection.loading === 0) {
-      if (id === undefined) return this.handle();
-      this.text = adopted.peek(id);
-      if (this.text !== undefined) {
-        this.clock = adopted.clock();
-        return this.handle();
-      }
-    }
+    if (id === undefined && connection.loading === 0) return this.handle();
     connection.loading += 1;
+    const promise = new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+    if (adopted.isAtHand() && connection.loading === connection.batched + 1) {
+      connection.batched += 1;
+      join(this);
+      return promise;
+    }
+    // Those in front of it first: they need not wait for the store.
+    if (connection.batched > 0) run();
     const { storeTimeout } = connection.sharing.options;
     if (id === undefined) queue(this, connection.line, storeTimeout);
     else ask(this, connection.line, storeTimeout, adopted.store, 'get', id);
-    return new Promise((resolve) => {
-      this.resolve = resolve;
-    });
+    return promise;
+  }
+
+  /** Under which id this event's session is stored; undefined when it is not. */
+  storedId() {
+    return this.sid ?? (this.connection.written ? this.connection.id : undefined);
+  }
+
+  /** Its turn in the batch: the session is read now, with all that the events before it have written. */
+  turn() {
+    const { adopted, connection } = this;
+    connection.batched -= 1;
+    const id = this.storedId();
+    if (id !== undefined) {
+      this.text = adopted.peek(id);
+      this.clock = adopted.clock();
+    }
+    this.proceed(this.text !== undefined);
   }
 
   /**
@@ -133,15 +152,24 @@ class SessionEvent {
    * @param {any} data
    */
   answered(error, data) {
-    const { connection, sid } = this;
-    const resolve = /** @type {(value: any) => void} */ (this.resolve);
     if (error && !meansMissing(error)) {
-      resolve(this.refuse(error));
-      connection.loaded();
+      /** @type {(value: any) => void} */ (this.resolve)(this.refuse(error));
+      this.connection.loaded();
       return;
     }
     this.data = error ? undefined : sessionData(data);
-    if (sid !== undefined && this.data === undefined) {
+    this.proceed(this.data !== undefined);
+  }
+
+  /**
+   * Runs the handler.
+   *
+   * @param {boolean} found whether there is a stored session
+   */
+  proceed(found) {
+    const { connection, sid } = this;
+    const resolve = /** @type {(value: any) => void} */ (this.resolve);
+    if (sid !== undefined && !found) {
       // Logged out elsewhere, or expired: the socket is a stranger from this event on.
       if (connection.sid === sid) connection.end('expire');
       this.sid = undefined;
@@ -212,9 +240,12 @@ class SessionEvent {
 
   /** Makes the `Session`, at the first look at it. */
   open() {
-    const { adopted, data, request, sid, text } = this;
-    if (text !== undefined) return adopted.makeSession(request, JSON.parse(text), text, this.clock);
-    const session = adopted.store.createSession(request, data ?? { cookie: { __io: true } });
+    const { adopted, request, sid, text } = this;
+    const data = text === undefined ? this.data : JSON.parse(text);
+    const session =
+      text === undefined
+        ? adopted.store.createSession(request, data ?? { cookie: { __io: true } })
+        : adopted.makeSession(request, data, text, this.clock);
     if (sid === undefined) {
       markOwn(session);
       this.rebase(session, data === undefined);
@@ -231,6 +262,7 @@ class SessionEvent {
   rebase(session, isNew) {
     const origin = origins.get(session);
     if (!origin) return;
+    origin.rawCookie = undefined;
     origin.base = JSON.stringify(session);
     if (isNew) origin.stored = null;
   }
@@ -249,7 +281,7 @@ class SessionEvent {
     const origin = origins.get(session);
     let text;
     try {
-      text = JSON.stringify(session);
+      text = origin ? origin.spell(session) : JSON.stringify(session);
     } catch (error) {
       this.report(error);
       return value;

@@ -102,6 +102,7 @@ pub struct Tickets {
     free: Vec<usize>,
     lines: Vec<Option<VecDeque<Ticket>>>,
     free_lines: Vec<u32>,
+    opened: u64,
 }
 
 impl Tickets {
@@ -143,6 +144,7 @@ impl Tickets {
         } else {
             return Err(Error::Overloaded);
         };
+        self.opened += 1;
         let entry = &mut self.slots[slot];
         entry.state = State::Waiting { due };
         let ticket = Ticket::new(slot, entry.generation);
@@ -221,6 +223,12 @@ impl Tickets {
                 _ => None,
             })
             .min()
+    }
+
+    /// How many tickets have been opened so far.
+    #[must_use]
+    pub const fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// How many store calls are in flight or held.

@@ -19,6 +19,8 @@ use super::desk::{self, Desk, now};
 const SHORTEST_LOOK_MS: u64 = 5;
 /// And at least this often while calls are in flight, in ms: a shorter deadline may come after a longer one.
 const LONGEST_LOOK_MS: u64 = 50;
+/// After so many looks that saw no new ticket the task sleeps until it is woken.
+const QUIET_LOOKS: u32 = 40;
 /// How often what has expired is forgotten, in ms.
 const SWEEP_MS: u64 = 30_000;
 
@@ -33,8 +35,10 @@ pub fn watch(callback: Function<'_, Vec<f64>, ()>) -> napi::Result<()> {
     let desk = desk::share();
     let task = async move {
         let mut swept = now();
+        let mut seen = 0;
+        let mut quiet = 0;
         loop {
-            look_again(&desk).await;
+            look_again(&desk, &mut seen, &mut quiet).await;
             let passed = desk.tickets.lock().due(now());
             if !passed.is_empty() {
                 let numbers = passed.iter().map(|ticket| ticket.number() as f64).collect();
@@ -57,26 +61,32 @@ pub fn watch(callback: Function<'_, Vec<f64>, ()>) -> napi::Result<()> {
 
 /// A ticket was opened: wakes the task if it sleeps. One atomic load per event.
 pub fn wake(desk: &Desk) {
-    if desk.asleep.load(Ordering::Acquire) {
-        desk.asleep.store(false, Ordering::Release);
+    if desk.asleep.load(Ordering::SeqCst) {
+        desk.asleep.store(false, Ordering::SeqCst);
         desk.wake.notify_one();
     }
 }
 
-/// Sleeps until there may be something to see.
-async fn look_again(desk: &Desk) {
-    let due = desk.tickets.lock().next_due();
-    if let Some(due) = due {
-        let wait = due
-            .saturating_sub(now())
-            .clamp(SHORTEST_LOOK_MS, LONGEST_LOOK_MS);
+/// Sleeps until there may be something to see. `quiet` counts the looks in a row that saw no new ticket.
+async fn look_again(desk: &Desk, seen: &mut u64, quiet: &mut u32) {
+    let (due, opened) = {
+        let tickets = desk.tickets.lock();
+        (tickets.next_due(), tickets.opened())
+    };
+    *quiet = if opened == *seen { *quiet + 1 } else { 0 };
+    *seen = opened;
+    // Waking a sleeping thread costs more than an event does: it stays awake, at some looks a second, until it has been
+    // quiet for a while.
+    if due.is_some() || *quiet < QUIET_LOOKS {
+        let wait = due.map_or(LONGEST_LOOK_MS, |due| due.saturating_sub(now()));
+        let wait = wait.clamp(SHORTEST_LOOK_MS, LONGEST_LOOK_MS);
         tokio::time::sleep(Duration::from_millis(wait)).await;
         return;
     }
-    desk.asleep.store(true, Ordering::Release);
+    desk.asleep.store(true, Ordering::SeqCst);
     // A ticket may have been opened between the look above and the line above, by a call that saw the task awake.
-    if desk.tickets.lock().next_due().is_some() {
-        desk.asleep.store(false, Ordering::Release);
+    if desk.tickets.lock().opened() != opened {
+        desk.asleep.store(false, Ordering::SeqCst);
         return;
     }
     desk.wake.notified().await;

@@ -1,0 +1,179 @@
+'use strict';
+
+// What README.md and docs/ say is looked up: links, named tests, code, tables. And that index.d.ts takes and refuses what
+// types/index.ts says.
+
+const { describe, it } = require('node:test');
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const vm = require('node:vm');
+const { readOptions } = require('../lib/options.js');
+const { errors } = require('../native.js');
+
+const ROOT = path.join(__dirname, '..');
+const read = (...names) => fs.readFileSync(path.join(ROOT, ...names), 'utf8');
+const PAGES = [
+  ...fs.readdirSync(ROOT).filter((name) => name.endsWith('.md')),
+  ...fs.readdirSync(path.join(ROOT, 'docs')).map((name) => path.join('docs', name)),
+  path.join('bench', 'README.md'),
+];
+const FENCE = /^(<!-- run -->\n)?```(\w*)\n([\s\S]*?)^```$/gm;
+
+const prose = (text) => text.replace(FENCE, '').replace(/`[^`\n]*`/g, '');
+const lineOf = (text, index) => text.slice(0, index).split('\n').length;
+
+// As GitHub makes them.
+function anchors(text) {
+  const headings = text.replace(FENCE, '').matchAll(/^#+ (.*)$/gm);
+  return [...headings].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}_\- ]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+// The rows of the first table after a heading, cell by cell, without code marks.
+function table(page, heading) {
+  const section = page.slice(page.indexOf(`\n## ${heading}\n`));
+  const [rows] = /(^\|.*\n)+/m.exec(section);
+  return rows
+    .trim()
+    .split('\n')
+    .slice(2)
+    .map((row) => row.split('|').map((cell) => cell.trim().replaceAll('`', '')));
+}
+
+// A folder in which `io-session` and what its users have are installed.
+function appFolder(t) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'io-session-readme-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  fs.mkdirSync(path.join(folder, 'node_modules'));
+  for (const [name, target] of Object.entries({
+    'io-session': ROOT,
+    express: path.join(ROOT, 'node_modules', 'express5'),
+    'express-session': path.join(ROOT, 'node_modules', 'express-session'),
+  })) {
+    fs.symlinkSync(target, path.join(folder, 'node_modules', name), 'junction');
+  }
+  return folder;
+}
+
+function run(command, args, options) {
+  const { status, stderr, stdout, error } = spawnSync(command, args, { encoding: 'utf8', ...options });
+  assert.equal(status, 0, error?.message ?? `${stdout}${stderr}`);
+}
+
+for (const page of PAGES) {
+  const text = read(page);
+  describe(page, () => {
+    it('has links that lead somewhere', () => {
+      for (const { 1: target, index } of prose(text).matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^https?:/.test(target)) {
+          continue;
+        }
+        const where = `${page}, near line ${lineOf(prose(text), index)}: ${target}`;
+        const [name, anchor] = target.split('#');
+        const file = name ? path.join(ROOT, path.dirname(page), name) : path.join(ROOT, page);
+        assert.ok(fs.existsSync(file), where);
+        assert.ok(!anchor || anchors(fs.readFileSync(file, 'utf8')).includes(anchor), where);
+      }
+    });
+
+    it('names tests that exist', () => {
+      // `[file](../__test__/file.test.js) "part of a name", "part of another"`
+      const claims = text.matchAll(/\]\(\.\.\/__test__\/([\w-]+\.test\.js)\)((?:,?\s"[^"]+")+)/g);
+      for (const [, file, names] of claims) {
+        for (const [, name] of names.matchAll(/"([^"]+)"/g)) {
+          assert.ok(read('__test__', file).includes(name), `${page}: no test "${name}" in ${file}`);
+        }
+      }
+    });
+
+    for (const { 1: runs, 2: language, 3: code, index } of text.matchAll(FENCE)) {
+      const where = `line ${lineOf(text, index)}`;
+      if (language === 'js') {
+        it(`has JavaScript that parses, ${where}`, () => new vm.Script(code, { filename: page }));
+      } else if (language === 'json') {
+        it(`has JSON that parses, ${where}`, () => JSON.parse(code));
+      } else if (language === 'sh' && process.platform !== 'win32') {
+        it(`has shell commands that parse, ${where}`, () => run('sh', ['-n', '-c', code]));
+        it(`names npm scripts that exist, ${where}`, () => {
+          const { scripts } = JSON.parse(read('package.json'));
+          for (const [, name] of code.matchAll(/npm run ([\w:-]+)/g)) {
+            assert.ok(scripts[name], name);
+          }
+        });
+      }
+      if (runs) {
+        it(`has code that runs, ${where}`, { timeout: 60_000 }, (t) => {
+          const cwd = appFolder(t);
+          fs.writeFileSync(path.join(cwd, 'example.js'), code);
+          run(process.execPath, ['example.js'], { cwd });
+        });
+      }
+    }
+  });
+}
+
+describe('what README.md says of the product', () => {
+  const page = read('README.md');
+
+  it('is every option, and its default', () => {
+    const said = table(page, 'Options').map(([, name, value]) => [name, value.replace(/^'|'$/g, '')]);
+    const defaults = Object.entries(readOptions(undefined, 'nothing'));
+    assert.deepEqual(
+      said,
+      defaults.map(([name, value]) => [name, value === undefined ? 'none' : String(value)]),
+    );
+  });
+
+  it('is every error: its code, status and message', () => {
+    assert.deepEqual(
+      table(page, 'Errors').map(([, code, status, message]) => ({ code, message, status: Number(status) })),
+      errors(),
+    );
+  });
+});
+
+describe('docs/compatibility.md', () => {
+  it('names for each row a suite that has a test of it', () => {
+    const rows = read('docs', 'compatibility.md').matchAll(/^\| ([ABC]\d+\w?(?:\/\d+)?) +\|(.*)$/gm);
+    let count = 0;
+    for (const [, row, rest] of rows) {
+      count += 1;
+      const files = [...rest.matchAll(/__test__\/([\w-]+\.test\.js)/g)].map(([, file]) => file);
+      assert.ok(files.length > 0, row);
+      for (const file of files) {
+        assert.match(read('__test__', file), new RegExp(`\\b${row}\\b`), `${row} in ${file}`);
+      }
+    }
+    assert.equal(count, 71);
+  });
+});
+
+describe('index.d.ts', () => {
+  it('takes and refuses what types/index.ts says', { timeout: 120_000 }, () => {
+    const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    run(process.execPath, [tsc, '-p', path.join(__dirname, 'types', 'tsconfig.json')]);
+  });
+
+  it('knows every error code', () => {
+    const [, union] = /type IoSessionErrorCode =([^;]*);/.exec(read('index.d.ts'));
+    assert.deepEqual(
+      [...union.matchAll(/'(\w+)'/g)].map(([, code]) => code),
+      errors().map(({ code }) => code),
+    );
+  });
+
+  it('knows every option', () => {
+    const [, body] = /interface IoSessionOptions \{([\s\S]*?)^\}/m.exec(read('index.d.ts'));
+    assert.deepEqual(
+      [...body.matchAll(/^ {2}(\w+)\?/gm)].map(([, name]) => name),
+      Object.keys(readOptions(undefined, 'nothing')),
+    );
+  });
+});
