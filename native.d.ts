@@ -50,7 +50,7 @@ export declare function disown(store: number): void
  * 1970, or -1 for the store's `ttl`) has to be told instead of NaN, or the cookie has to be spelt.
  *
  * - `get(store, sid)` gives a session's text.
- * - `has(store, sid)` gives 1 when there is such a session, and express-session spelt its cookie; else 0.
+ * - `has(store, sid)` gives 1 when there is such a session, with a cookie that is an object; else 0.
  * - `set(store, sid, text, expires)` gives 0.
  * - `touch(store, sid, shape, maxAge, expires)` gives 1, or 0 when there is no such session.
  * - `touchText(store, sid, cookie, expires)`: the same with the cookie's text.
@@ -130,10 +130,10 @@ export interface MergedSession {
 }
 
 /**
- * Merges what a session has become, `mine`, since it was `base`, with what it is by now, and writes that: one step that
- * nobody comes between. `expires` and `renew` as `replace` takes them.
+ * Merges what a session has become, `mine`, since it was `base` at `version` (0 when that is not known), with what it is
+ * by now, and writes that: one step that nobody comes between. `expires` and `renew` as `replace` takes them.
  */
-export declare function mergeSession(store: number, id: string, base: string, mine: string, expires: number, renew: boolean): MergedSession
+export declare function mergeSession(store: number, id: string, version: number, base: string, mine: string, expires: number, renew: boolean): MergedSession
 
 /** Destroying the session failed: it is still there. */
 export declare function notEnded(store: number, sid: string): void

@@ -4,6 +4,8 @@ const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
 const { commitSession } = require('./commit.js');
+const { isEmbeddedStore } = require('./embedded-commit.js');
+const { LOADED, TABLE } = require('./embedded-store.js');
 const { origins, remember, renew, sources } = require('./origin.js');
 const { meansMissing, sessionData } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
@@ -17,6 +19,8 @@ const FOLLOWED = /** @type {const} */ (['get', 'set', 'touch', 'destroy', 'clear
 /** How a session's text begins where express-session has written it, and when it expires. */
 const OPENING =
   /^\{"cookie":\{"originalMaxAge":(?:null|\d+),(?:"partitioned":\w+,)?(?:"priority":"\w+",)?"expires":(?:null|"([^"]+)")/;
+/** What `peek` gives for a session that is there and whose text is read when it is looked at. */
+const UNREAD = '';
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
 
@@ -42,7 +46,9 @@ class AdoptedStore {
     this.onError = (error) => debug('%s', error);
     this.commitTo = commitFor(store);
     /** Whether the store keeps JSON texts in this process that can be looked at. */
-    this.keepsTexts = isMemoryStore(store);
+    this.keepsTexts = isMemoryStore(store) || isEmbeddedStore(store);
+    /** The table of an `EmbeddedStore`. @type {import('./embedded-table.js').EmbeddedTable | undefined} */
+    this.table = isEmbeddedStore(store) ? store[TABLE] : undefined;
     /** @type {{ [method: string]: any }} */
     this.original = {};
     for (const method of FOLLOWED) this.original[method] = store[method];
@@ -59,59 +65,66 @@ class AdoptedStore {
   /** Puts our methods in the place of the store's. */
   follow() {
     const { store } = this;
-    const adopted = this;
     if (store.serializer === JSON) this.followTexts();
+    if (this.table) {
+      store[LOADED] = (/** @type {any} */ data, /** @type {string} */ text, /** @type {number} */ version) =>
+        sources.set(data, { text, clock: 0, version });
+    }
 
     this.followed.get = define(store, 'get', (sid, callback) => {
-      if (typeof callback !== 'function') return adopted.original.get.call(store, sid, callback);
-      const began = adopted.clock();
-      const text = adopted.textOf(sid);
-      return adopted.original.get.call(store, sid, function (/** @type {any} */ _error, /** @type {any} */ data) {
-        if (typeof data === 'object' && data !== null) note(data, text, began);
-        // biome-ignore lint/complexity/noArguments: stores differ in how many arguments they call back with
-        return callback.apply(this, arguments);
-      });
+      if (typeof callback !== 'function') return this.original.get.call(store, sid, callback);
+      const began = this.clock();
+      const text = this.textOf(sid);
+      return this.original.get.call(
+        store,
+        sid,
+        function (/** @type {any} */ _error, /** @type {any} */ data) {
+          if (typeof data === 'object' && data !== null) note(data, text, began);
+          // biome-ignore lint/complexity/noArguments: stores differ in how many arguments they call back with
+          return callback.apply(this, arguments);
+        },
+      );
     });
 
     this.followed.createSession = define(store, 'createSession', (req, data) => {
       const source = sources.get(data);
       // Before the cookie is made of it: that is no JSON any more.
       const text = source?.text ?? textOf(data);
-      return adopted.makeSession(req, data, text, source ? source.clock : adopted.clock());
+      return this.makeSession(req, data, text, source ? source.clock : this.clock(), source?.version);
     });
 
     this.followed.set = define(store, 'set', (sid, session, callback) => {
       const origin = typeof session === 'object' && session !== null ? origins.get(session) : undefined;
       if (origin !== undefined && origin.sid === sid) {
-        commitSession(adopted, session, true, (error) => {
+        commitSession(this, session, true, (error) => {
           // Not before the caller has gone on its way, as with any store.
           if (callback) process.nextTick(callback, error);
-          else if (error) adopted.onError(error);
+          else if (error) this.onError(error);
         });
         return;
       }
       // A session that is new, or a record: there is nothing to merge with.
-      const answered = adopted.writing(sid, callback);
-      adopted.remembering(sid, session, answered);
+      const answered = this.writing(sid, callback);
+      this.remembering(sid, session, answered);
     });
 
     if (typeof store.touch === 'function') {
       define(store, 'touch', (sid, session, callback) => {
         const origin = origins.get(session);
-        if (origin && adopted.since(sid, origin.clock) === 'gone') {
+        if (origin && this.since(sid, origin.clock) === 'gone') {
           if (callback) process.nextTick(callback, null);
           return;
         }
-        return adopted.original.touch.call(store, sid, session, adopted.writing(sid, callback));
+        return this.original.touch.call(store, sid, session, this.writing(sid, callback));
       });
     }
 
-    define(store, 'destroy', (sid, callback) => adopted.destroy(sid, callback));
+    define(store, 'destroy', (sid, callback) => this.destroy(sid, callback));
 
     if (typeof store.clear === 'function') {
       define(store, 'clear', (callback) => {
-        native.cleared(adopted.number);
-        return adopted.original.clear.call(store, callback);
+        native.cleared(this.number);
+        return this.original.clear.call(store, callback);
       });
     }
   }
@@ -137,12 +150,13 @@ class AdoptedStore {
    * @param {any} data
    * @param {string | undefined} text the data's own text; undefined when it has none
    * @param {number} began the clock when its load began
+   * @param {number} [version] the version of the text, in an `EmbeddedStore`
    */
-  makeSession(req, data, text, began) {
+  makeSession(req, data, text, began, version = 0) {
     const rawCookie = data.cookie;
     const keys = Object.keys(data).length;
     const session = this.original.createSession.call(this.store, req, data);
-    if (text !== undefined) remember(session, req.sessionID, text, began, rawCookie, keys);
+    if (text !== undefined) remember(session, req.sessionID, text, began, rawCookie, keys, version);
     return session;
   }
 
@@ -154,12 +168,14 @@ class AdoptedStore {
   }
 
   /**
-   * The text of a live session, from a store that keeps texts in this process; undefined when there is none.
+   * The text of a live session, from a store that keeps texts in this process; undefined when there is none, and
+   * `UNREAD` when `read` gives it.
    *
    * @param {string} sid
    * @returns {string | undefined}
    */
   peek(sid) {
+    if (this.table) return this.table.has(sid) ? UNREAD : undefined;
     const text = this.store.sessions[sid];
     if (text === undefined) return undefined;
     const opening = OPENING.exec(text);
@@ -175,6 +191,18 @@ class AdoptedStore {
   }
 
   /**
+   * The text of a session that `peek` has seen, and its version; no text when it has gone since.
+   *
+   * @param {string} sid
+   * @returns {{ text: string | undefined, version: number }}
+   */
+  read(sid) {
+    const table = /** @type {import('./embedded-table.js').EmbeddedTable} */ (this.table);
+    const text = table.get(sid);
+    return { text, version: table.version() };
+  }
+
+  /**
    * Calls the store's own `set` for a new session, and notes it as the origin of the session's next save.
    *
    * @param {string} sid
@@ -184,12 +212,15 @@ class AdoptedStore {
   remembering(sid, session, answered) {
     const isSession = typeof session?.req === 'object' && typeof session.cookie === 'object';
     const text = isSession ? textOf(session) : undefined;
+    let version = 0;
     this.original.set.call(this.store, sid, session, (/** @type {unknown} */ error) => {
       answered(error);
       if (!error && text !== undefined) {
-        renew(session, sid, text, text, this.clock());
+        renew(session, sid, text, text, this.clock(), version);
       }
     });
+    // Written by now; its callback comes later.
+    if (this.table) version = this.table.version();
   }
 
   /**
@@ -279,7 +310,7 @@ class AdoptedStore {
 
   /** The text under an id, where the store keeps texts in this process. @param {string} sid */
   textOf(sid) {
-    return this.keepsTexts ? this.store.sessions[sid] : undefined;
+    return this.keepsTexts && !this.table ? this.store.sessions[sid] : undefined;
   }
 
   /** The clock of this store's versions. */
@@ -364,4 +395,4 @@ function adopt(store, where) {
   return adopted;
 }
 
-module.exports = { AdoptedStore, adopt };
+module.exports = { AdoptedStore, adopt, UNREAD };

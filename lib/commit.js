@@ -85,7 +85,10 @@ class Committing {
         sid: origin.sid,
         expected,
         text,
-        session: text === mine ? session : this.remake(text),
+        mine,
+        base: origin.base,
+        version: origin.version,
+        session: text === mine || adopted.keepsTexts ? session : this.remake(text),
         renew: this.renews,
         trusting: this.trusting && this.attempts === 0,
         clock: origin.clock,
@@ -103,11 +106,13 @@ class Committing {
    */
   settle(error, outcome) {
     if (error) this.finish(error);
-    else if (outcome.written) this.finish(null, this.text);
+    else if (outcome.written) this.finish(null, outcome.text ?? this.text, outcome.version);
     else if (outcome.gone) this.drop();
     else if (this.adopted.since(this.origin.sid, this.origin.clock) === 'gone') this.drop();
     else if (this.attempts >= MOST_ATTEMPTS) {
-      this.finish(new Error(`The session was written by others ${MOST_ATTEMPTS} times while it was being saved.`));
+      this.finish(
+        new Error(`The session was written by others ${MOST_ATTEMPTS} times while it was being saved.`),
+      );
     } else {
       this.expected = /** @type {string} */ (outcome.current);
       this.attempt();
@@ -123,11 +128,12 @@ class Committing {
   /**
    * @param {unknown} error
    * @param {string | null} [stored]
+   * @param {number} [version]
    */
-  finish(error, stored) {
+  finish(error, stored, version) {
     const { adopted, origin, session, mine } = this;
     if (stored !== undefined && stored !== null) {
-      renew(session, origin.sid, mine, stored, adopted.clock());
+      renew(session, origin.sid, mine, stored, adopted.clock(), version);
     }
     if (!adopted.keepsTexts) {
       const next = adopted.lanes.get(origin.sid)?.shift();

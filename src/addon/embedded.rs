@@ -330,13 +330,14 @@ pub struct MergedSession {
     pub version: f64,
 }
 
-/// Merges what a session has become, `mine`, since it was `base`, with what it is by now, and writes that: one step that
-/// nobody comes between. `expires` and `renew` as `replace` takes them.
+/// Merges what a session has become, `mine`, since it was `base` at `version` (0 when that is not known), with what it is
+/// by now, and writes that: one step that nobody comes between. `expires` and `renew` as `replace` takes them.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn merge_session(
     store: u32,
     id: Utf16String,
+    version: f64,
     base: String,
     mine: String,
     expires: f64,
@@ -346,7 +347,9 @@ pub fn merge_session(
     sid::write_key(&id, &mut key);
     let merged = with(f64::from(store), |store| {
         let renewal = (due(expires), renew);
-        store.table.merge(&key, &base, &mine, renewal, now())
+        store
+            .table
+            .merge(&key, version as u64, &base, &mine, renewal, now())
     });
     let (code, text, version) = match merged {
         Some(Ok(Commit::Merged(text, version))) => (0, Some(text.to_string()), version),

@@ -38,7 +38,7 @@ thread_local! {
 /// 1970, or -1 for the store's `ttl`) has to be told instead of NaN, or the cookie has to be spelt.
 ///
 /// - `get(store, sid)` gives a session's text.
-/// - `has(store, sid)` gives 1 when there is such a session, and express-session spelt its cookie; else 0.
+/// - `has(store, sid)` gives 1 when there is such a session, with a cookie that is an object; else 0.
 /// - `set(store, sid, text, expires)` gives 0.
 /// - `touch(store, sid, shape, maxAge, expires)` gives 1, or 0 when there is no such session.
 /// - `touchText(store, sid, cookie, expires)`: the same with the cookie's text.
@@ -178,9 +178,7 @@ unsafe extern "C" fn get(env: sys::napi_env, info: sys::napi_callback_info) -> s
 unsafe extern "C" fn has(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node.js with its own environment and call.
     let call = unsafe { Call::<2>::new(env, info) };
-    call.number_with(|_, store, bench| {
-        f64::from(store.table.has_plain(&bench.sid, embedded::now()))
-    })
+    call.number_with(|_, store, bench| f64::from(store.table.has(&bench.sid, embedded::now())))
 }
 
 unsafe extern "C" fn set(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {

@@ -9,8 +9,6 @@ use super::date;
 
 /// How a session begins that express-session has written.
 const OPENING: &[u8] = b"{\"cookie\":{";
-/// How its cookie goes on.
-const FIRST_MEMBER: &[u8] = b"\"originalMaxAge\":";
 
 /// When a session ends, as its cookie has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +28,8 @@ pub struct Cookie {
     pub span: Range<usize>,
     /// When it says that the session ends.
     pub expires: Expires,
-    /// Whether it is spelt as express-session spells it, at the beginning of the session.
-    pub plain: bool,
+    /// Whether it is an object, as a session's has to be.
+    pub proper: bool,
 }
 
 impl Cookie {
@@ -45,13 +43,13 @@ impl Cookie {
             .unwrap_or(Self {
                 span: 0..0,
                 expires: Expires::Open,
-                plain: false,
+                proper: false,
             })
     }
 
     /// Reads a cookie that comes first and has no object or array in it.
     fn at_the_beginning(text: &[u8]) -> Option<Self> {
-        let rest = text.strip_prefix(OPENING)?;
+        text.strip_prefix(OPENING)?;
         let start = OPENING.len() - 1;
         let mut at = OPENING.len();
         let mut expires = Expires::Open;
@@ -59,7 +57,7 @@ impl Cookie {
             return Some(Self {
                 span: start..at + 1,
                 expires,
-                plain: false,
+                proper: true,
             });
         }
         loop {
@@ -87,7 +85,7 @@ impl Cookie {
                     return Some(Self {
                         span: start..end + 1,
                         expires,
-                        plain: rest.starts_with(FIRST_MEMBER) && expires != Expires::Foreign,
+                        proper: true,
                     });
                 }
                 _ => return None,
@@ -126,7 +124,7 @@ impl Cookie {
         Some(Self {
             span: start..start + cookie.len(),
             expires,
-            plain: false,
+            proper: cookie.starts_with('{'),
         })
     }
 }
@@ -188,9 +186,9 @@ mod tests {
         let Cookie {
             span,
             expires,
-            plain,
+            proper,
         } = Cookie::find(text);
-        (text[span].to_owned(), expires, plain)
+        (text[span].to_owned(), expires, proper)
     }
 
     #[test]
@@ -213,9 +211,8 @@ mod tests {
         }
         assert_eq!(
             found(r#"{"cookie":{},"a":1}"#),
-            ("{}".into(), Expires::Open, false)
+            ("{}".into(), Expires::Open, true)
         );
-        assert_eq!(found(r#"{"cookie":{"__io":true}}"#).2, false);
     }
 
     #[test]
@@ -223,7 +220,7 @@ mod tests {
         let text =
             format!(r#"{{"a":{{"cookie":1}},"cookie":{{"x":[{{}}],"expires":"{DATE}"}},"b":2}}"#);
         let cookie = format!(r#"{{"x":[{{}}],"expires":"{DATE}"}}"#);
-        assert_eq!(found(&text), (cookie, Expires::At(MS), false));
+        assert_eq!(found(&text), (cookie, Expires::At(MS), true));
         let text = format!(r#"{{"cookie":{{"expires":"{DATE}","x":{{"y":"}}"}}}}}}"#);
         assert_eq!(found(&text).1, Expires::At(MS));
     }
@@ -258,8 +255,8 @@ mod tests {
             r#""+275760-09-13T00:00:00.000Z""#,
         ] {
             let text = format!(r#"{{"cookie":{{"originalMaxAge":1,"expires":{expires}}}}}"#);
-            let (_, found, plain) = found(&text);
-            assert_eq!((found, plain), (Expires::Foreign, false));
+            let (_, found, proper) = found(&text);
+            assert_eq!((found, proper), (Expires::Foreign, true));
         }
     }
 

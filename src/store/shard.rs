@@ -24,12 +24,14 @@ pub struct Entry {
     pub text: Arc<str>,
     /// Where the cookie is in `text`.
     pub cookie: Range<u32>,
-    /// Whether express-session spelt it.
-    pub plain: bool,
+    /// Whether that is an object.
+    pub proper: bool,
     /// When it ends, in ms since 1970.
     pub expires: u64,
     /// The tick of its last change.
     pub version: u64,
+    /// The tick of its first write: what was loaded before was another session of this id.
+    pub born: u64,
     /// The tick of its last use.
     pub used: u64,
     hash: u64,
@@ -108,9 +110,10 @@ impl Shard {
             sid: sid.into(),
             text: text.text,
             cookie: text.cookie,
-            plain: text.plain,
+            proper: text.proper,
             expires: text.expires,
             version: tick,
+            born: tick,
             used: tick,
             hash,
             queued: text.expires,
@@ -141,7 +144,7 @@ impl Shard {
         let entry = self.entry_mut(slot);
         entry.text = text.text;
         entry.cookie = text.cookie;
-        entry.plain = text.plain;
+        entry.proper = text.proper;
         entry.version = tick;
         let expires = text.expires;
         self.postpone(slot, expires);
@@ -163,7 +166,7 @@ impl Shard {
                 let text: Arc<str> = super::cookie::replace(&entry.text, &span, cookie).into();
                 let found = super::cookie::Cookie::find(&text);
                 entry.cookie = narrow(&found.span);
-                entry.plain = found.plain;
+                entry.proper = found.proper;
                 entry.text = text;
             }
         }
@@ -286,16 +289,17 @@ impl Shard {
                 .take()
                 .expect("the list knows taken slots only");
             slot = entry.newer;
-            let (version, dirty) = (entry.version, entry.dirty);
+            let (version, born, dirty) = (entry.version, entry.born, entry.dirty);
             let text = Text {
                 text: entry.text,
                 cookie: entry.cookie,
-                plain: entry.plain,
+                proper: entry.proper,
                 expires: entry.expires,
             };
             let place = small.insert(entry.hash, &entry.sid, text, entry.used);
             let moved = small.entry_mut(place);
             moved.version = version;
+            moved.born = born;
             // One that the file has got already is written once more where this is false: `insert` has noted it.
             moved.dirty |= dirty;
         }
@@ -388,8 +392,8 @@ pub struct Text {
     pub text: Arc<str>,
     /// Where its cookie is.
     pub cookie: Range<u32>,
-    /// Whether express-session spelt it.
-    pub plain: bool,
+    /// Whether that is an object.
+    pub proper: bool,
     /// When it ends, in ms since 1970.
     pub expires: u64,
 }

@@ -122,15 +122,15 @@ impl Table {
         Some((Arc::clone(&entry.text), entry.version))
     }
 
-    /// Whether there is such a session, and express-session spelt its cookie.
+    /// Whether there is such a session, with a cookie that is an object.
     #[must_use]
-    pub fn has_plain(&self, sid: &[u8], now: u64) -> bool {
+    pub fn has(&self, sid: &[u8], now: u64) -> bool {
         let (hash, mut shard) = self.shard(sid);
         let Some(slot) = self.live(&mut shard, hash, sid, now) else {
             return false;
         };
         shard.used(slot, self.tick());
-        shard.entry(slot).plain
+        shard.entry(slot).proper
     }
 
     /// Writes a session. Gives its version.
@@ -223,25 +223,26 @@ impl Table {
         (due, renew): (Due, bool),
         now: u64,
     ) -> Result<Commit, Refused> {
-        self.commit(sid, (due, renew), now, |_, at| {
+        self.commit(sid, version, (due, renew), now, |_, at| {
             (at == version).then_some(Ok(Some(Cow::Borrowed(text))))
         })
     }
 
-    /// Merges what a session has become, `mine`, since it was `base`, with what it is now, and writes that. With `renew`
-    /// its end is counted anew also when its cookie stays as it is.
+    /// Merges what a session has become, `mine`, since it was `base` at `version` (0 when that is not known), with what it
+    /// is now, and writes that. With `renew` its end is counted anew also when its cookie stays as it is.
     ///
     /// # Errors
     /// [`Refused`], [`Error::InvalidDocument`] included, and what was there before is still there.
     pub fn merge(
         &self,
         sid: &[u8],
+        version: u64,
         base: &str,
         mine: &str,
         (due, renew): (Due, bool),
         now: u64,
     ) -> Result<Commit, Refused> {
-        let merged = self.commit(sid, (due, renew), now, |current, _| {
+        let merged = self.commit(sid, version, (due, renew), now, |current, _| {
             Some(match document::merge(base, mine, current) {
                 Ok(document::Merged::Theirs) => Ok(None),
                 Ok(document::Merged::Mine) => Ok(Some(Cow::Borrowed(mine))),
@@ -262,6 +263,7 @@ impl Table {
     fn commit<'t>(
         &self,
         sid: &[u8],
+        loaded: u64,
         (due, renew): (Due, bool),
         now: u64,
         decide: impl FnOnce(&str, u64) -> Option<Result<Option<Cow<'t, str>>, Refused>>,
@@ -271,6 +273,10 @@ impl Table {
             return Ok(Commit::Gone);
         };
         let entry = shard.entry(slot);
+        if loaded != 0 && loaded < entry.born {
+            // It was destroyed, and somebody has begun another of the same id.
+            return Ok(Commit::Gone);
+        }
         let Some(decided) = decide(&entry.text, entry.version) else {
             return Ok(Commit::Changed);
         };
@@ -439,7 +445,7 @@ impl Table {
         Ok(Text {
             text: text.into(),
             cookie: narrow(&cookie.span),
-            plain: cookie.plain,
+            proper: cookie.proper,
             expires,
         })
     }
