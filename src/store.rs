@@ -203,3 +203,122 @@ impl Behind {
         written
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const NOW: u64 = 1_795_439_783_000;
+
+    fn at(path: &Path) -> Result<Store, Damage> {
+        Store::at(path, Limits::default(), NOW)
+    }
+
+    fn set(store: &Store, sid: &[u8], text: &str, end: u64) {
+        store.table.set(sid, text, Due::At(end), NOW).unwrap();
+    }
+
+    #[test]
+    fn sessions_survive_in_the_file_and_ended_ones_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        let store = at(&path).unwrap();
+        set(&store, b"a", r#"{"a":"\u00e9\u{2019}"}"#, NOW + 1000);
+        set(&store, b"b", "{}", NOW + 1);
+        set(&store, b"c", "{}", NOW + 1000);
+        store.flush().unwrap();
+        store.table.destroy(b"c");
+        store.close().unwrap();
+        let store = Store::at(&path, Limits::default(), NOW + 1).unwrap();
+        assert!(store.table.get(b"a", NOW + 1).is_some());
+        assert_eq!(store.table.len(NOW + 1), 1);
+        store.flush().unwrap();
+        assert!(!store.table.has_changes());
+        store.close().unwrap();
+        // Not even for a clock that goes wrong.
+        assert_eq!(at(&path).unwrap().table.len(NOW), 1);
+    }
+
+    #[test]
+    fn a_file_in_use_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        let store = at(&path).unwrap();
+        assert_eq!(at(&path).unwrap_err().error, Error::StorePathInUse);
+        store.close().unwrap();
+        at(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_is_refused_and_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        let mut foreign: Vec<Vec<u8>> = vec![
+            Vec::new(),
+            b"{}".to_vec(),
+            b"SQLite format 3\0".repeat(600),
+            vec![0; 100_000],
+            b"redb\x1A\x0A\xA9\x0D\x0A".repeat(10_000),
+        ];
+        let other = folder.path().join("other");
+        let database = redb::Database::create(&other).unwrap();
+        database.begin_write().unwrap().commit().unwrap();
+        drop(database);
+        foreign.push(fs::read(&other).unwrap());
+        for bytes in foreign {
+            fs::write(&path, &bytes).unwrap();
+            let damage = at(&path).unwrap_err();
+            assert_eq!(damage.error, Error::StoreDamaged, "{damage:?}");
+            assert!(fs::read(&path).unwrap() == bytes);
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_and_left_as_it_was_or_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        let store = at(&path).unwrap();
+        for number in 0..200u32 {
+            set(
+                &store,
+                &number.to_le_bytes(),
+                &format!(r#"{{"n":{number},"pad":"{}"}}"#, "x".repeat(300)),
+                NOW + 1000,
+            );
+        }
+        store.close().unwrap();
+        drop(store);
+        let whole = fs::read(&path).unwrap();
+        let mut refused = 0;
+        for cut in [100, 4096, whole.len() / 2, whole.len() - 4096] {
+            fs::write(&path, &whole[..cut]).unwrap();
+            assert_eq!(at(&path).unwrap_err().error, Error::StoreDamaged);
+            assert!(fs::read(&path).unwrap() == whole[..cut]);
+        }
+        for at_byte in (0..whole.len()).step_by(whole.len() / 97) {
+            let mut bytes = whole.clone();
+            for byte in bytes.iter_mut().skip(at_byte).take(64) {
+                *byte ^= 0x5A;
+            }
+            fs::write(&path, &bytes).unwrap();
+            match at(&path) {
+                Err(damage) => {
+                    assert_eq!(damage.error, Error::StoreDamaged, "{damage:?} at {at_byte}");
+                    assert!(fs::read(&path).unwrap() == bytes);
+                    refused += 1;
+                }
+                // Bytes that nothing is in.
+                Ok(store) => {
+                    assert_eq!(store.table.len(NOW), 200);
+                    store.table.each(NOW, |sid, text, _| {
+                        let number = u32::from_le_bytes(sid.try_into().unwrap());
+                        assert!(text.starts_with(&format!(r#"{{"n":{number},"#)));
+                    });
+                }
+            }
+        }
+        assert!(refused > 0);
+    }
+}

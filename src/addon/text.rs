@@ -88,8 +88,9 @@ impl Scratch {
     /// `env` is that of a call that Node.js is making.
     pub unsafe fn string(&mut self, env: sys::napi_env, text: &str) -> sys::napi_value {
         let mut value = std::ptr::null_mut();
-        if mem::is_str_latin1(text) {
-            let bytes = if text.is_ascii() {
+        let ascii = text.is_ascii();
+        if ascii || mem::is_str_latin1(text) {
+            let bytes = if ascii {
                 text.as_bytes()
             } else {
                 self.bytes.resize(text.len(), 0);

@@ -501,3 +501,382 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::{cookie, limits::ENTRY_COST};
+
+    /// Far enough from 1970 for dates of four digits.
+    const START: u64 = 1_795_439_783_000;
+
+    fn session(ms: Option<u64>, body: &str) -> String {
+        let date = ms.map_or("null".to_owned(), |ms| {
+            let date = crate::store::date::spell(ms.cast_signed()).unwrap();
+            format!("\"{}\"", std::str::from_utf8(&date).unwrap())
+        });
+        format!(r#"{{"cookie":{{"originalMaxAge":1,"expires":{date}}},"body":"{body}"}}"#)
+    }
+
+    fn table(limits: Limits) -> Table {
+        Table::new(limits, false)
+    }
+
+    #[test]
+    fn a_session_is_there_until_it_ends() {
+        let table = table(Limits::default());
+        table
+            .set(b"a", &session(Some(START + 10), ""), Due::Cookie, START)
+            .unwrap();
+        assert!(table.get(b"a", START + 9).is_some());
+        assert!(table.has(b"a", START + 9));
+        assert_eq!(table.get(b"a", START + 10), None);
+        assert!(!table.has(b"a", START + 10));
+        assert_eq!(table.stats().expired, 1);
+    }
+
+    #[test]
+    fn a_session_without_a_date_lives_for_the_ttl() {
+        let table = table(Limits {
+            ttl: 5,
+            ..Limits::default()
+        });
+        table.set(b"a", "{}", Due::Cookie, START).unwrap();
+        assert!(table.touch(b"a", "{}", Due::Ttl, START + 4).unwrap());
+        assert!(table.get(b"a", START + 8).is_some());
+        assert!(!table.touch(b"a", "{}", Due::Ttl, START + 9).unwrap());
+    }
+
+    #[test]
+    fn what_was_there_stays_when_a_larger_session_is_refused() {
+        let table = table(Limits {
+            session_bytes: 10,
+            ..Limits::default()
+        });
+        table.set(b"a", "{}", Due::Cookie, START).unwrap();
+        let refused = table.set(b"a", r#"{"a":12345}"#, Due::Cookie, START);
+        assert_eq!(refused, Err(Refused::Limit(Error::SessionTooLarge)));
+        assert_eq!(&*table.get(b"a", START).unwrap().0, "{}");
+        assert_eq!(table.stats().refused, 1);
+    }
+
+    #[test]
+    fn a_full_table_that_may_not_evict_drops_what_has_ended_and_refuses_the_rest() {
+        let limits = Limits {
+            sessions: 2,
+            evict: false,
+            ..Limits::default()
+        };
+        let table = table(limits);
+        table
+            .set(b"a", &session(Some(START + 5), ""), Due::Cookie, START)
+            .unwrap();
+        table.set(b"b", "{}", Due::Cookie, START).unwrap();
+        let refused = table.set(b"c", "{}", Due::Cookie, START);
+        assert_eq!(refused, Err(Refused::Limit(Error::StoreFull)));
+        table.set(b"b", r#"{"b":1}"#, Due::Cookie, START).unwrap();
+        table.set(b"c", "{}", Due::Cookie, START + 5).unwrap();
+        assert_eq!(table.len(START + 5), 2);
+    }
+
+    #[test]
+    fn a_commit_writes_what_nobody_has_written_since_and_merges_the_rest() {
+        let table = table(Limits::default());
+        let base = r#"{"cookie":{"expires":null},"a":1,"b":1}"#;
+        let version = table.set(b"a", base, Due::Cookie, START).unwrap();
+        let mine = base.replace("\"a\":1", "\"a\":2");
+        let theirs = base.replace("\"b\":1", "\"b\":2");
+        let renewal = (Due::Cookie, false);
+        let Ok(Commit::Written(_)) = table.replace(b"a", version, &theirs, renewal, START) else {
+            panic!("nobody has written it");
+        };
+        assert_eq!(
+            table.replace(b"a", version, &mine, renewal, START),
+            Ok(Commit::Changed)
+        );
+        let Ok(Commit::Merged(text, _)) = table.merge(b"a", version, base, &mine, renewal, START)
+        else {
+            panic!("it is there");
+        };
+        assert_eq!(&*text, r#"{"cookie":{"expires":null},"a":2,"b":2}"#);
+        table.destroy(b"a");
+        assert_eq!(
+            table.replace(b"a", version, &mine, renewal, START),
+            Ok(Commit::Gone)
+        );
+        assert_eq!(
+            table.merge(b"a", version, base, &mine, renewal, START),
+            Ok(Commit::Gone)
+        );
+    }
+
+    #[test]
+    fn a_session_that_was_destroyed_is_not_merged_into_another_of_its_id() {
+        let table = table(Limits::default());
+        let version = table
+            .set(b"a", r#"{"user":1}"#, Due::Cookie, START)
+            .unwrap();
+        table.destroy(b"a");
+        table.set(b"a", "{}", Due::Cookie, START).unwrap();
+        let merged = table.merge(
+            b"a",
+            version,
+            r#"{"user":1}"#,
+            r#"{"user":2}"#,
+            (Due::Cookie, false),
+            START,
+        );
+        assert_eq!(merged, Ok(Commit::Gone));
+    }
+
+    #[test]
+    fn a_commit_leaves_the_end_as_it_is_unless_the_cookie_changed_or_it_renews() {
+        let table = table(Limits {
+            ttl: 10,
+            ..Limits::default()
+        });
+        let text = r#"{"cookie":{"expires":null}}"#;
+        let version = table.set(b"a", text, Due::Cookie, START).unwrap();
+        let mine = r#"{"cookie":{"expires":null},"a":1}"#;
+        let Ok(Commit::Written(version)) =
+            table.replace(b"a", version, mine, (Due::Cookie, false), START + 9)
+        else {
+            panic!("nobody has written it");
+        };
+        assert!(table.get(b"a", START + 10).is_none());
+        let again = table.set(b"a", text, Due::Cookie, START).unwrap();
+        assert_ne!(version, again);
+        table
+            .replace(b"a", again, mine, (Due::Cookie, true), START + 9)
+            .unwrap();
+        assert!(table.get(b"a", START + 18).is_some());
+    }
+
+    #[test]
+    fn a_shrunken_table_holds_what_it_held() {
+        let table = Table::new(Limits::default(), true);
+        for number in 0..100_000u32 {
+            let end = START + if number % 50 == 0 { 100 } else { 1 };
+            table
+                .set(&number.to_le_bytes(), "{}", Due::At(end), START)
+                .unwrap();
+        }
+        assert!(table.sweep(START + 1) > 90_000 * ENTRY_COST);
+        table.shrink();
+        assert_eq!(table.len(START + 1), 2000);
+        for number in (0..100_000u32).step_by(50) {
+            assert!(table.get(&number.to_le_bytes(), START + 1).is_some());
+        }
+        table.sweep(START + 100);
+        assert_eq!(table.stats().bytes, 0);
+    }
+
+    #[test]
+    fn increments_of_many_threads_are_all_kept() {
+        let table = table(Limits::default());
+        table.set(b"a", r#"{"n":{}}"#, Due::Cookie, START).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let table = &table;
+                scope.spawn(move || {
+                    for turn in 0..100 {
+                        let (base, version) = table.get(b"a", START).unwrap();
+                        let mine = base
+                            .replacen("{\"n\":{", &format!("{{\"n\":{{\"t{thread}x{turn}\":1,"), 1)
+                            .replace(",}", "}");
+                        let written = table
+                            .replace(b"a", version, &mine, (Due::Cookie, false), START)
+                            .unwrap();
+                        if written == Commit::Changed {
+                            table
+                                .merge(b"a", version, &base, &mine, (Due::Cookie, false), START)
+                                .unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(table.get(b"a", START).unwrap().0.matches(":1").count(), 400);
+    }
+
+    /// What a table is, without its shards, lists and queues.
+    #[derive(Default)]
+    struct Model {
+        sessions: BTreeMap<Vec<u8>, (String, u64, u64)>,
+        tick: u64,
+    }
+
+    impl Model {
+        fn live(&mut self, sid: &[u8], now: u64) -> Option<&mut (String, u64, u64)> {
+            if self.sessions.get(sid)?.1 <= now {
+                self.sessions.remove(sid);
+                return None;
+            }
+            self.tick += 1;
+            let tick = self.tick;
+            let session = self.sessions.get_mut(sid)?;
+            session.2 = tick;
+            Some(session)
+        }
+
+        fn bytes(&self) -> usize {
+            self.sessions
+                .iter()
+                .map(|(sid, (text, ..))| cost(sid, text))
+                .sum()
+        }
+
+        fn make_room(&mut self, limits: &Limits, now: u64) {
+            let over = |model: &Self| {
+                model.sessions.len() > limits.sessions || model.bytes() > limits.bytes
+            };
+            if over(self) {
+                self.sessions.retain(|_, (_, expires, _)| *expires > now);
+            }
+            while over(self) {
+                let oldest = self.sessions.iter().min_by_key(|(_, (.., used))| *used);
+                let sid = oldest.unwrap().0.clone();
+                self.sessions.remove(&sid);
+            }
+        }
+
+        fn set(&mut self, sid: &[u8], text: &str, expires: u64, limits: &Limits, now: u64) -> bool {
+            if text.len() > limits.session_bytes || cost(sid, text) > limits.bytes {
+                return false;
+            }
+            self.tick += 1;
+            self.sessions
+                .insert(sid.to_vec(), (text.to_owned(), expires, self.tick));
+            self.make_room(limits, now);
+            true
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Set(u8, u16, Option<u8>),
+        Touch(u8, u8),
+        Get(u8),
+        Has(u8),
+        Destroy(u8),
+        Commit(u8, u16),
+        Wait(u8),
+        Sweep,
+        Clear,
+        Length,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (0..12u8, 0..300u16, proptest::option::of(0..60u8)).prop_map(|(sid, size, age)| Step::Set(sid, size, age)),
+            3 => (0..12u8, 0..60u8).prop_map(|(sid, age)| Step::Touch(sid, age)),
+            3 => (0..12u8).prop_map(Step::Get),
+            2 => (0..12u8).prop_map(Step::Has),
+            2 => (0..12u8).prop_map(Step::Destroy),
+            2 => (0..12u8, 0..300u16).prop_map(|(sid, size)| Step::Commit(sid, size)),
+            3 => (0..20u8).prop_map(Step::Wait),
+            1 => Just(Step::Sweep),
+            1 => Just(Step::Clear),
+            1 => Just(Step::Length),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_is_a_map_with_ends_and_limits(
+            steps in proptest::collection::vec(step(), 1..200),
+            most in 1..14usize,
+            bytes in prop_oneof![Just(usize::MAX), 400..4000usize],
+        ) {
+            let limits = Limits { sessions: most, bytes, session_bytes: 250, evict: true, ttl: 30 };
+            let table = Table::new(limits, true);
+            let mut model = Model::default();
+            let mut file = BTreeMap::new();
+            let mut now = START;
+            for step in steps {
+                match step {
+                    Step::Set(sid, size, age) => {
+                        let end = age.map(|age| now + u64::from(age));
+                        let text = session(end, &"x".repeat(size.into()));
+                        let done = table.set(&[sid], &text, Due::Cookie, now).is_ok();
+                        let expected = model.set(&[sid], &text, end.unwrap_or(now + 30), &limits, now);
+                        prop_assert_eq!(done, expected);
+                    }
+                    Step::Touch(sid, age) => {
+                        let end = now + u64::from(age);
+                        let text = session(Some(end), "");
+                        let cookie = &text[Cookie::find(&text).span];
+                        let touched = table.touch(&[sid], cookie, Due::At(end), now);
+                        let expected = model.live(&[sid], now).map(|session| {
+                            let whole = cookie::replace(&session.0, &Cookie::find(&session.0).span, cookie);
+                            if whole.len() > limits.session_bytes && whole.len() > session.0.len() {
+                                return false;
+                            }
+                            session.0 = whole;
+                            session.1 = end;
+                            true
+                        });
+                        prop_assert_eq!(touched.ok(), expected.map_or(Some(false), |done| done.then_some(true)));
+                        model.make_room(&limits, now);
+                    }
+                    Step::Get(sid) => {
+                        let got = table.get(&[sid], now).map(|(text, _)| text.to_string());
+                        prop_assert_eq!(got, model.live(&[sid], now).map(|session| session.0.clone()));
+                    }
+                    Step::Has(sid) => {
+                        prop_assert_eq!(table.has(&[sid], now), model.live(&[sid], now).is_some());
+                    }
+                    Step::Destroy(sid) => {
+                        prop_assert_eq!(table.destroy(&[sid]), model.sessions.remove(&[sid][..]).is_some());
+                    }
+                    Step::Commit(sid, size) => {
+                        let Some((text, version)) = table.get(&[sid], now) else {
+                            prop_assert!(model.live(&[sid], now).is_none());
+                            continue;
+                        };
+                        let expires = model.live(&[sid], now).unwrap().1;
+                        let cookie = &text[Cookie::find(&text).span];
+                        let mine = format!(r#"{{"cookie":{cookie},"body":"{}"}}"#, "y".repeat(size.into()));
+                        let done = table.replace(&[sid], version, &mine, (Due::Cookie, false), now).is_ok();
+                        prop_assert_eq!(done, model.set(&[sid], &mine, expires, &limits, now));
+                    }
+                    Step::Wait(ms) => now += u64::from(ms),
+                    Step::Sweep => {
+                        table.sweep(now);
+                        model.sessions.retain(|_, session| session.1 > now);
+                        table.take_changes(|changes| file.extend(changes));
+                    }
+                    Step::Clear => {
+                        table.clear();
+                        model.sessions.clear();
+                    }
+                    Step::Length => {
+                        model.sessions.retain(|_, session| session.1 > now);
+                        prop_assert_eq!(table.len(now), model.sessions.len());
+                        table.shrink();
+                    }
+                }
+            }
+            let mut all = BTreeMap::new();
+            table.each(now, |sid, text, end| {
+                all.insert(sid.to_vec(), (text.to_string(), end));
+            });
+            model.sessions.retain(|_, session| session.1 > now);
+            let expected: BTreeMap<_, _> = model.sessions.into_iter().map(|(sid, (text, end, _))| (sid, (text, end))).collect();
+            prop_assert_eq!(&all, &expected);
+            table.sweep(now);
+            let bytes: usize = all.iter().map(|(sid, (text, _))| cost(sid, text)).sum();
+            prop_assert_eq!(table.stats().bytes, bytes);
+            // What the file was told comes to the same.
+            table.take_changes(|changes| file.extend(changes));
+            let kept: BTreeMap<_, _> = file.into_iter()
+                .filter_map(|(sid, state)| state.map(|(end, text)| (sid.into_vec(), (text.to_string(), end))))
+                .collect();
+            prop_assert_eq!(kept, all);
+        }
+    }
+}
