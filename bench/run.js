@@ -132,7 +132,8 @@ async function main() {
   }
 }
 
-main().catch((error) => {
+// `node bench/run.js store`: the embedded store, without Socket.IO.
+(process.argv[2] === 'store' ? async () => require('./store.js') : main)().catch((error) => {
   console.error(error instanceof TypeError && error.message.startsWith('--') ? error.message : error);
   process.exit(1);
 });
