@@ -38,7 +38,7 @@ function readOptions() {
   };
   const rivals = values.rivals?.split(',') ?? RIVALS;
   for (const rival of rivals) {
-    if (!RIVALS.includes(rival)) {
+    if (![...RIVALS, 'ours-embedded', 'ours-path'].includes(rival)) {
       throw new TypeError(`--rivals takes some of ${RIVALS.join(',')}, not ${rival}`);
     }
   }

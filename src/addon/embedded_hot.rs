@@ -115,10 +115,7 @@ impl<const N: usize> Call<N> {
             BENCH.with_borrow_mut(|bench| {
                 // SAFETY: the arguments are those of this call.
                 let units = unsafe { bench.scratch.units(self.env, self.arguments[1]) };
-                let Some(units) = units else {
-                    return None;
-                };
-                sid::write_key(units, &mut bench.sid);
+                sid::write_key(units?, &mut bench.sid);
                 let result = embedded::with(self.number(0), |store| run(self, store, bench));
                 bench.scratch.shrink();
                 result
@@ -243,7 +240,7 @@ unsafe extern "C" fn replace(env: sys::napi_env, info: sys::napi_callback_info) 
             return code(Error::InvalidDocument);
         };
         let version = call.number(2) as u64;
-        let renewal = (due(call.number(4)), call.number(5) == 1.0);
+        let renewal = (due(call.number(4)), call.number(5) > 0.0);
         match store
             .table
             .replace(&bench.sid, version, text, renewal, embedded::now())

@@ -105,7 +105,7 @@ impl Shard {
     }
 
     /// Adds a session that is not there yet, as the most recently used.
-    pub fn insert(&mut self, hash: u64, sid: &[u8], text: Text, tick: u64) -> u32 {
+    pub fn insert(&mut self, hash: u64, sid: &[u8], text: Content, tick: u64) -> u32 {
         let entry = Entry {
             sid: sid.into(),
             text: text.text,
@@ -140,7 +140,7 @@ impl Shard {
     }
 
     /// Gives a session another text and end.
-    pub fn update(&mut self, slot: u32, text: Text, tick: u64) {
+    pub fn update(&mut self, slot: u32, text: Content, tick: u64) {
         let entry = self.entry_mut(slot);
         entry.text = text.text;
         entry.cookie = text.cookie;
@@ -290,7 +290,7 @@ impl Shard {
                 .expect("the list knows taken slots only");
             slot = entry.newer;
             let (version, born, dirty) = (entry.version, entry.born, entry.dirty);
-            let text = Text {
+            let text = Content {
                 text: entry.text,
                 cookie: entry.cookie,
                 proper: entry.proper,
@@ -387,7 +387,7 @@ pub fn cost(sid: &[u8], text: &str) -> usize {
 
 /// A session's text and what is known of it.
 #[derive(Debug)]
-pub struct Text {
+pub struct Content {
     /// The session.
     pub text: Arc<str>,
     /// Where its cookie is.

@@ -18,7 +18,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::{
     cookie::{Cookie, Expires},
     limits::Limits,
-    shard::{Change, Shard, Text, cost, narrow},
+    shard::{Change, Content, Shard, cost, narrow},
 };
 use crate::{document, error::Error};
 
@@ -143,13 +143,13 @@ impl Table {
         let tick = self.tick();
         let (hash, mut shard) = self.shard(sid);
         let mut slot = shard.find(hash, sid);
-        let (mut sessions, mut bytes) = self.growth(&shard, slot, cost);
+        let (mut sessions, mut bytes) = growth(&shard, slot, cost);
         if !self.limits.evict && !self.fits(sessions, bytes) {
             drop(shard);
             self.sweep(now);
             (_, shard) = self.shard(sid);
             slot = shard.find(hash, sid);
-            (sessions, bytes) = self.growth(&shard, slot, cost);
+            (sessions, bytes) = growth(&shard, slot, cost);
             if !self.fits(sessions, bytes) {
                 return Err(self.refuse(Error::StoreFull));
             }
@@ -432,7 +432,7 @@ impl Table {
         cost
     }
 
-    fn text(&self, text: &str, due: Due, now: u64) -> Result<Text, Refused> {
+    fn text(&self, text: &str, due: Due, now: u64) -> Result<Content, Refused> {
         if text.len() > self.limits.session_bytes.min(u32::MAX as usize) {
             return Err(self.refuse(Error::SessionTooLarge));
         }
@@ -442,21 +442,12 @@ impl Table {
             (Due::Ttl, _) | (Due::Cookie, Expires::Open) => now.saturating_add(self.limits.ttl),
             (Due::Cookie, Expires::Foreign) => return Err(Refused::Foreign),
         };
-        Ok(Text {
+        Ok(Content {
             text: text.into(),
             cookie: narrow(&cookie.span),
             proper: cookie.proper,
             expires,
         })
-    }
-
-    /// By how many sessions and bytes a write lets the table grow.
-    fn growth(&self, shard: &Shard, slot: Option<u32>, cost: usize) -> (usize, isize) {
-        let before = slot.map_or(0, |slot| shard.entry(slot).cost());
-        (
-            usize::from(slot.is_none()),
-            cost.wrapping_sub(before).cast_signed(),
-        )
     }
 
     fn fits(&self, sessions: usize, bytes: isize) -> bool {
@@ -500,6 +491,15 @@ impl Table {
             }
         }
     }
+}
+
+/// By how many sessions and bytes a write lets the table grow.
+fn growth(shard: &Shard, slot: Option<u32>, cost: usize) -> (usize, isize) {
+    let before = slot.map_or(0, |slot| shard.entry(slot).cost());
+    (
+        usize::from(slot.is_none()),
+        cost.wrapping_sub(before).cast_signed(),
+    )
 }
 
 #[cfg(test)]
