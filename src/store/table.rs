@@ -184,6 +184,8 @@ impl Table {
             Due::Ttl => now.saturating_add(self.limits.ttl),
             Due::Cookie => return Err(Refused::Foreign),
         };
+        // A use, whether or not the new cookie fits.
+        shard.used(slot, self.tick());
         let entry = shard.entry(slot);
         let length = entry.text.len() - entry.cookie.len() + cookie.len();
         if length > self.limits.session_bytes && cookie.len() > entry.cookie.len() {

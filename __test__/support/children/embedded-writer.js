@@ -20,6 +20,8 @@ async function write() {
       if (number % 7 === 0) store.destroy(`s${(number + 3) % sessions}`, () => {});
     }
     process.send({ type: 'wrote', number, at: Date.now() });
+    const reached = number;
+    if (number % 200 === 0) store.flush().then(() => process.send({ type: 'flushed', number: reached }));
     setTimeout(turn, 1);
   };
   turn();
