@@ -157,6 +157,14 @@ export interface IoSessionError extends Error {
  * - `ERR_STORE_TIMEOUT`: the session store did not answer within `storeTimeout` (503)
  * - `ERR_OVERLOADED`: too many calls to session stores are in flight (503)
  * - `ERR_INVALID_DOCUMENT`: the store's text of a session is no JSON object
+ *
+ * Of an {@link EmbeddedStore}:
+ * - `ERR_STORE_FULL`: `maxSessions` or `maxBytes` is reached, and `evict` is off (503)
+ * - `ERR_SESSION_TOO_LARGE`: the session has more than `maxSessionBytes`; what was stored before is still there
+ * - `ERR_STORE_PATH_IN_USE`: another process, or a store of another name, has the file open
+ * - `ERR_STORE_DAMAGED`: the file is damaged, or is not an `EmbeddedStore`'s; it has been left as it was
+ * - `ERR_STORE_FAILED`: the file could not be opened or written, for a reason of the system's
+ * - `ERR_STORE_CLOSED`: the store has been closed (503)
  */
 export type IoSessionErrorCode =
   | 'ERR_NO_SESSION_STORE'
@@ -168,7 +176,13 @@ export type IoSessionErrorCode =
   | 'ERR_TOO_MANY_CHANNELS'
   | 'ERR_STORE_TIMEOUT'
   | 'ERR_OVERLOADED'
-  | 'ERR_INVALID_DOCUMENT';
+  | 'ERR_INVALID_DOCUMENT'
+  | 'ERR_STORE_FULL'
+  | 'ERR_SESSION_TOO_LARGE'
+  | 'ERR_STORE_PATH_IN_USE'
+  | 'ERR_STORE_DAMAGED'
+  | 'ERR_STORE_FAILED'
+  | 'ERR_STORE_CLOSED';
 
 /** What the three functions are called with. */
 export interface ZappaHost {
@@ -281,4 +295,136 @@ export interface SessionSocket {
   disconnect(close?: boolean): any;
   on(event: string, listener: (...args: any[]) => void): any;
   emit(event: string, ...args: any[]): any;
+}
+
+/* The embedded store. */
+
+/** What an {@link EmbeddedStore} may be told. Unknown names and wrong values throw a TypeError. Times are in ms. */
+export interface EmbeddedStoreOptions {
+  /**
+   * The name under which the worker threads of this process share one store: every `EmbeddedStore` of this name is the same
+   * one, and has to be given the same options. It is there until it is closed as often as it was opened, or the process
+   * ends. Default: none; without a `path` either, the store is this object's own and goes with it.
+   */
+  name?: string | undefined;
+
+  /**
+   * The file in which the sessions survive a restart; its folder must exist. Default: none. Stores of one path are
+   * one store, as with `name`. Another process gets `ERR_STORE_PATH_IN_USE`.
+   */
+  path?: string | undefined;
+
+  /**
+   * How long a session lives whose cookie has no date (`maxAge` unset), after it was last saved or touched: a whole number
+   * from 1. Default: 86400000 (a day). A cookie with a date ends its session at that date.
+   */
+  ttl?: number | undefined;
+
+  /** Most sessions: a whole number from 1, or `Infinity`. Default: `Infinity`. */
+  maxSessions?: number | undefined;
+
+  /**
+   * Most bytes: each session counts its UTF-8 text, its id, and 192 bytes more. A whole number from 1024, or `Infinity`. Default:
+   * a quarter of the memory that the process may have.
+   */
+  maxBytes?: number | undefined;
+
+  /**
+   * Most bytes of one session's UTF-8 text: a whole number from 64, or `Infinity`. Default: 1048576 (1 MiB). A larger one is refused with
+   * `ERR_SESSION_TOO_LARGE`, and the one that was there before stays.
+   */
+  maxSessionBytes?: number | undefined;
+
+  /**
+   * What happens at `maxSessions` and `maxBytes`. Sessions that have ended always go first. Then, with true (the default), the
+   * least recently used; with false, a session that does not fit is refused with `ERR_STORE_FULL`.
+   */
+  evict?: boolean | undefined;
+
+  /**
+   * How often sessions that have ended are dropped: a whole number from 10 to 2147483647. Default: 10000. They are never given
+   * out, whether they have been dropped yet or not.
+   */
+  sweepInterval?: number | undefined;
+
+  /**
+   * How late the file may be, with `path`: a whole number from 10 to 2147483647. Default: 1000. So much can be lost when the
+   * process is killed; nothing when it exits or the store is closed.
+   */
+  flushInterval?: number | undefined;
+}
+
+/** What an {@link EmbeddedStore} holds, and what it has done since it was opened. */
+export interface EmbeddedStoreStats {
+  /** Sessions, those included that have ended and are not dropped yet. */
+  sessions: number;
+  /** Bytes, as `maxBytes` counts them. */
+  bytes: number;
+  /** Sessions that were dropped because they had ended. */
+  expired: number;
+  /** Sessions that were dropped to make room. */
+  evicted: number;
+  /** Writes that were refused. */
+  refused: number;
+  /** What the last attempt to write the file failed with; absent when it did not fail. It is tried again. */
+  failure?: string;
+}
+
+/**
+ * express-session's session store for an app on one machine: `session({ store: new EmbeddedStore() })`. Sessions are
+ * JSON texts outside of V8's heap, which the garbage collector does not see; they expire; and every commit of io-session's to
+ * them is exact, across worker threads too.
+ *
+ * Needs `express-session` installed. Every method answers to its callback, after the current operation, or by a promise
+ * when there is none. What a session cannot be stringified for, and the store's own failures, are given to them; nothing is
+ * thrown.
+ *
+ * It emits `disconnect` when it is closed, from which express-session knows to go on without sessions.
+ */
+export class EmbeddedStore {
+  /**
+   * @throws TypeError that names a wrong option, or says that the store is open with other options
+   * @throws IoSessionError with `ERR_STORE_PATH_IN_USE`, `ERR_STORE_DAMAGED`, `ERR_STORE_FAILED` or `ERR_STORE_FULL`. A file
+   *   is read whole, before the constructor returns
+   */
+  constructor(options?: EmbeddedStoreOptions);
+
+  get(sid: string, callback: (error: any, session?: any) => void): void;
+  /** Undefined when there is no such session. */
+  get(sid: string): Promise<any>;
+  set(sid: string, session: any, callback: (error?: any) => void): void;
+  set(sid: string, session: any): Promise<void>;
+  /** Stores the session's cookie, and nothing else of it. */
+  touch(sid: string, session: any, callback: (error?: any) => void): void;
+  touch(sid: string, session: any): Promise<void>;
+  destroy(sid: string, callback: (error?: any) => void): void;
+  destroy(sid: string): Promise<void>;
+  /** An object with all sessions by their ids, as MemoryStore gives it. */
+  all(callback: (error: any, sessions?: { [sid: string]: any }) => void): void;
+  all(): Promise<{ [sid: string]: any }>;
+  length(callback: (error: any, length?: number) => void): void;
+  length(): Promise<number>;
+  clear(callback: (error?: any) => void): void;
+  clear(): Promise<void>;
+
+  regenerate(req: any, callback: (error?: any) => any): void;
+  load(sid: string, callback: (error?: any, session?: any) => any): void;
+  createSession(req: any, session: any): any;
+
+  /** @throws IoSessionError with `ERR_STORE_CLOSED` */
+  stats(): EmbeddedStoreStats;
+  /** Writes to the file what it has not got yet; resolves when the disk has it. Rejects with `ERR_STORE_FAILED`. */
+  flush(): Promise<void>;
+  /**
+   * Writes to the file what it has not got yet, and closes it when no other thread has the store open. Every later call fails
+   * with `ERR_STORE_CLOSED`. Closing twice does nothing.
+   */
+  close(): Promise<void>;
+
+  on(event: string | symbol, listener: (...args: any[]) => void): this;
+  once(event: string | symbol, listener: (...args: any[]) => void): this;
+  addListener(event: string | symbol, listener: (...args: any[]) => void): this;
+  removeListener(event: string | symbol, listener: (...args: any[]) => void): this;
+  off(event: string | symbol, listener: (...args: any[]) => void): this;
+  emit(event: string | symbol, ...args: any[]): boolean;
 }

@@ -1,5 +1,6 @@
 'use strict';
 
+const { EmbeddedStore } = require('./lib/embedded-store.js');
 const { bind_express, bind_io, bind_middleware } = require('./lib/zappa.js');
 const { sessionRoom } = require('./lib/room.js');
 
@@ -8,3 +9,4 @@ module.exports.bind_express = bind_express;
 module.exports.bind_io = bind_io;
 module.exports.bind_middleware = bind_middleware;
 module.exports.sessionRoom = sessionRoom;
+module.exports.EmbeddedStore = EmbeddedStore;

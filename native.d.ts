@@ -12,17 +12,53 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** Begins to remember a store. Gives its number. */
 export declare function adopt(): number
 
+/** The sessions of a store: ids and texts in turn. */
+export declare function allSessions(store: number): Array<string>
+
 /** Binds a socket to a session. Gives -1, or the index of an error. */
 export declare function bind(store: number, socket: string, sid: string): number
 
 /** The store was cleared: what was loaded before has to be read again. */
 export declare function cleared(store: number): void
 
+/** Takes every session of a store away. */
+export declare function clearSessions(store: number): void
+
 /** Closes the line of a socket. */
 export declare function closeLine(line: number): void
 
+/** Closes a store: its number is free from now on, and its file when nobody else has it open. Gives what failed. */
+export declare function closeStore(store: number): Promise<string | null>
+
+/**
+ * Registers the shape of a dated cookie (the texts before, between and after its `originalMaxAge` and its `expires`),
+ * or of one without an end (its text). Gives the number for `touch`; -1 when there are too many.
+ */
+export declare function cookieShape(store: number, before: string, between?: string | undefined | null, after?: string | undefined | null): number
+
+/** How many sessions a store has. */
+export declare function countSessions(store: number): number
+
 /** Forgets all about a store. */
 export declare function disown(store: number): void
+
+/**
+ * The functions of open embedded stores (the number that `openStore` gave) on the path of every event.
+ *
+ * `version` gets, at its index 0, the version of what `get` has read, and of what `set` and `replace` have written. What is
+ * below 0 is the index of an error, counted from -1 down; -1000 says that `expires` (the end of the session, in ms since
+ * 1970, or -1 for the store's `ttl`) has to be told instead of NaN, or the cookie has to be spelt.
+ *
+ * - `get(store, sid)` gives a session's text.
+ * - `has(store, sid)` gives 1 when there is such a session, with a cookie that is an object; else 0.
+ * - `set(store, sid, text, expires)` gives 0.
+ * - `touch(store, sid, shape, maxAge, expires)` gives 1, or 0 when there is no such session.
+ * - `touchText(store, sid, cookie, expires)`: the same with the cookie's text.
+ * - `replace(store, sid, version, text, expires, renew)` gives 0 when it has written, 1 when the session is gone, and 2
+ *   when somebody has written it since that version.
+ * - `destroy(store, sid)` gives 1, or 0 when there was no such session.
+ */
+export declare function embeddedHot(version: Float64Array): { get(store: number, sid: string): string | undefined; has(store: number, sid: string): number; set(store: number, sid: string, text: string, expires: number): number; touch(store: number, sid: string, shape: number, maxAge: number, expires: number): number; touchText(store: number, sid: string, cookie: string, expires: number): number; replace(store: number, sid: string, version: number, text: string, expires: number, renew: number): number; destroy(store: number, sid: string): number }
 
 /** A session is being destroyed: nothing loaded before may be written back. */
 export declare function end(store: number, sid: string): Ended
@@ -51,6 +87,12 @@ export interface ErrorText {
 /** A short hash of a key or a session id, for logs: the id itself must not appear there. */
 export declare function fingerprint(id: string): string
 
+/** Writes to a store's file what it has not got yet. Gives what failed; null when nothing did. */
+export declare function flushStore(store: number): Promise<string | null>
+
+/** The process ends: writes what the files have not got yet. */
+export declare function flushStores(): void
+
 /**
  * The functions on the path of every event. Numbers only.
  *
@@ -74,11 +116,40 @@ export declare function keyMade(store: number, key: string, maxAge: number): voi
  */
 export declare function merge(base: string, mine: string, theirs: string): string | null
 
+/** What came of a merge. */
+export interface MergedSession {
+  /** 0 written, 1 the session is gone; below 0 as the functions of `embeddedHot`. */
+  code: number
+  /** What the session is now; absent when it is not written. */
+  text?: string
+  /** Its version. */
+  version: number
+}
+
+/**
+ * Merges what a session has become, `mine`, since it was `base` at `version` (0 when that is not known), with what it is
+ * by now, and writes that: one step that nobody comes between. `expires` and `renew` as `replace` takes them.
+ */
+export declare function mergeSession(store: number, id: string, version: number, base: string, mine: string, expires: number, renew: boolean): MergedSession
+
 /** Destroying the session failed: it is still there. */
 export declare function notEnded(store: number, sid: string): void
 
+/** What came of opening a store. */
+export interface Opened {
+  /** Its number; -1 when it was not opened. */
+  store: number
+  /** The index of the error; -1 when there is none, and the store is open with other options. */
+  error: number
+  /** What the engine or the system says. */
+  reason: string
+}
+
 /** Opens the line of a socket: its events run in order. */
 export declare function openLine(): number
+
+/** Opens a store, or one more time the store of the process that has this name or path. */
+export declare function openStore(options: StoreOptions): Opened
 
 /**
  * Decides whether the store is asked for what a client sent as `key`; `failed` is how many keys this socket has
@@ -92,6 +163,9 @@ export declare function present(hasStore: boolean, presented: unknown, failed: n
  */
 export declare function recordText(sid: string, channel: string, maxAge: number, epochNow: number): string | null
 
+/** Nobody holds the object of a store any more: its number is free, and so is the store unless it has a name or a path. */
+export declare function releaseStore(store: number): void
+
 /** The record of a key is gone, or was never set. */
 export declare function revokeKey(store: number, key: string): void
 
@@ -100,6 +174,50 @@ export declare function sessionOfRecord(text: string): string | null
 
 /** What has happened to a session since a load that noted `clock`: 0 nothing, 1 this process wrote it, 2 it is gone. */
 export declare function since(store: number, sid: string, clock: number): number
+
+/** How a store is opened. Times are in ms. */
+export interface StoreOptions {
+  /** The name under which the threads of the process share it. */
+  name?: string
+  /** The absolute path of its file. */
+  path?: string
+  /** How long a session lives whose cookie has no end. */
+  ttl: number
+  /** Most sessions. */
+  maxSessions: number
+  /** Most bytes of all. */
+  maxBytes: number
+  /** Most bytes of a session. */
+  maxSessionBytes: number
+  /** Whether the least recently used give way to new ones. */
+  evict: boolean
+  /** How often what has ended is dropped. */
+  sweepInterval: number
+  /** How late the file may be. */
+  flushInterval: number
+}
+
+/** What a store holds, and what it has done. */
+export declare function storeStats(store: number): StoreStats | null
+
+/** What a store holds, and what it has done since it was opened. */
+export interface StoreStats {
+  /** Sessions, those included that have ended and are not dropped yet. */
+  sessions: number
+  /** Bytes, as `maxBytes` counts them. */
+  bytes: number
+  /** Sessions dropped because they had ended. */
+  expired: number
+  /** Sessions dropped to make room. */
+  evicted: number
+  /** Writes refused. */
+  refused: number
+  /** What the last attempt to write the file failed with; absent when it did not. */
+  failure?: string
+}
+
+/** Drops what has ended, and gives memory back, now. */
+export declare function sweepStore(store: number): void
 
 /** Frees a socket. */
 export declare function unbind(store: number, socket: string): void

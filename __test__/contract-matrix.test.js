@@ -23,6 +23,7 @@ after(() => redisServer.stop());
 
 const STORES = {
   MemoryStore: () => stores.memory(),
+  EmbeddedStore: () => stores.embedded(),
   'connect-redis': () => stores.redis(redisServer),
   'session-file-store': () => stores.file(),
 };

@@ -18,7 +18,7 @@ let callCount;
 let cpu;
 
 async function listen() {
-  const store = await openSessionStore({ name, redisPort, prefix });
+  const store = await openSessionStore({ rival, name, redisPort, prefix });
   if (count) {
     callCount = new CallCount(Object.getPrototypeOf(store));
   }

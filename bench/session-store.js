@@ -1,12 +1,21 @@
 'use strict';
 
-// The two session stores of the measurements.
+// The two session stores of the measurements, and the embedded one in the place of either.
 
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { EmbeddedStore } = require('..');
 const { MemoryStore } = require('express-session');
 const { RedisStore } = require('connect-redis');
 const { createClient } = require('redis');
 
-async function openSessionStore({ name, redisPort, prefix }) {
+async function openSessionStore({ rival, name, redisPort, prefix }) {
+  if (rival.startsWith('ours-')) {
+    const file = path.join(os.tmpdir(), `io-session-bench-${process.pid}`);
+    process.once('exit', () => fs.rmSync(file, { force: true }));
+    return new EmbeddedStore(rival === 'ours-path' ? { path: file } : {});
+  }
   if (name === 'MemoryStore') {
     return new MemoryStore();
   }

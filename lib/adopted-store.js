@@ -3,6 +3,8 @@
 const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
+const { isEmbeddedStore } = require('./embedded-commit.js');
+const { TABLE } = require('./embedded-store.js');
 const { follow } = require('./follow.js');
 const { remember, renew, sources, textOf } = require('./origin.js');
 const { isLive, meansMissing } = require('./session-data.js');
@@ -15,6 +17,8 @@ const { clock } = native.hot();
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
 /** The methods of a store that are followed. */
 const FOLLOWED = /** @type {const} */ (['get', 'set', 'touch', 'destroy', 'clear', 'createSession']);
+/** What `peek` gives for a session that is there and whose text is read when it is looked at. */
+const UNREAD = '';
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
 
@@ -40,7 +44,9 @@ class AdoptedStore {
     this.onError = (error) => debug('%s', error);
     this.commitTo = commitFor(store);
     /** Whether the store keeps JSON texts in this process that can be looked at. */
-    this.keepsTexts = isMemoryStore(store);
+    this.keepsTexts = isMemoryStore(store) || isEmbeddedStore(store);
+    /** The table of an `EmbeddedStore`. @type {import('./embedded-table.js').EmbeddedTable | undefined} */
+    this.table = isEmbeddedStore(store) ? store[TABLE] : undefined;
     /** Whether its `get` is known to call back always, and its promise never to reject. */
     this.callsBack = this.commitTo === commitToRedis;
     /** @type {{ [method: string]: any }} */
@@ -65,12 +71,13 @@ class AdoptedStore {
    * @param {any} data
    * @param {string | undefined} text the data's own text, where it is known
    * @param {number | undefined} began the clock when its load began; undefined when the app's own `get` was asked
+   * @param {number} [version] the version of the text, in an `EmbeddedStore`
    */
-  openSession(req, data, text, began) {
+  openSession(req, data, text, began, version) {
     const { followed, store } = this;
     if (began === undefined || store.createSession !== followed.createSession)
       return store.createSession(req, data);
-    return this.makeSession(req, data, text ?? sources.get(data)?.text ?? textOf(data), began);
+    return this.makeSession(req, data, text ?? sources.get(data)?.text ?? textOf(data), began, version);
   }
 
   /**
@@ -80,12 +87,13 @@ class AdoptedStore {
    * @param {any} data
    * @param {string | undefined} text the data's own text; undefined when it has none
    * @param {number} began the clock when its load began
+   * @param {number} [version] the version of the text, in an `EmbeddedStore`
    */
-  makeSession(req, data, text, began) {
+  makeSession(req, data, text, began, version = 0) {
     const rawCookie = data.cookie;
     const keys = Object.keys(data).length;
     const session = this.original.createSession.call(this.store, req, data);
-    if (text !== undefined) remember(session, req.sessionID, text, began, rawCookie, keys);
+    if (text !== undefined) remember(session, req.sessionID, text, began, rawCookie, keys, version);
     return session;
   }
 
@@ -97,15 +105,29 @@ class AdoptedStore {
   }
 
   /**
-   * The text of a live session, from a store that keeps texts in this process; undefined when there is none.
+   * The text of a live session, from a store that keeps texts in this process; undefined when there is none, and
+   * `UNREAD` when `read` gives it.
    *
    * @param {string} sid
    * @returns {string | undefined}
    */
   peek(sid) {
+    if (this.table) return this.table.has(sid) ? UNREAD : undefined;
     const text = this.store.sessions[sid];
     if (text === undefined) return undefined;
     return isLive(text) ? text : undefined;
+  }
+
+  /**
+   * The text of a session that `peek` has seen, and its version; no text when it has gone since.
+   *
+   * @param {string} sid
+   * @returns {{ text: string | undefined, version: number }}
+   */
+  read(sid) {
+    const table = /** @type {import('./embedded-table.js').EmbeddedTable} */ (this.table);
+    const text = table.get(sid);
+    return { text, version: table.version() };
   }
 
   /**
@@ -118,12 +140,15 @@ class AdoptedStore {
   remembering(sid, session, answered) {
     const isSession = typeof session?.req === 'object' && typeof session.cookie === 'object';
     const text = isSession ? textOf(session) : undefined;
+    let version = 0;
     this.original.set.call(this.store, sid, session, (/** @type {unknown} */ error) => {
       answered(error);
       if (!error && text !== undefined) {
-        renew(session, sid, text, text, this.clock());
+        renew(session, sid, text, text, this.clock(), version);
       }
     });
+    // Written by now; its callback comes later.
+    if (this.table) version = this.table.version();
   }
 
   /**
@@ -212,7 +237,7 @@ class AdoptedStore {
 
   /** The text under an id, where the store keeps texts in this process. @param {string} sid */
   textOf(sid) {
-    return this.keepsTexts ? this.store.sessions[sid] : undefined;
+    return this.keepsTexts && !this.table ? this.store.sessions[sid] : undefined;
   }
 
   /** The clock of this store's versions. */
@@ -272,4 +297,5 @@ function adopt(store, where) {
 }
 
 module.exports.AdoptedStore = AdoptedStore;
+module.exports.UNREAD = UNREAD;
 module.exports.adopt = adopt;

@@ -86,7 +86,10 @@ class Committing {
         sid: origin.sid,
         expected,
         text,
-        session: text === mine ? session : this.remake(text),
+        mine,
+        base: origin.base,
+        version: origin.version,
+        session: text === mine || adopted.keepsTexts ? session : this.remake(text),
         renew: this.renews,
         trusting: this.trusting && this.attempts === 0,
         clock: origin.clock,
@@ -104,7 +107,7 @@ class Committing {
    */
   settle(error, outcome) {
     if (error) this.finish(error);
-    else if (outcome.written) this.finish(null, this.text);
+    else if (outcome.written) this.finish(null, outcome.text ?? this.text, outcome.version);
     else if (outcome.gone) this.drop();
     else if (this.adopted.since(this.origin.sid, this.origin.clock) === 'gone') this.drop();
     else if (this.attempts >= MOST_ATTEMPTS) {
@@ -126,11 +129,12 @@ class Committing {
   /**
    * @param {unknown} error
    * @param {string | null} [stored]
+   * @param {number} [version]
    */
-  finish(error, stored) {
+  finish(error, stored, version) {
     const { adopted, origin, session, mine } = this;
     if (stored !== undefined && stored !== null) {
-      renew(session, origin.sid, mine, stored, adopted.clock());
+      renew(session, origin.sid, mine, stored, adopted.clock(), version);
     }
     if (!adopted.keepsTexts) {
       const next = adopted.lanes.get(origin.sid)?.shift();

@@ -2,6 +2,7 @@
 
 const native = require('../native.js');
 const { commitSession } = require('./commit.js');
+const { LOADED } = require('./embedded-store.js');
 const { origins, sources, textOf } = require('./origin.js');
 
 /**
@@ -12,6 +13,10 @@ const { origins, sources, textOf } = require('./origin.js');
 function follow(adopted) {
   const { original, store } = adopted;
   if (store.serializer === JSON) followTexts(adopted);
+  if (adopted.table) {
+    store[LOADED] = (/** @type {any} */ data, /** @type {string} */ text, /** @type {number} */ version) =>
+      sources.set(data, { text, clock: 0, version });
+  }
 
   adopted.followed.get = define(store, 'get', (sid, callback) => {
     if (typeof callback !== 'function') return original.get.call(store, sid, callback);
@@ -32,7 +37,7 @@ function follow(adopted) {
     const source = sources.get(data);
     // Before the cookie is made of it: that is no JSON any more.
     const text = source?.text ?? textOf(data);
-    return adopted.makeSession(req, data, text, source ? source.clock : adopted.clock());
+    return adopted.makeSession(req, data, text, source ? source.clock : adopted.clock(), source?.version);
   });
 
   adopted.followed.set = define(store, 'set', (sid, session, callback) => {

@@ -6,6 +6,7 @@
  * @typedef {object} Source
  * @property {string | undefined} text the JSON text it was parsed from, where that is known
  * @property {number} clock the clock of the store's versions when the `get` began
+ * @property {number} [version] the version that an `EmbeddedStore` gives it
  */
 
 /** @type {WeakMap<object, Source>} */
@@ -22,6 +23,8 @@ class Origin {
     this.sid = sid;
     this.stored = stored;
     this.clock = clock;
+    /** The version of `stored`, in an `EmbeddedStore`; 0 where it is not known. */
+    this.version = 0;
     /**
      * The session's own text when it was made. It differs from `stored` where the store held another spelling, or,
      * after a save, the changes of others.
@@ -87,9 +90,11 @@ const origins = new WeakMap();
  * @param {number} clock
  * @param {any} rawCookie the stored cookie, before a `Cookie` was made of it
  * @param {number} keys how many top-level keys the stored data had
+ * @param {number} version
  */
-function remember(session, sid, stored, clock, rawCookie, keys) {
+function remember(session, sid, stored, clock, rawCookie, keys, version) {
   const origin = new Origin(sid, stored, clock);
+  origin.version = version;
   origin.rawCookie = rawCookie;
   origin.expires = session.cookie.expires?.getTime?.();
   // express-session leaves out what its prototype has: then the session's own spelling is the base, so that this is no
@@ -106,8 +111,9 @@ function remember(session, sid, stored, clock, rawCookie, keys) {
  * @param {string} mine the session's own text
  * @param {string} stored what the store holds now
  * @param {number} clock
+ * @param {number} [version] of `stored`, where it is another
  */
-function renew(session, sid, mine, stored, clock) {
+function renew(session, sid, mine, stored, clock, version) {
   let origin = origins.get(session);
   if (origin === undefined) {
     origin = new Origin(sid, stored, clock);
@@ -120,6 +126,7 @@ function renew(session, sid, mine, stored, clock) {
   origin.base = mine;
   origin.stored = stored;
   origin.clock = clock;
+  if (version !== undefined) origin.version = version;
 }
 
 /**

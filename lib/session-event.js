@@ -1,5 +1,6 @@
 'use strict';
 
+const { UNREAD } = require('./adopted-store.js');
 const { ask, queue } = require('./ask.js');
 const { join, run } = require('./batch.js');
 const { commitSession } = require('./commit.js');
@@ -27,6 +28,8 @@ class SessionEvent {
     this.text = undefined;
     /** The clock when it was read, where we have read it. @type {number | undefined} */
     this.clock = undefined;
+    /** Its version, in an `EmbeddedStore`. */
+    this.version = 0;
     /** The `Session` of the request, once `opened`. @type {any} */
     this.session = undefined;
     /** @type {(import('./event-request.js').EventRequest & { session?: any }) | undefined} */
@@ -163,14 +166,26 @@ class SessionEvent {
 
   /** Makes the `Session`, at the first look at it. */
   open() {
+    if (this.text === UNREAD) this.read();
     const { adopted, request, sid, text } = this;
     const data = text === undefined ? this.data : JSON.parse(text);
-    const session = adopted.openSession(request, data ?? { cookie: { __io: true } }, text, this.clock);
+    const stored = data ?? { cookie: { __io: true } };
+    const session = adopted.openSession(request, stored, text, this.clock, this.version);
     if (sid === undefined) {
       markOwn(session);
       this.rebase(session, data === undefined);
     }
     return session;
+  }
+
+  /** Reads the session that was there when the event was dispatched. */
+  read() {
+    const id = /** @type {string} */ (this.storedId());
+    const { text, version } = this.adopted.read(id);
+    this.text = text;
+    this.version = version;
+    // Gone since: what the handler sees is empty, and what it writes is dropped.
+    if (text === undefined && this.sid !== undefined) this.data = { cookie: {} };
   }
 
   /**

@@ -29,11 +29,23 @@ pub enum Error {
     Overloaded,
     /// The text of a session is no JSON object.
     InvalidDocument,
+    /// The embedded store has as many sessions or bytes as it may have, and may not drop any for a new one.
+    StoreFull,
+    /// A session has more bytes than the embedded store takes.
+    SessionTooLarge,
+    /// Another process, or another store of this one, has the embedded store's file open.
+    StorePathInUse,
+    /// The embedded store's file is damaged, or is not an embedded store's.
+    StoreDamaged,
+    /// The embedded store's file could not be opened or written.
+    StoreFailed,
+    /// The embedded store has been closed.
+    StoreClosed,
 }
 
 impl Error {
     /// Every error, in the order of its discriminant: the table that the JavaScript side reads once.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::NoSessionStore,
         Self::NoSession,
         Self::MissingSessionStore,
@@ -44,6 +56,12 @@ impl Error {
         Self::StoreTimeout,
         Self::Overloaded,
         Self::InvalidDocument,
+        Self::StoreFull,
+        Self::SessionTooLarge,
+        Self::StorePathInUse,
+        Self::StoreDamaged,
+        Self::StoreFailed,
+        Self::StoreClosed,
     ];
 
     /// The stable code, as `error.code` in JavaScript.
@@ -60,6 +78,12 @@ impl Error {
             Self::StoreTimeout => "ERR_STORE_TIMEOUT",
             Self::Overloaded => "ERR_OVERLOADED",
             Self::InvalidDocument => "ERR_INVALID_DOCUMENT",
+            Self::StoreFull => "ERR_STORE_FULL",
+            Self::SessionTooLarge => "ERR_SESSION_TOO_LARGE",
+            Self::StorePathInUse => "ERR_STORE_PATH_IN_USE",
+            Self::StoreDamaged => "ERR_STORE_DAMAGED",
+            Self::StoreFailed => "ERR_STORE_FAILED",
+            Self::StoreClosed => "ERR_STORE_CLOSED",
         }
     }
 
@@ -81,6 +105,14 @@ impl Error {
             Self::StoreTimeout => "The session store did not answer in time.",
             Self::Overloaded => "Too many calls to the session store are waiting for an answer.",
             Self::InvalidDocument => "The text of the session is not a JSON object.",
+            Self::StoreFull => "The session store is full.",
+            Self::SessionTooLarge => "The session is larger than the session store takes.",
+            Self::StorePathInUse => "The file of the session store is in use.",
+            Self::StoreDamaged => {
+                "The file of the session store is damaged, or is not a session store's."
+            }
+            Self::StoreFailed => "The file of the session store could not be opened or written.",
+            Self::StoreClosed => "The session store has been closed.",
         }
     }
 
@@ -89,7 +121,7 @@ impl Error {
     pub const fn status(self) -> u16 {
         match self {
             Self::NoSession | Self::BadChannel | Self::TooManyChannels => 400,
-            Self::StoreTimeout | Self::Overloaded => 503,
+            Self::StoreTimeout | Self::Overloaded | Self::StoreFull | Self::StoreClosed => 503,
             _ => 500,
         }
     }

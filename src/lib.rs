@@ -17,5 +17,6 @@ pub mod handshake;
 pub mod key;
 pub mod keyring;
 pub mod record;
+pub mod store;
 pub mod ticket;
 pub mod version;

@@ -15,6 +15,8 @@ const os = require('node:os');
 const path = require('node:path');
 const { randomUUID } = require('node:crypto');
 const session = require('express-session');
+const { EmbeddedStore } = require('../..');
+const { TABLE } = require('../../lib/embedded-store.js');
 
 function parsed(text) {
   return text == null ? undefined : JSON.parse(text);
@@ -100,4 +102,27 @@ async function file() {
   };
 }
 
-module.exports = { memory, redis, file };
+async function embedded() {
+  const store = new EmbeddedStore();
+  const table = store[TABLE];
+  const ids = async () => Object.keys(await EmbeddedStore.prototype.all.call(store));
+  const text = async (id) => table.get(id);
+  return {
+    store,
+    read: async (id) => parsed(table.get(id)),
+    text,
+    ttl: undefined,
+    ids,
+    remove: async (id) => table.destroy(id),
+    // The versions of all sessions: each write gives a session another.
+    async writes() {
+      return (await ids())
+        .sort()
+        .map((id) => table.get(id) && table.version())
+        .join();
+    },
+    cleanup: () => store.close(),
+  };
+}
+
+module.exports = { embedded, memory, redis, file };

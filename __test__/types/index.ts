@@ -7,6 +7,8 @@ import {
   bind_express,
   bind_io,
   bind_middleware,
+  EmbeddedStore,
+  type EmbeddedStoreOptions,
   type EventSession,
   type IoSessionError,
   type IoSessionOptions,
@@ -74,6 +76,17 @@ const reason = (end: SessionEnd): 'destroy' | 'expire' => end.reason;
 // @ts-expect-error there is no third
 const third = (end: SessionEnd): boolean => end.reason === 'logout';
 
+// The embedded store: one for express-session, and for a Zappa app.
+const embedded = new EmbeddedStore({ ttl: 1000, maxSessions: Infinity, path: undefined });
+context.session_store = embedded;
+const failed: string | undefined = embedded.stats().failure;
+const stored: Promise<void> = embedded.set('sid', {});
+embedded.get('sid', (error, session) => console.log(error, session));
+// @ts-expect-error an option that does not exist
+const embeddedUnknown: EmbeddedStoreOptions = { tll: 1 };
+// @ts-expect-error ms, not a text
+new EmbeddedStore({ ttl: '1h' });
+
 // In a handler.
 function handler(this: ZappaEvent, session: EventSession, failure: IoSessionError) {
   const bound: string | undefined = this.client.__session_id;
@@ -89,4 +102,17 @@ function handler(this: ZappaEvent, session: EventSession, failure: IoSessionErro
   return [bound, id, failure.status];
 }
 
-export { handler, noFunction, options, reason, room, text, third, unknown, word };
+export {
+  embeddedUnknown,
+  failed,
+  handler,
+  noFunction,
+  options,
+  reason,
+  room,
+  stored,
+  text,
+  third,
+  unknown,
+  word,
+};

@@ -33,9 +33,11 @@ pub fn hot(env: Env) -> Result<Object<'static>> {
     Ok(unsafe { std::mem::transmute::<Object<'_>, Object<'static>>(object) })
 }
 
-type Entry = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
+/// What Node.js calls.
+pub type Entry = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
-fn define(env: &Env, object: &mut Object<'_>, name: &str, entry: Entry) -> Result<()> {
+/// Makes a function of an entry, and puts it on an object.
+pub fn define(env: &Env, object: &mut Object<'_>, name: &str, entry: Entry) -> Result<()> {
     let mut function = std::ptr::null_mut();
     // SAFETY: `env` is the environment of this call; the name's pointer and length belong to one `str`.
     check_status!(unsafe {

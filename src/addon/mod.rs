@@ -16,9 +16,12 @@
 )]
 
 mod desk;
+mod embedded;
+mod embedded_hot;
 mod handshake;
 mod hot;
 mod store;
+mod text;
 mod watch;
 
 use napi_derive::napi;

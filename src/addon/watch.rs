@@ -1,7 +1,7 @@
 //! The background task: sees passed deadlines, forgets what has expired, wakes JavaScript in batches.
 //!
-//! One tokio runtime on one thread for the whole process, started with the first store that is adopted, and one task
-//! in it per environment. A task whose environment has no store call in flight sleeps until the next one; nothing of
+//! One tokio runtime on one thread for the whole process, started with the first store that is adopted or opened, and one
+//! task in it per environment. A task whose environment has no store call in flight sleeps until the next one; nothing of
 //! it keeps the process alive.
 
 use std::{
@@ -92,7 +92,8 @@ async fn look_again(desk: &Desk, seen: &mut u64, quiet: &mut u32) {
     desk.wake.notified().await;
 }
 
-fn runtime() -> napi::Result<&'static Runtime> {
+/// The runtime of the process, started when it is first needed.
+pub fn runtime() -> napi::Result<&'static Runtime> {
     static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
     RUNTIME
         .get_or_init(|| {

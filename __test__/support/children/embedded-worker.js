@@ -1,0 +1,28 @@
+'use strict';
+
+// A worker thread that changes fields of sessions that other threads change too.
+
+const { parentPort, workerData } = require('node:worker_threads');
+const { EmbeddedStore } = require('../../..');
+const { adopt } = require('../../../lib/adopted-store.js');
+const { commitSession } = require('../../../lib/commit.js');
+
+const { options, number, turns } = workerData;
+const store = new EmbeddedStore(options);
+const adopted = adopt(store, 'the store');
+
+async function run() {
+  for (let turn = 0; turn < turns; turn += 1) {
+    const data = await new Promise((resolve, reject) => {
+      store.get('shared', (error, found) => (error ? reject(error) : resolve(found)));
+    });
+    const session = store.createSession({ sessionID: 'shared', sessionStore: store }, data);
+    session.fields[`w${number}t${turn}`] = turn;
+    await new Promise((resolve, reject) => {
+      commitSession(adopted, session, false, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+  parentPort.postMessage('done');
+}
+
+run();

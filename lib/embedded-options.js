@@ -1,0 +1,121 @@
+'use strict';
+
+const os = require('node:os');
+const fs = require('node:fs');
+const path = require('node:path');
+
+/**
+ * What an app may set; see index.d.ts for the documentation of each.
+ *
+ * @typedef {import('../index.js').EmbeddedStoreOptions} EmbeddedStoreOptions
+ */
+
+const DAY = 86_400_000;
+/** The longest delay that a timer can have, in ms. */
+const LONGEST = 2_147_483_647;
+const MOST = Number.MAX_SAFE_INTEGER;
+
+/** @type {{ [name: string]: [string, (value: any) => boolean] }} */
+const RULES = {
+  name: ['a text', isText],
+  path: ['a text', isText],
+  ttl: ['a whole number of ms from 1', whole(1, MOST)],
+  maxSessions: ['a whole number from 1, or Infinity', limit(1)],
+  maxBytes: ['a whole number of bytes from 1024, or Infinity', limit(1024)],
+  maxSessionBytes: ['a whole number of bytes from 64, or Infinity', limit(64)],
+  evict: ['true or false', (value) => typeof value === 'boolean'],
+  sweepInterval: [`a whole number of ms from 10 to ${LONGEST}`, whole(10, LONGEST)],
+  flushInterval: [`a whole number of ms from 10 to ${LONGEST}`, whole(10, LONGEST)],
+};
+
+/** @param {any} value */
+function isText(value) {
+  return typeof value === 'string' && value !== '' && !value.includes('\0');
+}
+
+/**
+ * @param {number} least
+ * @param {number} most
+ */
+function whole(least, most) {
+  return (/** @type {any} */ value) => Number.isInteger(value) && value >= least && value <= most;
+}
+
+/** @param {number} least */
+function limit(least) {
+  return (/** @type {any} */ value) => value === Infinity || (Number.isSafeInteger(value) && value >= least);
+}
+
+/** A quarter of the memory that this process may have, in bytes. */
+function quarter() {
+  const constrained = process.constrainedMemory?.();
+  const total = os.totalmem();
+  return Math.floor((constrained && constrained < total ? constrained : total) / 4);
+}
+
+/**
+ * Checks what an app has set and completes it with the defaults.
+ *
+ * @param {unknown} given
+ * @returns {Required<Omit<EmbeddedStoreOptions, 'name' | 'path'>> & { name?: string, path?: string }}
+ * @throws {TypeError} that names the option, its value and what is expected
+ */
+function readEmbeddedOptions(given) {
+  /** @type {any} */
+  const options = {
+    ttl: DAY,
+    maxSessions: Infinity,
+    maxBytes: quarter(),
+    maxSessionBytes: 1_048_576,
+    evict: true,
+    sweepInterval: 10_000,
+    flushInterval: 1000,
+  };
+  if (given === undefined) return options;
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new TypeError(`io-session: EmbeddedStore takes an object with options, not ${show(given)}.`);
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(RULES, name)) {
+      const known = Object.keys(RULES).join(', ');
+      throw new TypeError(`io-session: EmbeddedStore has no option '${name}'. There are: ${known}.`);
+    }
+    if (value === undefined) continue;
+    const [expected, accepts] = RULES[name];
+    if (!accepts(value)) {
+      throw new TypeError(`io-session: EmbeddedStore: '${name}' must be ${expected}, not ${show(value)}.`);
+    }
+    options[name] = value;
+  }
+  if (options.path !== undefined) options.path = absolute(options.path);
+  return options;
+}
+
+/**
+ * The one spelling of a path by which all threads know it.
+ *
+ * @param {string} given
+ */
+function absolute(given) {
+  const file = path.resolve(given);
+  try {
+    return fs.realpathSync(file);
+  } catch {
+    // Not there yet: its folder is, or opening it says what is wrong.
+  }
+  try {
+    return path.join(fs.realpathSync(path.dirname(file)), path.basename(file));
+  } catch {
+    return file;
+  }
+}
+
+/** @param {unknown} value */
+function show(value) {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  return String(value);
+}
+
+module.exports.readEmbeddedOptions = readEmbeddedOptions;

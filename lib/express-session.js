@@ -1,0 +1,34 @@
+'use strict';
+
+const path = require('node:path');
+
+/** @typedef {{ Session: any, Cookie: any }} ExpressSession */
+
+/** @type {ExpressSession | undefined} */
+let found;
+
+/**
+ * The app's express-session, whose sessions and cookies the embedded store makes. It is looked for when it is first
+ * needed: beside this package, then beside the app's main file, then in the working directory.
+ *
+ * @returns {ExpressSession}
+ * @throws {Error} `MODULE_NOT_FOUND` when there is none
+ */
+function expressSession() {
+  if (found) return found;
+  const folders = [__dirname, require.main ? path.dirname(require.main.filename) : '', process.cwd()];
+  let file;
+  try {
+    file = require.resolve('express-session', { paths: folders.filter((folder) => folder !== '') });
+  } catch (cause) {
+    const message =
+      'io-session: EmbeddedStore makes the sessions of express-session, which is not installed. Try `npm install express-session`.';
+    throw Object.assign(new Error(message, { cause }), { code: 'MODULE_NOT_FOUND' });
+  }
+  /** @type {ExpressSession} */
+  const made = require(file);
+  found = made;
+  return made;
+}
+
+module.exports.expressSession = expressSession;

@@ -1,0 +1,31 @@
+//! How much a store may hold.
+
+/// What an entry costs beside its texts: itself, its place in the index and in the queue, and what the allocator adds.
+pub const ENTRY_COST: usize = 192;
+
+/// The limits of one store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most sessions.
+    pub sessions: usize,
+    /// Most bytes, of session ids, texts and [`ENTRY_COST`] each.
+    pub bytes: usize,
+    /// Most bytes of one session's text.
+    pub session_bytes: usize,
+    /// Whether the least recently used sessions give way to new ones; otherwise what does not fit is refused.
+    pub evict: bool,
+    /// How long a session lives whose cookie has no end, after its last write or touch, in ms.
+    pub ttl: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: usize::MAX,
+            bytes: usize::MAX,
+            session_bytes: usize::MAX,
+            evict: true,
+            ttl: 86_400_000,
+        }
+    }
+}

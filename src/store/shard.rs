@@ -1,0 +1,405 @@
+//! One shard of a table: its sessions by id, in the order of their use, and in the order of their end.
+//!
+//! Entries stay in numbered slots, so that the order of use is a list of numbers. The queue of ends is lazy: an entry
+//! stands in it once, where it would have ended when it was queued; a touch, which puts the end off, leaves it there, and
+//! it is queued again when that moment comes. So a touch costs nothing there.
+
+use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc};
+
+use hashbrown::HashTable;
+
+use super::limits::ENTRY_COST;
+
+/// No slot.
+const NONE: u32 = u32::MAX;
+/// A queue this short is not worth tidying.
+const SHORT: usize = 1024;
+
+/// One session.
+#[derive(Debug)]
+pub struct Entry {
+    /// The session id; see [`super::sid`].
+    pub sid: Box<[u8]>,
+    /// The session.
+    pub text: Arc<str>,
+    /// Where the cookie is in `text`.
+    pub cookie: Range<u32>,
+    /// Whether that is an object.
+    pub proper: bool,
+    /// When it ends, in ms since 1970.
+    pub expires: u64,
+    /// The tick of its last change.
+    pub version: u64,
+    /// The tick of its first write: what was loaded before was another session of this id.
+    pub born: u64,
+    /// The tick of its last use.
+    pub used: u64,
+    hash: u64,
+    /// Where it stands in the queue of ends.
+    queued: u64,
+    /// The neighbours in the order of use.
+    older: u32,
+    newer: u32,
+    /// Whether the file has not got its last change yet.
+    dirty: bool,
+}
+
+/// What the file has not got yet: a session's end and text, or nothing for one that is no more.
+pub type Change = (Box<[u8]>, Option<(u64, Arc<str>)>);
+
+/// Some of a table's sessions.
+#[derive(Debug)]
+pub struct Shard {
+    index: HashTable<u32>,
+    slots: Vec<Option<Entry>>,
+    free: Vec<u32>,
+    oldest: u32,
+    newest: u32,
+    ends: BinaryHeap<Reverse<(u64, u32)>>,
+    /// The changes that the file has not got yet, where there is a file.
+    journal: Option<Journal>,
+}
+
+#[derive(Debug, Default)]
+struct Journal {
+    written: Vec<u32>,
+    removed: Vec<Box<[u8]>>,
+}
+
+impl Shard {
+    /// An empty shard; `journal` says whether changes are noted for a file.
+    pub fn new(journal: bool) -> Self {
+        Self {
+            index: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            oldest: NONE,
+            newest: NONE,
+            ends: BinaryHeap::new(),
+            journal: journal.then(Journal::default),
+        }
+    }
+
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The slot of a session.
+    pub fn find(&self, hash: u64, sid: &[u8]) -> Option<u32> {
+        let is_it = |slot: &u32| self.entry(*slot).sid.as_ref() == sid;
+        self.index.find(hash, is_it).copied()
+    }
+
+    /// The session in a slot that [`Shard::find`] gave.
+    pub fn entry(&self, slot: u32) -> &Entry {
+        self.slots[slot as usize]
+            .as_ref()
+            .expect("the index knows taken slots only")
+    }
+
+    fn entry_mut(&mut self, slot: u32) -> &mut Entry {
+        self.slots[slot as usize]
+            .as_mut()
+            .expect("the index knows taken slots only")
+    }
+
+    /// Adds a session that is not there yet, as the most recently used.
+    pub fn insert(&mut self, hash: u64, sid: &[u8], text: Content, tick: u64) -> u32 {
+        let entry = Entry {
+            sid: sid.into(),
+            text: text.text,
+            cookie: text.cookie,
+            proper: text.proper,
+            expires: text.expires,
+            version: tick,
+            born: tick,
+            used: tick,
+            hash,
+            queued: text.expires,
+            older: NONE,
+            newer: NONE,
+            dirty: false,
+        };
+        let expires = entry.expires;
+        let slot = if let Some(slot) = self.free.pop() {
+            self.slots[slot as usize] = Some(entry);
+            slot
+        } else {
+            self.slots.push(Some(entry));
+            u32::try_from(self.slots.len() - 1).expect("a shard has less than 2^32 slots")
+        };
+        let slots = &self.slots;
+        self.index.insert_unique(hash, slot, |slot| {
+            slots[*slot as usize].as_ref().map_or(0, |entry| entry.hash)
+        });
+        self.link(slot);
+        self.queue(expires, slot);
+        self.changed(slot);
+        slot
+    }
+
+    /// Gives a session another text and end.
+    pub fn update(&mut self, slot: u32, text: Content, tick: u64) {
+        let entry = self.entry_mut(slot);
+        entry.text = text.text;
+        entry.cookie = text.cookie;
+        entry.proper = text.proper;
+        entry.version = tick;
+        let expires = text.expires;
+        self.postpone(slot, expires);
+        self.used(slot, tick);
+        self.changed(slot);
+    }
+
+    /// Gives a session another cookie and end, in place where the new cookie is as long as the old one.
+    pub fn update_cookie(&mut self, slot: u32, cookie: &str, expires: u64, tick: u64) {
+        let entry = self.entry_mut(slot);
+        let span = entry.cookie.start as usize..entry.cookie.end as usize;
+        match Arc::get_mut(&mut entry.text) {
+            Some(text) if span.len() == cookie.len() => {
+                // SAFETY: a whole JSON value gives way to another `str` of the same length, so both ends stay on
+                // boundaries of characters.
+                unsafe { text.as_bytes_mut()[span].copy_from_slice(cookie.as_bytes()) }
+            }
+            _ => {
+                let text: Arc<str> = super::cookie::replace(&entry.text, &span, cookie).into();
+                let found = super::cookie::Cookie::find(&text);
+                entry.cookie = narrow(&found.span);
+                entry.proper = found.proper;
+                entry.text = text;
+            }
+        }
+        entry.version = tick;
+        self.postpone(slot, expires);
+        self.used(slot, tick);
+        self.changed(slot);
+    }
+
+    /// Notes that a session was used.
+    pub fn used(&mut self, slot: u32, tick: u64) {
+        self.entry_mut(slot).used = tick;
+        if self.newest != slot {
+            self.unlink(slot);
+            self.link(slot);
+        }
+    }
+
+    /// Takes a session away.
+    pub fn remove(&mut self, slot: u32) -> Entry {
+        self.unlink(slot);
+        let entry = self.slots[slot as usize]
+            .take()
+            .expect("the index knows taken slots only");
+        self.free.push(slot);
+        if let Ok(found) = self.index.find_entry(entry.hash, |other| *other == slot) {
+            found.remove();
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.removed.push(entry.sid.clone());
+        }
+        self.tidy();
+        entry
+    }
+
+    /// The slot of the least recently used session, and the tick of that use.
+    pub fn least_used(&self) -> Option<(u32, u64)> {
+        (self.oldest != NONE).then(|| (self.oldest, self.entry(self.oldest).used))
+    }
+
+    /// The slot of a session that has ended by `now`.
+    pub fn ended(&mut self, now: u64) -> Option<u32> {
+        while let Some(&Reverse((end, slot))) = self.ends.peek() {
+            if end > now {
+                break;
+            }
+            self.ends.pop();
+            let Some(entry) = &mut self.slots[slot as usize] else {
+                continue;
+            };
+            // Otherwise the slot has another session by now, which stands in the queue elsewhere.
+            if entry.queued == end {
+                if entry.expires <= now {
+                    return Some(slot);
+                }
+                entry.queued = entry.expires;
+                let again = Reverse((entry.expires, slot));
+                self.ends.push(again);
+            }
+        }
+        None
+    }
+
+    /// The sessions, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.slots.iter().flatten()
+    }
+
+    /// Takes every session away.
+    pub fn clear(&mut self) {
+        let mut journal = self.journal.take();
+        if let Some(journal) = &mut journal {
+            journal.written.clear();
+            journal
+                .removed
+                .extend(self.slots.drain(..).flatten().map(|entry| entry.sid));
+        }
+        *self = Self::new(false);
+        self.journal = journal;
+    }
+
+    /// Takes up to `most` of the changes that the file has not got yet; fewer mean that there are no more.
+    pub fn take_changes(&mut self, most: usize, changes: &mut Vec<Change>) {
+        let Some(journal) = &mut self.journal else {
+            return;
+        };
+        // What was removed first: the same id may have been written again since.
+        let removed = journal.removed.drain(..).map(|sid| (sid, None));
+        changes.extend(removed);
+        let rest = journal.written.len().saturating_sub(most);
+        for slot in journal.written.drain(rest..) {
+            if let Some(entry) = self.slots[slot as usize]
+                .as_mut()
+                .filter(|entry| entry.dirty)
+            {
+                entry.dirty = false;
+                changes.push((
+                    entry.sid.clone(),
+                    Some((entry.expires, Arc::clone(&entry.text))),
+                ));
+            }
+        }
+    }
+
+    /// Whether there are changes that the file has not got yet.
+    pub fn has_changes(&self) -> bool {
+        let has = |journal: &Journal| !journal.removed.is_empty() || !journal.written.is_empty();
+        self.journal.as_ref().is_some_and(has)
+    }
+
+    /// Moves the sessions closer together when most slots are empty, to give memory back.
+    pub fn shrink(&mut self) {
+        if self.slots.len() < SHORT || self.len() > self.slots.len() / 4 {
+            return;
+        }
+        let mut small = Self::new(self.journal.is_some());
+        let mut slot = self.oldest;
+        while slot != NONE {
+            let entry = self.slots[slot as usize]
+                .take()
+                .expect("the list knows taken slots only");
+            slot = entry.newer;
+            let (version, born, dirty) = (entry.version, entry.born, entry.dirty);
+            let text = Content {
+                text: entry.text,
+                cookie: entry.cookie,
+                proper: entry.proper,
+                expires: entry.expires,
+            };
+            let place = small.insert(entry.hash, &entry.sid, text, entry.used);
+            let moved = small.entry_mut(place);
+            moved.version = version;
+            moved.born = born;
+            // One that the file has got already is written once more where this is false: `insert` has noted it.
+            moved.dirty |= dirty;
+        }
+        if let (Some(journal), Some(old)) = (&mut small.journal, &mut self.journal) {
+            journal.removed = std::mem::take(&mut old.removed);
+        }
+        *self = small;
+    }
+
+    fn changed(&mut self, slot: u32) {
+        if let Some(journal) = &mut self.journal {
+            let entry = self.slots[slot as usize].as_mut();
+            if let Some(entry) = entry.filter(|entry| !entry.dirty) {
+                entry.dirty = true;
+                journal.written.push(slot);
+            }
+        }
+    }
+
+    fn postpone(&mut self, slot: u32, expires: u64) {
+        let entry = self.entry_mut(slot);
+        entry.expires = expires;
+        if expires < entry.queued {
+            entry.queued = expires;
+            self.queue(expires, slot);
+        }
+    }
+
+    fn queue(&mut self, end: u64, slot: u32) {
+        self.ends.push(Reverse((end, slot)));
+        self.tidy();
+    }
+
+    /// Makes the queue anew when most of it is about sessions that are gone.
+    fn tidy(&mut self) {
+        if self.ends.len() < SHORT || self.ends.len() / 2 < self.len() {
+            return;
+        }
+        self.ends = (0..)
+            .zip(&self.slots)
+            .filter_map(|(slot, entry)| Some(Reverse((entry.as_ref()?.queued, slot))))
+            .collect();
+    }
+
+    fn link(&mut self, slot: u32) {
+        let before = self.newest;
+        let entry = self.entry_mut(slot);
+        entry.older = before;
+        entry.newer = NONE;
+        if before == NONE {
+            self.oldest = slot;
+        } else {
+            self.entry_mut(before).newer = slot;
+        }
+        self.newest = slot;
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        let entry = self.entry(slot);
+        let (older, newer) = (entry.older, entry.newer);
+        if older == NONE {
+            self.oldest = newer;
+        } else {
+            self.entry_mut(older).newer = newer;
+        }
+        if newer == NONE {
+            self.newest = older;
+        } else {
+            self.entry_mut(newer).older = older;
+        }
+    }
+}
+
+impl Entry {
+    /// What it counts towards a table's limit.
+    pub fn cost(&self) -> usize {
+        cost(&self.sid, &self.text)
+    }
+}
+
+/// What a session counts towards a table's limit.
+pub fn cost(sid: &[u8], text: &str) -> usize {
+    sid.len() + text.len() + ENTRY_COST
+}
+
+/// A session's text and what is known of it.
+#[derive(Debug)]
+pub struct Content {
+    /// The session.
+    pub text: Arc<str>,
+    /// Where its cookie is.
+    pub cookie: Range<u32>,
+    /// Whether that is an object.
+    pub proper: bool,
+    /// When it ends, in ms since 1970.
+    pub expires: u64,
+}
+
+/// A range in a text of less than 4 GiB.
+pub fn narrow(range: &Range<usize>) -> Range<u32> {
+    let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    narrow(range.start)..narrow(range.end)
+}
