@@ -9,7 +9,7 @@ const { follow } = require('./follow.js');
 const { remember, renew, sources, textOf } = require('./origin.js');
 const { isLive, meansMissing } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
-const { commitToRedis } = require('./redis-commit.js');
+const { commitToRedis, unparsing } = require('./redis-commit.js');
 const { commitFor } = require('./store-kind.js');
 
 const { clock } = native.hot();
@@ -54,10 +54,11 @@ class AdoptedStore {
     for (const method of FOLLOWED) this.original[method] = store[method];
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
-    /** The store's own methods, for `ask`. */
+    const reader = this.callsBack ? unparsing(store) : store;
+    /** The store's own methods, for `ask`; `get` may give an `UnparsedText`. */
     this.plain = {
       get: (/** @type {string} */ sid, /** @type {Function} */ callback) =>
-        this.original.get.call(store, sid, callback),
+        this.original.get.call(reader, sid, callback),
       set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
       destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
     };

@@ -40,6 +40,32 @@ function isRedisStore(store) {
   );
 }
 
+/** The text of a session that has not been parsed: it is when, and if, a handler looks at it. */
+class UnparsedText {
+  /** @param {string} text */
+  constructor(text) {
+    this.text = text;
+  }
+}
+
+/**
+ * The store as its own `get` sees it when an event asks: what it parses stays text.
+ *
+ * @param {any} store
+ * @returns {any} to call the store's `get` on
+ */
+function unparsing(store) {
+  const serializer = {
+    /** @param {string} text */
+    parse(text) {
+      // As express-session spells a session. Anything else is looked at at once.
+      const isSession = text.startsWith('{"cookie":{') && text.endsWith('}');
+      return isSession ? new UnparsedText(text) : store.serializer.parse(text);
+    },
+  };
+  return Object.create(store, { serializer: { value: serializer } });
+}
+
 /** @type {import('./store-kind.js').CommitTo} */
 function commitToRedis(adopted, commit, done) {
   const { store } = adopted;
@@ -80,5 +106,7 @@ function evaluate(client, call) {
   });
 }
 
+module.exports.UnparsedText = UnparsedText;
+module.exports.unparsing = unparsing;
 module.exports.commitToRedis = commitToRedis;
 module.exports.isRedisStore = isRedisStore;

@@ -6,6 +6,7 @@ const { join, run } = require('./batch.js');
 const { commitSession } = require('./commit.js');
 const { origins } = require('./origin.js');
 const { expose } = require('./event-request.js');
+const { UnparsedText } = require('./redis-commit.js');
 const { meansMissing, sessionData } = require('./session-data.js');
 
 /** One event of a socket: its session is loaded, its handler runs, what the handler changed is committed. */
@@ -100,6 +101,11 @@ class SessionEvent {
     if (error && !meansMissing(error)) {
       /** @type {(value: any) => void} */ (this.resolve)(this.refuse(error));
       this.connection.loaded();
+      return;
+    }
+    if (data instanceof UnparsedText) {
+      this.text = data.text;
+      this.proceed(true);
       return;
     }
     this.data = error ? undefined : sessionData(data);
