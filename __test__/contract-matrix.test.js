@@ -259,6 +259,20 @@ describe('C15c: how long a session lives after a socket write', () => {
     assert.ok(ttl > 86_000 && ttl <= 86_400, `${ttl} s`);
   });
 
+  test('a cookie that a handler lets expire takes the session out of Redis', LIMIT, async (t) => {
+    const app = (context) =>
+      context.on('expire', function (ms, ack) {
+        this.session.cookie.expires = new Date(Date.now() - ms);
+        ack();
+      });
+    for (const ms of [500, 1500, 90_000]) {
+      const { kept, bound } = await begin(t, { store: 'connect-redis' }, { app });
+      const { socket, sid } = await bound();
+      await socket.ask('expire', ms);
+      await until(async () => (await kept.read(sid)) === undefined, `gone ${ms} ms after its end`);
+    }
+  });
+
   test('A23: a record of a key expires in Redis by itself', LIMIT, async (t) => {
     const { kept, login } = await begin(t, { store: 'connect-redis' }, { options: { keyMaxAge: MINUTE } });
     const browser = await login();

@@ -69,9 +69,10 @@ function unparsing(store) {
 /** @type {import('./store-kind.js').CommitTo} */
 function commitToRedis(adopted, commit, done) {
   const { store } = adopted;
-  let ttl = 0;
-  if (commit.renew || commit.expected === null) ttl = store.disableTTL ? -1 : store.getTTL(commit.session);
-  if (commit.expected === null || ttl < -1 || (commit.renew && ttl === 0)) {
+  // In the words of the script: keep, none, or so many seconds.
+  const ttl = !commit.renew ? 0 : store.disableTTL ? -1 : store.getTTL(commit.session);
+  const hasExpired = commit.renew && !store.disableTTL && ttl <= 0;
+  if (commit.expected === null || hasExpired) {
     // A session that is new has nothing to be compared with, and one that expires now is destroyed: the store's
     // own `set` does both.
     adopted.put(commit.sid, commit.session, (error) => done(error, { written: true }), commit.clock);

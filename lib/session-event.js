@@ -1,7 +1,7 @@
 'use strict';
 
 const { UNREAD } = require('./adopted-store.js');
-const { ask, queue } = require('./ask.js');
+const { ask, NO_LINE, queue } = require('./ask.js');
 const { join, run } = require('./batch.js');
 const { commitSession } = require('./commit.js');
 const { origins } = require('./origin.js');
@@ -254,7 +254,7 @@ class SessionEvent {
     const { followed, store, timeout } = this.adopted;
     // Where the app has put its own `set` in place, it is the one to call.
     if (origin && store.set === followed.set) commitSession(this.adopted, session, false, done, text);
-    else ask({ answered: done }, -1, timeout, store, 'set', session.id, session);
+    else ask({ answered: done }, NO_LINE, timeout, store, 'set', session.id, session);
   }
 
   /** @param {unknown} error */

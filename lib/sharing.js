@@ -1,7 +1,6 @@
 'use strict';
 
 const debug = require('debug')('io-session');
-const native = require('../native.js');
 const { adopt } = require('./adopted-store.js');
 const { connections } = require('./connection.js');
 const { readOptions } = require('./options.js');
@@ -117,10 +116,4 @@ class Sharing {
   }
 }
 
-/** The short hash of an id, for logs. @param {string} id */
-function short(id) {
-  return `#${native.fingerprint(id)}`;
-}
-
 module.exports.Sharing = Sharing;
-module.exports.short = short;
