@@ -16,11 +16,30 @@ const { clock } = native.hot();
 /** What `native.since` says. */
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
 /** The methods of a store that are followed. */
-const FOLLOWED = /** @type {const} */ (['get', 'set', 'touch', 'destroy', 'clear', 'createSession']);
+const FOLLOWED = /** @type {const} */ ([
+  'get',
+  'set',
+  'touch',
+  'destroy',
+  'regenerate',
+  'clear',
+  'createSession',
+]);
 /** What `peek` gives for a session that is there and whose text is read when it is looked at. */
 const UNREAD = '';
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
+
+/**
+ * A session has been destroyed by this process.
+ *
+ * @typedef {object} SessionEnded
+ * @property {string} sid
+ * @property {string[]} sockets the ids of those that were bound to it in this process
+ * @property {'destroy' | 'regenerate'} reason
+ *
+ * @typedef {(end: SessionEnded) => void} EndListener
+ */
 
 /**
  * A session store of the app's, adopted in place as express-session itself does when it sets `store.generate`: its
@@ -34,8 +53,10 @@ class AdoptedStore {
     this.number = native.adopt();
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
-    /** Told when a session ends: the ids of the sockets that lose it. @type {Set<(sockets: string[]) => void>} */
+    /** Told of each session that this process destroys. @type {Set<EndListener>} */
     this.onEnd = new Set();
+    /** The id of the session that `regenerate` is destroying right now. @type {string | undefined} */
+    this.regenerating = undefined;
     /** The commits that wait for each other, by session. @type {Map<string, (() => void)[]>} */
     this.lanes = new Map();
     /** The one-time keys that are being used right now. @type {Set<string>} */
@@ -164,7 +185,8 @@ class AdoptedStore {
     if (known) {
       const { sockets, keys } = native.end(this.number, sid);
       for (const key of keys) this.discard(key);
-      if (sockets.length > 0) for (const listener of this.onEnd) listener(sockets);
+      const reason = sid === this.regenerating ? 'regenerate' : 'destroy';
+      for (const listener of this.onEnd) listener({ sid, sockets, reason });
     }
     return this.original.destroy.call(this.store, sid, (/** @type {unknown} */ error) => {
       if (error && known && !meansMissing(error)) native.notEnded(this.number, sid);

@@ -16,10 +16,7 @@ const connections = new Map();
  */
 function onDisconnect() {
   const connection = connections.get(this.id);
-  if (connection === undefined) return;
-  connection.disconnected = true;
-  // After the app's own handler of this event has been dispatched: it may look at the session.
-  setImmediate(leave, connection);
+  connection?.disconnect();
 }
 
 /** @param {Connection} connection */
@@ -32,12 +29,13 @@ class Connection {
   /**
    * @param {import('./sharing.js').Sharing} sharing
    * @param {any} socket
-   * @param {any} client the host's object for this connection; it holds the binding as `__session_id`
+   * @param {any} [client] the host's object for this connection, if it has one; it holds the binding as `__session_id`
    */
   constructor(sharing, socket, client) {
     this.sharing = sharing;
     this.socket = socket;
-    this.client = client;
+    /** What holds the binding. @type {any} */
+    this.client = client ?? this;
     /** @type {string} */
     this.id = socket.id;
     this.line = native.openLine();
@@ -50,9 +48,7 @@ class Connection {
     /** Whether this socket's own session was written to the store. */
     this.written = false;
     this.disconnected = false;
-    Object.defineProperty(client, CONNECTION, { value: this });
     connections.set(this.id, this);
-    socket.on('disconnect', onDisconnect);
   }
 
   /** The session this socket is bound to. @returns {string | undefined} */
@@ -86,13 +82,20 @@ class Connection {
     this.unbind();
     if (sid === undefined) return;
     this.socket.leave(sessionRoom(sid));
-    this.sharing.ended(this, reason);
+    this.sharing.ended(this, reason, sid);
   }
 
   unbind() {
     const { adopted } = this.sharing;
     if (adopted) native.unbind(adopted.number, this.id);
     delete this.client.__session_id;
+  }
+
+  /** The socket has disconnected. */
+  disconnect() {
+    this.disconnected = true;
+    // After the app's own handler of this event has been dispatched: it may look at the session.
+    setImmediate(leave, this);
   }
 
   /** An event that waited has got its answer. */
@@ -121,7 +124,12 @@ class Connection {
  * @returns {Connection}
  */
 function connectionOf(sharing, socket, client) {
-  return client[CONNECTION] ?? new Connection(sharing, socket, client);
+  const known = client[CONNECTION];
+  if (known !== undefined) return known;
+  const connection = new Connection(sharing, socket, client);
+  Object.defineProperty(client, CONNECTION, { value: connection });
+  socket.on('disconnect', onDisconnect);
+  return connection;
 }
 
 module.exports.Connection = Connection;
