@@ -31,12 +31,13 @@ const UNREAD = '';
 const TIMEOUT = 10_000;
 
 /**
- * A session has been destroyed by this process.
+ * A session has been destroyed.
  *
  * @typedef {object} SessionEnded
  * @property {string} sid
  * @property {string[]} sockets the ids of those that were bound to it in this process
  * @property {'destroy' | 'regenerate'} reason
+ * @property {boolean} elsewhere whether it was another process that did
  *
  * @typedef {(end: SessionEnded) => void} EndListener
  */
@@ -57,6 +58,8 @@ class AdoptedStore {
     this.onEnd = new Set();
     /** The id of the session that `regenerate` is destroying right now. @type {string | undefined} */
     this.regenerating = undefined;
+    /** What it has done in this process. */
+    this.counts = { loads: 0, commits: 0, merges: 0, drops: 0 };
     /** The commits that wait for each other, by session. @type {Map<string, (() => void)[]>} */
     this.lanes = new Map();
     /** The one-time keys that are being used right now. @type {Set<string>} */
@@ -182,16 +185,24 @@ class AdoptedStore {
    */
   destroy(sid, callback) {
     const known = typeof sid === 'string';
-    if (known) {
-      const { sockets, keys } = native.end(this.number, sid);
-      for (const key of keys) this.discard(key);
-      const reason = sid === this.regenerating ? 'regenerate' : 'destroy';
-      for (const listener of this.onEnd) listener({ sid, sockets, reason });
-    }
+    if (known) this.end(sid, sid === this.regenerating ? 'regenerate' : 'destroy', false);
     return this.original.destroy.call(this.store, sid, (/** @type {unknown} */ error) => {
       if (error && known && !meansMissing(error)) native.notEnded(this.number, sid);
       callback(error);
     });
+  }
+
+  /**
+   * A session is being destroyed.
+   *
+   * @param {string} sid
+   * @param {'destroy' | 'regenerate'} reason
+   * @param {boolean} elsewhere whether another process does it
+   */
+  end(sid, reason, elsewhere) {
+    const { sockets, keys } = native.end(this.number, sid);
+    for (const key of keys) this.discard(key);
+    for (const listener of this.onEnd) listener({ sid, sockets, reason, elsewhere });
   }
 
   /** Destroys a record that nobody waits for. @param {string} id */
@@ -231,6 +242,17 @@ class AdoptedStore {
       done(error);
     };
     ask({ answered }, NO_LINE, this.timeout, this.plain, 'set', id, record);
+  }
+
+  /**
+   * Extends a session's life in the store.
+   *
+   * @param {string} sid
+   * @param {any} session
+   * @param {(error: unknown) => void} done
+   */
+  touch(sid, session, done) {
+    ask({ answered: done }, NO_LINE, this.timeout, this.store, 'touch', sid, session);
   }
 
   /**

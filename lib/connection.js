@@ -61,9 +61,10 @@ class Connection {
    *
    * @param {import('./adopted-store.js').AdoptedStore} adopted
    * @param {string} sid
+   * @param {import('./key-lookup.js').Found} [_found] what the store holds
    * @returns {number} -1, or the index of an error
    */
-  bind(adopted, sid) {
+  bind(adopted, sid, _found) {
     const error = native.bind(adopted.number, this.id, sid);
     if (error !== -1) return error;
     if (this.sid !== undefined && this.sid !== sid) this.socket.leave(sessionRoom(this.sid));

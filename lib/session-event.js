@@ -154,7 +154,7 @@ class SessionEvent {
 
   /** Runs the handler and commits after it. */
   handle() {
-    this.request = expose(this, this.sid ?? this.connection.id);
+    this.request = this.expose(this.sid ?? this.connection.id);
     let returned;
     try {
       returned = this.next();
@@ -168,6 +168,22 @@ class SessionEvent {
       );
     }
     return this.commit(returned);
+  }
+
+  /**
+   * Puts the session where the handler looks for it.
+   *
+   * @param {string} sid
+   * @returns {import('./event-request.js').EventRequest & { session?: any }}
+   */
+  expose(sid) {
+    return expose(this, sid);
+  }
+
+  /** A session has been made, or put in the place of the one that was there. @param {any} session */
+  accept(session) {
+    this.opened = true;
+    this.session = session;
   }
 
   /** Makes the `Session`, at the first look at it. */
@@ -209,32 +225,19 @@ class SessionEvent {
   }
 
   /**
-   * Writes what the handler changed.
+   * Writes what the handler has changed.
    *
    * @param {any} value what the handler returned
-   * @returns {any} it, or a promise for it
+   * @param {(error: unknown) => void} [told] called when it is written, or failed
+   * @returns {any} the value, or a promise for it
    */
-  commit(value) {
-    // A socket that has left has no session of its own any more.
-    if (!this.opened || (this.sid === undefined && this.connection.line === -1)) return value;
-    const session = this.request?.session;
-    if (session === undefined || session === null) return value;
-    const origin = origins.get(session);
-    let text;
-    try {
-      text = origin ? origin.spell(session) : JSON.stringify(session);
-    } catch (error) {
-      this.report(error);
-      return value;
-    }
-    // A session that `regenerate` has made is saved, as in Express, if something was put into it.
-    if (origin ? text === origin.base : Object.keys(session).length < 2) return value;
-    if (this.sid === undefined && origin?.sid === this.connection.id) this.connection.written = true;
+  commit(value, told) {
     /** @type {((value: any) => void) | undefined} */
     let resolve;
     let saved = false;
-    this.save(session, origin, text, (error) => {
+    this.write((error) => {
       if (error) this.report(error);
+      told?.(error);
       saved = true;
       if (resolve) resolve(value);
     });
@@ -242,6 +245,41 @@ class SessionEvent {
     return new Promise((resolved) => {
       resolve = resolved;
     });
+  }
+
+  /**
+   * Writes what is another than it was loaded.
+   *
+   * @param {(error?: unknown) => void} done called at once where nothing has to be waited for
+   */
+  write(done) {
+    const session = this.changeable();
+    if (session === undefined) {
+      done();
+      return;
+    }
+    const origin = origins.get(session);
+    let text;
+    try {
+      text = origin ? origin.spell(session) : JSON.stringify(session);
+    } catch (error) {
+      done(error);
+      return;
+    }
+    // A session that `regenerate` has made is saved, as in Express, if something was put into it.
+    if (origin ? text === origin.base : Object.keys(session).length < 2) {
+      done();
+      return;
+    }
+    if (this.sid === undefined && origin?.sid === this.connection.id) this.connection.written = true;
+    this.save(session, origin, text, done);
+  }
+
+  /** The session that the handler may have changed. @returns {any} undefined when there is none */
+  changeable() {
+    // A socket that has left has no session of its own any more.
+    if (!this.opened || (this.sid === undefined && this.connection.line === -1)) return undefined;
+    return this.request?.session ?? undefined;
   }
 
   /**
