@@ -3,6 +3,7 @@
 const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
+const { publish } = require('./diagnostics.js');
 const { isEmbeddedStore } = require('./embedded-commit.js');
 const { TABLE } = require('./embedded-store.js');
 const { follow } = require('./follow.js');
@@ -202,6 +203,7 @@ class AdoptedStore {
   end(sid, reason, elsewhere) {
     const { sockets, keys } = native.end(this.number, sid);
     for (const key of keys) this.discard(key);
+    publish('end', sid, { reason, sockets: sockets.length, elsewhere });
     for (const listener of this.onEnd) listener({ sid, sockets, reason, elsewhere });
   }
 

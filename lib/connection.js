@@ -1,6 +1,7 @@
 'use strict';
 
 const native = require('../native.js');
+const { publish } = require('./diagnostics.js');
 const { sessionRoom } = require('./room.js');
 
 /** Where a host's client object keeps its connection. */
@@ -70,6 +71,7 @@ class Connection {
     if (this.sid !== undefined && this.sid !== sid) this.socket.leave(sessionRoom(this.sid));
     this.client.__session_id = sid;
     this.socket.join(sessionRoom(sid));
+    publish('bind', sid, { socket: this.id });
     return -1;
   }
 
@@ -83,6 +85,8 @@ class Connection {
     this.unbind();
     if (sid === undefined) return;
     this.socket.leave(sessionRoom(sid));
+    // The others are told of where the session is destroyed.
+    if (reason === 'expire') publish('end', sid, { reason, sockets: 1, elsewhere: false });
     this.sharing.ended(this, reason, sid);
   }
 

@@ -4,6 +4,7 @@ const { UNREAD } = require('./adopted-store.js');
 const { ask, NO_LINE, queue } = require('./ask.js');
 const { join, run } = require('./batch.js');
 const { commitSession } = require('./commit.js');
+const { begin, publish } = require('./diagnostics.js');
 const { origins } = require('./origin.js');
 const { expose } = require('./event-request.js');
 const { UnparsedText } = require('./redis-commit.js');
@@ -31,6 +32,8 @@ class SessionEvent {
     this.clock = undefined;
     /** Its version, in an `EmbeddedStore`. */
     this.version = 0;
+    /** When its load began, where somebody wants to know, in ms. */
+    this.began = 0;
     /** The `Session` of the request, once `opened`. @type {any} */
     this.session = undefined;
     /** @type {(import('./event-request.js').EventRequest & { session?: any }) | undefined} */
@@ -52,6 +55,7 @@ class SessionEvent {
     // A stranger whose own session is empty needs no store; where nobody is in front of it, not even a wait.
     if (id === undefined && connection.loading === 0) return this.handle();
     connection.loading += 1;
+    this.began = begin('load');
     const promise = new Promise((resolve) => {
       this.resolve = resolve;
     });
@@ -120,6 +124,10 @@ class SessionEvent {
   proceed(found) {
     const { connection, sid } = this;
     const resolve = /** @type {(value: any) => void} */ (this.resolve);
+    if (sid !== undefined) {
+      this.adopted.counts.loads += 1;
+      publish('load', sid, { event: this.context.event, found }, this.began);
+    }
     if (sid !== undefined && !found) {
       // Logged out elsewhere, or expired: the socket is a stranger from this event on.
       if (connection.sid === sid) connection.end('expire');

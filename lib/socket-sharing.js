@@ -1,6 +1,7 @@
 'use strict';
 
 const debug = require('debug')('io-session');
+const { countTimeouts } = require('./ask.js');
 const { spreadEnd, hearEnds } = require('./cluster.js');
 const { connections } = require('./connection.js');
 const { EmbeddedStore } = require('./embedded-store.js');
@@ -94,7 +95,7 @@ class SocketSharing extends Sharing {
   stats() {
     const adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (this.adopted);
     const bound = this.sockets().filter((socket) => sharedBy(socket)?.sid !== undefined);
-    return { sockets: bound.length, binds: this.binds, ...adopted.counts };
+    return { sockets: bound.length, binds: this.binds, ...adopted.counts, timeouts: countTimeouts() };
   }
 
   /** Gives everything back as it was. */
