@@ -29,6 +29,6 @@ declare module 'express-session' {
      * Reads, changes and writes, exactly; see `SocketSessionMethods.update` of `io-session`. There for requests that have
      * passed `sharing.express()`.
      */
-    update<T>(fn: (session: this) => T | Promise<T>): Promise<T>;
+    update<T>(fn: (session: Session & Partial<SessionData>) => T | Promise<T>): Promise<T>;
   }
 }
