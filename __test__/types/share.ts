@@ -5,7 +5,13 @@ import express = require('express5');
 import session = require('express-session');
 
 import { Server, type Socket } from 'socket.io';
-import { EmbeddedStore, type SessionSharing, type SharingStats, type SocketSession, shareSession } from '../..';
+import {
+  EmbeddedStore,
+  type SessionSharing,
+  type SharingStats,
+  type SocketSession,
+  shareSession,
+} from '../..';
 import type {} from '../../socket.io';
 
 declare module 'express-session' {
