@@ -3,7 +3,7 @@
 const native = require('../native.js');
 const { commitSession } = require('./commit.js');
 const { LOADED } = require('./embedded-store.js');
-const { origins, sources, textOf } = require('./origin.js');
+const { originOf, sources, textOf } = require('./origin.js');
 
 /**
  * Puts our methods in the place of a store's, on the instance: so every load, save and logout is seen, whoever makes it.
@@ -42,7 +42,7 @@ function follow(adopted) {
 
   adopted.followed.set = define(store, 'set', (sid, session, callback) => {
     if (typeof callback !== 'function') return promised(adopted, (done) => store.set(sid, session, done));
-    const origin = typeof session === 'object' && session !== null ? origins.get(session) : undefined;
+    const origin = typeof session === 'object' && session !== null ? originOf(session) : undefined;
     if (origin !== undefined && origin.sid === sid) {
       commitSession(adopted, session, true, (error) => {
         // Not before the caller has gone on its way, as with any store.
@@ -58,7 +58,7 @@ function follow(adopted) {
   if (typeof store.touch === 'function') {
     define(store, 'touch', (sid, session, callback) => {
       if (typeof callback !== 'function') return promised(adopted, (done) => store.touch(sid, session, done));
-      const origin = origins.get(session);
+      const origin = originOf(session);
       if (origin && adopted.since(sid, origin.clock) === 'gone') {
         process.nextTick(callback, null);
         return;

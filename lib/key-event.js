@@ -2,7 +2,7 @@
 
 const native = require('../native.js');
 const { failure, words } = require('./failure.js');
-const { origins } = require('./origin.js');
+const { originOf } = require('./origin.js');
 const { commitSession } = require('./commit.js');
 const { sessionOfRecord } = require('./record.js');
 const { isBrowserSession } = require('./session-data.js');
@@ -77,7 +77,7 @@ class KeyEvent {
     const request = { sessionID: sid, sessionStore: adopted.store, session: undefined };
     const session = adopted.store.createSession(request, data);
     const memo = memoOf(session.__socket, key);
-    if (!memo || !origins.has(session) || (memo.id === connection.id && !oneTimeKeys)) {
+    if (!memo || !originOf(session) || (memo.id === connection.id && !oneTimeKeys)) {
       this.bind();
       return;
     }

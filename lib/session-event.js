@@ -4,7 +4,7 @@ const { UNREAD } = require('./adopted-store.js');
 const { ask, NO_LINE, queue } = require('./ask.js');
 const { join, run } = require('./batch.js');
 const { commitSession } = require('./commit.js');
-const { origins } = require('./origin.js');
+const { originOf } = require('./origin.js');
 const { expose } = require('./event-request.js');
 const { UnparsedText } = require('./redis-commit.js');
 const { meansMissing, sessionData } = require('./session-data.js');
@@ -174,6 +174,14 @@ class SessionEvent {
   open() {
     if (this.text === UNREAD) this.read();
     const { adopted, request, sid, text } = this;
+    if (sid !== undefined && text !== undefined) {
+      const sliced = adopted.slice(request, text, /** @type {number} */ (this.clock), this.version);
+      if (sliced !== undefined) {
+        this.opened = true;
+        this.session = sliced;
+        return sliced;
+      }
+    }
     const data = text === undefined ? this.data : JSON.parse(text);
     const stored = data ?? { cookie: { __io: true } };
     const session = adopted.openSession(request, stored, text, this.clock, this.version);
@@ -201,7 +209,7 @@ class SessionEvent {
    * @param {boolean} isNew
    */
   rebase(session, isNew) {
-    const origin = origins.get(session);
+    const origin = originOf(session);
     if (!origin) return;
     origin.rawCookie = undefined;
     origin.base = JSON.stringify(session);
@@ -219,7 +227,7 @@ class SessionEvent {
     if (!this.opened || (this.sid === undefined && this.connection.line === -1)) return value;
     const session = this.request?.session;
     if (session === undefined || session === null) return value;
-    const origin = origins.get(session);
+    const origin = originOf(session);
     let text;
     try {
       text = origin ? origin.spell(session) : JSON.stringify(session);
@@ -228,7 +236,7 @@ class SessionEvent {
       return value;
     }
     // A session that `regenerate` has made is saved, as in Express, if something was put into it.
-    if (origin ? text === origin.base : Object.keys(session).length < 2) return value;
+    if (origin ? !origin.differs(origin.base, text) : Object.keys(session).length < 2) return value;
     if (this.sid === undefined && origin?.sid === this.connection.id) this.connection.written = true;
     /** @type {((value: any) => void) | undefined} */
     let resolve;
