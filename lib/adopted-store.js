@@ -10,7 +10,8 @@ const { follow } = require('./follow.js');
 const { remember, renew, sources, textOf } = require('./origin.js');
 const { isLive, meansMissing } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
-const { commitToRedis, unparsing } = require('./redis-commit.js');
+const { commitToRedis } = require('./redis-commit.js');
+const { RedisLoads } = require('./redis-load.js');
 const { Slices } = require('./slices.js');
 const { SlicedSession, targetClass } = require('./sliced-session.js');
 const { commitFor } = require('./store-kind.js');
@@ -62,11 +63,11 @@ class AdoptedStore {
     this.makeCookie = (cookie) => this.original.createSession.call(store, {}, { cookie }).cookie;
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
-    const reader = this.callsBack ? unparsing(store) : store;
+    const loads = this.callsBack ? new RedisLoads(this) : undefined;
     /** The store's own methods, for `ask`; `get` may give an `UnparsedText`. */
     this.plain = {
-      get: (/** @type {string} */ sid, /** @type {Function} */ callback) =>
-        this.original.get.call(reader, sid, callback),
+      get: (/** @type {string} */ sid, /** @type {any} */ callback) =>
+        loads ? loads.get(sid, callback) : this.original.get.call(store, sid, callback),
       set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
       destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
     };

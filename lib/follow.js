@@ -105,7 +105,9 @@ function followTexts({ store }) {
     /** @param {string} text */
     parse(text) {
       const data = JSON.parse(text);
-      if (typeof data === 'object' && data !== null) sources.set(data, { text, clock: 0 });
+      // A client may be set to give bytes.
+      if (typeof data === 'object' && data !== null && typeof text === 'string')
+        sources.set(data, { text, clock: 0 });
       return data;
     },
     stringify: JSON.stringify,

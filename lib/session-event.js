@@ -6,7 +6,7 @@ const { join, run } = require('./batch.js');
 const { commitSession } = require('./commit.js');
 const { originOf } = require('./origin.js');
 const { expose } = require('./event-request.js');
-const { UnparsedText } = require('./redis-commit.js');
+const { UnparsedText } = require('./redis-load.js');
 const { meansMissing, sessionData } = require('./session-data.js');
 
 /** One event of a socket: its session is loaded, its handler runs, what the handler changed is committed. */
