@@ -11,6 +11,7 @@ mod addon;
 pub mod adoption;
 pub mod binding;
 pub mod channel;
+pub mod date;
 pub mod document;
 pub mod error;
 pub mod handshake;
