@@ -9,7 +9,7 @@ const { follow } = require('./follow.js');
 const { remember, renew, sources, textOf } = require('./origin.js');
 const { isLive, meansMissing } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
-const { commitToRedis, unparsing } = require('./redis-commit.js');
+const { isRedisStore, unparsing } = require('./redis-commit.js');
 const { commitFor } = require('./store-kind.js');
 
 const { clock } = native.hot();
@@ -42,13 +42,16 @@ class AdoptedStore {
     this.claimed = new Set();
     /** Where failures go that nobody waits for. @type {(error: unknown) => void} */
     this.onError = (error) => debug('%s', error);
-    this.commitTo = commitFor(store);
+    const { commitTo, exact } = commitFor(store);
+    this.commitTo = commitTo;
+    /** Between whom a commit or an update is exact: all `processes` that use the store, or only those of this `process`. */
+    this.exact = exact;
     /** Whether the store keeps JSON texts in this process that can be looked at. */
     this.keepsTexts = isMemoryStore(store) || isEmbeddedStore(store);
     /** The table of an `EmbeddedStore`. @type {import('./embedded-table.js').EmbeddedTable | undefined} */
     this.table = isEmbeddedStore(store) ? store[TABLE] : undefined;
     /** Whether its `get` is known to call back always, and its promise never to reject. */
-    this.callsBack = this.commitTo === commitToRedis;
+    this.callsBack = isRedisStore(store);
     /** @type {{ [method: string]: any }} */
     this.original = {};
     for (const method of FOLLOWED) this.original[method] = store[method];
@@ -215,7 +218,7 @@ class AdoptedStore {
    * Waits for a call to the store's own database client, as for a call to the store.
    *
    * @param {string} sid
-   * @param {() => Promise<any>} call
+   * @param {(callback: (error: unknown, reply?: any) => void) => unknown} call calls back, or gives a promise
    * @param {(error: unknown, reply: any) => void} done
    */
   askClient(sid, call, done) {
@@ -224,15 +227,7 @@ class AdoptedStore {
       done(error, reply);
     };
     this.written(sid);
-    // `null` is an answer here, and no promise is pending without it.
-    const client = {
-      get: (/** @type {string} */ _id, /** @type {Function} */ callback) => {
-        call().then(
-          (reply) => callback(null, reply),
-          (error) => callback(error ?? new Error('The session store rejected.')),
-        );
-      },
-    };
+    const client = { get: (/** @type {string} */ _id, /** @type {any} */ callback) => call(callback) };
     ask({ answered }, NO_LINE, this.timeout, client, 'get', sid);
   }
 

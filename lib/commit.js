@@ -3,6 +3,7 @@
 const debug = require('debug')('io-session:commit');
 const native = require('../native.js');
 const { failure } = require('./failure.js');
+const { enter, leave } = require('./lane.js');
 const { origins, renew } = require('./origin.js');
 
 /** After so many conflicts in a row something else is wrong. */
@@ -20,7 +21,12 @@ const MOST_ATTEMPTS = 100;
  */
 function commitSession(adopted, session, trusting, callback, known) {
   const origin = /** @type {import('./origin.js').Origin} */ (origins.get(session));
-  const { sid } = origin;
+  if (origin.updating) {
+    callback(
+      new Error('io-session: update() saves what its function has changed; do not save() inside of it.'),
+    );
+    return;
+  }
   let mine;
   try {
     mine = known ?? origin.spell(session);
@@ -33,14 +39,11 @@ function commitSession(adopted, session, trusting, callback, known) {
     new Committing(adopted, session, mine, trusting, callback).attempt();
     return;
   }
-  // One commit of a session at a time: each sees what the one before it has written.
-  const lane = adopted.lanes.get(sid);
-  const start = () => new Committing(adopted, session, mine, trusting, callback).attempt();
-  if (lane) lane.push(start);
-  else {
-    adopted.lanes.set(sid, []);
-    start();
-  }
+  enter(adopted, origin.sid, () => {
+    const committing = new Committing(adopted, session, mine, trusting, callback);
+    committing.respell(origin);
+    committing.attempt();
+  });
 }
 
 /** A commit on its way. */
@@ -68,6 +71,15 @@ class Committing {
     this.attempts = 0;
   }
 
+  /**
+   * An update that this commit has waited for has changed the session: the text of before would undo it.
+   *
+   * @param {import('./origin.js').Origin} origin what the session was loaded from when its text was made
+   */
+  respell(origin) {
+    if (this.origin !== origin) this.mine = this.origin.spell(this.session);
+  }
+
   /** Merges with what is expected to be stored, and writes. */
   attempt() {
     const { adopted, origin, mine, expected, session } = this;
@@ -91,10 +103,11 @@ class Committing {
         version: origin.version,
         session: text === mine || adopted.keepsTexts ? session : this.remake(text),
         renew: this.renews,
-        trusting: this.trusting && this.attempts === 0,
+        trusting: this.trusting,
+        merges: true,
+        attempt: ++this.attempts,
         clock: origin.clock,
       };
-      this.attempts += 1;
       adopted.commitTo(adopted, commit, (error, outcome) => this.settle(error, outcome));
     } catch (error) {
       this.finish(error);
@@ -136,11 +149,7 @@ class Committing {
     if (stored !== undefined && stored !== null) {
       renew(session, origin.sid, mine, stored, adopted.clock(), version);
     }
-    if (!adopted.keepsTexts) {
-      const next = adopted.lanes.get(origin.sid)?.shift();
-      if (next) next();
-      else adopted.lanes.delete(origin.sid);
-    }
+    if (!adopted.keepsTexts) leave(adopted, origin.sid);
     this.callback(error);
   }
 
@@ -171,4 +180,6 @@ function merge(base, mine, theirs) {
   }
 }
 
+module.exports.MOST_ATTEMPTS = MOST_ATTEMPTS;
 module.exports.commitSession = commitSession;
+module.exports.merge = merge;

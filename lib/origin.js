@@ -36,6 +36,8 @@ class Origin {
     this.expires = undefined;
     /** The text of the session's cookie, where there is no `rawCookie`. */
     this.cookie = '';
+    /** Whether an update is changing the session right now: it is the update that saves it. */
+    this.updating = false;
   }
 
   /**
@@ -75,6 +77,33 @@ class Origin {
     } finally {
       session.cookie = cookie;
     }
+  }
+
+  /**
+   * Notes that the session has just been written.
+   *
+   * @param {any} session
+   * @param {string} mine the session's own text
+   * @param {string} stored what the store holds now
+   * @param {number} clock
+   * @param {number} [version] of `stored`, where it is another
+   */
+  wrote(session, mine, stored, clock, version) {
+    if (!this.hasCookie(session.cookie)) {
+      this.rawCookie = undefined;
+      this.cookie = JSON.stringify(session.cookie);
+    }
+    this.base = mine;
+    this.stored = stored;
+    this.clock = clock;
+    if (version !== undefined) this.version = version;
+  }
+
+  /** Takes over what is known of the cookie. @param {Origin} other */
+  cookieOf({ cookie, expires, rawCookie }) {
+    this.cookie = cookie;
+    this.expires = expires;
+    this.rawCookie = rawCookie;
   }
 }
 
@@ -119,14 +148,8 @@ function renew(session, sid, mine, stored, clock, version) {
     origin = new Origin(sid, stored, clock);
     origins.set(session, origin);
     origin.cookie = JSON.stringify(session.cookie);
-  } else if (!origin.hasCookie(session.cookie)) {
-    origin.rawCookie = undefined;
-    origin.cookie = JSON.stringify(session.cookie);
   }
-  origin.base = mine;
-  origin.stored = stored;
-  origin.clock = clock;
-  if (version !== undefined) origin.version = version;
+  origin.wrote(session, mine, stored, clock, version);
 }
 
 /**

@@ -41,11 +41,15 @@ pub enum Error {
     StoreFailed,
     /// The embedded store has been closed.
     StoreClosed,
+    /// A session was to be updated, and was destroyed or has expired.
+    SessionGone,
+    /// What changes a session in an update has not ended in time.
+    UpdateTimeout,
 }
 
 impl Error {
     /// Every error, in the order of its discriminant: the table that the JavaScript side reads once.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::NoSessionStore,
         Self::NoSession,
         Self::MissingSessionStore,
@@ -62,6 +66,8 @@ impl Error {
         Self::StoreDamaged,
         Self::StoreFailed,
         Self::StoreClosed,
+        Self::SessionGone,
+        Self::UpdateTimeout,
     ];
 
     /// The stable code, as `error.code` in JavaScript.
@@ -84,6 +90,8 @@ impl Error {
             Self::StoreDamaged => "ERR_STORE_DAMAGED",
             Self::StoreFailed => "ERR_STORE_FAILED",
             Self::StoreClosed => "ERR_STORE_CLOSED",
+            Self::SessionGone => "ERR_SESSION_GONE",
+            Self::UpdateTimeout => "ERR_UPDATE_TIMEOUT",
         }
     }
 
@@ -113,6 +121,10 @@ impl Error {
             }
             Self::StoreFailed => "The file of the session store could not be opened or written.",
             Self::StoreClosed => "The session store has been closed.",
+            Self::SessionGone => "The session is gone: it was destroyed, or has expired.",
+            Self::UpdateTimeout => {
+                "The function given to update() took longer than a store may (storeTimeout): nothing was written."
+            }
         }
     }
 
@@ -121,6 +133,7 @@ impl Error {
     pub const fn status(self) -> u16 {
         match self {
             Self::NoSession | Self::BadChannel | Self::TooManyChannels => 400,
+            Self::SessionGone => 410,
             Self::StoreTimeout | Self::Overloaded | Self::StoreFull | Self::StoreClosed => 503,
             _ => 500,
         }

@@ -1,0 +1,57 @@
+'use strict';
+
+const { merge } = require('./commit.js');
+const { Origin, origins } = require('./origin.js');
+
+/**
+ * Brings a session up to what has been written through another one: what it has not saved yet stays, and is a change of
+ * what is stored now. Its objects stay the same ones where they can: a handler may hold them.
+ *
+ * @param {any} session
+ * @param {any} fresh what was written, as its origin says
+ * @param {number} clock
+ */
+function rebase(session, fresh, clock) {
+  const origin = /** @type {Origin} */ (origins.get(session));
+  const written = /** @type {Origin} */ (origins.get(fresh));
+  const { base, stored } = written;
+  const mine = origin.spell(session);
+  const text = mine === origin.base ? base : merge(origin.base, mine, base);
+  // Another one, so that a commit which waits knows that the text it was given is an old one.
+  const next = new Origin(origin.sid, stored, clock);
+  next.version = written.version;
+  if (origin.hasCookie(session.cookie)) {
+    session.cookie = fresh.cookie;
+    next.cookieOf(written);
+  } else next.cookieOf(origin);
+  patch(session, JSON.parse(text));
+  next.base = mine === origin.base ? next.spell(session) : base;
+  origins.set(session, next);
+}
+
+/**
+ * Makes an object what JSON says.
+ *
+ * @param {any} target
+ * @param {any} source
+ */
+function patch(target, source) {
+  for (const key of Object.keys(target)) {
+    if (key !== 'cookie' && !Object.hasOwn(source, key)) delete target[key];
+  }
+  for (const [key, theirs] of Object.entries(source)) {
+    const isOwn = Object.hasOwn(target, key);
+    // What the prototype has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`.
+    if (!isOwn && key in target) continue;
+    const mine = isOwn ? target[key] : undefined;
+    if (isPlain(mine) && isPlain(theirs)) patch(mine, theirs);
+    else if (key !== 'cookie' && JSON.stringify(mine) !== JSON.stringify(theirs)) target[key] = theirs;
+  }
+}
+
+/** @param {any} value */
+function isPlain(value) {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+module.exports.rebase = rebase;
