@@ -36,15 +36,15 @@ async function countExactly(t, input, kept) {
     sockets.map(async (socket, number) => {
       for (let round = 0; round < ROUNDS; round += 1) {
         const counted = socket.ask('count', {});
-        await socket.ask('write', { [`${number}-${round}`]: 1 });
+        await socket.ask('mark', { socket: number, round });
         seen.push(await counted);
       }
     }),
   );
   const total = PROCESSES * SOCKETS * ROUNDS;
   const fields = async () => {
-    const session = await kept.read(browser.sid);
-    return Object.keys(session).filter((name) => /^\d+-\d+$/.test(name)).length;
+    const { marks } = await kept.read(browser.sid);
+    return Object.values(marks).reduce((sum, socket) => sum + Object.keys(socket).length, 0);
   };
   await until(async () => (await fields()) === total, `all ${total} fields are kept`).catch(async (error) => {
     error.message += ` (${await fields()} are)`;

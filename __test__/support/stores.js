@@ -101,7 +101,11 @@ async function redis(
 }
 
 // `column`: connect-pg-simple's own table has `json`; many apps have made theirs with `jsonb`. `shared`: the table is there.
-async function postgres(server, table = `sessions "${randomUUID()}"`, { column = 'json', shared = false } = {}) {
+async function postgres(
+  server,
+  table = `sessions "${randomUUID()}"`,
+  { column = 'json', shared = false } = {},
+) {
   const { Pool } = require('pg');
   const PostgresStore = require('connect-pg-simple')(session);
   const pool = new Pool({ ...server.config, max: 6 });

@@ -56,6 +56,12 @@ function failing(context) {
     });
     ack(this.session.count);
   });
+  context.on('mark', function ({ socket, round }, ack) {
+    this.session.marks ??= {};
+    this.session.marks[socket] ??= {};
+    this.session.marks[socket][round] = true;
+    ack();
+  });
   context.on('seen', (_data, ack) => ack(seen));
   context.on('break', (method, ack) => {
     context.session_store.next(method, 'error');
