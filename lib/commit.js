@@ -39,10 +39,10 @@ function commitSession(adopted, session, trusting, callback, known) {
     new Committing(adopted, session, mine, trusting, callback).attempt();
     return;
   }
-  enter(adopted, origin.sid, () => {
+  enter(adopted, origin.sid, (late) => {
     const committing = new Committing(adopted, session, mine, trusting, callback);
-    committing.respell(origin);
-    committing.attempt();
+    if (late) committing.finish(late);
+    else committing.begin(origin);
   });
 }
 
@@ -72,12 +72,19 @@ class Committing {
   }
 
   /**
-   * An update that this commit has waited for has changed the session: the text of before would undo it.
+   * Its turn has come.
    *
    * @param {import('./origin.js').Origin} origin what the session was loaded from when its text was made
    */
-  respell(origin) {
-    if (this.origin !== origin) this.mine = this.origin.spell(this.session);
+  begin(origin) {
+    try {
+      // An update that it has waited for has changed the session: the text of before would undo that.
+      if (this.origin !== origin) this.mine = this.origin.spell(this.session);
+    } catch (error) {
+      this.finish(error);
+      return;
+    }
+    this.attempt();
   }
 
   /** Merges with what is expected to be stored, and writes. */

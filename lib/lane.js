@@ -1,20 +1,32 @@
 'use strict';
 
+const { failure } = require('./failure.js');
+
 /**
  * Waits until no other commit or update of a session is under way in this process: each sees what the one before it has
- * written.
+ * written. Not longer than a store may take: where it fails those in front one by one, those behind need not be told so
+ * one by one.
  *
  * @param {import('./adopted-store.js').AdoptedStore} adopted
  * @param {string} sid
- * @param {() => void} start called at once where nobody is in front; it ends with `leave`
+ * @param {(error?: Error) => void} start called at once where nobody is in front; it ends with `leave`
  */
-function enter({ lanes }, sid, start) {
+function enter({ lanes, timeout }, sid, start) {
   const lane = lanes.get(sid);
-  if (lane) lane.push(start);
-  else {
+  if (lane === undefined) {
     lanes.set(sid, []);
     start();
+    return;
   }
+  const late = performance.now() + timeout;
+  lane.push(() => {
+    if (performance.now() < late) start();
+    else {
+      const error = failure('ERR_STORE_TIMEOUT', `The session store did not answer within ${timeout} ms.`);
+      // Not one inside of the other: there may be thousands.
+      process.nextTick(start, error);
+    }
+  });
 }
 
 /**

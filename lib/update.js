@@ -43,8 +43,11 @@ async function updateSession(adopted, sid, session, change) {
     await change(session);
     return session;
   }
-  await new Promise((/** @type {(value?: undefined) => void} */ resolve) => enter(adopted, sid, resolve));
+  const late = await new Promise((/** @type {(error?: Error) => void} */ resolve) => {
+    enter(adopted, sid, resolve);
+  });
   try {
+    if (late) throw late;
     const fresh = await changed(adopted, sid, change);
     if (session === undefined) return fresh;
     rebase(session, fresh, adopted.clock());
