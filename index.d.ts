@@ -361,6 +361,10 @@ export interface IoSessionError extends Error {
  * - `ERR_BAD_ORIGIN`: the page's origin is not allowed (403)
  * - `ERR_TOO_MANY_KEYS`: more than `maxKeysPerMinute` (429)
  * - `ERR_STORE_UNAVAILABLE`: the store failed; a client is told no more than that (503)
+ *
+ * Of {@link SocketSessionMethods.update}:
+ * - `ERR_SESSION_GONE`: the session was destroyed, or has expired (410)
+ * - `ERR_UPDATE_TIMEOUT`: the function took longer than `storeTimeout`; nothing was written
  */
 export type IoSessionErrorCode =
   | 'ERR_NO_SESSION_STORE'
@@ -381,7 +385,9 @@ export type IoSessionErrorCode =
   | 'ERR_STORE_CLOSED'
   | 'ERR_BAD_ORIGIN'
   | 'ERR_TOO_MANY_KEYS'
-  | 'ERR_STORE_UNAVAILABLE';
+  | 'ERR_STORE_UNAVAILABLE'
+  | 'ERR_SESSION_GONE'
+  | 'ERR_UPDATE_TIMEOUT';
 
 /** What the three functions are called with. */
 export interface ZappaHost {

@@ -137,7 +137,7 @@ test(
   async (t) => {
     const redis = await startRedis();
     t.after(() => redis.stop());
-    const input = { redisPort: redis.port, redisPrefix: 'shared:' };
+    const input = { redis: [{ port: redis.port }, 'shared:'] };
     const expressSide = startChild(t, script('host.js'), input);
     const socketSide = startChild(t, script('host.js'), input);
     const [{ url }, { url: ioUrl }] = await Promise.all([
@@ -180,7 +180,7 @@ test(
   async (t) => {
     const redis = await startRedis();
     t.after(() => redis.stop());
-    const input = { redisPort: redis.port, redisPrefix: 'shared:' };
+    const input = { redis: [{ port: redis.port }, 'shared:'] };
     const expressSide = startChild(t, script('host.js'), input);
     const socketSide = startChild(t, script('host.js'), input);
     const [{ url }, { url: ioUrl }] = await Promise.all([

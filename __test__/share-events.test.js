@@ -4,6 +4,7 @@
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const { randomUUID } = require('node:crypto');
 const diagnostics = require('node:diagnostics_channel');
 const { MemoryStore } = require('express-session');
 const { EmbeddedStore } = require('..');
@@ -612,4 +613,59 @@ test('close() gives the store and the sockets back as they were', LIMIT, async (
   const after = Object.getOwnPropertyNames(store).filter((name) => name !== 'generate');
   assert.deepEqual(after.sort(), before);
   assert.equal(store.get, HostileStore.prototype.get);
+});
+
+for (const [name, makeStore] of Object.entries(STORES)) {
+  test(`update is exact between sockets and HTTP requests of one session, with ${name}`, LIMIT, async (t) => {
+    const increment = (session) => {
+      session.count = (session.count ?? 0) + 1;
+      return session.count;
+    };
+    const { bound, connect } = await shareFixture(t, {
+      store: makeStore(),
+      app: ({ app, io }) => {
+        app.get('/count', async (req, res) => res.json(await req.session.update(increment)));
+        io.on('connection', (socket) => {
+          socket.on('count', async (ack) => {
+            const own = randomUUID();
+            socket.session.own = own;
+            const counted = await socket.session.update(increment);
+            ack([counted, socket.session.count, socket.session.own === own]);
+          });
+        });
+      },
+    });
+    const { browser, socket, key } = await bound();
+    const other = await connect({ auth: { key } });
+    const all = [];
+    for (let n = 0; n < 25; n += 1) all.push(socket.ask('count'), other.ask('count'), browser.json('/count'));
+    const answers = await Promise.all(all);
+    const counts = answers.map((answer) => (Array.isArray(answer) ? answer[0] : answer.body));
+    assert.deepEqual(
+      counts.sort((a, b) => a - b),
+      Array.from({ length: 75 }, (_, n) => n + 1),
+    );
+    for (const [counted, seen, own] of answers.filter(Array.isArray)) {
+      assert.equal(seen, counted);
+      assert.equal(own, true);
+    }
+    assert.equal((await browser.json('/read')).body.count, 75);
+  });
+}
+
+test('update is there for a session that has just been made', LIMIT, async (t) => {
+  const { login } = await shareFixture(t, {
+    app: ({ app }) => {
+      app.get('/renew', (req, res) => {
+        req.session.regenerate(async () => {
+          res.json(await req.session.update((session) => Object.assign(session, { user: 'new' }).user));
+        });
+      });
+    },
+  });
+  const browser = await login();
+  const before = browser.sid;
+  assert.equal((await browser.json('/renew')).body, 'new');
+  assert.notEqual(browser.sid, before);
+  assert.equal((await browser.json('/read')).body.user, 'new');
 });

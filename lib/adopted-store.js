@@ -11,7 +11,7 @@ const { follow } = require('./follow.js');
 const { remember, renew, sources, textOf } = require('./origin.js');
 const { isLive, meansMissing } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
-const { commitToRedis } = require('./redis-commit.js');
+const { isRedisStore } = require('./redis-commit.js');
 const { RedisLoads } = require('./redis-load.js');
 const { Slices } = require('./slices.js');
 const { SlicedSession, targetClass } = require('./sliced-session.js');
@@ -65,19 +65,24 @@ class AdoptedStore {
     this.regenerating = undefined;
     /** What it has done in this process. */
     this.counts = { loads: 0, commits: 0, merges: 0, drops: 0 };
+    /** What the sessions of HTTP requests can do besides. @type {import('./session-methods.js').Methods | undefined} */
+    this.methods = undefined;
     /** The commits that wait for each other, by session. @type {Map<string, (() => void)[]>} */
     this.lanes = new Map();
     /** The one-time keys that are being used right now. @type {Set<string>} */
     this.claimed = new Set();
     /** Where failures go that nobody waits for. @type {(error: unknown) => void} */
     this.onError = (error) => debug('%s', error);
-    this.commitTo = commitFor(store);
+    const { commitTo, exact } = commitFor(store);
+    this.commitTo = commitTo;
+    /** Between whom a commit or an update is exact: all `processes` that use the store, or only those of this `process`. */
+    this.exact = exact;
     /** Whether the store keeps JSON texts in this process that can be looked at. */
     this.keepsTexts = isMemoryStore(store) || isEmbeddedStore(store);
     /** The table of an `EmbeddedStore`. @type {import('./embedded-table.js').EmbeddedTable | undefined} */
     this.table = isEmbeddedStore(store) ? store[TABLE] : undefined;
     /** Whether its `get` is known to call back always, and its promise never to reject. */
-    this.callsBack = this.commitTo === commitToRedis;
+    this.callsBack = isRedisStore(store);
     /** @type {{ [method: string]: any }} */
     this.original = {};
     for (const method of FOLLOWED) this.original[method] = store[method];
@@ -308,7 +313,7 @@ class AdoptedStore {
    * Waits for a call to the store's own database client, as for a call to the store.
    *
    * @param {string} sid
-   * @param {() => Promise<any>} call
+   * @param {(callback: (error: unknown, reply?: any) => void) => unknown} call calls back, or gives a promise
    * @param {(error: unknown, reply: any) => void} done
    */
   askClient(sid, call, done) {
@@ -317,15 +322,7 @@ class AdoptedStore {
       done(error, reply);
     };
     this.written(sid);
-    // `null` is an answer here, and no promise is pending without it.
-    const client = {
-      get: (/** @type {string} */ _id, /** @type {Function} */ callback) => {
-        call().then(
-          (reply) => callback(null, reply),
-          (error) => callback(error ?? new Error('The session store rejected.')),
-        );
-      },
-    };
+    const client = { get: (/** @type {string} */ _id, /** @type {any} */ callback) => call(callback) };
     ask({ answered }, NO_LINE, this.timeout, client, 'get', sid);
   }
 
@@ -394,3 +391,4 @@ function adopt(store, where) {
 module.exports.AdoptedStore = AdoptedStore;
 module.exports.UNREAD = UNREAD;
 module.exports.adopt = adopt;
+module.exports.adoptedBy = (/** @type {object} */ store) => adoptions.get(store);

@@ -4,6 +4,7 @@ const debug = require('debug')('io-session:commit');
 const native = require('../native.js');
 const { begin, publish } = require('./diagnostics.js');
 const { failure } = require('./failure.js');
+const { enter, leave } = require('./lane.js');
 const { originOf, renew } = require('./origin.js');
 
 /** After so many conflicts in a row something else is wrong. */
@@ -21,7 +22,12 @@ const MOST_ATTEMPTS = 100;
  */
 function commitSession(adopted, session, trusting, callback, known) {
   const origin = /** @type {import('./origin.js').Origin} */ (originOf(session));
-  const { sid } = origin;
+  if (origin.updating) {
+    callback(
+      new Error('io-session: update() saves what its function has changed; do not save() inside of it.'),
+    );
+    return;
+  }
   let mine;
   try {
     mine = known ?? origin.spell(session);
@@ -34,14 +40,12 @@ function commitSession(adopted, session, trusting, callback, known) {
     new Committing(adopted, session, mine, trusting, callback).attempt();
     return;
   }
-  // One commit of a session at a time: each sees what the one before it has written.
-  const lane = adopted.lanes.get(sid);
-  const start = () => new Committing(adopted, session, mine, trusting, callback).attempt();
-  if (lane) lane.push(start);
-  else {
-    adopted.lanes.set(sid, []);
-    start();
-  }
+  const { updates } = origin;
+  enter(adopted, origin.sid, (late) => {
+    const committing = new Committing(adopted, session, mine, trusting, callback);
+    if (late) committing.finish(late);
+    else committing.begin(updates);
+  });
 }
 
 /** A commit on its way. */
@@ -69,6 +73,22 @@ class Committing {
     this.began = begin('commit');
   }
 
+  /**
+   * Its turn has come.
+   *
+   * @param {number} updates how often the session had been updated when its text was made
+   */
+  begin(updates) {
+    try {
+      // An update that it has waited for has changed the session: the text of before would undo that.
+      if (this.origin.updates !== updates) this.mine = this.origin.spell(this.session);
+    } catch (error) {
+      this.finish(error);
+      return;
+    }
+    this.attempt();
+  }
+
   /** Merges with what is expected to be stored, and writes. */
   attempt() {
     const { adopted, origin, mine, expected, session } = this;
@@ -92,10 +112,11 @@ class Committing {
         version: origin.version,
         session: text === mine || adopted.keepsTexts ? session : this.remake(text),
         renew: this.renews,
-        trusting: this.trusting && this.attempts === 0,
+        trusting: this.trusting,
+        merges: true,
+        attempt: ++this.attempts,
         clock: origin.clock,
       };
-      this.attempts += 1;
       adopted.commitTo(adopted, commit, (error, outcome) => this.settle(error, outcome));
     } catch (error) {
       this.finish(error);
@@ -111,12 +132,7 @@ class Committing {
   merge(theirs) {
     const { mine, origin } = this;
     const began = begin('merge');
-    let text;
-    try {
-      text = native.merge(origin.base, mine, theirs) ?? theirs;
-    } catch (error) {
-      throw failure('ERR_INVALID_DOCUMENT', /** @type {Error} */ (error).message);
-    }
+    const text = merge(origin.base, mine, theirs);
     this.merged = true;
     publish('merge', origin.sid, { attempt: this.attempts }, began);
     return text;
@@ -164,11 +180,7 @@ class Committing {
     if (stored !== undefined && stored !== null) {
       renew(session, origin.sid, mine, stored, adopted.clock(), version);
     }
-    if (!adopted.keepsTexts) {
-      const next = adopted.lanes.get(origin.sid)?.shift();
-      if (next) next();
-      else adopted.lanes.delete(origin.sid);
-    }
+    if (!adopted.keepsTexts) leave(adopted, origin.sid);
     this.callback(error);
   }
 
@@ -183,4 +195,22 @@ class Committing {
   }
 }
 
+/**
+ * The text to write.
+ *
+ * @param {string} base
+ * @param {string} mine
+ * @param {string} theirs
+ * @returns {string}
+ */
+function merge(base, mine, theirs) {
+  try {
+    return native.merge(base, mine, theirs) ?? theirs;
+  } catch (error) {
+    throw failure('ERR_INVALID_DOCUMENT', /** @type {Error} */ (error).message);
+  }
+}
+
+module.exports.MOST_ATTEMPTS = MOST_ATTEMPTS;
 module.exports.commitSession = commitSession;
+module.exports.merge = merge;

@@ -39,7 +39,10 @@ function commitToEmbedded(adopted, commit, done) {
     table.set(sid, text);
     done(null, { written: true, version: table.version() });
   } else if (adopted.since(sid, commit.clock) === 'gone') done(null, { gone: true });
-  else {
+  else if (!commit.merges) {
+    const current = table.get(sid);
+    done(null, current === undefined ? { gone: true } : { current, version: table.version() });
+  } else {
     const merged = table.merge(sid, version, commit.base, commit.mine, renew);
     if (merged) done(null, { written: true, text: merged.text, version: merged.version });
     else done(null, { gone: true });

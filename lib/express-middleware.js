@@ -4,6 +4,7 @@ const { clientModule } = require('./client-module.js');
 const { isForeign } = require('./allowed-origins.js');
 const { failure } = require('./failure.js');
 const { KeyRequest } = require('./key-route.js');
+const { requestMethods } = require('./session-methods.js');
 const { lookForMistakes } = require('./mistakes.js');
 
 /**
@@ -18,7 +19,11 @@ function expressMiddleware(sharing) {
   const keyPath = new RegExp(`^${prefix.replaceAll('.', '\\.')}/socket/([^/]+)(?:/[^/]*)?/?$`);
   return (req, res, next) => {
     const [path] = req.url.split('?', 1);
-    if (!sharing.closed && typeof req.sessionID === 'string') sharing.responses.begin(req.sessionID, res);
+    if (!sharing.closed && typeof req.sessionID === 'string') {
+      sharing.responses.begin(req.sessionID, res);
+      // A new session has not been made by the store.
+      requestMethods.give(req.session);
+    }
     if (sharing.closed || !path.startsWith(prefix) || !['GET', 'HEAD', 'OPTIONS'].includes(req.method))
       next();
     else if (path === `${prefix}/io-session.js`) serve(sharing, req, res, clientModule);

@@ -40,7 +40,10 @@ function follow(adopted) {
     const source = sources.get(data);
     // Before the cookie is made of it: that is no JSON any more.
     const text = source?.text ?? textOf(data);
-    return adopted.makeSession(req, data, text, source ? source.clock : adopted.clock(), source?.version);
+    const clock = source ? source.clock : adopted.clock();
+    const session = adopted.makeSession(req, data, text, clock, source?.version);
+    adopted.methods?.give(session);
+    return session;
   });
 
   adopted.followed.set = define(adopted, 'set', (sid, session, callback) => {
@@ -79,7 +82,10 @@ function follow(adopted) {
     define(adopted, 'regenerate', (req, callback) => {
       adopted.regenerating = req?.sessionID;
       try {
-        return original.regenerate.call(store, req, callback);
+        return original.regenerate.call(store, req, (/** @type {unknown} */ error) => {
+          adopted.methods?.give(req?.session);
+          callback(error);
+        });
       } finally {
         adopted.regenerating = undefined;
       }

@@ -41,6 +41,10 @@ class Origin {
     this.expires = undefined;
     /** The text of the session's cookie, where there is no `rawCookie`. */
     this.cookie = '';
+    /** Whether an update is changing the session right now: it is the update that saves it. */
+    this.updating = false;
+    /** How often an update has changed the session, so that a text that was made before is an old one. */
+    this.updates = 0;
     /** Whether another program may have spelled `base`, and in another way than JavaScript. */
     this.isForeign = false;
   }
@@ -65,6 +69,9 @@ class Origin {
     for (const key of Object.keys(data)) if (isLeftOut(key)) delete data[key];
     this.base = JSON.stringify(data);
   }
+
+  /** Sees to it that the session has all of its data. */
+  whole() {}
 
   /**
    * Whether nobody has touched the session's cookie since.
@@ -113,6 +120,33 @@ class Origin {
     } finally {
       session.cookie = cookie;
     }
+  }
+
+  /**
+   * Notes that the session has just been written.
+   *
+   * @param {any} session
+   * @param {string} mine the session's own text
+   * @param {string} stored what the store holds now
+   * @param {number} clock
+   * @param {number} [version] of `stored`, where it is another
+   */
+  wrote(session, mine, stored, clock, version) {
+    if (!this.hasCookie(session)) {
+      this.rawCookie = undefined;
+      this.cookie = JSON.stringify(session.cookie);
+    }
+    this.base = mine;
+    this.stored = stored;
+    this.clock = clock;
+    if (version !== undefined) this.version = version;
+  }
+
+  /** Takes over what is known of the cookie. @param {Origin} other */
+  takeCookie({ cookie, expires, rawCookie }) {
+    this.cookie = cookie;
+    this.expires = expires;
+    this.rawCookie = rawCookie;
   }
 }
 
@@ -169,14 +203,8 @@ function renew(session, sid, mine, stored, clock, version) {
     origin = new Origin(sid, stored, clock);
     origins.set(session, origin);
     origin.cookie = JSON.stringify(session.cookie);
-  } else if (!origin.hasCookie(session)) {
-    origin.rawCookie = undefined;
-    origin.cookie = JSON.stringify(session.cookie);
   }
-  origin.base = mine;
-  origin.stored = stored;
-  origin.clock = clock;
-  if (version !== undefined) origin.version = version;
+  origin.wrote(session, mine, stored, clock, version);
 }
 
 /**

@@ -14,7 +14,8 @@ function commitByReading(adopted, commit, done) {
     done(null, { gone: true });
     return;
   }
-  if (commit.expected === null || (commit.trusting && since === 'unchanged')) {
+  // After a conflict it has just been read.
+  if (commit.expected === null || commit.attempt > 1 || (commit.trusting && since === 'unchanged')) {
     write();
     return;
   }

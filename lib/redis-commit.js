@@ -4,22 +4,20 @@ const { createHash } = require('node:crypto');
 
 /**
  * Compares and sets in one step inside Redis, so that no other process can come between. ARGV: the text that was
- * loaded (empty: nothing was stored), the new text, the time to live in s (0: keep the one it has, -1: none).
+ * loaded, the new text, and the time to live: `keep` the one it has, `none`, `end` it now, or so many seconds.
  * Gives 1 when it was written, nothing when there is no session, and else the text that is there.
  */
 const SCRIPT = `local current = redis.call('GET', KEYS[1])
-if current then
-  if current ~= ARGV[1] then return current end
-elseif ARGV[1] ~= '' then
-  return false
-end
-local ttl = tonumber(ARGV[3])
-if ttl > 0 then
-  redis.call('SET', KEYS[1], ARGV[2], 'EX', ttl)
-elseif ttl == 0 then
+if not current then return false end
+if current ~= ARGV[1] then return current end
+if ARGV[3] == 'keep' then
   redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
-else
+elseif ARGV[3] == 'none' then
   redis.call('SET', KEYS[1], ARGV[2])
+elseif ARGV[3] == 'end' then
+  redis.call('DEL', KEYS[1])
+else
+  redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 end
 return 1`;
 const SHA = createHash('sha1').update(SCRIPT).digest('hex');
@@ -28,8 +26,7 @@ const SHA = createHash('sha1').update(SCRIPT).digest('hex');
 const METHODS = /** @type {const} */ (['get', 'set', 'destroy', 'touch', 'ids']);
 
 /**
- * connect-redis 9 and later over node-redis, or anything shaped like it, keeping plain JSON, and untouched by subclass or
- * app.
+ * connect-redis, or anything shaped like it, keeping plain JSON, and untouched by subclass or app.
  *
  * @param {any} store
  * @returns {boolean}
@@ -42,52 +39,80 @@ function isRedisStore(store) {
     METHODS.every((method) => Object.hasOwn(own, method) && store[method] === own[method]) &&
     store.serializer === JSON &&
     typeof store.prefix === 'string' &&
-    typeof store.getTTL === 'function' &&
-    typeof store.client?.evalSha === 'function' &&
-    typeof store.client.eval === 'function'
-  );
-}
-
-/** @type {import('./store-kind.js').CommitTo} */
-function commitToRedis(adopted, commit, done) {
-  const { store } = adopted;
-  // In the words of the script: keep, none, or so many seconds.
-  const ttl = !commit.renew ? 0 : store.disableTTL ? -1 : store.getTTL(commit.session);
-  const hasExpired = commit.renew && !store.disableTTL && ttl <= 0;
-  if (commit.expected === null || hasExpired) {
-    // A session that is new has nothing to be compared with, and one that expires now is destroyed: the store's
-    // own `set` does both.
-    adopted.put(commit.sid, commit.session, (error) => done(error, { written: true }), commit.clock);
-    return;
-  }
-  const call = {
-    keys: [store.prefix + commit.sid],
-    arguments: [commit.expected, commit.text, String(ttl)],
-  };
-  adopted.askClient(
-    commit.sid,
-    () => evaluate(store.client, call),
-    (error, reply) => {
-      if (error) done(error, {});
-      else if (reply === null || reply === undefined) done(null, { gone: true });
-      else if (typeof reply === 'string') done(null, { current: reply });
-      else done(null, { written: true });
-    },
+    typeof (store.getTTL ?? store._getTTL) === 'function' &&
+    typeof store.client?.get === 'function'
   );
 }
 
 /**
+ * How scripts are run with a client of node-redis or ioredis, which differ in how they take them; undefined for another.
+ *
  * @param {any} client
- * @param {{ keys: string[], arguments: string[] }} call
- * @returns {Promise<string | number | null>}
+ * @returns {((command: 'eval' | 'evalsha', script: string, key: string, args: string[]) => Promise<unknown>) | undefined}
  */
-function evaluate(client, call) {
-  return client.evalSha(SHA, call).catch((/** @type {any} */ error) => {
-    // The server has not seen the script yet, or has been restarted.
-    if (String(error?.message).startsWith('NOSCRIPT')) return client.eval(SCRIPT, call);
-    throw error;
-  });
+function runnerOf(client) {
+  if (typeof client?.evalSha === 'function' && typeof client.eval === 'function') {
+    return (command, script, key, args) =>
+      client[command === 'eval' ? 'eval' : 'evalSha'](script, { keys: [key], arguments: args });
+  }
+  if (typeof client?.evalsha === 'function' && typeof client.eval === 'function')
+    return (command, script, key, args) => client[command](script, 1, key, ...args);
+  return undefined;
 }
 
-module.exports.commitToRedis = commitToRedis;
+/**
+ * Makes the `compareAndSet` of a connect-redis store. connect-redis 9 and later show their client, and get it without
+ * being asked; earlier ones hide it, so that the app has to give it.
+ *
+ * @param {any} client of node-redis or ioredis, a cluster's included
+ * @returns {import('./comparing-commit.js').CompareAndSet}
+ * @throws {TypeError} when it is neither
+ */
+function redisCompareAndSet(client) {
+  const run = runnerOf(client);
+  if (!run) {
+    throw new TypeError(
+      'io-session: redisCompareAndSet(client) takes a client of node-redis or ioredis; this one cannot run scripts.',
+    );
+  }
+  return /** @this {any} */ function compareAndSet(sid, expected, { text, session, renew }, callback) {
+    const key = this.prefix + sid;
+    const args = [expected, text, renew ? timeToLive(this, session) : 'keep'];
+    run('evalsha', SHA, key, args)
+      .catch((/** @type {any} */ error) => {
+        // The server has not seen the script yet, or has been restarted.
+        if (String(error?.message).startsWith('NOSCRIPT')) return run('eval', SCRIPT, key, args);
+        throw error;
+      })
+      .then(
+        (reply) => callback(null, reply === 1 || /** @type {string | null} */ (reply)),
+        (error) => callback(error ?? new Error('The Redis client rejected.')),
+      );
+  };
+}
+
+/**
+ * In the words of the script.
+ *
+ * @param {any} store
+ * @param {any} session
+ */
+function timeToLive(store, session) {
+  if (store.disableTTL) return 'none';
+  const ttl = store.getTTL ? store.getTTL(session) : store._getTTL(session);
+  return ttl > 0 ? String(ttl) : 'end';
+}
+
+/**
+ * Whether a store shows a client that can run scripts.
+ *
+ * @param {any} store
+ * @returns {boolean}
+ */
+function showsClient(store) {
+  return runnerOf(store.client) !== undefined;
+}
+
 module.exports.isRedisStore = isRedisStore;
+module.exports.redisCompareAndSet = redisCompareAndSet;
+module.exports.showsClient = showsClient;

@@ -37,7 +37,8 @@ class RedisLoads {
     this.adopted = adopted;
     /** Those that the client has not sent yet. @type {Map<string, Load>} */
     this.unsent = new Map();
-    // The client sends what it was given in the same phase of the event loop.
+    /** Whether it is a client that sends what it was given at the end of a phase of the event loop, as node-redis does. */
+    this.waits = typeof adopted.store.client.evalSha === 'function';
     this.sent = () => this.unsent.clear();
   }
 
@@ -57,11 +58,28 @@ class RedisLoads {
     load.callbacks.push(callback);
     const { client, prefix } = adopted.store;
     client.get(prefix + sid).then(
-      (/** @type {any} */ reply) => this.answer(load, reply),
-      (/** @type {unknown} */ error) => load.answer(error ?? new Error('The session store rejected.')),
+      (/** @type {any} */ reply) => {
+        this.end(sid, load);
+        this.answer(load, reply);
+      },
+      (/** @type {unknown} */ error) => {
+        this.end(sid, load);
+        load.answer(error ?? new Error('The session store rejected.'));
+      },
     );
+    if (!this.waits) return;
     if (unsent.size === 0) setImmediate(this.sent);
     unsent.set(sid, load);
+  }
+
+  /**
+   * Nobody joins it any more: it may be answered in the phase in which it was sent.
+   *
+   * @param {string} sid
+   * @param {Load} load
+   */
+  end(sid, load) {
+    if (this.unsent.get(sid) === load) this.unsent.delete(sid);
   }
 
   /**

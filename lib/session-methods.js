@@ -1,5 +1,11 @@
 'use strict';
 
+const { adoptedBy } = require('./adopted-store.js');
+const { updateSession } = require('./update.js');
+
+/** The prototypes that have methods of ours. @type {WeakSet<object>} */
+const ours = new WeakSet();
+
 /** Methods that sessions have besides express-session's. */
 class Methods {
   /** @param {(prototype: any) => { [name: string]: Function }} make gives them, over those of a prototype */
@@ -7,8 +13,6 @@ class Methods {
     this.make = make;
     /** The prototypes with our methods, by those that they inherit from: an app may have several copies of express-session. @type {WeakMap<object, any>} */
     this.made = new WeakMap();
-    /** @type {WeakSet<object>} */
-    this.ours = new WeakSet();
     /** @type {WeakMap<object, any>} */
     this.classes = new WeakMap();
   }
@@ -17,12 +21,12 @@ class Methods {
   give(session) {
     if (typeof session !== 'object' || session === null) return;
     const prototype = Object.getPrototypeOf(session);
-    if (prototype === null || this.ours.has(prototype)) return;
+    if (prototype === null || ours.has(prototype)) return;
     let extended = this.made.get(prototype);
     if (extended === undefined) {
       extended = this.add(Object.create(prototype), prototype);
       this.made.set(prototype, extended);
-      this.ours.add(extended);
+      ours.add(extended);
     }
     Object.setPrototypeOf(session, extended);
   }
@@ -72,8 +76,36 @@ function promising(method, result) {
   };
 }
 
+/**
+ * Changes what is stored, exactly; see index.d.ts.
+ *
+ * @this {any}
+ * @param {(session: any) => any} change
+ * @returns {Promise<any>} what the function gave, the last time it was called
+ */
+async function update(change) {
+  const adopted = adoptedBy(this.req.sessionStore);
+  if (adopted === undefined) {
+    throw new TypeError('io-session: update(fn): the session store of this session is not shared any more.');
+  }
+  /** @type {any} */
+  let result;
+  const changing =
+    typeof change === 'function'
+      ? async (/** @type {any} */ session) => {
+          result = await change(session);
+        }
+      : change;
+  await updateSession(adopted, this.id, this, changing);
+  return result;
+}
+
+/** The methods of a session in an HTTP request. */
+const requestMethods = new Methods(() => ({ update }));
+
 /** The methods of a session in a socket's events. */
 const socketMethods = new Methods((prototype) => ({
+  update,
   save: promising(prototype.save, (session) => session),
   reload: promising(prototype.reload, (_session, req) => req.session),
   regenerate: promising(prototype.regenerate, (_session, req) => req.session),
@@ -81,4 +113,5 @@ const socketMethods = new Methods((prototype) => ({
 }));
 
 module.exports.Methods = Methods;
+module.exports.requestMethods = requestMethods;
 module.exports.socketMethods = socketMethods;

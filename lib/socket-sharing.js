@@ -7,6 +7,7 @@ const { connections } = require('./connection.js');
 const { EmbeddedStore } = require('./embedded-store.js');
 const { Failure, failure } = require('./failure.js');
 const { Responses } = require('./responses.js');
+const { requestMethods } = require('./session-methods.js');
 const { sharedBy, unshareSocket } = require('./shared-socket.js');
 const { Sharing } = require('./sharing.js');
 
@@ -38,6 +39,7 @@ class SocketSharing extends Sharing {
       spreadEnd(this, end);
     };
     this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
+    /** @type {import('./adopted-store.js').AdoptedStore} */ (this.adopted).methods = requestMethods;
   }
 
   /** @returns {import('./options.js').ShareOptions} */

@@ -2,12 +2,13 @@
 
 // Programs that some suites need and npm does not bring.
 
+const { postgresProgram } = require('./postgres');
 const { StepError, isInstalled, step } = require('./step');
 
 /**
  * @typedef {object} Program
  * @property {string} name what people call it, and what Debian calls its package
- * @property {string} command what starts it
+ * @property {string} command what starts it; looked at again once it is installed
  * @property {RegExp} traces how the text of a suite that needs it shows that
  * @property {string} how how to get it
  */
@@ -19,6 +20,20 @@ const PROGRAMS = [
     command: 'redis-server',
     traces: /redis-server|support\/redis/,
     how: 'Install redis-server (Debian: `apt-get install redis-server`, macOS: `brew install redis`).',
+  },
+  {
+    name: 'postgresql',
+    get command() {
+      return postgresProgram('postgres');
+    },
+    traces: /support\/postgres/,
+    how: 'Install PostgreSQL (Debian: `apt-get install postgresql`, macOS: `brew install postgresql`).',
+  },
+  {
+    name: 'mariadb-server',
+    command: 'mariadbd',
+    traces: /support\/mariadb/,
+    how: 'Install MariaDB (Debian: `apt-get install mariadb-server`, macOS: `brew install mariadb`).',
   },
   {
     name: 'chromium',
@@ -34,8 +49,9 @@ const PROGRAMS = [
  * @param {Program} program
  * @returns {boolean} is there one now?
  */
-function installProgram({ name, command }) {
-  if (isInstalled(command)) {
+function installProgram(program) {
+  const { name } = program;
+  if (isInstalled(program.command)) {
     return true;
   }
   // Nothing is installed behind a person's back: only where the user may do it without a password.
@@ -52,7 +68,7 @@ function installProgram({ name, command }) {
     }
     console.error(error.message);
   }
-  return isInstalled(command);
+  return isInstalled(program.command);
 }
 
 module.exports = { PROGRAMS, installProgram };

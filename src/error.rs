@@ -47,11 +47,15 @@ pub enum Error {
     TooManyKeys,
     /// The session store failed: what a client is told, whatever the store's own words are.
     StoreUnavailable,
+    /// A session was to be updated, and was destroyed or has expired.
+    SessionGone,
+    /// What changes a session in an update has not ended in time.
+    UpdateTimeout,
 }
 
 impl Error {
     /// Every error, in the order of its discriminant: the table that the JavaScript side reads once.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::NoSessionStore,
         Self::NoSession,
         Self::MissingSessionStore,
@@ -71,6 +75,8 @@ impl Error {
         Self::BadOrigin,
         Self::TooManyKeys,
         Self::StoreUnavailable,
+        Self::SessionGone,
+        Self::UpdateTimeout,
     ];
 
     /// The stable code, as `error.code` in JavaScript.
@@ -96,6 +102,8 @@ impl Error {
             Self::BadOrigin => "ERR_BAD_ORIGIN",
             Self::TooManyKeys => "ERR_TOO_MANY_KEYS",
             Self::StoreUnavailable => "ERR_STORE_UNAVAILABLE",
+            Self::SessionGone => "ERR_SESSION_GONE",
+            Self::UpdateTimeout => "ERR_UPDATE_TIMEOUT",
         }
     }
 
@@ -128,6 +136,10 @@ impl Error {
             Self::BadOrigin => "This origin is not allowed.",
             Self::TooManyKeys => "Too many keys were asked for. Try again in a minute.",
             Self::StoreUnavailable => "The session store failed.",
+            Self::SessionGone => "The session is gone: it was destroyed, or has expired.",
+            Self::UpdateTimeout => {
+                "The function given to update() took longer than a store may (storeTimeout): nothing was written."
+            }
         }
     }
 
@@ -137,6 +149,7 @@ impl Error {
         match self {
             Self::NoSession | Self::BadChannel | Self::TooManyChannels => 400,
             Self::BadOrigin => 403,
+            Self::SessionGone => 410,
             Self::TooManyKeys => 429,
             Self::StoreTimeout
             | Self::Overloaded

@@ -15,7 +15,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { randomUUID } = require('node:crypto');
 const session = require('express-session');
-const { EmbeddedStore } = require('../..');
+const { EmbeddedStore, redisCompareAndSet } = require('../..');
 const { TABLE } = require('../../lib/embedded-store.js');
 
 function parsed(text) {
@@ -50,17 +50,40 @@ async function memory() {
   };
 }
 
-async function redis(server, prefix = `${randomUUID()}:`) {
-  const { createClient } = require('redis');
-  const { RedisStore } = require('connect-redis');
-  const client = createClient({ socket: { port: server.port, host: '127.0.0.1' } });
-  const ours = createClient({ socket: { port: server.port, host: '127.0.0.1' } });
-  for (const one of [client, ours]) {
-    one.on('error', () => {});
-    await one.connect();
-  }
+const REDIS_STORES = {
+  'connect-redis 7': () => require('connect-redis7').default,
+  'connect-redis 8': () => require('connect-redis8').RedisStore,
+  'connect-redis 9': () => require('connect-redis').RedisStore,
+  'connect-redis 10': () => require('connect-redis10').RedisStore,
+};
+
+const REDIS_CLIENTS = {
+  async 'node-redis'(port) {
+    const client = require('redis').createClient({ socket: { port, host: '127.0.0.1' } });
+    client.on('error', () => {});
+    await client.connect();
+    return [client, () => client.close()];
+  },
+  async ioredis(port) {
+    const client = new (require('ioredis').Redis)({ port, host: '127.0.0.1' });
+    client.on('error', () => {});
+    return [client, () => client.quit()];
+  },
+};
+
+// `version` and `client` of those above. Before 9 a store hides its client: the app gives it to io-session.
+async function redis(
+  server,
+  prefix = `${randomUUID()}:`,
+  { version = 'connect-redis 9', client: name = 'node-redis', options } = {},
+) {
+  const [client, closeClient] = await REDIS_CLIENTS[name](server.port);
+  const [ours, closeOurs] = await REDIS_CLIENTS['node-redis'](server.port);
+  const RedisStore = REDIS_STORES[version]();
+  const store = new RedisStore({ client, prefix, ...options });
+  if (store.client !== client) store.compareAndSet = redisCompareAndSet(client);
   return {
-    store: new RedisStore({ client, prefix }),
+    store,
     port: server.port,
     prefix,
     read: async (id) => parsed(await ours.get(prefix + id)),
@@ -72,7 +95,131 @@ async function redis(server, prefix = `${randomUUID()}:`) {
     writes: async () => /rdb_changes_since_last_save:(\d+)/.exec(await ours.info('persistence'))[1],
     async cleanup() {
       // Not destroy(): what the product still had to say when the sockets left may be on its way.
-      await Promise.all([client.close(), ours.close()]);
+      await Promise.all([closeClient(), closeOurs()]);
+    },
+  };
+}
+
+// `column`: connect-pg-simple's own table has `json`; many apps have made theirs with `jsonb`. `shared`: the table is there.
+async function postgres(
+  server,
+  table = `sessions "${randomUUID()}"`,
+  { column = 'json', shared = false } = {},
+) {
+  const { Pool } = require('pg');
+  const PostgresStore = require('connect-pg-simple')(session);
+  const pool = new Pool({ ...server.config, max: 6 });
+  pool.on('error', () => {});
+  const name = `"${table.replaceAll('"', '""')}"`;
+  if (!shared) {
+    await pool.query(
+      `CREATE TABLE ${name} (sid varchar PRIMARY KEY, sess ${column} NOT NULL, expire timestamp(6) NOT NULL)`,
+    );
+  }
+  const one = async (columns, id) =>
+    (await pool.query(`SELECT ${columns} AS value FROM ${name} WHERE sid = $1`, [id])).rows[0]?.value;
+  const store = new PostgresStore({ pool, tableName: table, pruneSessionInterval: false });
+  return {
+    store,
+    table,
+    read: async (id) => parsed(await one('sess::text', id)),
+    text: (id) => one('sess::text', id),
+    ttl: (id) => one('ceil(extract(epoch FROM expire - now()::timestamp))::int', id),
+    ids: async () => (await pool.query(`SELECT sid FROM ${name}`)).rows.map(({ sid }) => sid),
+    remove: (id) => pool.query(`DELETE FROM ${name} WHERE sid = $1`, [id]),
+    // Each version of a row has the number of the transaction that wrote it.
+    writes: async () =>
+      (await pool.query(`SELECT sid, xmin::text, ctid::text FROM ${name} ORDER BY sid`)).rows
+        .map((row) => Object.values(row))
+        .join(),
+    async cleanup() {
+      await store.close();
+      await pool.end();
+    },
+  };
+}
+
+async function mysql(server) {
+  const { createPool } = require('mysql2/promise');
+  const MysqlStore = require('express-mysql-session')(session);
+  const pool = createPool({ ...server.config, connectionLimit: 4 });
+  const tableName = `sessions_${randomUUID().replaceAll('-', '')}`;
+  const store = new MysqlStore({ clearExpired: false, schema: { tableName } }, pool);
+  await store.onReady();
+  // Every write is in the server's own count of changed rows.
+  const rows = async (sql, ...values) => (await pool.query(sql, values))[0];
+  const one = async (column, id) =>
+    (await rows(`SELECT ${column} AS value FROM ?? WHERE session_id = ?`, tableName, id))[0]?.value;
+  return {
+    store,
+    read: async (id) => parsed(await one('data', id)),
+    text: (id) => one('data', id),
+    ttl: (id) => one('expires - unix_timestamp()', id),
+    ids: async () => (await rows('SELECT session_id FROM ??', tableName)).map((row) => row.session_id),
+    remove: (id) => rows('DELETE FROM ?? WHERE session_id = ?', tableName, id),
+    writes: async () =>
+      (await rows("SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_insert', 'Com_update', 'Com_delete')"))
+        .map((row) => row.Value)
+        .join(),
+    async cleanup() {
+      await store.close();
+      await pool.end();
+    },
+  };
+}
+
+async function memorystore() {
+  const MemoryStore = require('memorystore')(session);
+  const store = new MemoryStore({});
+  const kept = store.store;
+  let writes = 0;
+  for (const method of ['set', 'del']) {
+    const own = kept[method];
+    kept[method] = (...args) => {
+      writes += 1;
+      return own.apply(kept, args);
+    };
+  }
+  return {
+    store,
+    read: async (id) => parsed(kept.peek(id)),
+    text: async (id) => kept.peek(id),
+    ttl: undefined,
+    ids: async () => kept.keys(),
+    remove: async (id) => kept.del(id),
+    writes: async () => writes,
+    async cleanup() {
+      store.stopInterval();
+    },
+  };
+}
+
+// better-sqlite3 cannot be built by every machine; libsql has its API, and comes built.
+async function sqlite() {
+  const Database = require('libsql');
+  const SqliteStore = require('better-sqlite3-session-store')(session);
+  const client = new Database(':memory:');
+  const { setInterval } = globalThis;
+  // It sweeps for as long as the process lives, and has no way to stop.
+  globalThis.setInterval = (...args) => setInterval(...args).unref();
+  const store = new SqliteStore({ client });
+  globalThis.setInterval = setInterval;
+  const one = (column, id) =>
+    client.prepare(`SELECT ${column} AS value FROM sessions WHERE sid = ?`).get(id)?.value;
+  return {
+    store,
+    read: async (id) => parsed(one('sess', id)),
+    text: async (id) => one('sess', id),
+    ttl: async (id) => one("CAST(strftime('%s', expire) - strftime('%s', 'now') AS INTEGER)", id),
+    ids: async () =>
+      client
+        .prepare('SELECT sid FROM sessions')
+        .all()
+        .map((row) => row.sid),
+    remove: async (id) => client.prepare('DELETE FROM sessions WHERE sid = ?').run(id),
+    writes: async () => client.prepare('SELECT total_changes() AS n').get().n,
+    async cleanup() {
+      client.close();
     },
   };
 }
@@ -125,4 +272,4 @@ async function embedded() {
   };
 }
 
-module.exports = { embedded, memory, redis, file };
+module.exports = { REDIS_STORES, embedded, file, memory, memorystore, mysql, postgres, redis, sqlite };

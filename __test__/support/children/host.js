@@ -8,8 +8,11 @@ const { startHost } = require('../zappa-host.js');
 const { express, socketIoServer } = require('../versions.js');
 const stores = require('../stores.js');
 const subject = require('../subject.js');
+const { adopt } = require('../../../lib/adopted-store.js');
+const { updateSession } = require('../../../lib/update.js');
 
-const { options, watch, redisPort, redisPrefix } = JSON.parse(process.argv[2]);
+// `redis` and `postgres`: the arguments of the store's maker in support/stores.js; without either, a HostileStore.
+const { options, watch, redis, postgres } = JSON.parse(process.argv[2]);
 
 const seen = { uncaughtException: [], unhandledRejection: [], warning: [] };
 process.on('warning', ({ message }) => {
@@ -46,6 +49,19 @@ function failing(context) {
     ack();
   });
   context.on('go', () => go());
+  context.on('count', async function (_data, ack) {
+    const store = adopt(context.session_store, 'the store');
+    await updateSession(store, this.session.id, this.session, (session) => {
+      session.count = (session.count ?? 0) + 1;
+    });
+    ack(this.session.count);
+  });
+  context.on('mark', function ({ socket, round }, ack) {
+    this.session.marks ??= {};
+    this.session.marks[socket] ??= {};
+    this.session.marks[socket][round] = true;
+    ack();
+  });
   context.on('seen', (_data, ack) => ack(seen));
   context.on('break', (method, ack) => {
     context.session_store.next(method, 'error');
@@ -54,7 +70,7 @@ function failing(context) {
 }
 
 async function main() {
-  const kept = redisPort ? await stores.redis({ port: redisPort }, redisPrefix) : undefined;
+  const kept = await (redis ? stores.redis(...redis) : postgres && stores.postgres(...postgres));
   const host = await startHost({
     ioSession: subject,
     express: express(5),

@@ -1,0 +1,28 @@
+'use strict';
+
+// Commits and updates are exact between processes that share a Redis.
+
+const { after, before, describe, test } = require('node:test');
+const { countExactly } = require('./support/exact.js');
+const { startRedis } = require('./support/redis-server.js');
+const stores = require('./support/stores.js');
+
+describe('four processes on one Redis, 4,000 increments and 4,000 fields of one session', () => {
+  let server;
+  before(async () => {
+    server = await startRedis();
+  });
+  after(() => server.stop());
+
+  for (const [version, client] of [
+    ['connect-redis 9', 'node-redis'],
+    ['connect-redis 8', 'ioredis'],
+  ]) {
+    test(`${version} on ${client}: all are kept`, { timeout: 120_000 }, async (t) => {
+      const prefix = `${version}:`;
+      const kept = await stores.redis(server, prefix);
+      t.after(() => kept.cleanup());
+      await countExactly(t, { redis: [{ port: server.port }, prefix, { version, client }] }, kept);
+    });
+  }
+});

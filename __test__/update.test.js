@@ -1,0 +1,343 @@
+'use strict';
+
+// A read-modify-write of a session that nothing comes between, and the interface by which any store can be exact.
+
+const { EventEmitter } = require('node:events');
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const session = require('express-session');
+const { EmbeddedStore, redisCompareAndSet } = require('..');
+const { adopt } = require('../lib/adopted-store.js');
+const { updateSession } = require('../lib/update.js');
+const { deferred } = require('./support/deferred.js');
+const { settle } = require('./support/wait.js');
+
+const LIMIT = { timeout: 10_000 };
+
+// A store that keeps texts, and answers later.
+class TextStore extends session.Store {
+  texts = new Map();
+  calls = [];
+
+  get(sid, callback) {
+    this.calls.push('get');
+    const text = this.texts.get(sid);
+    setImmediate(() => callback(null, text && JSON.parse(text)));
+  }
+
+  set(sid, data, callback) {
+    this.calls.push('set');
+    const text = JSON.stringify(data);
+    setImmediate(() => {
+      this.texts.set(sid, text);
+      callback(null);
+    });
+  }
+
+  destroy(sid, callback) {
+    this.texts.delete(sid);
+    setImmediate(callback, null);
+  }
+}
+
+// The same with the method that makes it exact: what docs/stores.md asks of a store's author, and no more.
+class CommittingTextStore extends TextStore {
+  changes = [];
+
+  compareAndSet(sid, expected, change, callback) {
+    this.calls.push('compareAndSet');
+    this.changes.push(change);
+    setImmediate(() => {
+      const current = this.texts.get(sid);
+      if (current === undefined) callback(null, null);
+      else if (current !== expected) callback(null, current);
+      else {
+        this.texts.set(sid, change.text);
+        callback(null, true);
+      }
+    });
+  }
+}
+
+// It may answer by promise.
+class PromisingTextStore extends CommittingTextStore {
+  async compareAndSet(sid, expected, change) {
+    return new Promise((resolve) =>
+      super.compareAndSet(sid, expected, change, (_error, outcome) => resolve(outcome)),
+    );
+  }
+}
+
+const STORES = {
+  MemoryStore: () => new session.MemoryStore(),
+  EmbeddedStore: () => new EmbeddedStore(),
+  'a store without compareAndSet': () => new TextStore(),
+  'a store with compareAndSet': () => new CommittingTextStore(),
+  'a store whose compareAndSet gives a promise': () => new PromisingTextStore(),
+};
+
+function call(store, method, ...args) {
+  return new Promise((resolve, reject) => {
+    store[method](...args, (error, value) => (error ? reject(error) : resolve(value)));
+  });
+}
+
+// An adopted store with one session in it.
+async function stored(store, data = { count: 0, profile: { name: 'ann' } }) {
+  const adopted = adopt(store, 'the store');
+  await call(store, 'set', 'sid', { cookie: new session.Cookie({ maxAge: 60_000 }), ...data });
+  return {
+    adopted,
+    update: (live, change) => updateSession(adopted, 'sid', live, change),
+    load: () => call(store, 'load', 'sid'),
+    read: async () => JSON.parse(JSON.stringify(await call(store, 'get', 'sid'))),
+  };
+}
+
+const increment = (one) => {
+  one.count += 1;
+};
+
+for (const [name, open] of Object.entries(STORES)) {
+  describe(`update, on ${name}`, () => {
+    test('a hundred at once all count, with plain functions and with promises', LIMIT, async () => {
+      const { update, read } = await stored(open());
+      await Promise.all(
+        Array.from({ length: 100 }, (_, n) =>
+          update(undefined, async (one) => {
+            const { count } = one;
+            if (n % 2 === 0) await settle(1);
+            one.count = count + 1;
+          }),
+        ),
+      );
+      assert.equal((await read()).count, 100);
+    });
+
+    test('saves and updates at the same time keep what both have written', LIMIT, async () => {
+      const { update, load, read } = await stored(open());
+      const work = [];
+      for (let n = 0; n < 20; n += 1) {
+        const live = await load();
+        live[`field${n}`] = n;
+        work.push(call(live, 'save'), update(undefined, increment));
+      }
+      await Promise.all(work);
+      const data = await read();
+      assert.equal(data.count, 20);
+      for (let n = 0; n < 20; n += 1) assert.equal(data[`field${n}`], n);
+    });
+
+    test("the caller's session has what was written, and keeps what it has not saved", LIMIT, async () => {
+      const { update, load, read } = await stored(open());
+      const live = await load();
+      const { profile } = live;
+      profile.age = 30;
+      live.unsaved = true;
+      assert.equal(
+        await update(live, (one) => {
+          assert.notEqual(one, live);
+          assert.equal(one.unsaved, undefined);
+          one.count += 1;
+          one.profile.city = 'Paris';
+        }),
+        live,
+      );
+      assert.equal(live.count, 1);
+      assert.equal(live.unsaved, true);
+      assert.deepEqual(live.profile, { name: 'ann', age: 30, city: 'Paris' });
+      // Who held an object of it still holds it.
+      assert.equal(live.profile, profile);
+      assert.equal((await read()).unsaved, undefined);
+      await update(undefined, increment);
+      await call(live, 'save');
+      const { cookie: _, ...data } = await read();
+      const merged = { name: 'ann', age: 30, city: 'Paris' };
+      assert.deepEqual(data, { count: 2, profile: merged, unsaved: true });
+    });
+
+    test('a save that was called while an update is under way does not undo it', LIMIT, async () => {
+      const { update, load, read } = await stored(open());
+      const live = await load();
+      const gate = deferred();
+      const updated = update(live, async (one) => {
+        one.count += 1;
+        await gate.promise;
+      });
+      live.saved = true;
+      const saved = call(live, 'save');
+      gate.resolve();
+      await Promise.all([updated, saved]);
+      const { count, saved: kept } = await read();
+      assert.deepEqual([count, kept], [1, true]);
+      assert.deepEqual([live.count, live.saved], [1, true]);
+    });
+
+    test('what the function throws or rejects with rejects, and nothing is written', LIMIT, async () => {
+      const { update, load, read } = await stored(open());
+      const live = await load();
+      const wrong = new Error('wrong');
+      const throwing = (one) => {
+        one.count = 99;
+        throw wrong;
+      };
+      await assert.rejects(update(live, throwing), wrong);
+      await assert.rejects(
+        update(live, async (one) => throwing(one)),
+        wrong,
+      );
+      assert.equal(live.count, 0);
+      assert.equal((await read()).count, 0);
+      // The next ones are not held up.
+      await update(live, increment);
+      assert.equal(live.count, 1);
+    });
+
+    test('a session that is gone, or goes meanwhile, stays gone', LIMIT, async () => {
+      const store = open();
+      const { adopted, update } = await stored(store);
+      const gone = { code: 'ERR_SESSION_GONE', status: 410 };
+      await assert.rejects(updateSession(adopted, 'nobody', undefined, increment), gone);
+      const destroying = async (one) => {
+        one.count += 1;
+        await call(store, 'destroy', 'sid');
+      };
+      await assert.rejects(update(undefined, destroying), gone);
+      assert.equal((await call(store, 'get', 'sid')) ?? null, null);
+    });
+
+    test('a function that never ends is given up, and the others go on', LIMIT, async () => {
+      const { adopted, update, read } = await stored(open());
+      adopted.timeout = 50;
+      const never = update(undefined, (one) => {
+        one.count = 99;
+        return new Promise(() => {});
+      });
+      const behind = update(undefined, increment);
+      await assert.rejects(never, { code: 'ERR_UPDATE_TIMEOUT' });
+      await behind;
+      assert.equal((await read()).count, 1);
+    });
+
+    test('save() and update() inside of an update are refused, and it goes on', LIMIT, async () => {
+      const { adopted, update, read } = await stored(open());
+      await update(undefined, async (one) => {
+        one.count += 1;
+        await assert.rejects(call(one, 'save'), /update\(\) saves what its function has changed/);
+        await assert.rejects(
+          updateSession(adopted, 'sid', one, increment),
+          /update\(\) was called on the session/,
+        );
+      });
+      assert.equal((await read()).count, 1);
+    });
+
+    test(
+      'a session that is not stored yet is changed as it is, and saved as it would be',
+      LIMIT,
+      async () => {
+        const store = open();
+        const { adopted } = await stored(store);
+        const req = { sessionID: 'new', sessionStore: store };
+        const fresh = new session.Session(req, { cookie: new session.Cookie({ maxAge: 60_000 }), count: 0 });
+        await updateSession(adopted, 'new', fresh, increment);
+        assert.equal(fresh.count, 1);
+        assert.equal((await call(store, 'get', 'new')) ?? null, null);
+        await call(fresh, 'save');
+        await updateSession(adopted, 'new', fresh, increment);
+        assert.equal((await call(store, 'get', 'new')).count, 2);
+      },
+    );
+
+    test('a function that changes nothing writes nothing', LIMIT, async () => {
+      const store = open();
+      const { update, load } = await stored(store);
+      const live = await load();
+      await update(live, () => {});
+      if (store.calls) assert.deepEqual(store.calls, ['set', 'get', 'get']);
+      assert.equal(live.count, 0);
+    });
+
+    test('something that is no function is a TypeError', LIMIT, async () => {
+      const { update } = await stored(open());
+      await assert.rejects(update(undefined, { count: 1 }), {
+        name: 'TypeError',
+        message: /update\(fn\) takes a function/,
+      });
+    });
+  });
+}
+
+describe('compareAndSet', () => {
+  test('a commit is one call of it, and a conflict is merged without reading again', LIMIT, async () => {
+    const store = new CommittingTextStore();
+    const { adopted, load, read } = await stored(store);
+    assert.equal(adopted.exact, 'processes');
+    const live = await load();
+    live.mine = 1;
+    // Another process.
+    const text = store.texts.get('sid');
+    store.texts.set('sid', text.replace('"count":0', '"count":7'));
+    store.calls.length = 0;
+    await call(live, 'save');
+    assert.deepEqual(store.calls, ['compareAndSet', 'compareAndSet']);
+    const { count, mine } = await read();
+    assert.deepEqual([count, mine], [7, 1]);
+    for (const change of store.changes) assert.equal(JSON.stringify(change.session), change.text);
+  });
+
+  test('an update runs again on what another process has written', LIMIT, async () => {
+    const store = new CommittingTextStore();
+    const { update, read } = await stored(store);
+    let runs = 0;
+    await update(undefined, (one) => {
+      runs += 1;
+      if (runs === 1) store.texts.set('sid', store.texts.get('sid').replace('"count":0', '"count":7'));
+      one.count += 1;
+    });
+    assert.equal(runs, 2);
+    assert.equal((await read()).count, 8);
+  });
+
+  test('the time to live begins anew with the cookie, and stays otherwise', LIMIT, async () => {
+    const store = new CommittingTextStore();
+    const { update } = await stored(store);
+    await update(undefined, increment);
+    await update(undefined, (one) => {
+      one.cookie.maxAge = 120_000;
+    });
+    assert.deepEqual(
+      store.changes.map(({ renew }) => renew),
+      [false, true],
+    );
+  });
+
+  test('a failure of it is the failure of the save', LIMIT, async () => {
+    const store = new CommittingTextStore();
+    const { update, load } = await stored(store);
+    const failed = new Error('no connection');
+    store.compareAndSet = (_sid, _expected, _change, callback) => callback(failed);
+    const live = await load();
+    live.mine = 1;
+    await assert.rejects(call(live, 'save'), failed);
+    await assert.rejects(update(live, increment), failed);
+    store.compareAndSet = () => {
+      throw failed;
+    };
+    await assert.rejects(update(live, increment), failed);
+  });
+
+  test('a store without it is exact within its process, and says so', LIMIT, async () => {
+    const { adopted } = await stored(new TextStore());
+    assert.equal(adopted.exact, 'process');
+  });
+
+  test('redisCompareAndSet refuses what is no client of node-redis or ioredis', () => {
+    for (const client of [undefined, null, {}, new EventEmitter(), { eval() {} }]) {
+      assert.throws(() => redisCompareAndSet(client), {
+        name: 'TypeError',
+        message: /takes a client of node-redis or ioredis/,
+      });
+    }
+  });
+});
