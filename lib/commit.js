@@ -28,6 +28,7 @@ function commitSession(adopted, session, trusting, callback, known) {
     callback(error);
     return;
   }
+  origin.saving += 1;
   if (adopted.keepsTexts) {
     // Done at once: nothing can come between.
     new Committing(adopted, session, mine, trusting, callback).attempt();
@@ -131,6 +132,7 @@ class Committing {
    */
   finish(error, stored, version) {
     const { adopted, origin, session, mine } = this;
+    origin.saving -= 1;
     if (stored !== undefined && stored !== null) {
       renew(session, origin.sid, mine, stored, adopted.clock(), version);
     }

@@ -41,6 +41,8 @@ class Origin {
     this.expires = undefined;
     /** The text of the session's cookie, where there is no `rawCookie`. */
     this.cookie = '';
+    /** How many saves are on their way: what they write is not in `base` yet. */
+    this.saving = 0;
     /** Whether another program may have spelled `base`, and in another way than JavaScript. */
     this.isForeign = false;
   }
@@ -55,15 +57,9 @@ class Origin {
     return before !== text && (!this.isForeign || native.isChanged(before, text));
   }
 
-  /**
-   * Takes fields out of `base` that express-session leaves out of a session: that is no change.
-   *
-   * @param {(key: string) => boolean} isLeftOut
-   */
-  leaveOut(isLeftOut) {
-    const data = JSON.parse(this.base);
-    for (const key of Object.keys(data)) if (isLeftOut(key)) delete data[key];
-    this.base = JSON.stringify(data);
+  /** The session's own text is another one by now. @param {string} text */
+  saved(text) {
+    this.base = text;
   }
 
   /**
@@ -173,7 +169,7 @@ function renew(session, sid, mine, stored, clock, version) {
     origin.rawCookie = undefined;
     origin.cookie = JSON.stringify(session.cookie);
   }
-  origin.base = mine;
+  origin.saved(mine);
   origin.stored = stored;
   origin.clock = clock;
   if (version !== undefined) origin.version = version;

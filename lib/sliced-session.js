@@ -6,6 +6,8 @@ const { Slices } = require('./slices.js');
 
 /** Where the prototype of a target keeps that of `Session`. */
 const REAL = Symbol('io-session prototype');
+/** @type {string[]} */
+const NONE = [];
 /** A property name that JavaScript puts in front of all others. */
 const INDEX = /^(?:0|[1-9]\d*)$/;
 
@@ -35,6 +37,10 @@ class SlicedSession extends Origin {
     this.values = new Map();
     /** Whether something was put in: if not, only objects can have changed. */
     this.written = false;
+    /** Its text when it was spelt last, before it was whole. */
+    this.spelt = slices.text;
+    /** What the stored session has, and a whole one has not: names that its prototype has. @type {string[]} */
+    this.leftOut = NONE;
     /** The session as the handler has it. @type {any} */
     this.session = new Proxy(target, this);
   }
@@ -157,13 +163,24 @@ class SlicedSession extends Origin {
     if (values === undefined) return;
     const data = JSON.parse(this.base);
     this.values = undefined;
-    if (Object.keys(data).some((key) => key in target)) this.leaveOut((key) => key in target);
+    this.leftOut = Object.keys(data).filter((key) => key in target);
+    this.saved(this.base);
     for (const key in data) {
       if (key in target) continue;
       if (values.has(key)) target[key] = values.get(key);
       else target[key] = key === 'cookie' ? this.cookieOf(data[key]) : data[key];
     }
     for (const [key, value] of values) if (!(key in target)) target[key] = value;
+  }
+
+  /** @param {string} text */
+  saved(text) {
+    super.saved(text);
+    if (this.leftOut.length === 0 || text !== this.spelt) return;
+    // Spelt before it was whole. What a whole session leaves out is no change.
+    const data = JSON.parse(text);
+    for (const key of this.leftOut) delete data[key];
+    super.saved(JSON.stringify(data));
   }
 
   /** @param {any} session */
@@ -200,8 +217,9 @@ class SlicedSession extends Origin {
       else if (this.differs(this.slices.value(at), text)) changes.push({ at, value: text });
     }
     if (this.values === undefined) return super.spell(this.target);
-    if (changes.length === 0 && added === '') return this.base;
-    return this.slices.replace(changes, added);
+    const isSame = changes.length === 0 && added === '';
+    this.spelt = isSame ? this.base : this.slices.replace(changes, added);
+    return this.spelt;
   }
 }
 
