@@ -1,7 +1,5 @@
 'use strict';
 
-const native = require('../native.js');
-
 /**
  * Where a piece of session data came from: noted when a store's `get` hands it over.
  *
@@ -48,13 +46,22 @@ class Origin {
   }
 
   /**
-   * Whether a text says something else than what was loaded.
+   * Whether the session has been changed, and a save on its way does not write that.
    *
-   * @param {string} before all or a part of `base`
+   * @param {string} text what `spell` gave
+   */
+  isChanged(text) {
+    return this.saving > 0 || this.differs(this.base, text);
+  }
+
+  /**
+   * Whether a text says something else than all or a part of `base`.
+   *
+   * @param {string} before
    * @param {string} text
    */
   differs(before, text) {
-    return before !== text && (!this.isForeign || native.isChanged(before, text));
+    return before !== text && !(this.isForeign && JSON.stringify(JSON.parse(before)) === text);
   }
 
   /** The session's own text is another one by now. @param {string} text */

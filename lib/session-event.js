@@ -236,7 +236,7 @@ class SessionEvent {
       return value;
     }
     // A session that `regenerate` has made is saved, as in Express, if something was put into it.
-    if (origin ? origin.saving === 0 && !origin.differs(origin.base, text) : Object.keys(session).length < 2) return value;
+    if (origin ? !origin.isChanged(text) : Object.keys(session).length < 2) return value;
     if (this.sid === undefined && origin?.sid === this.connection.id) this.connection.written = true;
     /** @type {((value: any) => void) | undefined} */
     let resolve;

@@ -194,6 +194,13 @@ class SlicedSession extends Origin {
     return !this.hasCookie(session);
   }
 
+  /** @param {string} text */
+  isChanged(text) {
+    if (this.values === undefined) return super.isChanged(text);
+    // What has only another spelling, `spell` leaves as it was.
+    return this.saving > 0 || text !== this.base;
+  }
+
   /**
    * The text now: what was not looked at is copied as it was.
    *
