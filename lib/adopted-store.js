@@ -9,12 +9,13 @@ const { TABLE } = require('./embedded-store.js');
 const { sessionClass } = require('./express-session.js');
 const { follow } = require('./follow.js');
 const { remember, renew, sources, textOf } = require('./origin.js');
+const { targetClass } = require('./session-target.js');
 const { isLive, meansMissing } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
 const { isRedisStore } = require('./redis-commit.js');
 const { RedisLoads } = require('./redis-load.js');
 const { Slices } = require('./slices.js');
-const { SlicedSession, targetClass } = require('./sliced-session.js');
+const { SlicedSession } = require('./sliced-session.js');
 const { commitFor } = require('./store-kind.js');
 
 const { clock } = native.hot();

@@ -35,6 +35,7 @@ function commitSession(adopted, session, trusting, callback, known) {
     callback(error);
     return;
   }
+  origin.saving += 1;
   if (adopted.keepsTexts) {
     // Done at once: nothing can come between.
     new Committing(adopted, session, mine, trusting, callback).attempt();
@@ -175,6 +176,7 @@ class Committing {
    */
   finish(error, stored, version) {
     const { adopted, began, merged, origin, session, mine } = this;
+    origin.saving -= 1;
     const outcome = error ? 'failed' : stored === undefined ? 'dropped' : 'written';
     publish('commit', origin.sid, { merged, outcome }, began);
     if (stored !== undefined && stored !== null) {

@@ -1,7 +1,5 @@
 'use strict';
 
-const native = require('../native.js');
-
 /**
  * Where a piece of session data came from: noted when a store's `get` hands it over.
  *
@@ -45,29 +43,34 @@ class Origin {
     this.updating = false;
     /** How often an update has changed the session, so that a text that was made before is an old one. */
     this.updates = 0;
+    /** How many saves are on their way: what they write is not in `base` yet. */
+    this.saving = 0;
     /** Whether another program may have spelled `base`, and in another way than JavaScript. */
     this.isForeign = false;
   }
 
   /**
-   * Whether a text says something else than what was loaded.
+   * Whether the session has been changed, and a save on its way does not write that.
    *
-   * @param {string} before all or a part of `base`
-   * @param {string} text
+   * @param {string} text what `spell` gave
    */
-  differs(before, text) {
-    return before !== text && (!this.isForeign || native.isChanged(before, text));
+  isChanged(text) {
+    return this.saving > 0 || this.differs(this.base, text);
   }
 
   /**
-   * Takes fields out of `base` that express-session leaves out of a session: that is no change.
+   * Whether a text says something else than all or a part of `base`.
    *
-   * @param {(key: string) => boolean} isLeftOut
+   * @param {string} before
+   * @param {string} text
    */
-  leaveOut(isLeftOut) {
-    const data = JSON.parse(this.base);
-    for (const key of Object.keys(data)) if (isLeftOut(key)) delete data[key];
-    this.base = JSON.stringify(data);
+  differs(before, text) {
+    return before !== text && !(this.isForeign && JSON.stringify(JSON.parse(before)) === text);
+  }
+
+  /** The session's own text is another one by now. @param {string} text */
+  saved(text) {
+    this.base = text;
   }
 
   /** Sees to it that the session has all of its data. */
@@ -136,7 +139,7 @@ class Origin {
       this.rawCookie = undefined;
       this.cookie = JSON.stringify(session.cookie);
     }
-    this.base = mine;
+    this.saved(mine);
     this.stored = stored;
     this.clock = clock;
     if (version !== undefined) this.version = version;

@@ -26,7 +26,7 @@ function rebase(session, fresh, clock) {
     origin.takeCookie(written);
   }
   patch(session, JSON.parse(text));
-  origin.base = isUnchanged ? origin.spell(session) : base;
+  origin.saved(isUnchanged ? origin.spell(session) : base);
   origin.stored = stored;
   origin.version = written.version;
   origin.clock = clock;

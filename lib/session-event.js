@@ -289,7 +289,7 @@ class SessionEvent {
       return;
     }
     // A session that `regenerate` has made is saved, as in Express, if something was put into it.
-    if (origin ? !origin.differs(origin.base, text) : Object.keys(session).length < 2) {
+    if (origin ? !origin.isChanged(text) : Object.keys(session).length < 2) {
       done();
       return;
     }

@@ -135,7 +135,7 @@ function found(text, clock, version = 0) {
 async function write(adopted, session, origin) {
   const { base, clock, sid, version } = origin;
   const mine = origin.spell(session);
-  if (mine === base) return { written: true };
+  if (!origin.isChanged(mine)) return { written: true };
   const expected = /** @type {string} */ (origin.stored);
   const text = base === expected ? mine : merge(base, mine, expected);
   const renew = !origin.hasCookie(session);

@@ -1,0 +1,85 @@
+'use strict';
+
+// A handler cannot tell that its session is parsed only as far as it looks at it: whatever it does, it sees and leaves in
+// the store what it would with express-session's whole Session.
+
+const { after, before, test } = require('node:test');
+const assert = require('node:assert/strict');
+const fc = require('fast-check');
+const expressSession = require('express-session');
+const { fixture } = require('./support/fixture.js');
+const { startRedis } = require('./support/redis-server.js');
+const { data, program, run } = require('./support/session-program.js');
+const stores = require('./support/stores.js');
+const { settle, until } = require('./support/wait.js');
+
+const LIMIT = { timeout: 60_000 };
+const RUNS = { numRuns: 500 };
+
+let redisServer;
+before(async () => {
+  redisServer = await startRedis();
+});
+after(() => redisServer.stop());
+
+function programs(context) {
+  context.on('run', function (steps, ack) {
+    ack(run(this.session, steps));
+  });
+}
+
+async function side(t, store) {
+  const f = await fixture(t, { store, app: programs });
+  const { socket, sid } = await f.bound();
+  const put = (fields) =>
+    new Promise((resolve, reject) => {
+      const cookie = {
+        originalMaxAge: 3_600_000,
+        expires: '2126-01-01T00:00:00.000Z',
+        httpOnly: true,
+        path: '/',
+      };
+      store.set(sid, { cookie, ...fields }, (error) => (error ? reject(error) : resolve()));
+    });
+  return { put, socket, sid };
+}
+
+for (const [name, open] of [
+  ['MemoryStore', () => stores.memory()],
+  ['EmbeddedStore', () => stores.embedded()],
+  ['connect-redis', () => stores.redis(redisServer)],
+]) {
+  test(`${name}: any program on a session sees and stores what it would on a whole one`, LIMIT, async (t) => {
+    const kept = await open();
+    const whole = new expressSession.MemoryStore();
+    const ours = await side(t, kept.store);
+    const theirs = await side(t, whole);
+    // The app's own: it is called with all of the data.
+    const { createSession } = whole;
+    whole.createSession = (req, stored) => createSession(req, stored);
+    t.after(async () => {
+      await settle();
+      await kept.cleanup();
+    });
+    await fc.assert(
+      fc.asyncProperty(data, fc.array(program, { minLength: 1, maxLength: 3 }), async (fields, events) => {
+        await Promise.all([ours.put(fields), theirs.put(fields)]);
+        for (const steps of events) {
+          const [seen, expected] = await Promise.all([
+            ours.socket.ask('run', steps),
+            theirs.socket.ask('run', steps),
+          ]);
+          assert.deepEqual(seen, expected);
+          // An answer leaves before its session is saved.
+          await settle();
+          await until(
+            async () => (await kept.text(ours.sid)) === whole.sessions[theirs.sid],
+            `${await kept.text(ours.sid)} to be ${whole.sessions[theirs.sid]}`,
+            500,
+          );
+        }
+      }),
+      RUNS,
+    );
+  });
+}
