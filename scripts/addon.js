@@ -26,13 +26,23 @@ function newest(files) {
   return latest;
 }
 
+/** The addons that are there, whatever platform they are for. */
+function builtAddons() {
+  return fs.readdirSync(ROOT).filter((name) => /^io-session\..*\.node$/.test(name));
+}
+
+/** Is there a built addon? */
+function isBuilt() {
+  return builtAddons().length > 0;
+}
+
 /** Is there a built addon, at least as new as its sources? */
 function isFresh() {
-  const built = fs.readdirSync(ROOT).filter((name) => /^io-session\..*\.node$/.test(name));
   const loader = fs.existsSync(path.join(ROOT, 'native.js'));
   return (
     loader &&
-    newest(built.map((name) => path.join(ROOT, name))) >= newest(SOURCES.map((name) => path.join(ROOT, name)))
+    newest(builtAddons().map((name) => path.join(ROOT, name))) >=
+      newest(SOURCES.map((name) => path.join(ROOT, name)))
   );
 }
 
@@ -40,7 +50,7 @@ function isFresh() {
 function buildAddon() {
   if (!isInstalled('cargo')) {
     throw new StepError(
-      'The addon is written in Rust and has to be built: install Rust (https://rustup.rs).',
+      'io-session is built from source here, and there is no Rust on the PATH: install it (https://rustup.rs, 1.90 or later) and try again. The package of the registry needs none: `npm install io-session`.',
     );
   }
   step('the addon', 'npm', ['run', '--silent', 'build']);
@@ -53,4 +63,4 @@ function buildStaleAddon() {
   }
 }
 
-module.exports = { buildAddon, buildStaleAddon };
+module.exports = { buildAddon, buildStaleAddon, builtAddons, isBuilt };
