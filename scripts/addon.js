@@ -46,13 +46,18 @@ function isFresh() {
   );
 }
 
-/** Builds the addon for this machine, optimised, and its loader `native.js` with it. */
-function buildAddon() {
+/** Ends the script where there is no Rust, before anything is spent on a build. */
+function requireRust() {
   if (!isInstalled('cargo')) {
     throw new StepError(
-      'io-session is built from source here, and there is no Rust on the PATH: install it (https://rustup.rs, 1.90 or later) and try again. The package of the registry needs none: `npm install io-session`.',
+      'io-session is built from source here, and there is no Rust on the PATH.\nInstall Rust 1.90 or later (https://rustup.rs) and try again.',
     );
   }
+}
+
+/** Builds the addon for this machine, optimised, and its loader `native.js` with it. */
+function buildAddon() {
+  requireRust();
   step('the addon', 'npm', ['run', '--silent', 'build']);
 }
 
@@ -63,4 +68,4 @@ function buildStaleAddon() {
   }
 }
 
-module.exports = { buildAddon, buildStaleAddon, builtAddons, isBuilt };
+module.exports = { buildAddon, buildStaleAddon, isBuilt, requireRust };
