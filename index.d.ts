@@ -1,12 +1,202 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: what sessions, cookies, stores and sockets hold is the app's to say, not ours
 
 /**
- * The Express session of the browser, in every Socket.IO handler of a Zappa app.
+ * The Express session of the browser, in every Socket.IO handler.
  *
- * The types are structural: nothing here needs `@types/express`, `@types/express-session` or `socket.io` to be installed.
+ * - {@link shareSession}: for any Express and Socket.IO app
+ * - {@link EmbeddedStore}: express-session's session store for an app on one machine
+ * - {@link bind_express}, {@link bind_io}, {@link bind_middleware}: what a Zappa app calls
+ *
+ * The types of sessions are express-session's (`@types/express-session`); all others are structural. `socket.session` has a
+ * type with `import type {} from 'io-session/socket.io'`.
  *
  * @packageDocumentation
  */
+
+import type { Session, SessionData } from 'express-session';
+
+/**
+ * Shares the sessions of an Express app with its Socket.IO sockets.
+ *
+ * ```js
+ * const sharing = shareSession();
+ * app.use(session({ store: sharing.store, secret, resave: false, saveUninitialized: false }));
+ * app.use(sharing.express());
+ * io.use(sharing.socket());
+ * ```
+ *
+ * From then on each listener of a socket that is bound to a session has it as `socket.session`, as the store holds it when
+ * the event is dispatched. What it changes is saved when the listener and its promise have settled; an acknowledgement is
+ * sent when what was changed before it is saved.
+ *
+ * The store is adopted in place: some of its methods are followed, so that every load, save and logout is seen, until
+ * {@link SessionSharing.close}. Works with Express 4 and 5, and with Socket.IO 2, 3 and 4.
+ *
+ * @throws TypeError that names the option, its value and what is expected
+ */
+export function shareSession(options?: ShareSessionOptions): SessionSharing;
+
+/** What {@link shareSession} takes. An option that is `undefined` has its default. */
+export interface ShareSessionOptions extends IoSessionOptions {
+  /** The app's express-session store. Default: a new {@link EmbeddedStore}, in memory. */
+  store?: SessionStore | undefined;
+
+  /**
+   * Where the key route and the client's module are: a path with a slash in front and none at its end. Default: `'/zappa'`,
+   * which is where `io-session/client` and `zappajs-client` ask.
+   */
+  prefix?: string | undefined;
+
+  /**
+   * The name of this Socket.IO server among those of the app: 1 to 128 characters. Default: `'__local'`. A socket is bound by
+   * keys of its own channel only, and by those of the original `io-session`, which name none.
+   */
+  channel?: string | undefined;
+
+  /**
+   * Binds sockets by the session cookie of their handshake too, where it is sent: the `name` (default `'connect.sid'`) and
+   * the `secret` that `session()` has, or all of its `secrets`. Default: none; sockets are bound by keys alone.
+   *
+   * Pages of another origin get nothing by it, unless that origin is one of `allowedOrigins`: browsers send the cookie
+   * with a WebSocket, whatever page opens it.
+   */
+  cookie?: { name?: string; secret: string | string[] } | { name?: string; secrets: string[] } | undefined;
+
+  /**
+   * Whether a socket that shows neither key nor cookie of a living session is refused: its client gets a `connect_error` with
+   * `err.data.code` (`ERR_MISSING_KEY`, `ERR_MISSING_DATA`, or that of a failure of the store). Default: false, it
+   * connects with a session of its own.
+   */
+  required?: boolean | undefined;
+
+  /**
+   * The origins other than the app's own whose pages may ask for keys and connect: texts such as `'https://app.example'`, exact,
+   * never `'*'`. Default: `[]`.
+   *
+   * The key route refuses all others with `ERR_BAD_ORIGIN` (403), and answers these with CORS headers for requests with
+   * credentials. With at least one, sockets from all others are refused as well; without any, a key is good from everywhere,
+   * and the cookie from the page of the same host.
+   */
+  allowedOrigins?: string[] | undefined;
+
+  /**
+   * Lets a socket's events extend the life of its session in the store, by the store's `touch`, at most once in so many ms: a
+   * whole number from 1000. Default: none, only HTTP requests do. The browser's cookie is not prolonged by it.
+   */
+  touchInterval?: number | undefined;
+
+  /** How many keys a session may ask for in a minute: a whole number from 1 to 1000000. Default: 300. Then `ERR_TOO_MANY_KEYS` (429). */
+  maxKeysPerMinute?: number | undefined;
+
+  /** How many keys a socket may present in vain: a whole number from 1 to 1000000. Default: 64. Then the store is not asked any more. */
+  maxFailedKeys?: number | undefined;
+
+  /**
+   * For a process that serves Express and has no Socket.IO server: an `Emitter` of `@socket.io/redis-emitter`, by which logouts
+   * and {@link SessionSharing.to} reach the sockets of other processes. Default: none.
+   */
+  emitter?: { to(room: string): any; serverSideEmit(event: string, ...args: any[]): any } | undefined;
+}
+
+/** What {@link shareSession} gives. Its functions need no `this`. */
+export interface SessionSharing {
+  /** The session store: the same object that was given, adopted. For `session({ store })`. */
+  readonly store: any;
+
+  /**
+   * The Express middleware, for `app.use()` behind the session middleware: `GET <prefix>/socket/:channel_name` with or without
+   * a socket id behind it answers `200 {"key": "<uuid v4>"}`, a refusal `{"error", "code"}`; `GET <prefix>/io-session.js` is
+   * the client's module (`io-session/client`). Everything else goes on.
+   *
+   * It says once, by a process warning, when it runs before the session middleware, when that has another store, when the
+   * sessions are cookie-session's, and when {@link SessionSharing.socket} was never called though Socket.IO is loaded.
+   */
+  express(): (req: any, res: any, next: (error?: any) => void) => void;
+
+  /**
+   * The Socket.IO middleware, for `io.use()` or `io.of('/a-namespace').use()`, dynamic namespaces included. A socket is bound,
+   * in this order, by the key in its `auth: { key }` (Socket.IO 2: in its query), by its cookie, or later by the event
+   * `__zappa_key`. Middlewares behind it find `socket.session` there.
+   */
+  socket(): (socket: any, next: (error?: any) => void) => void;
+
+  /**
+   * Every socket of a session, in the namespaces that this process serves, and in every process that their adapter or the
+   * `emitter` reaches.
+   *
+   * @throws TypeError when `sid` is no string, or is empty
+   */
+  to(sid: string): SessionSockets;
+
+  /** The sockets of a session in this process. For all processes: `io.in(sessionRoom(sid)).fetchSockets()`. */
+  socketsOf(sid: string): any[];
+
+  stats(): SharingStats;
+
+  /** Gives the store, the sockets and the namespaces back as they were. The sockets stay connected. */
+  close(): void;
+}
+
+/** See {@link SessionSharing.to}. */
+export interface SessionSockets {
+  /** Sends an event to all of them. */
+  emit(event: string, ...args: any[]): boolean;
+  /** Disconnects all of them; with `true`, the connections under them too. Socket.IO 2: those of this process. */
+  disconnect(close?: boolean): void;
+}
+
+/** What a sharing holds, and what it and others that share its store have done in this process. */
+export interface SharingStats {
+  /** Sockets that are bound right now. */
+  sockets: number;
+  /** How often a socket was bound. */
+  binds: number;
+  /** Sessions that were loaded for an event. */
+  loads: number;
+  /** Changes that were written. */
+  commits: number;
+  /** Commits that had to be merged with what somebody else had written. */
+  merges: number;
+  /** Changes that were dropped, because their session was gone. */
+  drops: number;
+  /** Calls that were not answered within `storeTimeout`, in this thread. */
+  timeouts: number;
+}
+
+/** `socket.session`: express-session's `Session`, whose methods answer by a promise where they get no callback. */
+export type SocketSession = Omit<Session, 'destroy' | 'regenerate' | 'reload' | 'save'> &
+  Partial<SessionData> &
+  SocketSessionMethods;
+
+/** The methods that a session has in a socket's events, beside express-session's `touch` and `resetMaxAge`. */
+export interface SocketSessionMethods {
+  /**
+   * Reads, changes and writes, exactly: `fn` gets the session as the store holds it, and is run again on what is there if
+   * somebody else has written meanwhile. So it should do nothing but change the session. What it throws rejects, and nothing is
+   * written. The session at hand has the change afterwards, and keeps its own.
+   *
+   * Exact across processes where the store can compare and set (docs/stores.md), within this process else.
+   *
+   * @returns what `fn` returned
+   */
+  update<T>(fn: (session: SocketSession) => T | Promise<T>): Promise<T>;
+
+  /** Saves now, for what is changed after the listener has settled. A failure without a callback goes to `onError` too. */
+  save(): Promise<SocketSession>;
+  save(callback: (error: any) => void): this;
+  /** Loads again; fulfilled with the new object, which is `socket.session` then. */
+  reload(): Promise<SocketSession>;
+  reload(callback: (error: any) => void): this;
+  /** Logs out: every socket of the session is unbound, and its keys are good no more. */
+  destroy(): Promise<void>;
+  destroy(callback: (error: any) => void): this;
+  /**
+   * As `destroy`, with a new session in its place. The socket is not bound to it, since the browser has no cookie for it: its
+   * client has to share again.
+   */
+  regenerate(): Promise<SocketSession>;
+  regenerate(callback: (error: any) => void): this;
+}
 
 /**
  * Installs the key route, `GET <zappa_prefix>/socket/:channel_name/:socket_id`, which answers `200 {"key": "<uuid v4>"}`.
@@ -126,10 +316,11 @@ export interface SessionEnd {
   /** Already unbound, and out of the session's room. */
   socket: SessionSocket;
   /**
-   * - `destroy`: this process destroyed the session (logout, `session.destroy()`, `session.regenerate()`).
+   * - `destroy`: the session was destroyed (logout, `session.destroy()`).
+   * - `regenerate`: it was destroyed by `session.regenerate()`, mostly at a login.
    * - `expire`: an event of the socket found no session in the store: it expired, or another process destroyed it.
    */
-  reason: 'destroy' | 'expire';
+  reason: 'destroy' | 'regenerate' | 'expire';
 }
 
 /** Where a failure happened; empty when it belongs to no event. */
@@ -165,6 +356,11 @@ export interface IoSessionError extends Error {
  * - `ERR_STORE_DAMAGED`: the file is damaged, or is not an `EmbeddedStore`'s; it has been left as it was
  * - `ERR_STORE_FAILED`: the file could not be opened or written, for a reason of the system's
  * - `ERR_STORE_CLOSED`: the store has been closed (503)
+ *
+ * Of {@link shareSession}:
+ * - `ERR_BAD_ORIGIN`: the page's origin is not allowed (403)
+ * - `ERR_TOO_MANY_KEYS`: more than `maxKeysPerMinute` (429)
+ * - `ERR_STORE_UNAVAILABLE`: the store failed; a client is told no more than that (503)
  */
 export type IoSessionErrorCode =
   | 'ERR_NO_SESSION_STORE'
@@ -182,7 +378,10 @@ export type IoSessionErrorCode =
   | 'ERR_STORE_PATH_IN_USE'
   | 'ERR_STORE_DAMAGED'
   | 'ERR_STORE_FAILED'
-  | 'ERR_STORE_CLOSED';
+  | 'ERR_STORE_CLOSED'
+  | 'ERR_BAD_ORIGIN'
+  | 'ERR_TOO_MANY_KEYS'
+  | 'ERR_STORE_UNAVAILABLE';
 
 /** What the three functions are called with. */
 export interface ZappaHost {

@@ -10,6 +10,8 @@ module.exports.bind_express = (host) => require('./lib/zappa.js').bind_express(h
 module.exports.bind_io = (host) => require('./lib/zappa.js').bind_io(host);
 /** @type {typeof import('./lib/zappa.js').bind_middleware} */
 module.exports.bind_middleware = (host) => require('./lib/zappa.js').bind_middleware(host);
+/** @type {typeof import('./lib/share-session.js').shareSession} */
+module.exports.shareSession = (options) => require('./lib/share-session.js').shareSession(options);
 /** @type {typeof import('./lib/room.js').sessionRoom} */
 module.exports.sessionRoom = (sid) => require('./lib/room.js').sessionRoom(sid);
 module.exports.EmbeddedStore = undefined;

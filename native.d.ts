@@ -105,6 +105,9 @@ export declare function flushStores(): void
  */
 export declare function hot(): { open(line: number, timeout: number): number; answer(ticket: number): number; release(line: number): number; clock(store: number): number }
 
+/** Whether a text can be the name of a channel. */
+export declare function isChannel(name: string): boolean
+
 /** The record of a key was set and expires `max_age` ms from now. */
 export declare function keyMade(store: number, key: string, maxAge: number): void
 
@@ -152,10 +155,10 @@ export declare function openLine(): number
 export declare function openStore(options: StoreOptions): Opened
 
 /**
- * Decides whether the store is asked for what a client sent as `key`; `failed` is how many keys this socket has
- * presented in vain. Gives -1 when it is asked, or the index of the error to answer with.
+ * Decides whether the store is asked for what a client sent as `key`; `left` is how many more keys this socket
+ * may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
  */
-export declare function present(hasStore: boolean, presented: unknown, failed: number): number
+export declare function present(hasStore: boolean, presented: unknown, left: number): number
 
 /**
  * The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after
@@ -169,8 +172,11 @@ export declare function releaseStore(store: number): void
 /** The record of a key is gone, or was never set. */
 export declare function revokeKey(store: number, key: string): void
 
-/** The session's id in the text of what the store holds under a key; null when that is no record. */
-export declare function sessionOfRecord(text: string): string | null
+/**
+ * The session's id in the text of what the store holds under a key; null when that is no record, or, where a channel is
+ * given, another channel's.
+ */
+export declare function sessionOfRecord(text: string, channel?: string | undefined | null): string | null
 
 /** What has happened to a session since a load that noted `clock`: 0 nothing, 1 this process wrote it, 2 it is gone. */
 export declare function since(store: number, sid: string, clock: number): number
@@ -239,6 +245,8 @@ export interface VisitFacts {
   channels: number
   /** How many it may have. */
   maxChannels: number
+  /** How many keys the session may ask for in a minute. */
+  maxKeys: number
   /** Keys are good for one use. */
   oneTime: boolean
 }

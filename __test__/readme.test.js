@@ -10,7 +10,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const vm = require('node:vm');
-const { readOptions } = require('../lib/options.js');
+const { readOptions, readShareOptions } = require('../lib/options.js');
 const { errors } = require('../native.js');
 
 const ROOT = path.join(__dirname, '..');
@@ -56,6 +56,7 @@ function appFolder(t) {
     'io-session': ROOT,
     express: path.join(ROOT, 'node_modules', 'express5'),
     'express-session': path.join(ROOT, 'node_modules', 'express-session'),
+    'socket.io': path.join(ROOT, 'node_modules', 'socketio4'),
   })) {
     fs.symlinkSync(target, path.join(folder, 'node_modules', name), 'junction');
   }
@@ -126,21 +127,32 @@ for (const page of PAGES) {
   });
 }
 
-describe('what README.md says of the product', () => {
-  const page = read('README.md');
-
-  it('is every option, and its default', () => {
-    const said = table(page, 'Options').map(([, name, value]) => [name, value.replace(/^'|'$/g, '')]);
-    const defaults = Object.entries(readOptions(undefined, 'nothing'));
-    assert.deepEqual(
-      said,
-      defaults.map(([name, value]) => [name, value === undefined ? 'none' : String(value)]),
-    );
-  });
+describe('what docs/ say of the product', () => {
+  for (const [page, readDefaults] of [
+    ['zappa.md', () => readOptions(undefined, 'nothing')],
+    ['share-session.md', () => readShareOptions(undefined)],
+  ]) {
+    it(`is every option, and its default, in ${page}`, () => {
+      const said = table(read('docs', page), 'Options').map(([, name, value]) => [
+        name,
+        value.replace(/^'|'$/g, ''),
+      ]);
+      const spell = (value) =>
+        value === undefined ? 'none' : Array.isArray(value) ? JSON.stringify(value) : String(value);
+      assert.deepEqual(
+        said,
+        Object.entries(readDefaults()).map(([name, value]) => [name, spell(value)]),
+      );
+    });
+  }
 
   it('is every error: its code, status and message', () => {
     assert.deepEqual(
-      table(page, 'Errors').map(([, code, status, message]) => ({ code, message, status: Number(status) })),
+      table(read('docs', 'errors.md'), 'Errors of io-session').map(([, code, status, message]) => ({
+        code,
+        message,
+        status: Number(status),
+      })),
       errors(),
     );
   });
@@ -177,10 +189,14 @@ describe('index.d.ts', () => {
   });
 
   it('knows every option', () => {
-    const [, body] = /interface IoSessionOptions \{([\s\S]*?)^\}/m.exec(read('index.d.ts'));
-    assert.deepEqual(
-      [...body.matchAll(/^ {2}(\w+)\?/gm)].map(([, name]) => name),
-      Object.keys(readOptions(undefined, 'nothing')),
-    );
+    const named = (interface_) => {
+      const [, body] = new RegExp(`interface ${interface_} [^{]*\\{([\\s\\S]*?)^\\}`, 'm').exec(
+        read('index.d.ts'),
+      );
+      return [...body.matchAll(/^ {2}(\w+)\?/gm)].map(([, name]) => name);
+    };
+    const zappa = named('IoSessionOptions');
+    assert.deepEqual(zappa, Object.keys(readOptions(undefined, 'nothing')));
+    assert.deepEqual([...named('ShareSessionOptions'), ...zappa], Object.keys(readShareOptions(undefined)));
   });
 });

@@ -3,6 +3,7 @@
 const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
+const { publish } = require('./diagnostics.js');
 const { isEmbeddedStore } = require('./embedded-commit.js');
 const { TABLE } = require('./embedded-store.js');
 const { follow } = require('./follow.js');
@@ -16,11 +17,31 @@ const { clock } = native.hot();
 /** What `native.since` says. */
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
 /** The methods of a store that are followed. */
-const FOLLOWED = /** @type {const} */ (['get', 'set', 'touch', 'destroy', 'clear', 'createSession']);
+const FOLLOWED = /** @type {const} */ ([
+  'get',
+  'set',
+  'touch',
+  'destroy',
+  'regenerate',
+  'clear',
+  'createSession',
+]);
 /** What `peek` gives for a session that is there and whose text is read when it is looked at. */
 const UNREAD = '';
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
+
+/**
+ * A session has been destroyed.
+ *
+ * @typedef {object} SessionEnded
+ * @property {string} sid
+ * @property {string[]} sockets the ids of those that were bound to it in this process
+ * @property {'destroy' | 'regenerate'} reason
+ * @property {boolean} elsewhere whether it was another process that did
+ *
+ * @typedef {(end: SessionEnded) => void} EndListener
+ */
 
 /**
  * A session store of the app's, adopted in place as express-session itself does when it sets `store.generate`: its
@@ -34,8 +55,12 @@ class AdoptedStore {
     this.number = native.adopt();
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
-    /** Told when a session ends: the ids of the sockets that lose it. @type {Set<(sockets: string[]) => void>} */
+    /** Told of each session that this process destroys. @type {Set<EndListener>} */
     this.onEnd = new Set();
+    /** The id of the session that `regenerate` is destroying right now. @type {string | undefined} */
+    this.regenerating = undefined;
+    /** What it has done in this process. */
+    this.counts = { loads: 0, commits: 0, merges: 0, drops: 0 };
     /** The commits that wait for each other, by session. @type {Map<string, (() => void)[]>} */
     this.lanes = new Map();
     /** The one-time keys that are being used right now. @type {Set<string>} */
@@ -161,15 +186,25 @@ class AdoptedStore {
    */
   destroy(sid, callback) {
     const known = typeof sid === 'string';
-    if (known) {
-      const { sockets, keys } = native.end(this.number, sid);
-      for (const key of keys) this.discard(key);
-      if (sockets.length > 0) for (const listener of this.onEnd) listener(sockets);
-    }
+    if (known) this.end(sid, sid === this.regenerating ? 'regenerate' : 'destroy', false);
     return this.original.destroy.call(this.store, sid, (/** @type {unknown} */ error) => {
       if (error && known && !meansMissing(error)) native.notEnded(this.number, sid);
       callback(error);
     });
+  }
+
+  /**
+   * A session is being destroyed.
+   *
+   * @param {string} sid
+   * @param {'destroy' | 'regenerate'} reason
+   * @param {boolean} elsewhere whether another process does it
+   */
+  end(sid, reason, elsewhere) {
+    const { sockets, keys } = native.end(this.number, sid);
+    for (const key of keys) this.discard(key);
+    publish('end', sid, { reason, sockets: sockets.length, elsewhere });
+    for (const listener of this.onEnd) listener({ sid, sockets, reason, elsewhere });
   }
 
   /** Destroys a record that nobody waits for. @param {string} id */
@@ -209,6 +244,17 @@ class AdoptedStore {
       done(error);
     };
     ask({ answered }, NO_LINE, this.timeout, this.plain, 'set', id, record);
+  }
+
+  /**
+   * Extends a session's life in the store.
+   *
+   * @param {string} sid
+   * @param {any} session
+   * @param {(error: unknown) => void} done
+   */
+  touch(sid, session, done) {
+    ask({ answered: done }, NO_LINE, this.timeout, this.store, 'touch', sid, session);
   }
 
   /**

@@ -27,6 +27,8 @@ const NO_LINE = -1;
  */
 const waiting = [];
 let watched = false;
+/** How many calls were not answered in time. */
+let timeouts = 0;
 
 /**
  * Goes on outside of the store's callback: there, what app code throws makes some stores call back twice, and one
@@ -138,6 +140,7 @@ function expire(tickets) {
   for (const ticket of tickets) {
     const entry = /** @type {any} */ (waiting[ticket % SLOTS]);
     if (!entry) continue;
+    timeouts += 1;
     const error = failure(
       'ERR_STORE_TIMEOUT',
       `The session store did not answer within ${entry.timeout} ms.`,
@@ -147,5 +150,6 @@ function expire(tickets) {
 }
 
 module.exports.ask = ask;
+module.exports.countTimeouts = () => timeouts;
 module.exports.queue = queue;
 module.exports.NO_LINE = NO_LINE;

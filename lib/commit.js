@@ -2,6 +2,7 @@
 
 const debug = require('debug')('io-session:commit');
 const native = require('../native.js');
+const { begin, publish } = require('./diagnostics.js');
 const { failure } = require('./failure.js');
 const { origins, renew } = require('./origin.js');
 
@@ -66,6 +67,8 @@ class Committing {
     /** What the text to write was merged with. */
     this.expected = this.origin.stored;
     this.attempts = 0;
+    this.merged = false;
+    this.began = begin('commit');
   }
 
   /** Merges with what is expected to be stored, and writes. */
@@ -74,7 +77,7 @@ class Committing {
     let text = mine;
     try {
       if (expected !== null && expected !== origin.base) {
-        text = merge(origin.base, mine, expected);
+        text = this.merge(expected);
       }
       if (text === expected && !this.renews && !this.trusting) {
         // Nothing of ours is left to write.
@@ -102,13 +105,37 @@ class Committing {
   }
 
   /**
+   * The text to write, where somebody else has written as well.
+   *
+   * @param {string} theirs
+   * @returns {string}
+   */
+  merge(theirs) {
+    const { mine, origin } = this;
+    const began = begin('merge');
+    let text;
+    try {
+      text = native.merge(origin.base, mine, theirs) ?? theirs;
+    } catch (error) {
+      throw failure('ERR_INVALID_DOCUMENT', /** @type {Error} */ (error).message);
+    }
+    this.merged = true;
+    publish('merge', origin.sid, { attempt: this.attempts }, began);
+    return text;
+  }
+
+  /**
    * @param {unknown} error
    * @param {import('./store-kind.js').Outcome} outcome
    */
   settle(error, outcome) {
     if (error) this.finish(error);
-    else if (outcome.written) this.finish(null, outcome.text ?? this.text, outcome.version);
-    else if (outcome.gone) this.drop();
+    else if (outcome.written) {
+      this.merged ||= outcome.text !== undefined;
+      this.adopted.counts.commits += 1;
+      if (this.merged) this.adopted.counts.merges += 1;
+      this.finish(null, outcome.text ?? this.text, outcome.version);
+    } else if (outcome.gone) this.drop();
     else if (this.adopted.since(this.origin.sid, this.origin.clock) === 'gone') this.drop();
     else if (this.attempts >= MOST_ATTEMPTS) {
       this.finish(
@@ -123,6 +150,7 @@ class Committing {
   /** The session was destroyed: it stays so. */
   drop() {
     if (debug.enabled) debug('dropped a write to #%s, which is gone', native.fingerprint(this.origin.sid));
+    this.adopted.counts.drops += 1;
     this.finish(null);
   }
 
@@ -132,7 +160,9 @@ class Committing {
    * @param {number} [version]
    */
   finish(error, stored, version) {
-    const { adopted, origin, session, mine } = this;
+    const { adopted, began, merged, origin, session, mine } = this;
+    const outcome = error ? 'failed' : stored === undefined ? 'dropped' : 'written';
+    publish('commit', origin.sid, { merged, outcome }, began);
     if (stored !== undefined && stored !== null) {
       renew(session, origin.sid, mine, stored, adopted.clock(), version);
     }
@@ -152,22 +182,6 @@ class Committing {
   remake(text) {
     const req = { sessionID: this.origin.sid, sessionStore: this.adopted.store, session: undefined };
     return this.adopted.original.createSession.call(this.adopted.store, req, JSON.parse(text));
-  }
-}
-
-/**
- * The text to write.
- *
- * @param {string} base
- * @param {string} mine
- * @param {string} theirs
- * @returns {string}
- */
-function merge(base, mine, theirs) {
-  try {
-    return native.merge(base, mine, theirs) ?? theirs;
-  } catch (error) {
-    throw failure('ERR_INVALID_DOCUMENT', /** @type {Error} */ (error).message);
   }
 }
 

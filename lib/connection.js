@@ -1,6 +1,7 @@
 'use strict';
 
 const native = require('../native.js');
+const { publish } = require('./diagnostics.js');
 const { sessionRoom } = require('./room.js');
 
 /** Where a host's client object keeps its connection. */
@@ -16,10 +17,7 @@ const connections = new Map();
  */
 function onDisconnect() {
   const connection = connections.get(this.id);
-  if (connection === undefined) return;
-  connection.disconnected = true;
-  // After the app's own handler of this event has been dispatched: it may look at the session.
-  setImmediate(leave, connection);
+  connection?.disconnect();
 }
 
 /** @param {Connection} connection */
@@ -32,12 +30,13 @@ class Connection {
   /**
    * @param {import('./sharing.js').Sharing} sharing
    * @param {any} socket
-   * @param {any} client the host's object for this connection; it holds the binding as `__session_id`
+   * @param {any} [client] the host's object for this connection, if it has one; it holds the binding as `__session_id`
    */
   constructor(sharing, socket, client) {
     this.sharing = sharing;
     this.socket = socket;
-    this.client = client;
+    /** What holds the binding. @type {any} */
+    this.client = client ?? this;
     /** @type {string} */
     this.id = socket.id;
     this.line = native.openLine();
@@ -50,9 +49,7 @@ class Connection {
     /** Whether this socket's own session was written to the store. */
     this.written = false;
     this.disconnected = false;
-    Object.defineProperty(client, CONNECTION, { value: this });
     connections.set(this.id, this);
-    socket.on('disconnect', onDisconnect);
   }
 
   /** The session this socket is bound to. @returns {string | undefined} */
@@ -65,14 +62,16 @@ class Connection {
    *
    * @param {import('./adopted-store.js').AdoptedStore} adopted
    * @param {string} sid
+   * @param {import('./key-lookup.js').Found} [_found] what the store holds
    * @returns {number} -1, or the index of an error
    */
-  bind(adopted, sid) {
+  bind(adopted, sid, _found) {
     const error = native.bind(adopted.number, this.id, sid);
     if (error !== -1) return error;
     if (this.sid !== undefined && this.sid !== sid) this.socket.leave(sessionRoom(this.sid));
     this.client.__session_id = sid;
     this.socket.join(sessionRoom(sid));
+    publish('bind', sid, { socket: this.id });
     return -1;
   }
 
@@ -86,13 +85,22 @@ class Connection {
     this.unbind();
     if (sid === undefined) return;
     this.socket.leave(sessionRoom(sid));
-    this.sharing.ended(this, reason);
+    // The others are told of where the session is destroyed.
+    if (reason === 'expire') publish('end', sid, { reason, sockets: 1, elsewhere: false });
+    this.sharing.ended(this, reason, sid);
   }
 
   unbind() {
     const { adopted } = this.sharing;
     if (adopted) native.unbind(adopted.number, this.id);
     delete this.client.__session_id;
+  }
+
+  /** The socket has disconnected. */
+  disconnect() {
+    this.disconnected = true;
+    // After the app's own handler of this event has been dispatched: it may look at the session.
+    setImmediate(leave, this);
   }
 
   /** An event that waited has got its answer. */
@@ -121,7 +129,12 @@ class Connection {
  * @returns {Connection}
  */
 function connectionOf(sharing, socket, client) {
-  return client[CONNECTION] ?? new Connection(sharing, socket, client);
+  const known = client[CONNECTION];
+  if (known !== undefined) return known;
+  const connection = new Connection(sharing, socket, client);
+  Object.defineProperty(client, CONNECTION, { value: connection });
+  socket.on('disconnect', onDisconnect);
+  return connection;
 }
 
 module.exports.Connection = Connection;

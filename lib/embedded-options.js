@@ -3,6 +3,7 @@
 const os = require('node:os');
 const fs = require('node:fs');
 const path = require('node:path');
+const { FLAG, LONGEST, check, whole } = require('./rules.js');
 
 /**
  * What an app may set; see index.d.ts for the documentation of each.
@@ -11,11 +12,9 @@ const path = require('node:path');
  */
 
 const DAY = 86_400_000;
-/** The longest delay that a timer can have, in ms. */
-const LONGEST = 2_147_483_647;
 const MOST = Number.MAX_SAFE_INTEGER;
 
-/** @type {{ [name: string]: [string, (value: any) => boolean] }} */
+/** @type {{ [name in keyof EmbeddedStoreOptions]-?: import('./rules.js').Rule }} */
 const RULES = {
   name: ['a text', isText],
   path: ['a text', isText],
@@ -23,7 +22,7 @@ const RULES = {
   maxSessions: ['a whole number from 1, or Infinity', limit(1)],
   maxBytes: ['a whole number of bytes from 1024, or Infinity', limit(1024)],
   maxSessionBytes: ['a whole number of bytes from 64, or Infinity', limit(64)],
-  evict: ['true or false', (value) => typeof value === 'boolean'],
+  evict: FLAG,
   sweepInterval: [`a whole number of ms from 10 to ${LONGEST}`, whole(10, LONGEST)],
   flushInterval: [`a whole number of ms from 10 to ${LONGEST}`, whole(10, LONGEST)],
 };
@@ -31,14 +30,6 @@ const RULES = {
 /** @param {any} value */
 function isText(value) {
   return typeof value === 'string' && value !== '' && !value.includes('\0');
-}
-
-/**
- * @param {number} least
- * @param {number} most
- */
-function whole(least, most) {
-  return (/** @type {any} */ value) => Number.isInteger(value) && value >= least && value <= most;
 }
 
 /** @param {number} least */
@@ -62,7 +53,9 @@ function quarter() {
  */
 function readEmbeddedOptions(given) {
   /** @type {any} */
-  const options = {
+  const options = check(given, 'EmbeddedStore', RULES, {
+    name: undefined,
+    path: undefined,
     ttl: DAY,
     maxSessions: Infinity,
     maxBytes: quarter(),
@@ -70,23 +63,7 @@ function readEmbeddedOptions(given) {
     evict: true,
     sweepInterval: 10_000,
     flushInterval: 1000,
-  };
-  if (given === undefined) return options;
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new TypeError(`io-session: EmbeddedStore takes an object with options, not ${show(given)}.`);
-  }
-  for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(RULES, name)) {
-      const known = Object.keys(RULES).join(', ');
-      throw new TypeError(`io-session: EmbeddedStore has no option '${name}'. There are: ${known}.`);
-    }
-    if (value === undefined) continue;
-    const [expected, accepts] = RULES[name];
-    if (!accepts(value)) {
-      throw new TypeError(`io-session: EmbeddedStore: '${name}' must be ${expected}, not ${show(value)}.`);
-    }
-    options[name] = value;
-  }
+  });
   if (options.path !== undefined) options.path = absolute(options.path);
   return options;
 }
@@ -108,14 +85,6 @@ function absolute(given) {
   } catch {
     return file;
   }
-}
-
-/** @param {unknown} value */
-function show(value) {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'function') return 'a function';
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  return String(value);
 }
 
 module.exports.readEmbeddedOptions = readEmbeddedOptions;

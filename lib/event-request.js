@@ -38,8 +38,7 @@ const LAZY = {
   },
   /** @this {any} @param {any} value */
   set(value) {
-    this[EVENT].opened = true;
-    this[EVENT].session = value;
+    this[EVENT].accept(value);
   },
 };
 
@@ -59,6 +58,11 @@ class EventRequest {
     this.sessionStore = event.adopted.store;
     // Of its own, so that express-session can delete it.
     Object.defineProperty(this, 'session', LAZY);
+  }
+
+  /** A failure that nobody waits for. @param {unknown} error */
+  report(error) {
+    this[EVENT].report(error);
   }
 
   /** For `store.generate`, which asks whether the connection is secure. */

@@ -59,6 +59,7 @@ function statusOf(error) {
   return error instanceof Failure ? error.status : 500;
 }
 
+module.exports.Failure = Failure;
 module.exports.failure = failure;
 module.exports.statusOf = statusOf;
 module.exports.words = words;

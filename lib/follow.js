@@ -72,6 +72,17 @@ function follow(adopted) {
     return adopted.destroy(sid, callback);
   });
 
+  if (typeof store.regenerate === 'function') {
+    define(store, 'regenerate', (req, callback) => {
+      adopted.regenerating = req?.sessionID;
+      try {
+        return original.regenerate.call(store, req, callback);
+      } finally {
+        adopted.regenerating = undefined;
+      }
+    });
+  }
+
   if (typeof store.clear === 'function') {
     define(store, 'clear', (callback) => {
       native.cleared(adopted.number);

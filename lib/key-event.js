@@ -1,11 +1,13 @@
 'use strict';
 
 const native = require('../native.js');
-const { failure, words } = require('./failure.js');
-const { origins } = require('./origin.js');
 const { commitSession } = require('./commit.js');
-const { sessionOfRecord } = require('./record.js');
-const { isBrowserSession } = require('./session-data.js');
+const { failure } = require('./failure.js');
+const { KeyLookup } = require('./key-lookup.js');
+const { origins } = require('./origin.js');
+
+/** The event by which a client presents its key. */
+const KEY_EVENT = '__zappa_key';
 
 /** One `__zappa_key` of a socket. */
 class KeyEvent {
@@ -19,112 +21,77 @@ class KeyEvent {
     this.adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (connection.sharing.adopted);
     this.key = key;
     this.ack = ack;
-    /** @type {string} */
-    this.sid = '';
-    /** Whether this is the one use of a one-time key. */
-    this.claims = false;
-    this.clock = this.adopted.clock();
+    this.lookup = new KeyLookup(connection.sharing, key, (error, found) => {
+      if (error) this.refuse(error);
+      else this.write(/** @type {import('./key-lookup.js').Found} */ (found));
+    });
   }
 
   /** Finds the key's session, and binds the socket to it. */
   present() {
-    const { adopted, connection, key } = this;
     // Until it has turned out to be good, each key counts as one in vain: they may come all at once.
-    connection.failed += 1;
-    if (connection.sharing.options.oneTimeKeys) {
-      if (adopted.claimed.has(key)) {
-        this.miss();
-        return;
-      }
-      this.claims = true;
-      adopted.claimed.add(key);
-    } else {
-      const vouched = native.vouchedSession(adopted.number, key);
-      if (vouched !== null) {
-        this.look(vouched);
-        return;
-      }
-    }
-    this.adopted.get(this.key, (error, record) => {
-      if (error) this.fail(error);
-      else {
-        const sid = sessionOfRecord(record);
-        if (sid === null) this.miss();
-        else this.look(sid);
-      }
-    });
-  }
-
-  /** A key is good only while its session exists. @param {string} sid */
-  look(sid) {
-    this.sid = sid;
-    this.clock = this.adopted.clock();
-    this.adopted.get(sid, (error, data) => {
-      if (error) this.fail(error);
-      else if (isBrowserSession(data)) this.write(data);
-      else this.miss();
-    });
+    this.connection.failed += 1;
+    this.lookup.begin();
   }
 
   /**
    * Writes down which socket the app's Express side reaches on this channel: this one, since it has shown the key.
    *
-   * @param {any} data
+   * @param {import('./key-lookup.js').Found} found
    */
-  write(data) {
-    const { adopted, connection, key, sid } = this;
+  write(found) {
+    const { adopted, connection, key } = this;
     const { oneTimeKeys } = connection.sharing.options;
-    const request = { sessionID: sid, sessionStore: adopted.store, session: undefined };
-    const session = adopted.store.createSession(request, data);
+    if (!connection.sharing.tellsExpress) {
+      this.bind(found);
+      return;
+    }
+    const request = { sessionID: found.sid, sessionStore: adopted.store, session: undefined };
+    const session = adopted.store.createSession(request, found.data);
     const memo = memoOf(session.__socket, key);
     if (!memo || !origins.has(session) || (memo.id === connection.id && !oneTimeKeys)) {
-      this.bind();
+      this.bind(found);
       return;
     }
     memo.id = connection.id;
     if (oneTimeKeys) memo.key = undefined;
     commitSession(adopted, session, true, (error) => {
       // The binding does not depend on it; only the messages of the Express side do.
-      if (error) connection.sharing.report(error, { socket: connection.socket, event: '__zappa_key' });
-      this.bind();
+      if (error) connection.sharing.report(error, { socket: connection.socket, event: KEY_EVENT });
+      this.bind(found);
     });
   }
 
-  bind() {
-    const { adopted, connection, key, sid } = this;
+  /** @param {import('./key-lookup.js').Found} found */
+  bind(found) {
+    const { adopted, connection } = this;
+    const { sid, clock } = found;
     // Logged out while we were looking, or the socket has left.
-    if (adopted.since(sid, this.clock) === 'gone' || connection.disconnected) {
-      this.miss();
+    if (adopted.since(sid, clock) === 'gone' || connection.disconnected) {
+      this.refuse(failure('ERR_MISSING_DATA'));
       return;
     }
-    const error = connection.bind(adopted, sid);
+    const error = connection.bind(adopted, sid, found);
     if (error !== -1) {
-      this.fail(failure(error));
+      this.refuse(failure(error));
       return;
     }
-    if (connection.sharing.options.oneTimeKeys) {
-      native.revokeKey(adopted.number, key);
-      adopted.discard(key);
-    }
+    this.lookup.use();
     connection.failed -= 1;
-    this.answer({ key });
+    this.answer({ key: this.key });
   }
 
-  /** One answer for all that is wrong with a key. */
-  miss() {
-    this.answer({ error: failure('ERR_MISSING_DATA').message });
-  }
-
-  /** @param {unknown} error */
-  fail(error) {
-    // The store's fault, not the client's.
-    this.connection.failed -= 1;
-    this.answer({ error: words(error) });
+  /** @param {any} error */
+  refuse(error) {
+    const { connection } = this;
+    // Anything else is the store's fault, not the client's.
+    if (error?.code !== 'ERR_MISSING_DATA') connection.failed -= 1;
+    this.answer(connection.sharing.answerTo(error));
   }
 
   /** @param {{ key: string } | { error: string }} answer */
   answer(answer) {
-    if (this.claims) this.adopted.claimed.delete(this.key);
+    this.lookup.release();
     this.ack(answer);
   }
 }
@@ -154,9 +121,11 @@ function presentKey(sharing, connection, data, ack) {
   const reply = hasNoData ? data : ack;
   if (typeof reply !== 'function') return;
   const key = hasNoData ? undefined : data?.key;
-  const error = native.present(sharing.adopted !== undefined, key, connection.failed);
+  const left = Math.max(0, sharing.maxFailedKeys - connection.failed);
+  const error = native.present(sharing.adopted !== undefined, key, left);
   if (error === -1) new KeyEvent(connection, key, reply).present();
-  else reply({ error: failure(error).message });
+  else reply(sharing.answerTo(failure(error)));
 }
 
+module.exports.KEY_EVENT = KEY_EVENT;
 module.exports.presentKey = presentKey;

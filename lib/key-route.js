@@ -1,7 +1,7 @@
 'use strict';
 
 const native = require('../native.js');
-const { failure, statusOf, words } = require('./failure.js');
+const { failure, statusOf } = require('./failure.js');
 const { sessionOfRecord } = require('./record.js');
 
 /** Keys whose records are being set, and the requests that wait for them. @type {Map<string, ((error: unknown) => void)[]>} */
@@ -54,6 +54,7 @@ class KeyRequest {
       memo,
       channels: memos && isNew ? Object.keys(memos).length : 0,
       maxChannels: this.sharing.options.maxChannels,
+      maxKeys: this.sharing.maxKeysPerMinute,
       oneTime: this.sharing.options.oneTimeKeys,
     });
     if (step === 'check') this.check(key);
@@ -129,7 +130,7 @@ class KeyRequest {
 
   /** @param {unknown} error */
   refuse(error) {
-    this.end(statusOf(error), { error: words(error) });
+    this.end(statusOf(error), this.sharing.answerTo(error));
   }
 
   /**

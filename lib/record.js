@@ -6,9 +6,10 @@ const native = require('../native.js');
  * The session that a key's record names; null when it is no record, or one that a store has kept beyond its time.
  *
  * @param {any} record what the store holds under the key; undefined for nothing
+ * @param {string} [channel] the one that the key has to be made for; any without it
  * @returns {string | null}
  */
-function sessionOfRecord(record) {
+function sessionOfRecord(record, channel) {
   if (record === undefined) return null;
   let text;
   try {
@@ -17,7 +18,7 @@ function sessionOfRecord(record) {
     return null;
   }
   if (Date.parse(record.cookie?.expires) <= Date.now()) return null;
-  return native.sessionOfRecord(text);
+  return native.sessionOfRecord(text, channel);
 }
 
 module.exports.sessionOfRecord = sessionOfRecord;

@@ -4,6 +4,7 @@ const { UNREAD } = require('./adopted-store.js');
 const { ask, NO_LINE, queue } = require('./ask.js');
 const { join, run } = require('./batch.js');
 const { commitSession } = require('./commit.js');
+const { begin, publish } = require('./diagnostics.js');
 const { origins } = require('./origin.js');
 const { expose } = require('./event-request.js');
 const { UnparsedText } = require('./redis-commit.js');
@@ -31,6 +32,8 @@ class SessionEvent {
     this.clock = undefined;
     /** Its version, in an `EmbeddedStore`. */
     this.version = 0;
+    /** When its load began, where somebody wants to know, in ms. */
+    this.began = 0;
     /** The `Session` of the request, once `opened`. @type {any} */
     this.session = undefined;
     /** @type {(import('./event-request.js').EventRequest & { session?: any }) | undefined} */
@@ -52,6 +55,7 @@ class SessionEvent {
     // A stranger whose own session is empty needs no store; where nobody is in front of it, not even a wait.
     if (id === undefined && connection.loading === 0) return this.handle();
     connection.loading += 1;
+    this.began = begin('load');
     const promise = new Promise((resolve) => {
       this.resolve = resolve;
     });
@@ -120,6 +124,10 @@ class SessionEvent {
   proceed(found) {
     const { connection, sid } = this;
     const resolve = /** @type {(value: any) => void} */ (this.resolve);
+    if (sid !== undefined) {
+      this.adopted.counts.loads += 1;
+      publish('load', sid, { event: this.context.event, found }, this.began);
+    }
     if (sid !== undefined && !found) {
       // Logged out elsewhere, or expired: the socket is a stranger from this event on.
       if (connection.sid === sid) connection.end('expire');
@@ -154,7 +162,7 @@ class SessionEvent {
 
   /** Runs the handler and commits after it. */
   handle() {
-    this.request = expose(this, this.sid ?? this.connection.id);
+    this.request = this.expose(this.sid ?? this.connection.id);
     let returned;
     try {
       returned = this.next();
@@ -168,6 +176,22 @@ class SessionEvent {
       );
     }
     return this.commit(returned);
+  }
+
+  /**
+   * Puts the session where the handler looks for it.
+   *
+   * @param {string} sid
+   * @returns {import('./event-request.js').EventRequest & { session?: any }}
+   */
+  expose(sid) {
+    return expose(this, sid);
+  }
+
+  /** A session has been made, or put in the place of the one that was there. @param {any} session */
+  accept(session) {
+    this.opened = true;
+    this.session = session;
   }
 
   /** Makes the `Session`, at the first look at it. */
@@ -209,32 +233,19 @@ class SessionEvent {
   }
 
   /**
-   * Writes what the handler changed.
+   * Writes what the handler has changed.
    *
    * @param {any} value what the handler returned
-   * @returns {any} it, or a promise for it
+   * @param {(error: unknown) => void} [told] called when it is written, or failed
+   * @returns {any} the value, or a promise for it
    */
-  commit(value) {
-    // A socket that has left has no session of its own any more.
-    if (!this.opened || (this.sid === undefined && this.connection.line === -1)) return value;
-    const session = this.request?.session;
-    if (session === undefined || session === null) return value;
-    const origin = origins.get(session);
-    let text;
-    try {
-      text = origin ? origin.spell(session) : JSON.stringify(session);
-    } catch (error) {
-      this.report(error);
-      return value;
-    }
-    // A session that `regenerate` has made is saved, as in Express, if something was put into it.
-    if (origin ? text === origin.base : Object.keys(session).length < 2) return value;
-    if (this.sid === undefined && origin?.sid === this.connection.id) this.connection.written = true;
+  commit(value, told) {
     /** @type {((value: any) => void) | undefined} */
     let resolve;
     let saved = false;
-    this.save(session, origin, text, (error) => {
+    this.write((error) => {
       if (error) this.report(error);
+      told?.(error);
       saved = true;
       if (resolve) resolve(value);
     });
@@ -242,6 +253,41 @@ class SessionEvent {
     return new Promise((resolved) => {
       resolve = resolved;
     });
+  }
+
+  /**
+   * Writes what is another than it was loaded.
+   *
+   * @param {(error?: unknown) => void} done called at once where nothing has to be waited for
+   */
+  write(done) {
+    const session = this.changeable();
+    if (session === undefined) {
+      done();
+      return;
+    }
+    const origin = origins.get(session);
+    let text;
+    try {
+      text = origin ? origin.spell(session) : JSON.stringify(session);
+    } catch (error) {
+      done(error);
+      return;
+    }
+    // A session that `regenerate` has made is saved, as in Express, if something was put into it.
+    if (origin ? text === origin.base : Object.keys(session).length < 2) {
+      done();
+      return;
+    }
+    if (this.sid === undefined && origin?.sid === this.connection.id) this.connection.written = true;
+    this.save(session, origin, text, done);
+  }
+
+  /** The session that the handler may have changed. @returns {any} undefined when there is none */
+  changeable() {
+    // A socket that has left has no session of its own any more.
+    if (!this.opened || (this.sid === undefined && this.connection.line === -1)) return undefined;
+    return this.request?.session ?? undefined;
   }
 
   /**

@@ -3,34 +3,38 @@
 const debug = require('debug')('io-session');
 const { adopt } = require('./adopted-store.js');
 const { connections } = require('./connection.js');
-const { readOptions } = require('./options.js');
+const { words } = require('./failure.js');
+const { NO_LIMIT, SHARE_DEFAULTS } = require('./options.js');
 
 /** How long a failure that was warned of is not warned of again, in ms. */
 const QUIET = 60_000;
 
 /** What one app shares: its store, its options, its bound sockets. */
 class Sharing {
-  /**
-   * @param {() => unknown} given gives the app's options, when they are first needed
-   * @param {string} where how the app knows the options
-   */
-  constructor(given, where) {
-    this.given = given;
-    this.where = where;
+  /** @param {() => import('./options.js').Options} read gives the app's options, checked, when they are first needed */
+  constructor(read) {
+    this.readOptions = read;
     /** @type {import('./options.js').Options | undefined} */
     this.read = undefined;
     /** @type {import('./adopted-store.js').AdoptedStore | undefined} */
     this.adopted = undefined;
+    /** The channel that keys have to be made for; any when it is undefined. @type {string | undefined} */
+    this.channel = undefined;
+    /** How many keys a socket may present in vain. */
+    this.maxFailedKeys = SHARE_DEFAULTS.maxFailedKeys;
+    /** How many keys a session may ask for in a minute. */
+    this.maxKeysPerMinute = NO_LIMIT;
+    /** Whether the session is told which socket has presented its key, as a Zappa app's Express side needs it. */
+    this.tellsExpress = true;
     /** When a kind of failure was last warned of. @type {Map<string, number>} */
     this.warned = new Map();
-    this.unbindAll = (/** @type {string[]} */ sockets) => {
-      for (const socket of sockets) connections.get(socket)?.end('destroy');
-    };
+    /** @type {import('./adopted-store.js').EndListener} */
+    this.onEnd = (end) => this.unbindAll(end);
   }
 
   get options() {
     if (!this.read) {
-      this.read = readOptions(this.given(), this.where);
+      this.read = this.readOptions();
       this.tell();
     }
     return this.read;
@@ -45,9 +49,9 @@ class Sharing {
   use(store, where) {
     const adopted = store === undefined || store === null ? undefined : adopt(store, where);
     if (adopted === this.adopted) return;
-    this.adopted?.onEnd.delete(this.unbindAll);
+    this.adopted?.onEnd.delete(this.onEnd);
     this.adopted = adopted;
-    adopted?.onEnd.add(this.unbindAll);
+    adopted?.onEnd.add(this.onEnd);
     this.tell();
   }
 
@@ -59,14 +63,34 @@ class Sharing {
   }
 
   /**
+   * This process has ended a session: its sockets here are unbound.
+   *
+   * @param {import('./adopted-store.js').SessionEnded} end
+   */
+  unbindAll({ sockets, reason }) {
+    for (const socket of sockets) connections.get(socket)?.end(reason);
+  }
+
+  /**
    * A session has ended, and a socket has lost it.
    *
    * @param {import('./connection.js').Connection} connection
    * @param {string} reason
+   * @param {string} _sid the session's id
    */
-  ended(connection, reason) {
-    const { onSessionEnd } = this.options;
+  ended(connection, reason, _sid) {
     debug('socket %s lost its session: %s', connection.id, reason);
+    this.apply(connection, reason);
+  }
+
+  /**
+   * Does to a socket that has lost its session what the app has set.
+   *
+   * @param {import('./connection.js').Connection} connection
+   * @param {string} reason
+   */
+  apply(connection, reason) {
+    const { onSessionEnd } = this.options;
     if (onSessionEnd === 'disconnect') connection.socket.disconnect(true);
     else if (typeof onSessionEnd === 'function') {
       try {
@@ -75,6 +99,16 @@ class Sharing {
         this.report(error, { socket: connection.socket });
       }
     }
+  }
+
+  /**
+   * What a client is told of a failure.
+   *
+   * @param {unknown} error
+   * @returns {{ error: string, code?: string }}
+   */
+  answerTo(error) {
+    return { error: words(error) };
   }
 
   /**

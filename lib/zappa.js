@@ -2,12 +2,11 @@
 
 const { connectionOf } = require('./connection.js');
 const { KeyRequest } = require('./key-route.js');
-const { presentKey } = require('./key-event.js');
+const { KEY_EVENT, presentKey } = require('./key-event.js');
+const { readOptions } = require('./options.js');
 const { SessionEvent } = require('./session-event.js');
 const { Sharing } = require('./sharing.js');
 
-/** The event by which a client presents its key. */
-const KEY_EVENT = '__zappa_key';
 const WHERE = 'context.session_store';
 
 /** What each app shares, by its context. @type {WeakMap<object, Sharing>} */
@@ -52,7 +51,7 @@ function checkContext(caller, host, method) {
 function sharingOf(context) {
   const known = sharings.get(context);
   if (known) return known;
-  const sharing = new Sharing(() => context.app.settings.io_session, "the setting 'io_session'");
+  const sharing = new Sharing(() => readOptions(context.app.settings.io_session, "the setting 'io_session'"));
   sharings.set(context, sharing);
   let store = context.session_store;
   sharing.use(store, WHERE);

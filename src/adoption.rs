@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{binding::Bindings, key::Key, keyring::Keyring, version::Versions};
+use crate::{
+    allowance::Allowances, binding::Bindings, key::Key, keyring::Keyring, version::Versions,
+};
 
 /// What is remembered of one adopted session store.
 #[derive(Debug, Default)]
@@ -13,12 +15,15 @@ pub struct Adoption {
     pub keyring: Keyring,
     /// Which sockets belong to which of its sessions.
     pub bindings: Bindings,
+    /// How many keys its sessions have asked for.
+    pub allowances: Allowances,
 }
 
 impl Adoption {
     /// A session is destroyed at `now` (ms): gives the sockets that lose it and the keys whose records go with it.
     pub fn end(&mut self, sid: &str, now: u64) -> (Vec<Arc<str>>, Vec<Key>) {
         self.versions.gone(sid, now);
+        self.allowances.end(sid);
         (self.bindings.end(sid), self.keyring.end(sid))
     }
 
@@ -26,6 +31,7 @@ impl Adoption {
     pub fn sweep(&mut self, now: u64) {
         self.versions.sweep(now);
         self.keyring.sweep(now);
+        self.allowances.sweep(now);
     }
 }
 

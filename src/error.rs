@@ -41,11 +41,17 @@ pub enum Error {
     StoreFailed,
     /// The embedded store has been closed.
     StoreClosed,
+    /// The page or the client is of an origin that the app does not allow.
+    BadOrigin,
+    /// The session has asked for more keys within a minute than are allowed.
+    TooManyKeys,
+    /// The session store failed: what a client is told, whatever the store's own words are.
+    StoreUnavailable,
 }
 
 impl Error {
     /// Every error, in the order of its discriminant: the table that the JavaScript side reads once.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::NoSessionStore,
         Self::NoSession,
         Self::MissingSessionStore,
@@ -62,6 +68,9 @@ impl Error {
         Self::StoreDamaged,
         Self::StoreFailed,
         Self::StoreClosed,
+        Self::BadOrigin,
+        Self::TooManyKeys,
+        Self::StoreUnavailable,
     ];
 
     /// The stable code, as `error.code` in JavaScript.
@@ -84,6 +93,9 @@ impl Error {
             Self::StoreDamaged => "ERR_STORE_DAMAGED",
             Self::StoreFailed => "ERR_STORE_FAILED",
             Self::StoreClosed => "ERR_STORE_CLOSED",
+            Self::BadOrigin => "ERR_BAD_ORIGIN",
+            Self::TooManyKeys => "ERR_TOO_MANY_KEYS",
+            Self::StoreUnavailable => "ERR_STORE_UNAVAILABLE",
         }
     }
 
@@ -113,6 +125,9 @@ impl Error {
             }
             Self::StoreFailed => "The file of the session store could not be opened or written.",
             Self::StoreClosed => "The session store has been closed.",
+            Self::BadOrigin => "This origin is not allowed.",
+            Self::TooManyKeys => "Too many keys were asked for. Try again in a minute.",
+            Self::StoreUnavailable => "The session store failed.",
         }
     }
 
@@ -121,7 +136,13 @@ impl Error {
     pub const fn status(self) -> u16 {
         match self {
             Self::NoSession | Self::BadChannel | Self::TooManyChannels => 400,
-            Self::StoreTimeout | Self::Overloaded | Self::StoreFull | Self::StoreClosed => 503,
+            Self::BadOrigin => 403,
+            Self::TooManyKeys => 429,
+            Self::StoreTimeout
+            | Self::Overloaded
+            | Self::StoreFull
+            | Self::StoreClosed
+            | Self::StoreUnavailable => 503,
             _ => 500,
         }
     }

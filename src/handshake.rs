@@ -3,15 +3,9 @@
 //! The JavaScript side reports facts and does what it is told; it calls the store in between.
 
 use crate::{
-    channel::ChannelName,
-    error::Error,
-    key::Key,
-    keyring::{Issue, Keyring},
+    adoption::Adoption, channel::ChannelName, error::Error, key::Key, keyring::Issue,
     record::Record,
 };
-
-/// How many well-formed keys one socket may present in vain before the store is not asked any more.
-pub const MAX_FAILED_KEYS: u32 = 64;
 
 /// What is known when a GET arrives.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +22,8 @@ pub struct Visit<'a> {
     pub channels: u32,
     /// How many it may have.
     pub max_channels: u32,
+    /// How many keys the session may ask for in a minute.
+    pub max_keys: u32,
     /// Keys are good for one use: each visit gets one of its own.
     pub one_time: bool,
 }
@@ -44,13 +40,18 @@ pub enum Step {
 /// Decides what a GET of a key does; `now` in ms.
 ///
 /// # Errors
-/// [`Error::NoSessionStore`], [`Error::NoSession`], [`Error::BadChannel`], [`Error::TooManyChannels`].
-pub fn visit(visit: Visit<'_>, keyring: &mut Keyring, now: u64) -> Result<Step, Error> {
+/// [`Error::NoSessionStore`], [`Error::NoSession`], [`Error::BadChannel`], [`Error::TooManyChannels`],
+/// [`Error::TooManyKeys`].
+pub fn visit(visit: Visit<'_>, adoption: &mut Adoption, now: u64) -> Result<Step, Error> {
     if !visit.has_store {
         return Err(Error::NoSessionStore);
     }
     let sid = visit.sid.ok_or(Error::NoSession)?;
     ChannelName::parse(visit.channel).map_err(|_| Error::BadChannel)?;
+    if !adoption.allowances.take(sid, visit.max_keys, now) {
+        return Err(Error::TooManyKeys);
+    }
+    let keyring = &mut adoption.keyring;
     if visit.one_time {
         if visit.memo.is_none() && visit.channels >= visit.max_channels {
             return Err(Error::TooManyChannels);
@@ -80,29 +81,32 @@ pub enum Presented<'a> {
     Text(&'a str),
 }
 
-/// Decides whether the store is asked for a key; `failed` is how many this socket has presented in vain.
+/// Decides whether the store is asked for a key; `left` is how many more this socket may present in vain.
 ///
 /// # Errors
 /// [`Error::MissingSessionStore`], [`Error::MissingKey`], and for everything else [`Error::MissingData`].
-pub fn present(has_store: bool, presented: Presented<'_>, failed: u32) -> Result<Key, Error> {
+pub fn present(has_store: bool, presented: Presented<'_>, left: u32) -> Result<Key, Error> {
     if !has_store {
         return Err(Error::MissingSessionStore);
     }
     match presented {
         Presented::Nothing => Err(Error::MissingKey),
-        Presented::Text(text) if failed < MAX_FAILED_KEYS => {
-            Key::parse(text).map_err(|_| Error::MissingData)
-        }
+        Presented::Text(text) if left > 0 => Key::parse(text).map_err(|_| Error::MissingData),
         Presented::NoString | Presented::Text(_) => Err(Error::MissingData),
     }
 }
 
-/// Reads what the store holds under a key (as JSON text; nothing when there is no such record).
+/// Reads what the store holds under a key (as JSON text; nothing when there is no such record). With a `channel`, only a
+/// key that was made for it is good, or one of the original's, which names none.
 ///
 /// # Errors
-/// [`Error::MissingData`] when there is nothing, or it is not a key's record.
-pub fn record(text: Option<&str>) -> Result<Record, Error> {
-    Record::parse(text.ok_or(Error::MissingData)?).map_err(|_| Error::MissingData)
+/// [`Error::MissingData`] when there is nothing, or it is not a key's record, or another channel's.
+pub fn record(text: Option<&str>, channel: Option<&str>) -> Result<Record, Error> {
+    let record = Record::parse(text.ok_or(Error::MissingData)?).map_err(|_| Error::MissingData)?;
+    match (channel, record.channel()) {
+        (Some(wanted), Some(made_for)) if wanted != made_for => Err(Error::MissingData),
+        _ => Ok(record),
+    }
 }
 
 #[cfg(test)]
@@ -116,11 +120,12 @@ mod tests {
         memo: None,
         channels: 0,
         max_channels: 32,
+        max_keys: 10,
         one_time: false,
     };
 
     fn decide(facts: Visit<'_>) -> Result<Step, Error> {
-        visit(facts, &mut Keyring::default(), 0)
+        visit(facts, &mut Adoption::default(), 0)
     }
 
     #[test]
@@ -144,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_one_time_key_is_never_given_twice() {
-        let mut keyring = Keyring::default();
+        let mut adoption = Adoption::default();
         let memo = Key::generate().to_string();
         let facts = Visit {
             one_time: true,
@@ -153,7 +158,7 @@ mod tests {
         };
         let mut given = Vec::new();
         for _ in 0..3 {
-            let Ok(Step::Issue(Issue::Make(key))) = visit(facts, &mut keyring, 0) else {
+            let Ok(Step::Issue(Issue::Make(key))) = visit(facts, &mut adoption, 0) else {
                 panic!("expected a new key");
             };
             assert!(!given.contains(&key) && key.to_string() != memo);
@@ -208,28 +213,28 @@ mod tests {
 
     #[test]
     fn channels_that_are_not_in_the_session_yet_count_too() {
-        let mut keyring = Keyring::default();
+        let mut adoption = Adoption::default();
         for channel in ["a", "b"] {
             let facts = Visit {
                 channel,
                 max_channels: 2,
                 ..GOOD
             };
-            assert!(visit(facts, &mut keyring, 0).is_ok());
+            assert!(visit(facts, &mut adoption, 0).is_ok());
         }
         let third = Visit {
             channel: "c",
             max_channels: 2,
             ..GOOD
         };
-        assert_eq!(visit(third, &mut keyring, 0), Err(Error::TooManyChannels));
+        assert_eq!(visit(third, &mut adoption, 0), Err(Error::TooManyChannels));
         let again = Visit {
             channel: "b",
             max_channels: 2,
             ..GOOD
         };
         assert!(matches!(
-            visit(again, &mut keyring, 0),
+            visit(again, &mut adoption, 0),
             Ok(Step::Issue(Issue::Join(_)))
         ));
     }
@@ -237,10 +242,10 @@ mod tests {
     #[test]
     fn only_a_well_formed_key_reaches_the_store() {
         let key = Key::generate();
-        assert_eq!(present(true, Presented::Text(&key.to_string()), 0), Ok(key));
-        assert_eq!(present(true, Presented::Nothing, 0), Err(Error::MissingKey));
+        assert_eq!(present(true, Presented::Text(&key.to_string()), 1), Ok(key));
+        assert_eq!(present(true, Presented::Nothing, 1), Err(Error::MissingKey));
         assert_eq!(
-            present(true, Presented::NoString, 0),
+            present(true, Presented::NoString, 1),
             Err(Error::MissingData)
         );
         for text in [
@@ -250,12 +255,12 @@ mod tests {
             "00000000-0000-1000-8000-000000000000",
         ] {
             assert_eq!(
-                present(true, Presented::Text(text), 0),
+                present(true, Presented::Text(text), 1),
                 Err(Error::MissingData)
             );
         }
         assert_eq!(
-            present(false, Presented::Nothing, 0),
+            present(false, Presented::Nothing, 1),
             Err(Error::MissingSessionStore)
         );
     }
@@ -263,22 +268,40 @@ mod tests {
     #[test]
     fn after_many_keys_in_vain_the_store_is_left_alone() {
         let key = Key::generate().to_string();
-        assert!(present(true, Presented::Text(&key), MAX_FAILED_KEYS - 1).is_ok());
+        assert!(present(true, Presented::Text(&key), 1).is_ok());
         assert_eq!(
-            present(true, Presented::Text(&key), MAX_FAILED_KEYS),
+            present(true, Presented::Text(&key), 0),
             Err(Error::MissingData)
         );
     }
 
     #[test]
+    fn a_session_asks_for_so_many_keys_a_minute() {
+        let mut adoption = Adoption::default();
+        for _ in 0..10 {
+            assert!(visit(GOOD, &mut adoption, 0).is_ok());
+        }
+        assert_eq!(visit(GOOD, &mut adoption, 0), Err(Error::TooManyKeys));
+        assert!(visit(GOOD, &mut adoption, 60_000).is_ok());
+    }
+
+    #[test]
     fn what_is_no_record_is_missing_data() {
-        assert_eq!(record(None).unwrap_err(), Error::MissingData);
-        assert_eq!(record(Some("[1]")).unwrap_err(), Error::MissingData);
+        assert_eq!(record(None, None).unwrap_err(), Error::MissingData);
+        assert_eq!(record(Some("[1]"), None).unwrap_err(), Error::MissingData);
+        let originals = record(Some(r#"{"id":"sid","cookie":{}}"#), Some("any")).unwrap();
+        assert_eq!(originals.session_id(), "sid");
+    }
+
+    #[test]
+    fn a_key_of_another_channel_is_missing_data() {
+        let channel = ChannelName::parse("chat").unwrap();
+        let text = Record::new("sid", channel, None, 0).to_json();
+        assert!(record(Some(&text), Some("chat")).is_ok());
+        assert!(record(Some(&text), None).is_ok());
         assert_eq!(
-            record(Some(r#"{"id":"sid","cookie":{}}"#))
-                .unwrap()
-                .session_id(),
-            "sid"
+            record(Some(&text), Some("news")).unwrap_err(),
+            Error::MissingData
         );
     }
 }

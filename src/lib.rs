@@ -9,6 +9,7 @@
 #[cfg(all(feature = "addon", not(test)))]
 mod addon;
 pub mod adoption;
+pub mod allowance;
 pub mod binding;
 pub mod channel;
 pub mod document;

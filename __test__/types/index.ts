@@ -72,7 +72,7 @@ const word: IoSessionOptions = { onSessionEnd: 'close' };
 const noFunction: IoSessionOptions = { onError: true };
 
 // The reason is one of two.
-const reason = (end: SessionEnd): 'destroy' | 'expire' => end.reason;
+const reason = (end: SessionEnd): 'destroy' | 'regenerate' | 'expire' => end.reason;
 // @ts-expect-error there is no third
 const third = (end: SessionEnd): boolean => end.reason === 'logout';
 

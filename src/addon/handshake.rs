@@ -31,6 +31,8 @@ pub struct VisitFacts {
     pub channels: u32,
     /// How many it may have.
     pub max_channels: u32,
+    /// How many keys the session may ask for in a minute.
+    pub max_keys: u32,
     /// Keys are good for one use.
     pub one_time: bool,
 }
@@ -81,9 +83,10 @@ pub fn visit(facts: VisitFacts) -> VisitStep {
             memo: facts.memo.as_deref(),
             channels: facts.channels,
             max_channels: facts.max_channels,
+            max_keys: facts.max_keys,
             one_time: facts.one_time,
         };
-        handshake::visit(visit, &mut store.keyring, now())
+        handshake::visit(visit, store, now())
     });
     match decided.unwrap_or(Err(Error::NoSessionStore)) {
         Ok(Step::Check(key)) => VisitStep::go("check", &key),
@@ -130,16 +133,16 @@ pub fn vouched_session(store: u32, key: String) -> Option<String> {
     desk::with_store(store, |store| store.keyring.vouched(&key, now()))?.map(|sid| sid.to_string())
 }
 
-/// Decides whether the store is asked for what a client sent as `key`; `failed` is how many keys this socket has
-/// presented in vain. Gives -1 when it is asked, or the index of the error to answer with.
+/// Decides whether the store is asked for what a client sent as `key`; `left` is how many more keys this socket
+/// may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
 #[napi(
     catch_unwind,
-    ts_args_type = "hasStore: boolean, presented: unknown, failed: number"
+    ts_args_type = "hasStore: boolean, presented: unknown, left: number"
 )]
-pub fn present(has_store: bool, presented: Unknown<'_>, failed: u32) -> napi::Result<i32> {
+pub fn present(has_store: bool, presented: Unknown<'_>, left: u32) -> napi::Result<i32> {
     let decided = match presented.get_type()? {
         ValueType::Undefined | ValueType::Null => {
-            handshake::present(has_store, Presented::Nothing, failed)
+            handshake::present(has_store, Presented::Nothing, left)
         }
         ValueType::String => {
             // SAFETY: the value was just seen to be a string.
@@ -149,13 +152,13 @@ pub fn present(has_store: bool, presented: Unknown<'_>, failed: u32) -> napi::Re
                 handshake::present(
                     has_store,
                     Presented::Text(text.into_utf8()?.as_str()?),
-                    failed,
+                    left,
                 )
             } else {
-                handshake::present(has_store, Presented::NoString, failed)
+                handshake::present(has_store, Presented::NoString, left)
             }
         }
-        _ => handshake::present(has_store, Presented::NoString, failed),
+        _ => handshake::present(has_store, Presented::NoString, left),
     };
     Ok(decided.map_or_else(|error| index(error).cast_signed(), |_| -1))
 }
@@ -169,11 +172,19 @@ pub fn record_text(sid: String, channel: String, max_age: f64, epoch_now: f64) -
     Some(Record::new(&sid, channel, Some(max_age as u64), epoch_now as u64).to_json())
 }
 
-/// The session's id in the text of what the store holds under a key; null when that is no record.
+/// Whether a text can be the name of a channel.
 #[napi(catch_unwind)]
 #[must_use]
-pub fn session_of_record(text: String) -> Option<String> {
-    handshake::record(Some(&text))
+pub fn is_channel(name: String) -> bool {
+    ChannelName::parse(&name).is_ok()
+}
+
+/// The session's id in the text of what the store holds under a key; null when that is no record, or, where a channel is
+/// given, another channel's.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn session_of_record(text: String, channel: Option<String>) -> Option<String> {
+    handshake::record(Some(&text), channel.as_deref())
         .ok()
         .map(|record| record.session_id().to_owned())
 }

@@ -1,0 +1,81 @@
+'use strict';
+
+const cookie = require('cookie');
+const signature = require('cookie-signature');
+const native = require('../native.js');
+const { isForeign } = require('./allowed-origins.js');
+const { failure } = require('./failure.js');
+const { KeyLookup, lookUp } = require('./key-lookup.js');
+
+/** How express-session marks a cookie that is signed. */
+const SIGNED = 's:';
+/** Longer than any session id that a cookie carries: a cookie is 4 KB at most. */
+const LONGEST_SID = 1024;
+
+/**
+ * Finds the session of a socket that is connecting: by the key in its `auth`, else by the signed cookie of its
+ * handshake.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} socket
+ * @param {(error: any, found?: import('./key-lookup.js').Found) => void} done
+ */
+function arrive(sharing, socket, done) {
+  const { handshake } = socket;
+  const key = presented(socket);
+  if (key !== undefined) {
+    const error = native.present(true, key, sharing.maxFailedKeys);
+    if (error !== -1) {
+      done(failure(error));
+      return;
+    }
+    const lookup = new KeyLookup(sharing, key, (failed, found) => {
+      if (found) lookup.use();
+      lookup.release();
+      done(failed, found);
+    });
+    lookup.begin();
+    return;
+  }
+  const adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (sharing.adopted);
+  const sid = sidOfCookie(sharing, handshake.headers ?? {});
+  if (sid === undefined) done(failure('ERR_MISSING_KEY'));
+  else lookUp(adopted, sid, done);
+}
+
+/**
+ * What a client has sent as its key with the connection. Clients that speak Socket.IO 2's protocol have no `auth`, and send
+ * it in the query.
+ *
+ * @param {any} socket
+ * @returns {any} undefined for nothing
+ */
+function presented({ conn, handshake }) {
+  const { auth, query } = handshake;
+  if (typeof auth === 'object' && auth !== null && Object.hasOwn(auth, 'key')) return auth.key ?? undefined;
+  const hasAuth = auth !== undefined && conn?.protocol !== 3;
+  return hasAuth ? undefined : query?.key;
+}
+
+/**
+ * The session id in the handshake's own cookie. A page of another origin that is not allowed gets nothing by it: the
+ * browser sends the cookie, whatever page opens the connection.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {{ [name: string]: any }} headers
+ * @returns {string | undefined}
+ */
+function sidOfCookie(sharing, headers) {
+  const { cookie: options, allowedOrigins } = sharing.options;
+  if (options === undefined || typeof headers.cookie !== 'string' || isForeign(headers, allowedOrigins))
+    return undefined;
+  const value = cookie.parse(headers.cookie)[options.name];
+  if (value === undefined || !value.startsWith(SIGNED)) return undefined;
+  for (const secret of options.secrets) {
+    const sid = signature.unsign(value.slice(SIGNED.length), secret);
+    if (sid !== false) return sid.length > 0 && sid.length <= LONGEST_SID ? sid : undefined;
+  }
+  return undefined;
+}
+
+module.exports.arrive = arrive;

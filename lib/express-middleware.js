@@ -1,0 +1,87 @@
+'use strict';
+
+const { clientModule } = require('./client-module.js');
+const { isForeign } = require('./allowed-origins.js');
+const { failure } = require('./failure.js');
+const { KeyRequest } = require('./key-route.js');
+const { lookForMistakes } = require('./mistakes.js');
+
+/**
+ * The Express middleware: answers `GET <prefix>/socket/:channel_name[/:socket_id]` with a key, and
+ * `GET <prefix>/io-session.js` with the client's module.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @returns {(req: any, res: any, next: (error?: any) => void) => void}
+ */
+function expressMiddleware(sharing) {
+  const { prefix } = sharing.options;
+  const keyPath = new RegExp(`^${prefix.replaceAll('.', '\\.')}/socket/([^/]+)(?:/[^/]*)?/?$`);
+  return (req, res, next) => {
+    const [path] = req.url.split('?', 1);
+    if (!sharing.closed && typeof req.sessionID === 'string') sharing.responses.begin(req.sessionID, res);
+    if (sharing.closed || !path.startsWith(prefix) || !['GET', 'HEAD', 'OPTIONS'].includes(req.method))
+      next();
+    else if (path === `${prefix}/io-session.js`) serve(sharing, req, res, clientModule);
+    else {
+      const [, channel] = keyPath.exec(path) ?? [];
+      if (channel === undefined) next();
+      else serve(sharing, req, res, () => answerKey(sharing, req, res, channel));
+    }
+  };
+}
+
+/**
+ * Answers as CORS wants it: to pages of this host, and of the origins that the app allows.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} req
+ * @param {any} res
+ * @param {(req: any, res: any) => void} answer
+ */
+function serve(sharing, req, res, answer) {
+  const { origin } = req.headers;
+  const { allowedOrigins } = sharing.options;
+  res.setHeader('Vary', 'Origin');
+  if (isForeign(req.headers, allowedOrigins)) {
+    const error = failure('ERR_BAD_ORIGIN');
+    res.statusCode = error.status;
+    res.setHeader('Content-Type', 'application/json; charset=utf-8');
+    res.end(JSON.stringify(sharing.answerTo(error)));
+    return;
+  }
+  if (allowedOrigins.includes(origin)) {
+    res.setHeader('Access-Control-Allow-Origin', origin);
+    res.setHeader('Access-Control-Allow-Credentials', 'true');
+  }
+  if (req.method !== 'OPTIONS') {
+    answer(req, res);
+    return;
+  }
+  res.setHeader('Access-Control-Allow-Methods', 'GET');
+  res.setHeader('Access-Control-Allow-Headers', 'Accept, Cache-Control, Pragma');
+  res.statusCode = 204;
+  res.end();
+}
+
+/**
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} req
+ * @param {any} res
+ * @param {string} encoded the channel's name, as it is in the path
+ */
+function answerKey(sharing, req, res, encoded) {
+  const session = lookForMistakes(sharing, req) ? undefined : req.session;
+  const request = new KeyRequest(sharing, { req, res, params: { channel_name: decoded(encoded) }, session });
+  request.answer();
+}
+
+/** @param {string} encoded @returns {string} empty, which is no channel, when it is no percent-encoding */
+function decoded(encoded) {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return '';
+  }
+}
+
+module.exports.expressMiddleware = expressMiddleware;

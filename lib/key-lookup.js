@@ -1,0 +1,101 @@
+'use strict';
+
+const native = require('../native.js');
+const { failure } = require('./failure.js');
+const { sessionOfRecord } = require('./record.js');
+const { isBrowserSession } = require('./session-data.js');
+
+/**
+ * The session that a key leads to, or a cookie.
+ *
+ * @typedef {object} Found
+ * @property {string} sid
+ * @property {any} data what the store holds
+ * @property {number} clock when it was read
+ */
+
+/** Finds the session of one key. */
+class KeyLookup {
+  /**
+   * @param {import('./sharing.js').Sharing} sharing
+   * @param {string} key well-formed
+   * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` for all that is wrong with a key
+   */
+  constructor(sharing, key, done) {
+    this.adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (sharing.adopted);
+    this.oneTime = sharing.options.oneTimeKeys;
+    this.channel = sharing.channel;
+    this.key = key;
+    this.done = done;
+    /** Whether this is the one use of a one-time key. */
+    this.claims = false;
+  }
+
+  begin() {
+    const { adopted, key } = this;
+    if (this.oneTime) {
+      if (adopted.claimed.has(key)) {
+        this.miss();
+        return;
+      }
+      this.claims = true;
+      adopted.claimed.add(key);
+    } else {
+      const vouched = native.vouchedSession(adopted.number, key);
+      if (vouched !== null) {
+        this.look(vouched);
+        return;
+      }
+    }
+    adopted.get(key, (error, record) => {
+      if (error) {
+        this.done(error);
+        return;
+      }
+      const sid = sessionOfRecord(record, this.channel);
+      if (sid === null) this.miss();
+      else this.look(sid);
+    });
+  }
+
+  /** A key is good only while its session exists. @param {string} sid */
+  look(sid) {
+    lookUp(this.adopted, sid, this.done);
+  }
+
+  /** One answer for all that is wrong with a key. */
+  miss() {
+    this.done(failure('ERR_MISSING_DATA'));
+  }
+
+  /** The key has been used: a one-time key is good no more. */
+  use() {
+    if (!this.oneTime) return;
+    native.revokeKey(this.adopted.number, this.key);
+    this.adopted.discard(this.key);
+  }
+
+  /** The key is nobody's right now. */
+  release() {
+    if (this.claims) this.adopted.claimed.delete(this.key);
+  }
+}
+
+/**
+ * Reads a browser's session.
+ *
+ * @param {import('./adopted-store.js').AdoptedStore} adopted
+ * @param {string} sid
+ * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` when there is none
+ */
+function lookUp(adopted, sid, done) {
+  const clock = adopted.clock();
+  adopted.get(sid, (error, data) => {
+    if (error) done(error);
+    else if (isBrowserSession(data)) done(null, { sid, data, clock });
+    else done(failure('ERR_MISSING_DATA'));
+  });
+}
+
+module.exports.KeyLookup = KeyLookup;
+module.exports.lookUp = lookUp;

@@ -1,0 +1,66 @@
+'use strict';
+
+/** The main file of an installed Socket.IO. */
+const SOCKET_IO = /[\\/]socket\.io[\\/](?:dist|lib)[\\/]index\.js$/;
+
+/** What was warned of already, by sharing. @type {WeakMap<object, Set<string>>} */
+const warned = new WeakMap();
+
+/**
+ * Looks, when a key is asked for, for mistakes in the set-up of an app, and names each once, as a process warning.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} req
+ * @returns {boolean} whether the request's session cannot be shared
+ */
+function lookForMistakes(sharing, req) {
+  const { session, sessionStore } = req;
+  if (session !== undefined && session !== null && sessionStore === undefined) {
+    warn(
+      sharing,
+      'IO_SESSION_COOKIE_SESSION',
+      'req.session is not a session of express-session (of cookie-session, perhaps, which keeps sessions in the browser). Sockets can share sessions of express-session only.',
+    );
+    return true;
+  }
+  if (session === undefined && sessionStore === undefined) {
+    warn(
+      sharing,
+      'IO_SESSION_NO_SESSION',
+      'sharing.express() was asked for a key before a session was there: app.use(session(…)) has to come before app.use(sharing.express()).',
+    );
+    return true;
+  }
+  if (sessionStore !== sharing.adopted?.store) {
+    warn(
+      sharing,
+      'IO_SESSION_TWO_STORES',
+      'the session middleware and shareSession() use two different session stores: give both the same one, session({ store: sharing.store, … }).',
+    );
+    return true;
+  }
+  // Where Express and Socket.IO are two processes, there is none in this one.
+  if (!sharing.servesSockets && Object.keys(require.cache).some((file) => SOCKET_IO.test(file))) {
+    warn(
+      sharing,
+      'IO_SESSION_NO_SOCKETS',
+      'a key was asked for, Socket.IO is loaded, and sharing.socket() was never called: io.use(sharing.socket()) is missing.',
+    );
+  }
+  return false;
+}
+
+/**
+ * @param {object} sharing
+ * @param {string} code
+ * @param {string} text
+ */
+function warn(sharing, code, text) {
+  const codes = warned.get(sharing) ?? new Set();
+  warned.set(sharing, codes);
+  if (codes.has(code)) return;
+  codes.add(code);
+  process.emitWarning(`io-session: ${text}`, { code });
+}
+
+module.exports.lookForMistakes = lookForMistakes;

@@ -1,0 +1,68 @@
+'use strict';
+
+/**
+ * What an option may be: in words, and as a test.
+ *
+ * @typedef {[expected: string, accepts: (value: any) => boolean]} Rule
+ */
+
+/** The longest delay that a timer can have, in ms. */
+const LONGEST = 2_147_483_647;
+
+/**
+ * @param {number} least
+ * @param {number} most
+ * @returns {(value: any) => boolean}
+ */
+function whole(least, most) {
+  return (value) => Number.isInteger(value) && value >= least && value <= most;
+}
+
+/** @type {Rule} */
+const FLAG = ['true or false', (value) => typeof value === 'boolean'];
+
+/**
+ * Checks what an app has set, and completes it with the defaults. An option that is undefined has its default.
+ *
+ * @template {object} Options
+ * @param {unknown} given
+ * @param {string} where how the app knows the options, for the error
+ * @param {{ [name in keyof Options]: Rule }} rules
+ * @param {Options} defaults
+ * @returns {Options}
+ * @throws {TypeError} that names the option, its value and what is expected
+ */
+function check(given, where, rules, defaults) {
+  if (given === undefined) return defaults;
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new TypeError(`io-session: ${where} takes an object with options, not ${show(given)}.`);
+  }
+  /** @type {any} */
+  const options = { ...defaults };
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(rules, name)) {
+      const known = Object.keys(rules).join(', ');
+      throw new TypeError(`io-session: ${where} has no option '${name}'. There are: ${known}.`);
+    }
+    if (value === undefined) continue;
+    const [expected, accepts] = rules[/** @type {keyof Options} */ (name)];
+    if (!accepts(value)) {
+      throw new TypeError(`io-session: ${where}: '${name}' must be ${expected}, not ${show(value)}.`);
+    }
+    options[name] = value;
+  }
+  return options;
+}
+
+/** @param {unknown} value */
+function show(value) {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  return String(value);
+}
+
+module.exports.FLAG = FLAG;
+module.exports.LONGEST = LONGEST;
+module.exports.check = check;
+module.exports.whole = whole;

@@ -1,0 +1,34 @@
+'use strict';
+
+const { expressMiddleware } = require('./express-middleware.js');
+const { readShareOptions } = require('./options.js');
+const { SessionSockets } = require('./session-sockets.js');
+const { sharedBy } = require('./shared-socket.js');
+const { socketMiddleware } = require('./socket-middleware.js');
+const { SocketSharing } = require('./socket-sharing.js');
+
+/**
+ * Shares the sessions of an Express app with its sockets; see index.d.ts.
+ *
+ * @param {unknown} [options]
+ */
+function shareSession(options) {
+  const sharing = new SocketSharing(readShareOptions(options));
+  const { store } = /** @type {import('./adopted-store.js').AdoptedStore} */ (sharing.adopted);
+  return Object.freeze({
+    store,
+    express: () => expressMiddleware(sharing),
+    socket() {
+      sharing.servesSockets = true;
+      return socketMiddleware(sharing);
+    },
+    to: (/** @type {string} */ sid) => new SessionSockets(sharing, sid),
+    socketsOf(/** @type {string} */ sid) {
+      return sharing.sockets().filter((socket) => sharedBy(socket)?.sid === sid);
+    },
+    stats: () => sharing.stats(),
+    close: () => sharing.close(),
+  });
+}
+
+module.exports.shareSession = shareSession;

@@ -1,0 +1,177 @@
+'use strict';
+
+const { KEY_EVENT, presentKey } = require('./key-event.js');
+const { SocketEvent } = require('./socket-event.js');
+
+/** Where a socket has its connection. */
+const CONNECTION = Symbol('io-session connection');
+/** Where a request has the socket whose session is its own. */
+const SOCKET = Symbol('io-session socket');
+
+/**
+ * The connection of a socket; undefined when it shares no session.
+ *
+ * @param {any} socket
+ * @returns {import('./socket-connection.js').SocketConnection | undefined}
+ */
+function sharedBy(socket) {
+  return socket[CONNECTION];
+}
+
+/** `socket.session` */
+const SESSION = {
+  configurable: true,
+  enumerable: false,
+  /** @this {any} */
+  get() {
+    return this[CONNECTION].session;
+  },
+  /** @this {any} @param {any} session */
+  set(session) {
+    this[CONNECTION].session = session;
+  },
+};
+
+/** `socket.request.session`, for code written for `io.engine.use(session())`. */
+const REQUEST_SESSION = {
+  configurable: true,
+  enumerable: true,
+  /** @this {any} */
+  get() {
+    return this[SOCKET].session;
+  },
+  /** @this {any} @param {any} session */
+  set(session) {
+    this[SOCKET].session = session;
+  },
+};
+
+/**
+ * Gives a socket its session, and sees its events: on the instance, in the place of methods that Socket.IO 2, 3 and 4 call
+ * on it.
+ *
+ * @param {import('./socket-connection.js').SocketConnection} connection
+ */
+function shareSocket(connection) {
+  const { socket } = connection;
+  put(socket, CONNECTION, connection);
+  Object.defineProperty(socket, 'session', SESSION);
+  put(socket, 'onevent', receive);
+  put(socket, '_cleanup', cleanUp);
+  // Socket.IO 4 tells of itself by `emitReserved`, Socket.IO 2 by `emit`.
+  if (typeof socket.emitReserved === 'function') put(socket, 'emitReserved', tellReserved);
+  else put(socket, 'emit', tell);
+  const { request } = socket;
+  if (request && !Object.hasOwn(request, 'session'))
+    Object.defineProperty(request, 'session', REQUEST_SESSION);
+  if (request) put(request, SOCKET, socket);
+}
+
+/** Gives a socket back as it was. @param {any} socket */
+function unshareSocket(socket) {
+  for (const name of ['session', 'onevent', '_cleanup', 'emitReserved', 'emit', CONNECTION])
+    delete socket[name];
+  if (socket.request?.[SOCKET] !== socket) return;
+  delete socket.request[SOCKET];
+  const descriptor = Object.getOwnPropertyDescriptor(socket.request, 'session');
+  if (descriptor?.get === REQUEST_SESSION.get) delete socket.request.session;
+}
+
+/** @param {any} object @param {PropertyKey} name @param {any} value */
+function put(object, name, value) {
+  Object.defineProperty(object, name, { configurable: true, enumerable: false, writable: true, value });
+}
+
+/** The method of a socket that one of ours stands before. @param {any} socket @param {string} name */
+function inherited(socket, name) {
+  return Object.getPrototypeOf(socket)[name];
+}
+
+/**
+ * A packet with an event has arrived.
+ *
+ * @this {any}
+ * @param {{ data?: any[], id?: number | null }} packet
+ */
+function receive(packet) {
+  const connection = /** @type {import('./socket-connection.js').SocketConnection} */ (sharedBy(this));
+  if (connection.held) {
+    connection.held.push(packet);
+    return;
+  }
+  const args = packet.data ?? [];
+  const ack = packet.id === undefined || packet.id === null ? undefined : this.ack(packet.id);
+  const [name, data] = args;
+  if (name === KEY_EVENT) {
+    presentKey(connection.sharing, connection, data, ack);
+    return;
+  }
+  // Nobody listens: that costs the store nothing.
+  if (this.listenerCount(name) === 0 && !(this._anyListeners?.length > 0) && !(this.fns?.length > 0)) return;
+  process.nextTick(dispatch, new SocketEvent(connection, this, args).asPacket(ack));
+}
+
+/** @param {SocketEvent} event */
+function dispatch(event) {
+  event.dispatch();
+}
+
+/**
+ * Socket.IO 4 tells the socket's own listeners something.
+ *
+ * @this {any}
+ * @param {string} event
+ * @param {...any} args
+ */
+function tellReserved(event, ...args) {
+  if (event === 'disconnecting' || event === 'disconnect') return leave(this, event, args);
+  return inherited(this, 'emitReserved').call(this, event, ...args);
+}
+
+/**
+ * Socket.IO 2 does, or the app sends an event.
+ *
+ * @this {any}
+ * @param {string} event
+ * @param {...any} args
+ */
+function tell(event, ...args) {
+  if (event === 'disconnecting' || event === 'disconnect') return leave(this, event, args);
+  return inherited(this, 'emit').call(this, event, ...args);
+}
+
+/**
+ * The socket leaves. `disconnecting` is told at once, while the socket is in its rooms still; `disconnect` after the
+ * events that came before it.
+ *
+ * @param {any} socket
+ * @param {string} name
+ * @param {any[]} args
+ */
+function leave(socket, name, args) {
+  const connection = /** @type {import('./socket-connection.js').SocketConnection} */ (sharedBy(socket));
+  const event = new SocketEvent(connection, socket, [name, ...args]);
+  if (name === 'disconnecting') {
+    if (socket.listenerCount(name) > 0) event.atOnce();
+    return socket;
+  }
+  if (socket.listenerCount(name) > 0) process.nextTick(dispatch, event);
+  connection.disconnect();
+  return socket;
+}
+
+/**
+ * The socket has left, or has been refused.
+ *
+ * @this {any}
+ */
+function cleanUp() {
+  const connection = sharedBy(this);
+  inherited(this, '_cleanup').call(this);
+  // Refused: there will be no `disconnect`.
+  if (connection && !this.connected) connection.disconnect();
+}
+
+module.exports.shareSocket = shareSocket;
+module.exports.sharedBy = sharedBy;
+module.exports.unshareSocket = unshareSocket;

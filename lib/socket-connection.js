@@ -1,0 +1,78 @@
+'use strict';
+
+const { Connection } = require('./connection.js');
+const { eventOf } = require('./scope.js');
+const { SocketEvent } = require('./socket-event.js');
+
+/** A connection of an app that calls `shareSession`: its socket has the session itself. */
+class SocketConnection extends Connection {
+  /**
+   * @param {import('./socket-sharing.js').SocketSharing} sharing
+   * @param {any} socket
+   */
+  constructor(sharing, socket) {
+    super(sharing, socket);
+    this.sharing = sharing;
+    /** @type {string | undefined} */
+    this.__session_id = undefined;
+    /** The event whose session code sees that belongs to no other one. @type {SocketEvent} */
+    this.latest = new SocketEvent(this, socket, ['']).rest();
+    /** When the life of its session was last extended, in ms. */
+    this.touched = 0;
+    /** The packets that wait until it is known whose socket this is. @type {any[] | undefined} */
+    this.held = undefined;
+  }
+
+  /** The session of the event that is running; outside of any, that of the last one. */
+  get session() {
+    return eventOf(this).request?.session;
+  }
+
+  /** @param {any} session */
+  set session(session) {
+    const { request } = eventOf(this);
+    if (request) request.session = session;
+  }
+
+  /**
+   * Binds the socket to a session that has been found.
+   *
+   * @param {import('./adopted-store.js').AdoptedStore} adopted
+   * @param {string} sid
+   * @param {import('./key-lookup.js').Found} [found]
+   * @returns {number} -1, or the index of an error
+   */
+  bind(adopted, sid, found) {
+    const error = super.bind(adopted, sid);
+    if (error === -1) {
+      this.touched = Date.now();
+      if (this.latest.settled) this.latest = new SocketEvent(this, this.socket, ['']).rest(found);
+      this.sharing.binds += 1;
+    }
+    return error;
+  }
+
+  /**
+   * The socket has connected, and the app's listeners are told. What the middlewares have put into the session counts as
+   * theirs.
+   *
+   * @param {'connect' | 'connection'} name
+   */
+  open(name) {
+    const { latest, socket } = this;
+    const { nsp } = socket;
+    if (nsp.listenerCount(name) === 0) return;
+    const event = new SocketEvent(this, nsp, [name, socket]);
+    event.resume(latest);
+    event.handle();
+  }
+
+  /** @param {string} reason */
+  end(reason) {
+    super.end(reason);
+    // Code outside of any event must not go on with what the session held.
+    if (this.latest.settled) this.latest = new SocketEvent(this, this.socket, ['']).rest();
+  }
+}
+
+module.exports.SocketConnection = SocketConnection;

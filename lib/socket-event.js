@@ -1,0 +1,229 @@
+'use strict';
+
+const { EventRequest } = require('./event-request.js');
+const { origins, sources, textOf } = require('./origin.js');
+const { enter } = require('./scope.js');
+const { SessionEvent } = require('./session-event.js');
+const { socketMethods } = require('./session-methods.js');
+
+/** One event of a socket that shares a session by `shareSession`. */
+class SocketEvent extends SessionEvent {
+  /**
+   * @param {import('./socket-connection.js').SocketConnection} connection
+   * @param {any} emitter whose listeners are called: the socket, or for `connection` its namespace
+   * @param {any[]} args the event's name, and what the listeners get
+   */
+  constructor(connection, emitter, args) {
+    super(connection, { socket: connection.socket, event: args[0] }, (error) =>
+      error === undefined ? this.deliver() : this.refused(error),
+    );
+    this.connection = connection;
+    this.emitter = emitter;
+    this.args = args;
+    /** Whether it came as a packet, which listeners for any event and middlewares see too. */
+    this.isPacket = false;
+    /** Sends the acknowledgement that its client waits for. @type {((...values: any[]) => void) | undefined} */
+    this.ack = undefined;
+    /** Whether its handlers have come to their end. */
+    this.handled = false;
+  }
+
+  /** Whoever makes its session, it has our methods. @param {any} session */
+  accept(session) {
+    socketMethods.give(session);
+    super.accept(session);
+  }
+
+  /**
+   * It came as a packet; the client may wait for an acknowledgement. That is sent when what was changed before it is
+   * saved: who has the answer finds the change in the store.
+   *
+   * @param {((...values: any[]) => void) | undefined} ack
+   * @returns {this}
+   */
+  asPacket(ack) {
+    this.isPacket = true;
+    if (ack === undefined) return this;
+    this.ack = ack;
+    this.args.push((/** @type {any[]} */ ...values) => {
+      this.ack = undefined;
+      const { sharing } = this.connection;
+      super.commit(undefined, (error) => (error ? ack(sharing.answerTo(error)) : ack(...values)));
+    });
+    return this;
+  }
+
+  /**
+   * It is no event, but stands for the time until the next one.
+   *
+   * @param {import('./key-lookup.js').Found} [found] the session that is seen then; without it, one of the socket's own
+   * @returns {this}
+   */
+  rest(found) {
+    this.handled = true;
+    this.sid = found?.sid;
+    if (found) {
+      const source = sources.get(found.data);
+      this.text = source?.text;
+      this.version = source?.version ?? 0;
+      this.data = found.data;
+      this.clock = found.clock;
+    }
+    this.request = this.expose(this.sid ?? this.connection.id);
+    return this;
+  }
+
+  /** Runs it without waiting for the store: what is not at hand is taken as the event before it left it. */
+  atOnce() {
+    const { adopted, connection, sid } = this;
+    const id = this.storedId();
+    if (id !== undefined && !adopted.isAtHand()) this.resume(connection.latest);
+    else if (id !== undefined) {
+      this.text = adopted.peek(id);
+      this.clock = adopted.clock();
+      if (this.text === undefined && sid !== undefined) {
+        if (connection.sid === sid) connection.end('expire');
+        this.sid = undefined;
+      }
+    }
+    this.handle();
+  }
+
+  /** Begins with the session as an earlier event knows it. @param {SocketEvent} earlier */
+  resume(earlier) {
+    const origin = earlier.sid === this.sid ? origins.get(earlier.session) : undefined;
+    const known = origin ? { ...origin, text: origin.stored } : earlier;
+    if (earlier.sid !== this.sid) this.data = { cookie: {} };
+    else {
+      this.text = known.text ?? textOf(earlier.data);
+      this.version = known.version;
+    }
+    this.clock = known.clock;
+  }
+
+  /** Whether no code of it is expected any more: its handlers have ended, and nobody waits for an acknowledgement. */
+  get settled() {
+    return this.handled && this.ack === undefined;
+  }
+
+  /** @param {string} sid */
+  expose(sid) {
+    return this.request ?? new EventRequest(this, sid);
+  }
+
+  handle() {
+    return enter(this, () => {
+      this.handled = false;
+      return super.handle();
+    });
+  }
+
+  /** Calls the listeners, as Socket.IO does. @returns {Promise<unknown> | undefined} when some of them answered by promise */
+  deliver() {
+    const { args, connection, emitter } = this;
+    const { socket } = connection;
+    /** @type {Promise<unknown>[]} */
+    const results = [];
+    if (this.isPacket) {
+      if (socket._anyListeners?.length > 0) call(socket.listenersAny(), socket, args, results);
+      if (socket.fns?.length > 0) {
+        results.push(this.filter());
+        return settling(results);
+      }
+    }
+    call(emitter.rawListeners(args[0]), emitter, args.slice(1), results);
+    return settling(results);
+  }
+
+  /** Runs the middlewares of the socket (`socket.use`), then the listeners. @returns {Promise<unknown>} */
+  filter() {
+    const { args } = this;
+    const { socket } = this.connection;
+    return new Promise((resolve, reject) => {
+      const listen = (/** @type {any} */ error) => {
+        /** @type {Promise<unknown>[]} */
+        const results = [];
+        try {
+          if (!error) call(socket.rawListeners(args[0]), socket, args.slice(1), results);
+          // As Socket.IO 4 and 2 tell of it.
+          else if (socket._onerror) socket._onerror(error);
+          else socket.error(error.data || error.message);
+        } catch (thrown) {
+          reject(thrown);
+          return;
+        }
+        resolve(settling(results));
+      };
+      socket.run(args, (/** @type {any} */ error) => process.nextTick(listen, error));
+    });
+  }
+
+  /** The store failed, and the handlers do not run: who waits for an acknowledgement is told. @param {unknown} error */
+  refused(error) {
+    this.handled = true;
+    const { ack } = this;
+    this.ack = undefined;
+    ack?.(this.connection.sharing.answerTo(error));
+  }
+
+  /** @param {any} value */
+  commit(value) {
+    this.handled = true;
+    const committed = super.commit(value);
+    this.keepAlive();
+    return committed;
+  }
+
+  /** @param {unknown} error */
+  failed(error) {
+    this.handled = true;
+    return super.failed(error);
+  }
+
+  /** Extends the life of the session in the store, where the app wants that and it is time. */
+  keepAlive() {
+    const { adopted, connection, request } = this;
+    const { touchInterval } = connection.sharing.options;
+    if (touchInterval === undefined || this.sid === undefined || connection.sid !== this.sid) return;
+    const now = Date.now();
+    if (now - connection.touched < touchInterval) return;
+    const { session } = /** @type {any} */ (request);
+    if (typeof adopted.store.touch !== 'function' || session?.id !== this.sid) return;
+    connection.touched = now;
+    session.touch();
+    adopted.touch(this.sid, session, (error) => error && this.report(error));
+  }
+}
+
+/**
+ * Calls listeners as an EventEmitter does, and collects the promises that they give.
+ *
+ * @param {Function[]} listeners
+ * @param {any} emitter
+ * @param {any[]} args
+ * @param {Promise<unknown>[]} results
+ */
+function call(listeners, emitter, args, results) {
+  for (const listener of listeners) {
+    const result = listener.apply(emitter, args);
+    if (typeof result?.then === 'function') results.push(result);
+  }
+}
+
+/**
+ * One promise for all: fulfilled when the last is settled. The first that rejects is its reason; each further one is
+ * shown by Node.js, as it would be without us.
+ *
+ * @param {Promise<unknown>[]} results
+ * @returns {Promise<unknown> | undefined}
+ */
+function settling(results) {
+  if (results.length < 2) return results[0];
+  return Promise.allSettled(results).then((outcomes) => {
+    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
+    for (const { reason } of failed.slice(1)) Promise.reject(reason);
+    if (failed.length > 0) throw failed[0].reason;
+  });
+}
+
+module.exports.SocketEvent = SocketEvent;

@@ -1,0 +1,163 @@
+'use strict';
+
+const { arrive } = require('./arrival.js');
+const { isForeign } = require('./allowed-origins.js');
+const { failure } = require('./failure.js');
+const { isSessionRoom, sessionRoom } = require('./room.js');
+const { sharedBy, shareSocket } = require('./shared-socket.js');
+const { SocketConnection } = require('./socket-connection.js');
+
+/** Where a namespace has the sharing whose sockets it serves. */
+const SHARING = Symbol('io-session sharing');
+
+/**
+ * The Socket.IO middleware: a socket that connects is bound, if it can show whose it is.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @returns {(socket: any, next: (error?: any) => void) => void}
+ */
+function socketMiddleware(sharing) {
+  return (socket, next) => {
+    if (!serves(sharing, socket.nsp)) {
+      next(
+        new Error(
+          `io-session: the namespace '${socket.nsp.name}' shares sessions by another shareSession() already.`,
+        ),
+      );
+      return;
+    }
+    if (sharedBy(socket) !== undefined || sharing.closed) {
+      next();
+      return;
+    }
+    const { allowedOrigins, required } = sharing.options;
+    if (allowedOrigins.length > 0 && isForeign(socket.handshake.headers ?? {}, allowedOrigins)) {
+      next(refusal(failure('ERR_BAD_ORIGIN')));
+      return;
+    }
+    settle(share(sharing, socket), (error) => next(error && required ? refusal(error) : undefined));
+  };
+}
+
+/**
+ * Gives a socket its connection.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} socket
+ * @returns {SocketConnection}
+ */
+function share(sharing, socket) {
+  const connection = new SocketConnection(sharing, socket);
+  shareSocket(connection);
+  return connection;
+}
+
+/**
+ * Finds out whose socket it is, and binds it.
+ *
+ * @param {SocketConnection} connection
+ * @param {(error?: any) => void} done with what is wrong with its key or cookie
+ */
+function settle(connection, done) {
+  const { sharing, socket } = connection;
+  arrive(sharing, socket, (error, found) => {
+    const adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (sharing.adopted);
+    let failed = error;
+    // Logged out while we were looking.
+    if (found && adopted.since(found.sid, found.clock) === 'gone') failed = failure('ERR_MISSING_DATA');
+    else if (found && !connection.disconnected) {
+      const index = connection.bind(adopted, found.sid, found);
+      if (index !== -1) failed = failure(index);
+    }
+    if (failed && sharing.isFault(failed)) sharing.report(failed, { socket, event: 'connection' });
+    done(failed ?? undefined);
+  });
+}
+
+/**
+ * A socket whose connection Socket.IO has recovered, without its middlewares: whose it is has to be found out again, and
+ * until then its packets wait.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} socket
+ */
+function settleRecovered(sharing, socket) {
+  const connection = share(sharing, socket);
+  connection.held = [];
+  settle(connection, (error) => {
+    const packets = connection.held ?? [];
+    connection.held = undefined;
+    // It has the rooms of its former self.
+    for (const room of socket.rooms) {
+      const own = connection.sid !== undefined && room === sessionRoom(connection.sid);
+      if (isSessionRoom(room) && !own) socket.leave(room);
+    }
+    if (error && sharing.options.required) {
+      socket.disconnect();
+      return;
+    }
+    connection.open('connect');
+    connection.open('connection');
+    for (const packet of packets) socket.onevent(packet);
+  });
+}
+
+/**
+ * Sees to it that the `connection` listeners of a namespace run as an event of their socket.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} namespace
+ * @returns {boolean} false when it is another sharing's
+ */
+function serves(sharing, namespace) {
+  const known = namespace[SHARING];
+  if (known !== undefined) return known === sharing;
+  // Socket.IO 4 tells of a new socket by `emitReserved`, Socket.IO 2 by `emit`.
+  const method = typeof namespace.emitReserved === 'function' ? 'emitReserved' : 'emit';
+  const tell = namespace[method];
+  Object.defineProperty(namespace, SHARING, { configurable: true, value: sharing });
+  Object.defineProperty(namespace, method, {
+    configurable: true,
+    writable: true,
+    /** @this {any} @param {string} event @param {...any} args */
+    value(event, ...args) {
+      const [socket] = args;
+      if ((event !== 'connect' && event !== 'connection') || socket?.nsp !== this) {
+        return tell.call(this, event, ...args);
+      }
+      welcome(sharing, socket, event);
+      return this;
+    },
+  });
+  sharing.serve(namespace, () => {
+    delete namespace[method];
+    delete namespace[SHARING];
+  });
+  return true;
+}
+
+/**
+ * A socket is there: the app's listeners are told, `connect` first.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} socket
+ * @param {'connect' | 'connection'} event
+ */
+function welcome(sharing, socket, event) {
+  const connection = sharedBy(socket);
+  if (connection === undefined) settleRecovered(sharing, socket);
+  // The events of one that is being recovered come when it is known whose it is, both.
+  else if (connection.held === undefined) connection.open(event);
+}
+
+/**
+ * What Socket.IO sends as a `connect_error`.
+ *
+ * @param {any} error
+ */
+function refusal(error) {
+  const { code, message } = error.status === undefined ? failure('ERR_STORE_UNAVAILABLE') : error;
+  return Object.assign(new Error(message), { data: { code, message } });
+}
+
+module.exports.socketMiddleware = socketMiddleware;

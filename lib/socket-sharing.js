@@ -1,0 +1,116 @@
+'use strict';
+
+const debug = require('debug')('io-session');
+const { countTimeouts } = require('./ask.js');
+const { spreadEnd, hearEnds } = require('./cluster.js');
+const { connections } = require('./connection.js');
+const { EmbeddedStore } = require('./embedded-store.js');
+const { Failure, failure } = require('./failure.js');
+const { Responses } = require('./responses.js');
+const { sharedBy, unshareSocket } = require('./shared-socket.js');
+const { Sharing } = require('./sharing.js');
+
+/** What tells a client that its session has ended. */
+const END_EVENT = 'session:end';
+/** What is wrong with a key or a cookie, and no fault of the store's. */
+const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
+
+/** What an app shares that calls `shareSession`. */
+class SocketSharing extends Sharing {
+  /** @param {import('./options.js').ShareOptions} options */
+  constructor(options) {
+    super(() => options);
+    this.own = options;
+    this.channel = options.channel;
+    this.maxFailedKeys = options.maxFailedKeys;
+    this.maxKeysPerMinute = options.maxKeysPerMinute;
+    this.tellsExpress = false;
+    this.closed = false;
+    /** The namespaces it serves, and how each is given back as it was. @type {Map<any, () => void>} */
+    this.namespaces = new Map();
+    this.responses = new Responses();
+    /** Whether the app has asked for the Socket.IO middleware. */
+    this.servesSockets = false;
+    /** How often it has bound a socket. */
+    this.binds = 0;
+    this.onEnd = (/** @type {import('./adopted-store.js').SessionEnded} */ end) => {
+      this.unbindAll(end);
+      spreadEnd(this, end);
+    };
+    this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
+  }
+
+  /** @returns {import('./options.js').ShareOptions} */
+  get options() {
+    return this.own;
+  }
+
+  /**
+   * Begins to serve a namespace.
+   *
+   * @param {any} namespace
+   * @param {() => void} restore
+   */
+  serve(namespace, restore) {
+    const deaf = hearEnds(this, namespace);
+    this.namespaces.set(namespace, () => {
+      deaf();
+      restore();
+    });
+  }
+
+  /**
+   * @param {import('./connection.js').Connection} connection
+   * @param {string} reason
+   * @param {string} sid
+   */
+  ended(connection, reason, sid) {
+    debug('socket %s lost its session: %s', connection.id, reason);
+    // The client shares again when it hears of it. The cookie of the session that takes this one's place has to be there.
+    this.responses.afterThose(sid, () => {
+      if (connection.disconnected || connection.sid !== undefined) return;
+      connection.socket.emit(END_EVENT, { reason });
+      this.apply(connection, reason);
+    });
+  }
+
+  /** Whether a failure is the store's, and not the client's. @param {any} error */
+  isFault(error) {
+    return !CLIENTS.includes(error?.code);
+  }
+
+  /** @param {unknown} error */
+  answerTo(error) {
+    const { code, message } = error instanceof Failure ? error : failure('ERR_STORE_UNAVAILABLE');
+    return { error: message, code };
+  }
+
+  /** The sockets of this process that it serves. @returns {any[]} */
+  sockets() {
+    const all = [...connections.values()].filter(({ sharing }) => sharing === this);
+    return all.map(({ socket }) => socket);
+  }
+
+  /** What it has done, and what it holds. */
+  stats() {
+    const adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (this.adopted);
+    const bound = this.sockets().filter((socket) => sharedBy(socket)?.sid !== undefined);
+    return { sockets: bound.length, binds: this.binds, ...adopted.counts, timeouts: countTimeouts() };
+  }
+
+  /** Gives everything back as it was. */
+  close() {
+    if (this.closed) return;
+    this.closed = true;
+    for (const socket of this.sockets()) {
+      const connection = /** @type {import('./socket-connection.js').SocketConnection} */ (sharedBy(socket));
+      connection.disconnect();
+      unshareSocket(socket);
+    }
+    for (const restore of this.namespaces.values()) restore();
+    this.namespaces.clear();
+    this.use(undefined, '');
+  }
+}
+
+module.exports.SocketSharing = SocketSharing;

@@ -1,0 +1,34 @@
+/**
+ * Types for `socket.session`, and for `update` of an HTTP request's session:
+ *
+ * ```ts
+ * import type {} from 'io-session/socket.io';
+ * ```
+ *
+ * They are of their own, since they need the types of `socket.io` (4) and `express-session` to be there.
+ *
+ * @packageDocumentation
+ */
+
+import type { SocketSession } from './index.js';
+
+declare module 'socket.io' {
+  // The names of the parameters have to be Socket.IO's own.
+  interface Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    /**
+     * The Express session of the socket's browser; for a socket that is not bound, one of its own. It belongs to the event
+     * that is being handled: asynchronous code keeps its event's. Outside of any event it is the last one's.
+     */
+    session: SocketSession;
+  }
+}
+
+declare module 'express-session' {
+  interface Session {
+    /**
+     * Reads, changes and writes, exactly; see `SocketSessionMethods.update` of `io-session`. There for requests that have
+     * passed `sharing.express()`.
+     */
+    update<T>(fn: (session: Session & Partial<SessionData>) => T | Promise<T>): Promise<T>;
+  }
+}
