@@ -4,6 +4,6 @@ const express = require('express');
 const session = require('express-session');
 const { Server } = require('socket.io');
 const ioSession = require('io-session');
-const { serve } = require('./serve.cjs');
+const { serve } = require('./zappa-host.cjs');
 
 serve({ ioSession, express, session, Server, store: new session.MemoryStore() });

@@ -1,14 +1,8 @@
-// What the apps of this folder share: an Express 5 and Socket.IO 4 host shaped like Zappa, on a port of its own. It tells its
-// address in a line on stdout and ends when stdin does.
+// A host shaped like Zappa, on a port of its own. It tells its address in a line on stdout and ends when stdin does, as every
+// app of this folder.
 
 const { createServer } = require('node:http');
 
-/**
- * @param {{
- *   ioSession: Pick<typeof import('io-session'), 'bind_express' | 'bind_io' | 'bind_middleware'>,
- *   express: () => any, session: any, Server: new (server: any, options: object) => any, store: any,
- * }} parts
- */
 exports.serve = ({ ioSession, express, session, Server, store }) => {
   const app = express();
   const server = createServer(app);
