@@ -57,7 +57,7 @@ describe('the packed package', () => {
   before(() => {
     folder = emptyFolder({ after: (remove) => cleanups.push(remove) });
     const { main, platform } = packed();
-    npm(folder, 'install', main, ...platform, ...APP);
+    npm(folder, 'install', main, platform, ...APP);
     fs.cpSync(CONSUMERS, folder, { recursive: true });
   }, LIMIT);
   after(() => {
@@ -177,7 +177,7 @@ describe('a package whose addon is not there', () => {
   it('says what the system said, when it is there and is refused', LIMIT, (t) => {
     const folder = emptyFolder(t);
     const { main, platform } = packed();
-    npm(folder, 'install', main, ...platform);
+    npm(folder, 'install', main, platform);
     const addon = addonOf(folder);
     const [file] = fs.readdirSync(addon).filter((name) => name.endsWith('.node'));
     fs.writeFileSync(path.join(addon, file), 'not an addon');

