@@ -12,11 +12,14 @@ const assert = require('node:assert/strict');
 const { ROOT, emptyFolder, env: withoutRust } = require('./support/packed-app.js');
 
 const LIMIT = { timeout: 300_000 };
-// The crates that the addon is made of are compiled here already.
+// Not optimised, and what was compiled here once is not compiled again: this is about npm.
 const withRust = {
   ...withoutRust,
   PATH: process.env.PATH,
   CARGO_TARGET_DIR: path.join(ROOT, 'target'),
+  CARGO_PROFILE_RELEASE_OPT_LEVEL: '0',
+  CARGO_PROFILE_RELEASE_LTO: 'off',
+  CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
 };
 
 function install(cwd, what, env) {
