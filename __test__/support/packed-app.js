@@ -24,7 +24,8 @@ function pathWithoutRust() {
 const env = { ...process.env, PATH: pathWithoutRust() };
 // What `npm test` and node:test tell their children is not for a stranger's npm and programs. What a person has configured is.
 for (const name of Object.keys(env)) {
-  if (/^npm_(?!config_)|^npm_config_local_prefix$|^NODE_TEST_CONTEXT$|^INIT_CWD$/i.test(name)) delete env[name];
+  if (/^npm_(?!config_)|^npm_config_local_prefix$|^NODE_TEST_CONTEXT$|^INIT_CWD$/i.test(name))
+    delete env[name];
 }
 
 // The tarballs of the package and of this machine's addon: packed now, or those in the folder that IO_SESSION_TARBALLS names.
