@@ -77,6 +77,10 @@ class AdoptedStore {
     /** @type {{ [method: string]: any }} */
     this.original = {};
     for (const method of FOLLOWED) this.original[method] = store[method];
+    /** How each of them is given back. @type {(() => void)[]} */
+    this.restores = [];
+    /** How many sharings use it. */
+    this.users = 0;
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
     const reader = this.callsBack ? unparsing(store) : store;
@@ -88,6 +92,15 @@ class AdoptedStore {
       destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
     };
     follow(this);
+  }
+
+  /** One sharing less uses it; after the last, the store is as it was. */
+  release() {
+    this.users -= 1;
+    if (this.users > 0) return;
+    adoptions.delete(this.store);
+    for (const restore of this.restores) restore();
+    native.disown(this.number);
   }
 
   /**
@@ -322,7 +335,7 @@ class AdoptedStore {
 const adoptions = new WeakMap();
 
 /**
- * Adopts a session store, once.
+ * Adopts a session store, once, for one more sharing.
  *
  * @param {any} store
  * @param {string} where how the app knows it, for the error
@@ -340,6 +353,7 @@ function adopt(store, where) {
     adopted = new AdoptedStore(store);
     adoptions.set(store, adopted);
   }
+  adopted.users += 1;
   return adopted;
 }
 

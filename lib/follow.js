@@ -14,11 +14,14 @@ function follow(adopted) {
   const { original, store } = adopted;
   if (store.serializer === JSON) followTexts(adopted);
   if (adopted.table) {
+    adopted.restores.push(() => {
+      store[LOADED] = undefined;
+    });
     store[LOADED] = (/** @type {any} */ data, /** @type {string} */ text, /** @type {number} */ version) =>
       sources.set(data, { text, clock: 0, version });
   }
 
-  adopted.followed.get = define(store, 'get', (sid, callback) => {
+  adopted.followed.get = define(adopted, 'get', (sid, callback) => {
     if (typeof callback !== 'function') return original.get.call(store, sid, callback);
     const began = adopted.clock();
     const text = adopted.textOf(sid);
@@ -33,14 +36,14 @@ function follow(adopted) {
     );
   });
 
-  adopted.followed.createSession = define(store, 'createSession', (req, data) => {
+  adopted.followed.createSession = define(adopted, 'createSession', (req, data) => {
     const source = sources.get(data);
     // Before the cookie is made of it: that is no JSON any more.
     const text = source?.text ?? textOf(data);
     return adopted.makeSession(req, data, text, source ? source.clock : adopted.clock(), source?.version);
   });
 
-  adopted.followed.set = define(store, 'set', (sid, session, callback) => {
+  adopted.followed.set = define(adopted, 'set', (sid, session, callback) => {
     if (typeof callback !== 'function') return promised(adopted, (done) => store.set(sid, session, done));
     const origin = typeof session === 'object' && session !== null ? origins.get(session) : undefined;
     if (origin !== undefined && origin.sid === sid) {
@@ -56,7 +59,7 @@ function follow(adopted) {
   });
 
   if (typeof store.touch === 'function') {
-    define(store, 'touch', (sid, session, callback) => {
+    define(adopted, 'touch', (sid, session, callback) => {
       if (typeof callback !== 'function') return promised(adopted, (done) => store.touch(sid, session, done));
       const origin = origins.get(session);
       if (origin && adopted.since(sid, origin.clock) === 'gone') {
@@ -67,13 +70,13 @@ function follow(adopted) {
     });
   }
 
-  define(store, 'destroy', (sid, callback) => {
+  define(adopted, 'destroy', (sid, callback) => {
     if (typeof callback !== 'function') return promised(adopted, (done) => store.destroy(sid, done));
     return adopted.destroy(sid, callback);
   });
 
   if (typeof store.regenerate === 'function') {
-    define(store, 'regenerate', (req, callback) => {
+    define(adopted, 'regenerate', (req, callback) => {
       adopted.regenerating = req?.sessionID;
       try {
         return original.regenerate.call(store, req, callback);
@@ -84,7 +87,7 @@ function follow(adopted) {
   }
 
   if (typeof store.clear === 'function') {
-    define(store, 'clear', (callback) => {
+    define(adopted, 'clear', (callback) => {
       native.cleared(adopted.number);
       return original.clear.call(store, callback);
     });
@@ -111,7 +114,10 @@ function promised(adopted, run) {
  *
  * @param {import('./adopted-store.js').AdoptedStore} adopted
  */
-function followTexts({ store }) {
+function followTexts({ restores, store }) {
+  restores.push(() => {
+    store.serializer = JSON;
+  });
   store.serializer = {
     /** @param {string} text */
     parse(text) {
@@ -131,12 +137,21 @@ function note(data, text, began) {
 }
 
 /**
- * @param {any} store
+ * Puts a method of ours in the place of the store's, until it is given back.
+ *
+ * @param {import('./adopted-store.js').AdoptedStore} adopted
  * @param {string} method
  * @param {(...args: any[]) => any} value
  */
-function define(store, method, value) {
+function define({ restores, store }, method, value) {
+  const before = Object.getOwnPropertyDescriptor(store, method);
   Object.defineProperty(store, method, { configurable: true, enumerable: false, writable: true, value });
+  restores.push(() => {
+    // What the app has put in its place since is the app's.
+    if (store[method] !== value) return;
+    if (before) Object.defineProperty(store, method, before);
+    else delete store[method];
+  });
   return value;
 }
 

@@ -48,8 +48,12 @@ class Sharing {
    */
   use(store, where) {
     const adopted = store === undefined || store === null ? undefined : adopt(store, where);
-    if (adopted === this.adopted) return;
+    if (adopted === this.adopted) {
+      adopted?.release();
+      return;
+    }
     this.adopted?.onEnd.delete(this.onEnd);
+    this.adopted?.release();
     this.adopted = adopted;
     adopted?.onEnd.add(this.onEnd);
     this.tell();

@@ -61,10 +61,7 @@ class SocketConnection extends Connection {
   open(name) {
     const { latest, socket } = this;
     const { nsp } = socket;
-    if (nsp.listenerCount(name) === 0) return;
-    const event = new SocketEvent(this, nsp, [name, socket]);
-    event.resume(latest);
-    event.handle();
+    if (nsp.listenerCount(name) > 0) latest.become(nsp, [name, socket]).handle();
   }
 
   /** @param {string} reason */

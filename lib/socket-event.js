@@ -101,6 +101,25 @@ class SocketEvent extends SessionEvent {
     this.clock = known.clock;
   }
 
+  /**
+   * The event that goes on with this one's session: itself, or another where its handlers have not ended yet.
+   *
+   * @param {any} emitter
+   * @param {any[]} args
+   * @returns {SocketEvent}
+   */
+  become(emitter, args) {
+    if (!this.settled) {
+      const event = new SocketEvent(this.connection, emitter, args);
+      event.resume(this);
+      return event;
+    }
+    this.emitter = emitter;
+    this.args = args;
+    this.context.event = args[0];
+    return this;
+  }
+
   /** Whether no code of it is expected any more: its handlers have ended, and nobody waits for an acknowledgement. */
   get settled() {
     return this.handled && this.ack === undefined;

@@ -8,6 +8,7 @@ pub mod cookie;
 pub mod date;
 mod file;
 pub mod limits;
+mod queue;
 pub mod shape;
 mod shard;
 pub mod sid;

@@ -1,18 +1,17 @@
 //! One shard of a table: its sessions by id, in the order of their use, and in the order of their end.
 //!
-//! Entries stay in numbered slots, so that the order of use is a list of numbers. The queue of ends is lazy: an entry
-//! stands in it once, where it would have ended when it was queued; a touch, which puts the end off, leaves it there, and
-//! it is queued again when that moment comes. So a touch costs nothing there.
+//! Entries stay in numbered slots, which two lazy queues have in order: see [`super::queue`].
 
-use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use hashbrown::HashTable;
 
-use super::limits::ENTRY_COST;
+use super::{
+    limits::ENTRY_COST,
+    queue::{Place, Queue},
+};
 
-/// No slot.
-const NONE: u32 = u32::MAX;
-/// A queue this short is not worth tidying.
+/// So few slots are not worth moving together.
 const SHORT: usize = 1024;
 
 /// One session.
@@ -26,20 +25,15 @@ pub struct Entry {
     pub cookie: Range<u32>,
     /// Whether that is an object.
     pub proper: bool,
-    /// When it ends, in ms since 1970.
-    pub expires: u64,
+    /// When it ends, in ms since 1970, and its place among the ends.
+    end: Place,
+    /// The tick of its last use, and its place among the uses.
+    usage: Place,
     /// The tick of its last change.
     pub version: u64,
     /// The tick of its first write: what was loaded before was another session of this id.
     pub born: u64,
-    /// The tick of its last use.
-    pub used: u64,
     hash: u64,
-    /// Where it stands in the queue of ends.
-    queued: u64,
-    /// The neighbours in the order of use.
-    older: u32,
-    newer: u32,
     /// Whether the file has not got its last change yet.
     dirty: bool,
 }
@@ -53,9 +47,8 @@ pub struct Shard {
     index: HashTable<u32>,
     slots: Vec<Option<Entry>>,
     free: Vec<u32>,
-    oldest: u32,
-    newest: u32,
-    ends: BinaryHeap<Reverse<(u64, u32)>>,
+    ends: Queue,
+    uses: Queue,
     /// The changes that the file has not got yet, where there is a file.
     journal: Option<Journal>,
 }
@@ -73,9 +66,8 @@ impl Shard {
             index: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            oldest: NONE,
-            newest: NONE,
-            ends: BinaryHeap::new(),
+            ends: Queue::default(),
+            uses: Queue::default(),
             journal: journal.then(Journal::default),
         }
     }
@@ -111,17 +103,13 @@ impl Shard {
             text: text.text,
             cookie: text.cookie,
             proper: text.proper,
-            expires: text.expires,
+            end: Place::new(text.expires),
+            usage: Place::new(tick),
             version: tick,
             born: tick,
-            used: tick,
             hash,
-            queued: text.expires,
-            older: NONE,
-            newer: NONE,
             dirty: false,
         };
-        let expires = entry.expires;
         let slot = if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = Some(entry);
             slot
@@ -133,8 +121,9 @@ impl Shard {
         self.index.insert_unique(hash, slot, |slot| {
             slots[*slot as usize].as_ref().map_or(0, |entry| entry.hash)
         });
-        self.link(slot);
-        self.queue(expires, slot);
+        self.ends.push(text.expires, slot);
+        self.uses.push(tick, slot);
+        self.tidy();
         self.changed(slot);
         slot
     }
@@ -146,10 +135,7 @@ impl Shard {
         entry.cookie = text.cookie;
         entry.proper = text.proper;
         entry.version = tick;
-        let expires = text.expires;
-        self.postpone(slot, expires);
-        self.used(slot, tick);
-        self.changed(slot);
+        self.move_to(slot, text.expires, tick);
     }
 
     /// Gives a session another cookie and end, in place where the new cookie is as long as the old one.
@@ -171,23 +157,17 @@ impl Shard {
             }
         }
         entry.version = tick;
-        self.postpone(slot, expires);
-        self.used(slot, tick);
-        self.changed(slot);
+        self.move_to(slot, expires, tick);
     }
 
     /// Notes that a session was used.
     pub fn used(&mut self, slot: u32, tick: u64) {
-        self.entry_mut(slot).used = tick;
-        if self.newest != slot {
-            self.unlink(slot);
-            self.link(slot);
-        }
+        // Ticks only grow: its place in the queue is looked at when it may be the least recently used.
+        self.entry_mut(slot).usage.due = tick;
     }
 
     /// Takes a session away.
     pub fn remove(&mut self, slot: u32) -> Entry {
-        self.unlink(slot);
         let entry = self.slots[slot as usize]
             .take()
             .expect("the index knows taken slots only");
@@ -203,31 +183,17 @@ impl Shard {
     }
 
     /// The slot of the least recently used session, and the tick of that use.
-    pub fn least_used(&self) -> Option<(u32, u64)> {
-        (self.oldest != NONE).then(|| (self.oldest, self.entry(self.oldest).used))
+    pub fn least_used(&mut self) -> Option<(u32, u64)> {
+        self.uses
+            .first(u64::MAX, &mut self.slots, |entry| &mut entry.usage)
     }
 
     /// The slot of a session that has ended by `now`.
     pub fn ended(&mut self, now: u64) -> Option<u32> {
-        while let Some(&Reverse((end, slot))) = self.ends.peek() {
-            if end > now {
-                break;
-            }
-            self.ends.pop();
-            let Some(entry) = &mut self.slots[slot as usize] else {
-                continue;
-            };
-            // Otherwise the slot has another session by now, which stands in the queue elsewhere.
-            if entry.queued == end {
-                if entry.expires <= now {
-                    return Some(slot);
-                }
-                entry.queued = entry.expires;
-                let again = Reverse((entry.expires, slot));
-                self.ends.push(again);
-            }
-        }
-        None
+        let first = self
+            .ends
+            .first(now, &mut self.slots, |entry| &mut entry.end);
+        Some(first?.0)
     }
 
     /// The sessions, in no order.
@@ -265,7 +231,7 @@ impl Shard {
                 entry.dirty = false;
                 changes.push((
                     entry.sid.clone(),
-                    Some((entry.expires, Arc::clone(&entry.text))),
+                    Some((entry.end.due, Arc::clone(&entry.text))),
                 ));
             }
         }
@@ -283,20 +249,15 @@ impl Shard {
             return;
         }
         let mut small = Self::new(self.journal.is_some());
-        let mut slot = self.oldest;
-        while slot != NONE {
-            let entry = self.slots[slot as usize]
-                .take()
-                .expect("the list knows taken slots only");
-            slot = entry.newer;
+        for entry in std::mem::take(&mut self.slots).into_iter().flatten() {
             let (version, born, dirty) = (entry.version, entry.born, entry.dirty);
             let text = Content {
+                expires: entry.expires(),
                 text: entry.text,
                 cookie: entry.cookie,
                 proper: entry.proper,
-                expires: entry.expires,
             };
-            let place = small.insert(entry.hash, &entry.sid, text, entry.used);
+            let place = small.insert(entry.hash, &entry.sid, text, entry.usage.due);
             let moved = small.entry_mut(place);
             moved.version = version;
             moved.born = born;
@@ -319,61 +280,38 @@ impl Shard {
         }
     }
 
-    fn postpone(&mut self, slot: u32, expires: u64) {
-        let entry = self.entry_mut(slot);
-        entry.expires = expires;
-        if expires < entry.queued {
-            entry.queued = expires;
-            self.queue(expires, slot);
-        }
-    }
-
-    fn queue(&mut self, end: u64, slot: u32) {
-        self.ends.push(Reverse((end, slot)));
+    /// A session has been written or touched: it ends and was used at other times.
+    fn move_to(&mut self, slot: u32, expires: u64, tick: u64) {
+        let entry = self.slots[slot as usize]
+            .as_mut()
+            .expect("the index knows taken slots only");
+        self.ends.set(slot, &mut entry.end, expires);
+        self.used(slot, tick);
         self.tidy();
+        self.changed(slot);
     }
 
-    /// Makes the queue anew when most of it is about sessions that are gone.
+    /// Makes the queues anew when most of them is about sessions that are gone.
     fn tidy(&mut self) {
-        if self.ends.len() < SHORT || self.ends.len() / 2 < self.len() {
-            return;
+        let live = self.len();
+        let slots = || (0..).zip(&self.slots);
+        if self.ends.is_untidy(live) {
+            self.ends
+                .tidy(slots().filter_map(|(slot, entry)| Some((slot, &entry.as_ref()?.end))));
         }
-        self.ends = (0..)
-            .zip(&self.slots)
-            .filter_map(|(slot, entry)| Some(Reverse((entry.as_ref()?.queued, slot))))
-            .collect();
-    }
-
-    fn link(&mut self, slot: u32) {
-        let before = self.newest;
-        let entry = self.entry_mut(slot);
-        entry.older = before;
-        entry.newer = NONE;
-        if before == NONE {
-            self.oldest = slot;
-        } else {
-            self.entry_mut(before).newer = slot;
-        }
-        self.newest = slot;
-    }
-
-    fn unlink(&mut self, slot: u32) {
-        let entry = self.entry(slot);
-        let (older, newer) = (entry.older, entry.newer);
-        if older == NONE {
-            self.oldest = newer;
-        } else {
-            self.entry_mut(older).newer = newer;
-        }
-        if newer == NONE {
-            self.newest = older;
-        } else {
-            self.entry_mut(newer).older = older;
+        if self.uses.is_untidy(live) {
+            self.uses
+                .tidy(slots().filter_map(|(slot, entry)| Some((slot, &entry.as_ref()?.usage))));
         }
     }
 }
 
 impl Entry {
+    /// When it ends, in ms since 1970.
+    pub const fn expires(&self) -> u64 {
+        self.end.due
+    }
+
     /// What it counts towards a table's limit.
     pub fn cost(&self) -> usize {
         cost(&self.sid, &self.text)

@@ -288,7 +288,7 @@ impl Table {
         let cookie = &entry.text[entry.cookie.start as usize..entry.cookie.end as usize];
         let found = Cookie::find(&written);
         let due = if !renew && !cookie.is_empty() && &written[found.span.clone()] == cookie {
-            Due::At(entry.expires)
+            Due::At(entry.expires())
         } else {
             due
         };
@@ -310,8 +310,8 @@ impl Table {
     /// Calls `visit` with the id, text and end of every session that has not ended.
     pub fn each(&self, now: u64, mut visit: impl FnMut(&[u8], &Arc<str>, u64)) {
         for shard in &self.shards {
-            for entry in shard.lock().iter().filter(|entry| entry.expires > now) {
-                visit(&entry.sid, &entry.text, entry.expires);
+            for entry in shard.lock().iter().filter(|entry| entry.expires() > now) {
+                visit(&entry.sid, &entry.text, entry.expires());
             }
         }
     }
@@ -419,7 +419,7 @@ impl Table {
     /// The slot of a session that has not ended.
     fn live(&self, shard: &mut Shard, hash: u64, sid: &[u8], now: u64) -> Option<u32> {
         let slot = shard.find(hash, sid)?;
-        if shard.entry(slot).expires > now {
+        if shard.entry(slot).expires() > now {
             return Some(slot);
         }
         self.drop_from(shard, slot);

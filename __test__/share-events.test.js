@@ -1,0 +1,615 @@
+'use strict';
+
+// `socket.session` in each kind of listener of an app that calls shareSession.
+
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const diagnostics = require('node:diagnostics_channel');
+const { MemoryStore } = require('express-session');
+const { EmbeddedStore } = require('..');
+const { deferred } = require('./support/deferred.js');
+const { HostileStore } = require('./support/hostile-store.js');
+const { shareFixture } = require('./support/share-fixture.js');
+const { settle, until } = require('./support/wait.js');
+
+const LIMIT = { timeout: 15_000 };
+const STORES = {
+  MemoryStore: () => new MemoryStore(),
+  EmbeddedStore: () => new EmbeddedStore(),
+  'a store that has to be waited for': () => new HostileStore(),
+};
+
+// An app whose sockets have these listeners.
+function listening(listeners) {
+  return ({ io }) => {
+    io.on('connection', (socket) => {
+      for (const [event, listener] of Object.entries(listeners)) {
+        socket.on(event, (...args) => listener(socket, ...args));
+      }
+    });
+  };
+}
+
+for (const socketIoVersion of [2, 4]) {
+  for (const [name, makeStore] of Object.entries(STORES)) {
+    describe(`with Socket.IO ${socketIoVersion} and ${name}`, () => {
+      const begin = (t, options) => shareFixture(t, { socketIoVersion, store: makeStore(), ...options });
+
+      test('a listener reads what HTTP wrote, and HTTP what it wrote', LIMIT, async (t) => {
+        const { bound } = await begin(t, {
+          app: listening({
+            rename: (socket, to, ack) => {
+              const from = socket.session.user;
+              socket.session.user = to;
+              ack({ from, id: socket.session.id });
+            },
+          }),
+        });
+        const { browser, socket, sid } = await bound();
+        assert.deepEqual(await socket.ask('rename', 'bea'), { from: 'ann', id: sid });
+        assert.equal((await browser.json('/read')).body.user, 'bea');
+      });
+
+      test('the connection listener has the session, and what it does to it is saved', LIMIT, async (t) => {
+        const seen = [];
+        const { bound } = await begin(t, {
+          app: ({ io }) => {
+            io.use((socket, next) => {
+              seen.push(socket.session.user);
+              socket.session.checked = true;
+              next();
+            });
+            io.on('connection', async (socket) => {
+              seen.push(socket.session.user);
+              socket.session.first = 1;
+              await settle();
+              socket.session.second = 2;
+            });
+          },
+        });
+        const { browser } = await bound();
+        assert.deepEqual(seen, ['ann', 'ann']);
+        await until(async () => (await browser.json('/read')).body.second === 2, 'the connection is saved');
+        const { body } = await browser.json('/read');
+        assert.deepEqual([body.checked, body.first], [true, 1]);
+      });
+
+      test(
+        'what an asynchronous listener changes is saved when its promise has resolved',
+        LIMIT,
+        async (t) => {
+          const go = deferred();
+          const { bound } = await begin(t, {
+            app: listening({
+              slow: async (socket) => {
+                socket.session.before = 1;
+                await go.promise;
+                socket.session.after = 2;
+              },
+              nudge: (_socket, ack) => ack(),
+            }),
+          });
+          const { browser, socket } = await bound();
+          socket.send('slow');
+          await socket.ask('nudge');
+          assert.equal((await browser.json('/read')).body.before, undefined);
+          go.resolve();
+          await until(async () => (await browser.json('/read')).body.after === 2, 'the promise is awaited');
+          assert.equal((await browser.json('/read')).body.before, 1);
+        },
+      );
+
+      test('two asynchronous listeners in flight on one socket have a session each', LIMIT, async (t) => {
+        const both = deferred();
+        const sessions = new Map();
+        const { bound } = await begin(t, {
+          app: listening({
+            change: async (socket, field, ack) => {
+              const own = socket.session;
+              own[field] = true;
+              sessions.set(field, own);
+              if (sessions.size === 2) both.resolve();
+              await both.promise;
+              await settle(3);
+              ack(socket.session === own && Object.keys(socket.session).includes(field));
+            },
+          }),
+        });
+        const { browser, socket } = await bound();
+        assert.deepEqual(await Promise.all([socket.ask('change', 'a'), socket.ask('change', 'b')]), [
+          true,
+          true,
+        ]);
+        assert.notEqual(sessions.get('a'), sessions.get('b'));
+        const { body } = await browser.json('/read');
+        assert.deepEqual([body.a, body.b], [true, true]);
+      });
+
+      test('an acknowledgement in a plain callback saves what was changed before it', LIMIT, async (t) => {
+        const { bound } = await begin(t, {
+          app: listening({
+            later: (socket, ack) => {
+              setTimeout(() => {
+                socket.session.later = 'yes';
+                ack('done');
+              }, 5);
+            },
+            other: (socket, ack) => ack(socket.session.user),
+          }),
+        });
+        const { browser, socket } = await bound();
+        const done = socket.ask('later');
+        await socket.ask('other');
+        assert.equal(await done, 'done');
+        assert.equal((await browser.json('/read')).body.later, 'yes');
+      });
+
+      test('once, off and listeners do what they do without us', LIMIT, async (t) => {
+        let server;
+        const calls = [];
+        const removed = () => calls.push('removed');
+        const { bound } = await begin(t, {
+          app: ({ io }) => {
+            io.on('connection', (socket) => {
+              server = socket;
+              socket.once('event', (ack) => {
+                calls.push(socket.session.user);
+                ack();
+              });
+              socket.on('event', removed);
+              socket.off?.('event', removed) ?? socket.removeListener('event', removed);
+              socket.on('end', (ack) => ack());
+            });
+          },
+        });
+        const { socket } = await bound();
+        assert.equal(server.listeners('event').length, 1);
+        await socket.ask('event');
+        assert.equal(server.listeners('event').length, 0);
+        socket.send('event', () => {});
+        await socket.ask('end');
+        assert.deepEqual(calls, ['ann']);
+      });
+
+      test('disconnecting and disconnect have the session, and save it', LIMIT, async (t) => {
+        const seen = [];
+        const { bound } = await begin(t, {
+          app: ({ io }) => {
+            io.on('connection', (socket) => {
+              socket.on('disconnecting', () => {
+                seen.push([
+                  'disconnecting',
+                  socket.session.user,
+                  Object.keys(socket.rooms).length > 0 || socket.rooms.size > 0,
+                ]);
+                socket.session.leaving = true;
+              });
+              socket.on('disconnect', () => {
+                seen.push(['disconnect', socket.session.user]);
+                socket.session.left = true;
+              });
+            });
+          },
+        });
+        const { browser, socket } = await bound();
+        socket.close();
+        await until(async () => (await browser.json('/read')).body.left, 'the disconnect is saved');
+        assert.deepEqual(seen, [
+          ['disconnecting', 'ann', true],
+          ['disconnect', 'ann'],
+        ]);
+        assert.equal((await browser.json('/read')).body.leaving, true);
+      });
+
+      test('an event that was sent before the socket left is handled, with its session', LIMIT, async (t) => {
+        const { bound } = await begin(t, {
+          app: listening({
+            last: (socket) => {
+              socket.session.last = 'words';
+            },
+          }),
+        });
+        const { browser, socket } = await bound();
+        socket.send('last');
+        socket.close();
+        await until(
+          async () => (await browser.json('/read')).body.last === 'words',
+          'the last words are saved',
+        );
+      });
+
+      test('what was written in a session that is logged out meanwhile is dropped', LIMIT, async (t) => {
+        const reached = deferred();
+        const go = deferred();
+        const { bound, sharing, store } = await begin(t, {
+          app: listening({
+            slow: async (socket) => {
+              socket.session.late = true;
+              reached.resolve();
+              await go.promise;
+            },
+            who: (socket, ack) => ack(socket.session.user ?? null),
+          }),
+        });
+        const { browser, socket, sid } = await bound();
+        socket.send('slow');
+        await reached.promise;
+        const told = socket.next('session:end');
+        await browser.request('/logout');
+        assert.deepEqual(await told, { reason: 'destroy' });
+        go.resolve();
+        assert.equal(await socket.ask('who'), null);
+        await until(() => sharing.stats().drops === 1, 'the write is dropped');
+        const left = await new Promise((resolve) => store.get(sid, (_error, data) => resolve(data)));
+        assert.equal(left ?? undefined, undefined);
+      });
+
+      test('the methods of a session answer by promise as well', LIMIT, async (t) => {
+        const { bound, login } = await begin(t, {
+          app: listening({
+            all: async (socket, ack) => {
+              const first = socket.session;
+              first.saved = 1;
+              const saved = (await first.save()) === first;
+              const reloaded = await first.reload();
+              const isNew = reloaded !== first && socket.session === reloaded && reloaded.saved === 1;
+              const old = socket.session.id;
+              const fresh = await socket.session.regenerate();
+              const renewed = fresh.id !== old && socket.session === fresh && fresh.saved === undefined;
+              await fresh.destroy();
+              ack({ saved, isNew, renewed, gone: socket.session === undefined });
+            },
+          }),
+        });
+        await login();
+        const { socket } = await bound();
+        assert.deepEqual(await socket.ask('all'), { saved: true, isNew: true, renewed: true, gone: true });
+      });
+
+      test('code written for io.engine.use(session()) goes on working', LIMIT, async (t) => {
+        const { bound } = await begin(t, {
+          app: listening({
+            official: (socket, ack) => {
+              const { request } = socket;
+              request.session.reload((error) => {
+                if (error) return ack(String(error));
+                request.session.official = true;
+                request.session.save((failed) => ack(failed ? String(failed) : request.session.user));
+              });
+            },
+          }),
+        });
+        const { browser, socket } = await bound();
+        assert.equal(await socket.ask('official'), 'ann');
+        assert.equal((await browser.json('/read')).body.official, true);
+      });
+
+      test('a middleware of the socket has the session, and may refuse the event', LIMIT, async (t) => {
+        const errors = [];
+        const { bound } = await begin(t, {
+          app: ({ io }) => {
+            io.on('connection', (socket) => {
+              socket.use(([event], next) => {
+                if (event === 'forbidden') next(new Error(`not for ${socket.session.user}`));
+                else next();
+              });
+              socket.on('error', (error) => errors.push(error.message));
+              socket.on('forbidden', () => errors.push('it ran'));
+              socket.on('allowed', (ack) => ack(socket.session.user));
+            });
+          },
+        });
+        const { socket } = await bound();
+        const told = socketIoVersion === 2 ? socket.next('error') : undefined;
+        socket.send('forbidden');
+        assert.equal(await socket.ask('allowed'), 'ann');
+        if (told) assert.equal(await told, 'not for ann');
+        else assert.deepEqual(errors, ['not for ann']);
+      });
+
+      test('a socket without a session has one of its own, which goes with it', LIMIT, async (t) => {
+        const { connect, store } = await begin(t, {
+          app: listening({
+            count: (socket, ack) => {
+              socket.session.count = (socket.session.count ?? 0) + 1;
+              ack(socket.session.count);
+            },
+            look: (socket, ack) => ack([socket.session.id, socket.session.count ?? null]),
+          }),
+        });
+        const stored = (id) =>
+          new Promise((resolve) => store.get(id, (_error, data) => resolve(data ?? null)));
+        const socket = await connect();
+        const { id } = socket;
+        assert.deepEqual(await socket.ask('look'), [id, null]);
+        assert.equal(await stored(id), null);
+        await socket.ask('count');
+        assert.equal(await socket.ask('count'), 2);
+        assert.equal((await stored(id)).count, 2);
+        socket.close();
+        await until(async () => (await stored(id)) === null, 'its record is gone');
+      });
+    });
+  }
+}
+
+test('onAny listeners of Socket.IO 4 have the session, and save it', LIMIT, async (t) => {
+  const { bound } = await shareFixture(t, {
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        socket.onAny(async (event) => {
+          await settle();
+          socket.session.lastEvent = `${event} of ${socket.session.user}`;
+        });
+        socket.on('known', (ack) => ack());
+      });
+    },
+  });
+  const { browser, socket } = await bound();
+  await socket.ask('known');
+  await until(async () => (await browser.json('/read')).body.lastEvent === 'known of ann', 'it is saved');
+  socket.send('unknown');
+  await until(async () => (await browser.json('/read')).body.lastEvent === 'unknown of ann', 'it is saved');
+});
+
+test('who has the acknowledgement finds the change in the store', LIMIT, async (t) => {
+  const { bound, store } = await shareFixture(t, {
+    app: listening({
+      change: (socket, ack) => {
+        socket.session.changed = true;
+        ack('done');
+      },
+    }),
+  });
+  const { socket, sid } = await bound();
+  const hold = store.hold('set', (id) => id === sid);
+  let answered = false;
+  const done = socket.ask('change').then(() => {
+    answered = true;
+  });
+  await hold.reached;
+  await settle();
+  assert.equal(answered, false);
+  hold.release();
+  await done;
+  assert.equal(store.read(sid).changed, true);
+});
+
+test(
+  'an event whose session cannot be saved is acknowledged with an error, and onError is told',
+  LIMIT,
+  async (t) => {
+    const failures = [];
+    const { bound, store } = await shareFixture(t, {
+      options: { onError: (error, { event }) => failures.push([event, error.message]) },
+      app: listening({
+        change: (socket, ack) => {
+          socket.session.changed = true;
+          ack('done');
+        },
+      }),
+    });
+    const { socket } = await bound();
+    store.next('set', 'error');
+    assert.deepEqual(await socket.ask('change'), {
+      error: 'The session store failed.',
+      code: 'ERR_STORE_UNAVAILABLE',
+    });
+    assert.deepEqual(failures, [['change', 'scripted']]);
+    assert.equal(await socket.ask('change'), 'done');
+  },
+);
+
+test(
+  'an event whose session cannot be loaded does not run, and is acknowledged with an error',
+  LIMIT,
+  async (t) => {
+    let ran = 0;
+    const failures = [];
+    const { bound, store } = await shareFixture(t, {
+      options: { storeTimeout: 100, onError: (error) => failures.push(error.code ?? error.message) },
+      app: listening({
+        run: (_socket, ack) => {
+          ran += 1;
+          ack('done');
+        },
+      }),
+    });
+    const { socket } = await bound();
+    store.next('get', 'error');
+    assert.equal((await socket.ask('run')).code, 'ERR_STORE_UNAVAILABLE');
+    store.next('get', 'never');
+    assert.equal((await socket.ask('run')).code, 'ERR_STORE_TIMEOUT');
+    assert.equal(ran, 0);
+    assert.deepEqual(failures, ['scripted', 'ERR_STORE_TIMEOUT']);
+    assert.equal(await socket.ask('run'), 'done');
+  },
+);
+
+test(
+  'what a listener throws or rejects with goes to onError, and what it changed is not saved',
+  LIMIT,
+  async (t) => {
+    const failures = [];
+    const { bound, store } = await shareFixture(t, {
+      options: { onError: (error, { event, socket }) => failures.push([event, error.message, socket.id]) },
+      app: listening({
+        throws: (socket) => {
+          socket.session.broken = true;
+          throw new Error('thrown');
+        },
+        rejects: async (socket) => {
+          socket.session.broken = true;
+          throw new Error('rejected');
+        },
+      }),
+    });
+    const { socket, sid } = await bound();
+    socket.send('throws');
+    socket.send('rejects');
+    await until(() => failures.length === 2, 'both are told');
+    assert.deepEqual(failures, [
+      ['throws', 'thrown', socket.id],
+      ['rejects', 'rejected', socket.id],
+    ]);
+    await settle();
+    assert.equal(store.read(sid).broken, undefined);
+  },
+);
+
+test('events of one socket start in order though the store answers out of order', LIMIT, async (t) => {
+  const order = [];
+  const { bound, store } = await shareFixture(t, {
+    app: listening({
+      step: (_socket, number, ack) => {
+        order.push(number);
+        ack();
+      },
+    }),
+  });
+  const { socket, sid } = await bound();
+  const hold = store.hold('get', (id) => id === sid);
+  const all = [1, 2, 3].map((number) => socket.ask('step', number));
+  await hold.reached;
+  await settle();
+  assert.deepEqual(order, []);
+  hold.release();
+  await Promise.all(all);
+  assert.deepEqual(order, [1, 2, 3]);
+});
+
+test(
+  'a listener that only reads writes nothing, and an event nobody listens to asks nothing',
+  LIMIT,
+  async (t) => {
+    const { bound, store } = await shareFixture(t, {
+      app: listening({ read: (socket, ack) => ack(socket.session.user) }),
+    });
+    const { socket } = await bound();
+    await settle();
+    store.taken();
+    socket.send('nobody listens');
+    assert.equal(await socket.ask('read'), 'ann');
+    await settle();
+    assert.deepEqual(
+      store.taken().map(({ method }) => method),
+      ['get'],
+    );
+  },
+);
+
+test(
+  'with touchInterval the events of a socket extend the session in the store, at most so often',
+  LIMIT,
+  async (t) => {
+    const { bound, store } = await shareFixture(t, {
+      options: { touchInterval: 1000 },
+      sessionOptions: { rolling: true, cookie: { maxAge: 60_000 } },
+      app: listening({ nudge: (_socket, ack) => ack() }),
+    });
+    const { socket, sid } = await bound();
+    await settle();
+    store.taken();
+    await socket.ask('nudge');
+    assert.equal(store.count('touch'), 0);
+    const before = store.read(sid).cookie.expires;
+    await until(async () => {
+      await socket.ask('nudge');
+      return store.count('touch') > 0;
+    }, 'a second has passed');
+    await socket.ask('nudge');
+    assert.equal(store.count('touch'), 1);
+    assert.ok(store.read(sid).cookie.expires > before);
+    assert.equal(store.count('set'), 0);
+  },
+);
+
+test('after a logout code outside of any event does not see the session any more', LIMIT, async (t) => {
+  let server;
+  const { bound } = await shareFixture(t, {
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        server = socket;
+        socket.on('read', (ack) => ack(socket.session.user));
+      });
+    },
+  });
+  const { browser, socket } = await bound();
+  assert.equal(await socket.ask('read'), 'ann');
+  assert.equal(server.session.user, 'ann');
+  await browser.request('/logout');
+  assert.equal(server.session.user, undefined);
+});
+
+test('stats and the diagnostics channels tell what is done, and no session id', LIMIT, async (t) => {
+  const messages = [];
+  const hear = (message, name) => messages.push([name, message]);
+  const names = ['bind', 'load', 'commit', 'merge', 'end'].map((name) => `io-session:${name}`);
+  for (const name of names) diagnostics.subscribe(name, hear);
+  t.after(() => {
+    for (const name of names) diagnostics.unsubscribe(name, hear);
+  });
+  const entered = deferred();
+  const go = deferred();
+  const { bound, sharing } = await shareFixture(t, {
+    app: listening({
+      slow: async (socket, ack) => {
+        socket.session.slow = true;
+        entered.resolve();
+        await go.promise;
+        ack();
+      },
+      fast: (socket, ack) => {
+        socket.session.fast = true;
+        ack();
+      },
+    }),
+  });
+  const { browser, socket, sid } = await bound();
+  const slow = socket.ask('slow');
+  await entered.promise;
+  await socket.ask('fast');
+  go.resolve();
+  await slow;
+  const stats = sharing.stats();
+  assert.deepEqual([stats.sockets, stats.binds, stats.loads, stats.merges, stats.drops], [1, 1, 2, 1, 0]);
+  assert.ok(stats.commits >= 2);
+  await browser.request('/logout');
+  assert.equal(sharing.stats().sockets, 0);
+  const seen = new Map(messages);
+  assert.deepEqual([...seen.keys()].sort(), [...names].sort());
+  assert.equal(seen.get('io-session:load').event, 'fast');
+  assert.equal(seen.get('io-session:load').found, true);
+  assert.ok(seen.get('io-session:load').duration >= 0);
+  assert.deepEqual(
+    { ...seen.get('io-session:commit'), duration: 0, session: '' },
+    { session: '', merged: true, outcome: 'written', duration: 0 },
+  );
+  assert.equal(seen.get('io-session:end').reason, 'destroy');
+  assert.equal(seen.get('io-session:end').sockets, 1);
+  assert.doesNotMatch(JSON.stringify(messages), new RegExp(sid));
+});
+
+test('close() gives the store and the sockets back as they were', LIMIT, async (t) => {
+  const store = new HostileStore();
+  const before = Object.getOwnPropertyNames(store).sort();
+  let server;
+  const { bound, sharing } = await shareFixture(t, {
+    store,
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        server = socket;
+        socket.on('plain', (ack) => ack('session' in socket));
+      });
+    },
+  });
+  const { socket } = await bound();
+  assert.equal(await socket.ask('plain'), true);
+  sharing.close();
+  assert.equal(await socket.ask('plain'), false);
+  assert.equal(Object.hasOwn(server, 'onevent'), false);
+  // `generate` is express-session's own.
+  const after = Object.getOwnPropertyNames(store).filter((name) => name !== 'generate');
+  assert.deepEqual(after.sort(), before);
+  assert.equal(store.get, HostileStore.prototype.get);
+});
