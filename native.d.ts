@@ -105,6 +105,9 @@ export declare function flushStores(): void
  */
 export declare function hot(): { open(line: number, timeout: number): number; answer(ticket: number): number; release(line: number): number; clock(store: number): number }
 
+/** Whether the JSON text `mine` says something else than `base`, in whatever spelling. */
+export declare function isChanged(base: string, mine: string): boolean
+
 /** Whether a text can be the name of a channel. */
 export declare function isChannel(name: string): boolean
 

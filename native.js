@@ -852,6 +852,7 @@ module.exports.fingerprint = nativeBinding.fingerprint
 module.exports.flushStore = nativeBinding.flushStore
 module.exports.flushStores = nativeBinding.flushStores
 module.exports.hot = nativeBinding.hot
+module.exports.isChanged = nativeBinding.isChanged
 module.exports.isChannel = nativeBinding.isChannel
 module.exports.keyMade = nativeBinding.keyMade
 module.exports.merge = nativeBinding.merge

@@ -69,6 +69,35 @@ function run(command, args, options) {
   assert.equal(status, 0, error?.message ?? `${stdout}${stderr}`);
 }
 
+// What the pieces of code on the pages take for granted, each of them in an app of its own. What a piece declares itself
+// stands in front of it.
+const PRELUDE = `
+const express = require('express');
+const session = require('express-session');
+const { Server } = require('socket.io');
+const { EmbeddedStore, sessionRoom, shareSession } = require('io-session');
+
+process.env.SESSION_SECRET = 'not a secret';
+const secret = process.env.SESSION_SECRET;
+const app = express();
+const server = app.listen(0);
+const io = new Server(server);
+const store = new session.MemoryStore();
+const sharedSession = () => (socket, next) => next();
+const ios = sharedSession;
+const sessionMiddleware = session({ store, secret, resave: false, saveUninitialized: false });
+const sharing = shareSession({ store });
+const somethingSlow = async () => {};
+`;
+/** Ends it when it has run: what it began to listen to goes on otherwise. */
+const ENDING = 'setImmediate(() => process.exit());';
+
+function pieceOf(code, page) {
+  // A Zappa app is where its page's code stands: `this` is the context.
+  const context = page.endsWith('zappa.md') ? '{ on() {}, get() {} }' : 'undefined';
+  return `${PRELUDE}\n(async function () {\n${code}\n}).call(${context}).then(() => {\n${ENDING}\n});\n`;
+}
+
 for (const page of PAGES) {
   const text = read(page);
   describe(page, () => {
@@ -99,8 +128,8 @@ for (const page of PAGES) {
       const where = `line ${lineOf(text, index)}`;
       if (language === 'js') {
         it(`has JavaScript that parses, ${where}`, () => {
-          if (!/^import /m.test(code)) return new vm.Script(code, { filename: page });
-          // A module: Node.js parses it without running it.
+          if (!/^import /m.test(code)) return new vm.Script(`async () => {${code}\n}`, { filename: page });
+          // A module, and a browser's: Node.js parses it without running it.
           const { status, stderr } = spawnSync(process.execPath, ['--check', '--input-type=module', '-'], {
             input: code,
           });
@@ -117,10 +146,10 @@ for (const page of PAGES) {
           }
         });
       }
-      if (runs) {
+      if (language === 'js' && !/^import /m.test(code)) {
         it(`has code that runs, ${where}`, { timeout: 60_000 }, (t) => {
           const cwd = appFolder(t);
-          fs.writeFileSync(path.join(cwd, 'example.js'), code);
+          fs.writeFileSync(path.join(cwd, 'example.js'), runs ? code : pieceOf(code, page));
           run(process.execPath, ['example.js'], { cwd });
         });
       }

@@ -6,11 +6,15 @@ const { ask, NO_LINE } = require('./ask.js');
 const { publish } = require('./diagnostics.js');
 const { isEmbeddedStore } = require('./embedded-commit.js');
 const { TABLE } = require('./embedded-store.js');
+const { sessionClass } = require('./express-session.js');
 const { follow } = require('./follow.js');
 const { remember, renew, sources, textOf } = require('./origin.js');
 const { isLive, meansMissing } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
-const { commitToRedis, unparsing } = require('./redis-commit.js');
+const { commitToRedis } = require('./redis-commit.js');
+const { RedisLoads } = require('./redis-load.js');
+const { Slices } = require('./slices.js');
+const { SlicedSession, targetClass } = require('./sliced-session.js');
 const { commitFor } = require('./store-kind.js');
 
 const { clock } = native.hot();
@@ -81,13 +85,18 @@ class AdoptedStore {
     this.restores = [];
     /** How many sharings use it. */
     this.users = 0;
+    const Session = sessionClass(store, this.table !== undefined);
+    /** What sliced sessions are made of, where the store makes its sessions as express-session does. */
+    this.Target = Session && targetClass(Session);
+    /** A session's `Cookie`. @param {any} cookie as it is stored */
+    this.makeCookie = (cookie) => this.original.createSession.call(store, {}, { cookie }).cookie;
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
-    const reader = this.callsBack ? unparsing(store) : store;
+    const loads = this.callsBack ? new RedisLoads(this) : undefined;
     /** The store's own methods, for `ask`; `get` may give an `UnparsedText`. */
     this.plain = {
-      get: (/** @type {string} */ sid, /** @type {Function} */ callback) =>
-        this.original.get.call(reader, sid, callback),
+      get: (/** @type {string} */ sid, /** @type {any} */ callback) =>
+        loads ? loads.get(sid, callback) : this.original.get.call(store, sid, callback),
       set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
       destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
     };
@@ -132,8 +141,33 @@ class AdoptedStore {
     const rawCookie = data.cookie;
     const keys = Object.keys(data).length;
     const session = this.original.createSession.call(this.store, req, data);
-    if (text !== undefined) remember(session, req.sessionID, text, began, rawCookie, keys, version);
+    if (text !== undefined) {
+      const origin = remember(session, req.sessionID, text, began, rawCookie, keys, version);
+      origin.isForeign = !this.keepsTexts;
+    }
     return session;
+  }
+
+  /**
+   * Makes the `Session` of an event of its text, to be parsed as far as the handler looks at it; undefined where it has
+   * to be made by the store's `createSession`.
+   *
+   * @param {any} req
+   * @param {string} text
+   * @param {number} began the clock when its load began
+   * @param {number} version
+   * @param {import('./session-methods.js').Methods} [methods] what it can do besides
+   * @returns {any}
+   */
+  slice(req, text, began, version, methods) {
+    const { followed, keepsTexts, store } = this;
+    const Target = this.Target && methods ? methods.over(this.Target) : this.Target;
+    if (Target === undefined || store.createSession !== followed.createSession) return undefined;
+    const slices = new Slices(text);
+    if (!keepsTexts && !slices.isPlain()) return undefined;
+    const sliced = new SlicedSession(req.sessionID, slices, began, version, new Target(req), this.makeCookie);
+    sliced.isForeign = !keepsTexts;
+    return sliced.session;
   }
 
   /** Whether sessions can be read with `peek`: nothing has to be waited for. */

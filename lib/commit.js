@@ -4,7 +4,7 @@ const debug = require('debug')('io-session:commit');
 const native = require('../native.js');
 const { begin, publish } = require('./diagnostics.js');
 const { failure } = require('./failure.js');
-const { origins, renew } = require('./origin.js');
+const { originOf, renew } = require('./origin.js');
 
 /** After so many conflicts in a row something else is wrong. */
 const MOST_ATTEMPTS = 100;
@@ -20,7 +20,7 @@ const MOST_ATTEMPTS = 100;
  * @param {string} [known] the session's text, when it has been made already
  */
 function commitSession(adopted, session, trusting, callback, known) {
-  const origin = /** @type {import('./origin.js').Origin} */ (origins.get(session));
+  const origin = /** @type {import('./origin.js').Origin} */ (originOf(session));
   const { sid } = origin;
   let mine;
   try {
@@ -60,10 +60,8 @@ class Committing {
     this.trusting = trusting;
     this.callback = callback;
     // Not before its turn: the commit in front of it may have been this session's own.
-    this.origin = /** @type {import('./origin.js').Origin} */ (origins.get(session));
-    // A socket's own session has no end of its own: each write gives it the store's whole time to live again.
-    /** Whether the cookie was touched, and with it the session's time to live. */
-    this.renews = !this.origin.hasCookie(session.cookie) || session.cookie.__io === true;
+    this.origin = /** @type {import('./origin.js').Origin} */ (originOf(session));
+    this.renews = this.origin.renews(session);
     /** What the text to write was merged with. */
     this.expected = this.origin.stored;
     this.attempts = 0;

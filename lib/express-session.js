@@ -2,7 +2,7 @@
 
 const path = require('node:path');
 
-/** @typedef {{ Session: any, Cookie: any }} ExpressSession */
+/** @typedef {{ Session: any, Store: any, Cookie: any }} ExpressSession */
 
 /** @type {ExpressSession | undefined} */
 let found;
@@ -31,4 +31,22 @@ function expressSession() {
   return made;
 }
 
+/**
+ * The class of a store's sessions, where the store makes them with express-session's own `createSession`; undefined
+ * where it has another one.
+ *
+ * @param {any} store
+ * @param {boolean} isOurs whether its `createSession` is that of `EmbeddedStore`, which does the same
+ * @returns {any}
+ */
+function sessionClass(store, isOurs) {
+  try {
+    const { Session, Store } = expressSession();
+    return isOurs || store.createSession === Store.prototype.createSession ? Session : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 module.exports.expressSession = expressSession;
+module.exports.sessionClass = sessionClass;

@@ -3,7 +3,7 @@
 const native = require('../native.js');
 const { commitSession } = require('./commit.js');
 const { LOADED } = require('./embedded-store.js');
-const { origins, sources, textOf } = require('./origin.js');
+const { originOf, sources, textOf } = require('./origin.js');
 
 /**
  * Puts our methods in the place of a store's, on the instance: so every load, save and logout is seen, whoever makes it.
@@ -45,7 +45,7 @@ function follow(adopted) {
 
   adopted.followed.set = define(adopted, 'set', (sid, session, callback) => {
     if (typeof callback !== 'function') return promised(adopted, (done) => store.set(sid, session, done));
-    const origin = typeof session === 'object' && session !== null ? origins.get(session) : undefined;
+    const origin = typeof session === 'object' && session !== null ? originOf(session) : undefined;
     if (origin !== undefined && origin.sid === sid) {
       commitSession(adopted, session, true, (error) => {
         // Not before the caller has gone on its way, as with any store.
@@ -61,7 +61,7 @@ function follow(adopted) {
   if (typeof store.touch === 'function') {
     define(adopted, 'touch', (sid, session, callback) => {
       if (typeof callback !== 'function') return promised(adopted, (done) => store.touch(sid, session, done));
-      const origin = origins.get(session);
+      const origin = originOf(session);
       if (origin && adopted.since(sid, origin.clock) === 'gone') {
         process.nextTick(callback, null);
         return;
@@ -122,7 +122,9 @@ function followTexts({ restores, store }) {
     /** @param {string} text */
     parse(text) {
       const data = JSON.parse(text);
-      if (typeof data === 'object' && data !== null) sources.set(data, { text, clock: 0 });
+      // A client may be set to give bytes.
+      if (typeof data === 'object' && data !== null && typeof text === 'string')
+        sources.set(data, { text, clock: 0 });
       return data;
     },
     stringify: JSON.stringify,

@@ -4,7 +4,7 @@ const native = require('../native.js');
 const { commitSession } = require('./commit.js');
 const { failure } = require('./failure.js');
 const { KeyLookup } = require('./key-lookup.js');
-const { origins } = require('./origin.js');
+const { originOf } = require('./origin.js');
 
 /** The event by which a client presents its key. */
 const KEY_EVENT = '__zappa_key';
@@ -49,7 +49,7 @@ class KeyEvent {
     const request = { sessionID: found.sid, sessionStore: adopted.store, session: undefined };
     const session = adopted.store.createSession(request, found.data);
     const memo = memoOf(session.__socket, key);
-    if (!memo || !origins.has(session) || (memo.id === connection.id && !oneTimeKeys)) {
+    if (!memo || !originOf(session) || (memo.id === connection.id && !oneTimeKeys)) {
       this.bind(found);
       return;
     }

@@ -1,5 +1,7 @@
 'use strict';
 
+const native = require('../native.js');
+
 /**
  * Where a piece of session data came from: noted when a store's `get` hands it over.
  *
@@ -11,6 +13,9 @@
 
 /** @type {WeakMap<object, Source>} */
 const sources = new WeakMap();
+
+/** By this name a sliced session gives its origin, which it is itself. */
+const ORIGIN = Symbol('io-session origin');
 
 /** What a `Session` was when it was loaded: what its changes are measured against. */
 class Origin {
@@ -36,14 +41,37 @@ class Origin {
     this.expires = undefined;
     /** The text of the session's cookie, where there is no `rawCookie`. */
     this.cookie = '';
+    /** Whether another program may have spelled `base`, and in another way than JavaScript. */
+    this.isForeign = false;
+  }
+
+  /**
+   * Whether a text says something else than what was loaded.
+   *
+   * @param {string} before all or a part of `base`
+   * @param {string} text
+   */
+  differs(before, text) {
+    return before !== text && (!this.isForeign || native.isChanged(before, text));
+  }
+
+  /**
+   * Takes fields out of `base` that express-session leaves out of a session: that is no change.
+   *
+   * @param {(key: string) => boolean} isLeftOut
+   */
+  leaveOut(isLeftOut) {
+    const data = JSON.parse(this.base);
+    for (const key of Object.keys(data)) if (isLeftOut(key)) delete data[key];
+    this.base = JSON.stringify(data);
   }
 
   /**
    * Whether nobody has touched the session's cookie since.
    *
-   * @param {any} cookie
+   * @param {any} session
    */
-  hasCookie(cookie) {
+  hasCookie({ cookie }) {
     const raw = this.rawCookie;
     if (raw === undefined) return JSON.stringify(cookie) === this.cookie;
     return (
@@ -60,6 +88,16 @@ class Origin {
   }
 
   /**
+   * Whether a save gives the session's time to live anew: its cookie was touched, or it is a socket's own, which has no
+   * end of its own.
+   *
+   * @param {any} session
+   */
+  renews(session) {
+    return !this.hasCookie(session) || session.cookie.__io === true;
+  }
+
+  /**
    * The session's text now. A cookie that nobody touched is spelled as it is stored, byte for byte, which is also
    * cheaper than to ask express-session's `Cookie` for it.
    *
@@ -68,7 +106,7 @@ class Origin {
    */
   spell(session) {
     const { cookie } = session;
-    if (this.rawCookie === undefined || !this.hasCookie(cookie)) return JSON.stringify(session);
+    if (this.rawCookie === undefined || !this.hasCookie(session)) return JSON.stringify(session);
     session.cookie = this.rawCookie;
     try {
       return JSON.stringify(session);
@@ -82,6 +120,16 @@ class Origin {
 const origins = new WeakMap();
 
 /**
+ * What a session was when it was loaded; undefined when it is not one that was loaded from an adopted store.
+ *
+ * @param {any} session
+ * @returns {Origin | undefined}
+ */
+function originOf(session) {
+  return session?.[ORIGIN] ?? origins.get(session);
+}
+
+/**
  * Notes where a fresh `Session` came from.
  *
  * @param {any} session made by `createSession` a moment ago
@@ -91,6 +139,7 @@ const origins = new WeakMap();
  * @param {any} rawCookie the stored cookie, before a `Cookie` was made of it
  * @param {number} keys how many top-level keys the stored data had
  * @param {number} version
+ * @returns {Origin}
  */
 function remember(session, sid, stored, clock, rawCookie, keys, version) {
   const origin = new Origin(sid, stored, clock);
@@ -101,6 +150,7 @@ function remember(session, sid, stored, clock, rawCookie, keys, version) {
   // change.
   if (Object.keys(session).length !== keys) origin.base = origin.spell(session);
   origins.set(session, origin);
+  return origin;
 }
 
 /**
@@ -114,12 +164,12 @@ function remember(session, sid, stored, clock, rawCookie, keys, version) {
  * @param {number} [version] of `stored`, where it is another
  */
 function renew(session, sid, mine, stored, clock, version) {
-  let origin = origins.get(session);
+  let origin = originOf(session);
   if (origin === undefined) {
     origin = new Origin(sid, stored, clock);
     origins.set(session, origin);
     origin.cookie = JSON.stringify(session.cookie);
-  } else if (!origin.hasCookie(session.cookie)) {
+  } else if (!origin.hasCookie(session)) {
     origin.rawCookie = undefined;
     origin.cookie = JSON.stringify(session.cookie);
   }
@@ -143,8 +193,9 @@ function textOf(data) {
   }
 }
 
+module.exports.ORIGIN = ORIGIN;
 module.exports.Origin = Origin;
-module.exports.origins = origins;
+module.exports.originOf = originOf;
 module.exports.remember = remember;
 module.exports.renew = renew;
 module.exports.sources = sources;

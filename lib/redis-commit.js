@@ -24,46 +24,28 @@ end
 return 1`;
 const SHA = createHash('sha1').update(SCRIPT).digest('hex');
 
+/** What connect-redis has in one class: a subclass's or an app's own method stands somewhere else. */
+const METHODS = /** @type {const} */ (['get', 'set', 'destroy', 'touch', 'ids']);
+
 /**
- * connect-redis 9 and later over node-redis, or anything shaped like it, keeping plain JSON.
+ * connect-redis 9 and later over node-redis, or anything shaped like it, keeping plain JSON, and untouched by subclass or
+ * app.
  *
  * @param {any} store
  * @returns {boolean}
  */
 function isRedisStore(store) {
+  let own = Object.getPrototypeOf(store);
+  while (own !== null && !Object.hasOwn(own, 'get')) own = Object.getPrototypeOf(own);
   return (
+    own !== null &&
+    METHODS.every((method) => Object.hasOwn(own, method) && store[method] === own[method]) &&
     store.serializer === JSON &&
     typeof store.prefix === 'string' &&
     typeof store.getTTL === 'function' &&
     typeof store.client?.evalSha === 'function' &&
     typeof store.client.eval === 'function'
   );
-}
-
-/** The text of a session that has not been parsed: it is when, and if, a handler looks at it. */
-class UnparsedText {
-  /** @param {string} text */
-  constructor(text) {
-    this.text = text;
-  }
-}
-
-/**
- * The store as its own `get` sees it when an event asks: what it parses stays text.
- *
- * @param {any} store
- * @returns {any} to call the store's `get` on
- */
-function unparsing(store) {
-  const serializer = {
-    /** @param {string} text */
-    parse(text) {
-      // As express-session spells a session. Anything else is looked at at once.
-      const isSession = text.startsWith('{"cookie":{') && text.endsWith('}');
-      return isSession ? new UnparsedText(text) : store.serializer.parse(text);
-    },
-  };
-  return Object.create(store, { serializer: { value: serializer } });
 }
 
 /** @type {import('./store-kind.js').CommitTo} */
@@ -107,7 +89,5 @@ function evaluate(client, call) {
   });
 }
 
-module.exports.UnparsedText = UnparsedText;
-module.exports.unparsing = unparsing;
 module.exports.commitToRedis = commitToRedis;
 module.exports.isRedisStore = isRedisStore;

@@ -3,6 +3,8 @@
 const { createHash } = require('node:crypto');
 
 const PREFIX = 'io-session:';
+/** The length of a room's name. */
+const LENGTH = PREFIX.length + 22;
 
 /**
  * The Socket.IO room that every socket of a session is in: `io.to(sessionRoom(req.session.id)).emit(…)` reaches all
@@ -15,8 +17,10 @@ function sessionRoom(sid) {
   if (typeof sid !== 'string' || sid === '') {
     throw new TypeError('io-session: sessionRoom(sid): the session id must be a string that is not empty.');
   }
-  // Half of the hash is more than enough to tell sessions apart.
-  return `${PREFIX}${createHash('sha256').update(sid).digest('base64url').slice(0, 22)}`;
+  const name = `${PREFIX}${createHash('sha256').update(sid).digest('base64url')}`;
+  // Half of the hash is more than enough to tell sessions apart. A string of its own: Socket.IO keeps it for as long as the
+  // socket lives, and a slice would keep the whole.
+  return Buffer.from(name, 'latin1').toString('latin1', 0, LENGTH);
 }
 
 /** Whether a room is some session's. @param {unknown} room */

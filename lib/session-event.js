@@ -5,9 +5,9 @@ const { ask, NO_LINE, queue } = require('./ask.js');
 const { join, run } = require('./batch.js');
 const { commitSession } = require('./commit.js');
 const { begin, publish } = require('./diagnostics.js');
-const { origins } = require('./origin.js');
+const { originOf } = require('./origin.js');
 const { expose } = require('./event-request.js');
-const { UnparsedText } = require('./redis-commit.js');
+const { UnparsedText } = require('./redis-load.js');
 const { meansMissing, sessionData } = require('./session-data.js');
 
 /** One event of a socket: its session is loaded, its handler runs, what the handler changed is committed. */
@@ -194,10 +194,24 @@ class SessionEvent {
     this.session = session;
   }
 
+  /** What its session can do besides. @returns {import('./session-methods.js').Methods | undefined} */
+  get methods() {
+    return undefined;
+  }
+
   /** Makes the `Session`, at the first look at it. */
   open() {
     if (this.text === UNREAD) this.read();
     const { adopted, request, sid, text } = this;
+    if (sid !== undefined && text !== undefined) {
+      const { clock, methods, version } = this;
+      const sliced = adopted.slice(request, text, /** @type {number} */ (clock), version, methods);
+      if (sliced !== undefined) {
+        this.opened = true;
+        this.session = sliced;
+        return sliced;
+      }
+    }
     const data = text === undefined ? this.data : JSON.parse(text);
     const stored = data ?? { cookie: { __io: true } };
     const session = adopted.openSession(request, stored, text, this.clock, this.version);
@@ -225,7 +239,7 @@ class SessionEvent {
    * @param {boolean} isNew
    */
   rebase(session, isNew) {
-    const origin = origins.get(session);
+    const origin = originOf(session);
     if (!origin) return;
     origin.rawCookie = undefined;
     origin.base = JSON.stringify(session);
@@ -266,7 +280,7 @@ class SessionEvent {
       done();
       return;
     }
-    const origin = origins.get(session);
+    const origin = originOf(session);
     let text;
     try {
       text = origin ? origin.spell(session) : JSON.stringify(session);
@@ -275,7 +289,7 @@ class SessionEvent {
       return;
     }
     // A session that `regenerate` has made is saved, as in Express, if something was put into it.
-    if (origin ? text === origin.base : Object.keys(session).length < 2) {
+    if (origin ? !origin.differs(origin.base, text) : Object.keys(session).length < 2) {
       done();
       return;
     }

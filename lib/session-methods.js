@@ -1,34 +1,54 @@
 'use strict';
 
-/**
- * The prototypes with our methods, by those of express-session's that they inherit from: an app may have several copies
- * of express-session.
- */
+/** Methods that sessions have besides express-session's. */
 class Methods {
-  /** @param {(prototype: any) => { [name: string]: Function }} make gives the methods, over those of a prototype */
+  /** @param {(prototype: any) => { [name: string]: Function }} make gives them, over those of a prototype */
   constructor(make) {
     this.make = make;
-    /** @type {WeakMap<object, object>} */
+    /** The prototypes with our methods, by those that they inherit from: an app may have several copies of express-session. @type {WeakMap<object, any>} */
     this.made = new WeakMap();
     /** @type {WeakSet<object>} */
     this.ours = new WeakSet();
+    /** @type {WeakMap<object, any>} */
+    this.classes = new WeakMap();
   }
 
-  /** Gives a session our methods. @param {any} session */
+  /** Gives them to a session. @param {any} session */
   give(session) {
     if (typeof session !== 'object' || session === null) return;
     const prototype = Object.getPrototypeOf(session);
     if (prototype === null || this.ours.has(prototype)) return;
     let extended = this.made.get(prototype);
     if (extended === undefined) {
-      extended = Object.create(prototype);
-      for (const [name, value] of Object.entries(this.make(prototype))) {
-        Object.defineProperty(extended, name, { configurable: true, writable: true, value });
-      }
-      this.made.set(prototype, /** @type {object} */ (extended));
-      this.ours.add(/** @type {object} */ (extended));
+      extended = this.add(Object.create(prototype), prototype);
+      this.made.set(prototype, extended);
+      this.ours.add(extended);
     }
-    Object.setPrototypeOf(session, /** @type {object} */ (extended));
+    Object.setPrototypeOf(session, extended);
+  }
+
+  /** A class of sessions that have them. @param {any} Class @returns {any} */
+  over(Class) {
+    let Extended = this.classes.get(Class);
+    if (Extended === undefined) {
+      Extended = class extends Class {};
+      // To whoever asks, it is the class that it was.
+      Reflect.deleteProperty(Extended.prototype, 'constructor');
+      this.add(Extended.prototype, Class.prototype);
+      this.classes.set(Class, Extended);
+    }
+    return Extended;
+  }
+
+  /**
+   * @param {any} object
+   * @param {any} prototype
+   */
+  add(object, prototype) {
+    for (const [name, value] of Object.entries(this.make(prototype))) {
+      Object.defineProperty(object, name, { configurable: true, writable: true, value });
+    }
+    return object;
   }
 }
 
@@ -60,4 +80,5 @@ const socketMethods = new Methods((prototype) => ({
   destroy: promising(prototype.destroy, () => undefined),
 }));
 
+module.exports.Methods = Methods;
 module.exports.socketMethods = socketMethods;

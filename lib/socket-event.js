@@ -1,7 +1,7 @@
 'use strict';
 
 const { EventRequest } = require('./event-request.js');
-const { origins, sources, textOf } = require('./origin.js');
+const { originOf, sources, textOf } = require('./origin.js');
 const { enter } = require('./scope.js');
 const { SessionEvent } = require('./session-event.js');
 const { socketMethods } = require('./session-methods.js');
@@ -28,9 +28,13 @@ class SocketEvent extends SessionEvent {
     this.handled = false;
   }
 
+  get methods() {
+    return socketMethods;
+  }
+
   /** Whoever makes its session, it has our methods. @param {any} session */
   accept(session) {
-    socketMethods.give(session);
+    this.methods.give(session);
     super.accept(session);
   }
 
@@ -91,7 +95,7 @@ class SocketEvent extends SessionEvent {
 
   /** Begins with the session as an earlier event knows it. @param {SocketEvent} earlier */
   resume(earlier) {
-    const origin = earlier.sid === this.sid ? origins.get(earlier.session) : undefined;
+    const origin = earlier.sid === this.sid ? originOf(earlier.session) : undefined;
     const known = origin ? { ...origin, text: origin.stored } : earlier;
     if (earlier.sid !== this.sid) this.data = { cookie: {} };
     else {

@@ -12,6 +12,7 @@ pub mod adoption;
 pub mod allowance;
 pub mod binding;
 pub mod channel;
+pub mod date;
 pub mod document;
 pub mod error;
 pub mod handshake;

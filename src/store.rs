@@ -5,7 +5,6 @@
 
 mod backend;
 pub mod cookie;
-pub mod date;
 mod file;
 pub mod limits;
 mod queue;

@@ -73,6 +73,13 @@ pub fn merge(base: String, mine: String, theirs: String) -> napi::Result<Option<
     }
 }
 
+/// Whether the JSON text `mine` says something else than `base`, in whatever spelling.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn is_changed(base: String, mine: String) -> bool {
+    document::is_changed(&base, &mine)
+}
+
 /// The index of an error in the table that [`errors`] gives.
 fn index(error: Error) -> u32 {
     error as u32

@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::date;
+use crate::date;
 
 /// How a session begins that express-session has written.
 const OPENING: &[u8] = b"{\"cookie\":{";

@@ -3,7 +3,7 @@
 //! The sessions of an app have one shape or a few. JavaScript registers a shape once and then touches with numbers, so
 //! that no cookie is stringified.
 
-use super::date;
+use crate::date;
 
 /// A cookie's text, with gaps for its `originalMaxAge` and its `expires`.
 #[derive(Clone, Debug, PartialEq, Eq)]

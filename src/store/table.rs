@@ -518,7 +518,7 @@ mod tests {
 
     fn session(ms: Option<u64>, body: &str) -> String {
         let date = ms.map_or("null".to_owned(), |ms| {
-            let date = crate::store::date::spell(ms.cast_signed()).unwrap();
+            let date = crate::date::spell(ms.cast_signed()).unwrap();
             format!("\"{}\"", std::str::from_utf8(&date).unwrap())
         });
         format!(r#"{{"cookie":{{"originalMaxAge":1,"expires":{date}}},"body":"{body}"}}"#)

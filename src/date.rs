@@ -4,6 +4,8 @@
 pub const LENGTH: usize = 24;
 
 const MS_PER_DAY: i64 = 86_400_000;
+/// The last moment that a `Date` can hold, in ms.
+const LAST_MS: u64 = 8_640_000_000_000_000;
 /// The last day whose date has four digits for its year: 9999-12-31.
 const LAST_DAY: i64 = 2_932_896;
 /// The first one: 0000-01-01.
@@ -35,6 +37,21 @@ pub fn spell(ms: i64) -> Option<[u8; LENGTH]> {
         }
     }
     Some(out)
+}
+
+/// Spells any moment that a `Date` can hold, in ms since 1970: from the year 10000 on with a sign and six digits. Later moments
+/// are the last one.
+#[must_use]
+pub fn iso(ms: u64) -> String {
+    let ms = ms.min(LAST_MS).cast_signed();
+    if let Some(text) = spell(ms) {
+        return String::from_utf8_lossy(&text).into_owned();
+    }
+    let (year, month, day) = civil(ms.div_euclid(MS_PER_DAY));
+    // The time of day is as on any other day.
+    let time = spell(ms.rem_euclid(MS_PER_DAY)).unwrap_or_default();
+    let time = String::from_utf8_lossy(&time[10..]).into_owned();
+    format!("+{year:06}-{month:02}-{day:02}{time}")
 }
 
 /// Reads a moment, in ms since 1970; nothing when it is spelt in any other way than [`spell`]'s.
@@ -107,6 +124,24 @@ mod tests {
     }
 
     #[test]
+    fn moments_beyond_the_year_9999_are_spelt_as_javascript_does() {
+        // Made by `new Date(ms).toISOString()` in Node 20.
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+            (1_709_164_800_001, "2024-02-29T00:00:00.001Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+            (253_402_300_800_000, "+010000-01-01T00:00:00.000Z"),
+            (253_402_345_678_901, "+010000-01-01T12:27:58.901Z"),
+            (8_640_000_000_000_000, "+275760-09-13T00:00:00.000Z"),
+            (u64::MAX, "+275760-09-13T00:00:00.000Z"),
+        ] {
+            assert_eq!(iso(ms), text);
+        }
+    }
+
+    #[test]
     fn other_spellings_are_left_to_javascript() {
         for text in [
             "",
@@ -127,6 +162,15 @@ mod tests {
         fn what_is_spelt_is_read(ms in -62_167_219_200_000i64..253_402_300_800_000) {
             let text = spell(ms).unwrap();
             prop_assert_eq!(read(&text), Some(ms));
+        }
+
+        #[test]
+        fn each_day_follows_the_one_before(day in -719_528i64..100_000_000) {
+            let (today, tomorrow) = (civil(day), civil(day + 1));
+            let next = (today.0, today.1, today.2 + 1);
+            let next_month = (today.0, today.1 + 1, 1);
+            prop_assert!([next, next_month, (today.0 + 1, 1, 1)].contains(&tomorrow));
+            prop_assert!(today.2 <= 31 && today.1 <= 12);
         }
 
         #[test]
