@@ -20,8 +20,14 @@ const STORE_COLUMNS = {
   rss: 'resident set, MiB',
 };
 
-const table = (heads, rows) =>
-  [heads, heads.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+// As the formatter would have it.
+function table(heads, rows) {
+  const widths = heads.map((head, column) =>
+    Math.max(3, head.length, ...rows.map((row) => row[column].length)),
+  );
+  const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
+  return [heads, widths.map((width) => '-'.repeat(width)), ...rows].map(line).join('\n');
+}
 
 const chartFile = (name) => `charts/${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}.svg`;
 
