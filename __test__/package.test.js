@@ -153,8 +153,8 @@ describe('the packed package', () => {
 });
 
 describe('a package whose addon is not there', () => {
-  const failure = (folder) => {
-    const { status, stderr } = run(folder, process.execPath, '-e', "require('io-session')");
+  const failure = (folder, first = '') => {
+    const { status, stderr } = run(folder, process.execPath, '-e', `${first}; require('io-session')`);
     assert.equal(status, 1);
     return stderr;
   };
@@ -172,6 +172,13 @@ describe('a package whose addon is not there', () => {
     assert.match(text, /Install again without --omit=optional/);
     assert.match(text, /npm install io-session-[\w-]+@\d+\.\d+\.\d+\n/);
     assert.match(text, /code: 'ERR_ADDON_NOT_LOADED'/);
+
+    const elsewhere = failure(folder, "Object.defineProperty(process, 'arch', { value: 'mips' })");
+    assert.match(elsewhere, /Tried io-session-\w+-mips[\w-]*: not there\n/);
+    assert.match(elsewhere, /There is none for this kind of machine: install Rust \(https:\/\/rustup\.rs\)/);
+
+    const named = failure(folder, "process.env.NAPI_RS_NATIVE_LIBRARY_PATH = '/nowhere/at-all.node'");
+    assert.match(named, /Tried \/nowhere\/at-all\.node: not there\n/);
   });
 
   it('says what the system said, when it is there and is refused', LIMIT, (t) => {
