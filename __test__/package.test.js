@@ -71,8 +71,12 @@ describe('the packed package', () => {
 
   it('brings no install script, no source to build and no addon of its own', () => {
     const installed = path.join(folder, 'node_modules', 'io-session');
-    const { scripts, optionalDependencies, version } = JSON.parse(read(installed, 'package.json'));
+    const manifest = JSON.parse(read(installed, 'package.json'));
+    const { scripts, optionalDependencies, version } = manifest;
     assert.equal(scripts, undefined);
+    // The checkout's is, so that it is not published in the place of the tarballs.
+    assert.equal('private' in manifest, false);
+    assert.equal(require('../package.json').private, true);
     assert.equal(fs.existsSync(path.join(installed, 'binding.gyp')), false);
     assert.deepEqual(
       fs.readdirSync(installed).filter((name) => /\.node$|Cargo|^src$/.test(name)),

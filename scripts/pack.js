@@ -55,8 +55,14 @@ function stageMain() {
     fs.mkdirSync(path.dirname(copy), { recursive: true });
     fs.copyFileSync(path.join(ROOT, file), copy);
   }
-  // Only a checkout has a use for these.
-  const { devDependencies: _tools, scripts: _scripts, napi: _targets, ...manifest } = manifestOf(MAIN);
+  // Only a checkout has a use for these. `private` keeps it from being published itself.
+  const {
+    private: _,
+    devDependencies: _tools,
+    scripts: _scripts,
+    napi: _targets,
+    ...manifest
+  } = manifestOf(MAIN);
   const platforms = fs.readdirSync(PLATFORMS).map((name) => manifestOf(path.join(PLATFORMS, name)));
   manifest.optionalDependencies = Object.fromEntries(platforms.map(({ name, version }) => [name, version]));
   fs.writeFileSync(path.join(MAIN, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
