@@ -632,4 +632,13 @@ export class EmbeddedStore {
   removeListener(event: string | symbol, listener: (...args: any[]) => void): this;
   off(event: string | symbol, listener: (...args: any[]) => void): this;
   emit(event: string | symbol, ...args: any[]): boolean;
+  prependListener(event: string | symbol, listener: (...args: any[]) => void): this;
+  prependOnceListener(event: string | symbol, listener: (...args: any[]) => void): this;
+  removeAllListeners(event?: string | symbol): this;
+  listeners(event: string | symbol): ((...args: any[]) => void)[];
+  rawListeners(event: string | symbol): ((...args: any[]) => void)[];
+  listenerCount(event: string | symbol, listener?: (...args: any[]) => void): number;
+  eventNames(): (string | symbol)[];
+  getMaxListeners(): number;
+  setMaxListeners(count: number): this;
 }

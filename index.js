@@ -1,16 +1,24 @@
 'use strict';
 
-const { EmbeddedStore } = require('./lib/embedded-store.js');
-const { redisCompareAndSet } = require('./lib/redis-commit.js');
-const { bind_express, bind_io, bind_middleware } = require('./lib/zappa.js');
-const { sessionRoom } = require('./lib/room.js');
-const { shareSession } = require('./lib/share-session.js');
+// First: a machine for which there is no addon is told so, and what to do.
+require('./lib/addon.js');
 
-// Explicit lines, so that `import { … } from 'io-session'` finds each name.
-module.exports.bind_express = bind_express;
-module.exports.bind_io = bind_io;
-module.exports.bind_middleware = bind_middleware;
-module.exports.shareSession = shareSession;
-module.exports.sessionRoom = sessionRoom;
-module.exports.redisCompareAndSet = redisCompareAndSet;
-module.exports.EmbeddedStore = EmbeddedStore;
+// Each part is loaded when it is first used. Explicit lines, so that `import { … } from 'io-session'` finds each name.
+/** @type {typeof import('./lib/zappa.js').bind_express} */
+module.exports.bind_express = (host) => require('./lib/zappa.js').bind_express(host);
+/** @type {typeof import('./lib/zappa.js').bind_io} */
+module.exports.bind_io = (host) => require('./lib/zappa.js').bind_io(host);
+/** @type {typeof import('./lib/zappa.js').bind_middleware} */
+module.exports.bind_middleware = (host) => require('./lib/zappa.js').bind_middleware(host);
+/** @type {typeof import('./lib/share-session.js').shareSession} */
+module.exports.shareSession = (options) => require('./lib/share-session.js').shareSession(options);
+/** @type {typeof import('./lib/room.js').sessionRoom} */
+module.exports.sessionRoom = (sid) => require('./lib/room.js').sessionRoom(sid);
+/** @type {typeof import('./lib/redis-commit.js').redisCompareAndSet} */
+module.exports.redisCompareAndSet = (client) =>
+  require('./lib/redis-commit.js').redisCompareAndSet(client);
+module.exports.EmbeddedStore = undefined;
+// `defineProperties`: a getter that `defineProperty` made would not be seen by the `import` above.
+Object.defineProperties(module.exports, {
+  EmbeddedStore: { get: () => require('./lib/embedded-store.js').EmbeddedStore },
+});

@@ -15,9 +15,10 @@ const { errors } = require('../native.js');
 
 const ROOT = path.join(__dirname, '..');
 const read = (...names) => fs.readFileSync(path.join(ROOT, ...names), 'utf8');
+const pages = (folder) => fs.readdirSync(path.join(ROOT, folder)).filter((name) => name.endsWith('.md'));
 const PAGES = [
-  ...fs.readdirSync(ROOT).filter((name) => name.endsWith('.md')),
-  ...fs.readdirSync(path.join(ROOT, 'docs')).map((name) => path.join('docs', name)),
+  ...pages('.'),
+  ...pages('docs').map((name) => path.join('docs', name)),
   path.join('bench', 'README.md'),
 ];
 const FENCE = /^(<!-- run -->\n)?```(\w*)\n([\s\S]*?)^```$/gm;

@@ -9,6 +9,8 @@ const { parseArgs } = require('node:util');
 const { Child } = require('./child.js');
 const { RedisServer } = require('./redis-server.js');
 const { EventCost } = require('./event-cost.js');
+const { commandLine, machine } = require('./machine.js');
+const { writeReport } = require('./report.js');
 const { measureStoreCalls } = require('./store-calls.js');
 const { measureFootprint } = require('./footprint.js');
 const { scenarios } = require('./scenarios.js');
@@ -67,16 +69,9 @@ function versionOf(name) {
 async function surroundings(redis) {
   return {
     date: new Date().toISOString(),
-    command: ['node', 'bench/run.js', ...process.argv.slice(2)].join(' '),
+    command: commandLine(),
     node: process.version,
-    machine: {
-      platform: `${process.platform} ${process.arch}`,
-      cpu: os.cpus()[0]?.model,
-      cores: os.cpus().length,
-      // What else the machine did: the processes that wanted a core when the run began, and (below) when it ended.
-      loadBefore: os.loadavg()[0],
-      memory: `${Math.round(os.totalmem() / 2 ** 30)} GiB`,
-    },
+    machine: machine(),
     versions: {
       ...Object.fromEntries(VERSIONS_OF.map((name) => [name, versionOf(name)])),
       'redis-server': await redis.version(),
@@ -130,6 +125,7 @@ async function main() {
     fs.mkdirSync(path.dirname(output), { recursive: true });
     fs.writeFileSync(output, `${JSON.stringify(results, null, 2)}\n`);
     say(`\nresults: ${path.relative(process.cwd(), output)}`);
+    if (path.dirname(path.resolve(output)) === path.dirname(RESULTS)) writeReport();
   }
 }
 

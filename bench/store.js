@@ -7,6 +7,8 @@ const os = require('node:os');
 const path = require('node:path');
 const { fork } = require('node:child_process');
 const { parseArgs } = require('node:util');
+const { commandLine, machine } = require('./machine.js');
+const { writeReport } = require('./report.js');
 
 const RIVALS = ['MemoryStore', 'ours', 'ours, path', 'memorystore', 'better-sqlite3'];
 const COLUMNS = {
@@ -42,9 +44,9 @@ async function main() {
   const rivals = values.rivals?.split(';') ?? RIVALS;
   const results = {
     date: new Date().toISOString(),
+    command: commandLine(),
     node: process.version,
-    cpu: os.cpus()[0]?.model,
-    loadBefore: os.loadavg()[0],
+    machine: machine(),
     rows: [],
   };
   for (const count of values.sizes.split(',').map(Number)) {
@@ -63,10 +65,11 @@ async function main() {
       console.log([rival, ...(row.failed ? [`left out: ${row.failed}`] : cells)].join(' | '));
     }
   }
-  results.loadAfter = os.loadavg()[0];
+  results.machine.loadAfter = os.loadavg()[0];
   if (values.output) {
     fs.mkdirSync(path.dirname(values.output), { recursive: true });
     fs.writeFileSync(values.output, `${JSON.stringify(results, null, 2)}\n`);
+    if (path.dirname(path.resolve(values.output)) === path.join(__dirname, 'results')) writeReport();
   }
 }
 

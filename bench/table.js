@@ -1,6 +1,6 @@
 'use strict';
 
-// The results as text: one table for each kind of measurement.
+// The results as text: one table for each kind of measurement, for a terminal or as `rendered` draws it.
 
 const YARDSTICK = 'straight-port';
 
@@ -14,7 +14,7 @@ function render(heads, rows) {
   return [line(heads), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
-function eventsTable(results, rivals) {
+function eventsTable(results, rivals, rendered = render) {
   const heads = [
     'store',
     'session',
@@ -33,7 +33,7 @@ function eventsTable(results, rivals) {
     const verdict = ratio === undefined ? '' : ratio <= target ? 'met' : 'missed';
     return [store, size, event, ...costs, ratio?.toFixed(2) ?? '–', `≤ ${target.toFixed(1)}`, verdict];
   });
-  return render(heads, rows);
+  return rendered(heads, rows);
 }
 
 function countText({ calls, commands }) {
@@ -44,7 +44,7 @@ function countText({ calls, commands }) {
   return Object.keys(commands).length === 0 ? text(calls) : `${text(calls)} [${text(commands)}]`;
 }
 
-function callsTable(results, rivals) {
+function callsTable(results, rivals, rendered = render) {
   const heads = ['store', 'calls for', ...rivals];
   const parts = ['firstHandshake', 'repeatedHandshake', 'read', 'write', 'ignore'];
   const rows = results.flatMap(({ store, rivals: taken }) =>
@@ -54,10 +54,10 @@ function callsTable(results, rivals) {
       ...rivals.map((rival) => (taken[rival][part] ? countText(taken[rival][part]) : '–')),
     ]),
   );
-  return render(heads, rows);
+  return rendered(heads, rows);
 }
 
-function footprintTable(results, rivals) {
+function footprintTable(results, rivals, rendered = render) {
   const heads = ['store', 'bytes per socket', ...rivals];
   const rows = results.flatMap(({ store, rivals: taken }) =>
     ['heapUsed', 'external', 'rss'].map((part) => [
@@ -66,7 +66,7 @@ function footprintTable(results, rivals) {
       ...rivals.map((rival) => String(taken[rival][part])),
     ]),
   );
-  return render(heads, rows);
+  return rendered(heads, rows);
 }
 
 module.exports = { eventsTable, callsTable, footprintTable };

@@ -123,7 +123,7 @@ async function dispatch({ middlewares }, ctx, handler) {
 /** @param {Context} context */
 function serveEvents(context) {
   context.io.on('connection', (socket) => {
-    // One object per connection: io-session keeps the binding here.
+    /** One object per connection: io-session keeps the binding here. @type {Record<string, unknown>} */
     const client = {};
     /** @param {string} event @param {EventHandler} handler @param {unknown} [data] @param {unknown} [ack] */
     const receive = (event, handler, data, ack) => {

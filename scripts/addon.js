@@ -26,23 +26,38 @@ function newest(files) {
   return latest;
 }
 
+/** The addons that are there, whatever platform they are for. */
+function builtAddons() {
+  return fs.readdirSync(ROOT).filter((name) => /^io-session\..*\.node$/.test(name));
+}
+
+/** Is there a built addon? */
+function isBuilt() {
+  return builtAddons().length > 0;
+}
+
 /** Is there a built addon, at least as new as its sources? */
 function isFresh() {
-  const built = fs.readdirSync(ROOT).filter((name) => /^io-session\..*\.node$/.test(name));
   const loader = fs.existsSync(path.join(ROOT, 'native.js'));
   return (
     loader &&
-    newest(built.map((name) => path.join(ROOT, name))) >= newest(SOURCES.map((name) => path.join(ROOT, name)))
+    newest(builtAddons().map((name) => path.join(ROOT, name))) >=
+      newest(SOURCES.map((name) => path.join(ROOT, name)))
   );
+}
+
+/** Ends the script where there is no Rust, before anything is spent on a build. */
+function requireRust() {
+  if (!isInstalled('cargo')) {
+    throw new StepError(
+      'io-session is built from source here, and there is no Rust on the PATH.\nInstall Rust 1.90 or later (https://rustup.rs) and try again.',
+    );
+  }
 }
 
 /** Builds the addon for this machine, optimised, and its loader `native.js` with it. */
 function buildAddon() {
-  if (!isInstalled('cargo')) {
-    throw new StepError(
-      'The addon is written in Rust and has to be built: install Rust (https://rustup.rs).',
-    );
-  }
+  requireRust();
   step('the addon', 'npm', ['run', '--silent', 'build']);
 }
 
@@ -53,4 +68,4 @@ function buildStaleAddon() {
   }
 }
 
-module.exports = { buildAddon, buildStaleAddon };
+module.exports = { buildAddon, buildStaleAddon, isBuilt, requireRust };

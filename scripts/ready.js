@@ -31,6 +31,7 @@ script(() => {
   step('clippy', 'cargo', [...clippy, '--', '-D', 'warnings']);
   step('clippy, no features', 'cargo', [...clippy, '--no-default-features', '--', '-D', 'warnings']);
   step('cargo doc', 'cargo', ['doc', '--no-deps'], { env: { RUSTDOCFLAGS: '-D warnings' } });
+  step('API reference', program('typedoc'), []);
 
   step('npm test', process.execPath, [path.join(__dirname, 'test.js')]);
 });

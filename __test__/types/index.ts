@@ -79,6 +79,7 @@ const third = (end: SessionEnd): boolean => end.reason === 'logout';
 // The embedded store: one for express-session, and for a Zappa app.
 const embedded = new EmbeddedStore({ ttl: 1000, maxSessions: Infinity, path: undefined });
 context.session_store = embedded;
+session({ store: embedded, secret: 'not a secret' });
 const failed: string | undefined = embedded.stats().failure;
 const stored: Promise<void> = embedded.set('sid', {});
 embedded.get('sid', (error, session) => console.log(error, session));

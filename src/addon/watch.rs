@@ -11,7 +11,7 @@ use std::{
 
 use napi::{Status, bindgen_prelude::*, threadsafe_function::ThreadsafeFunctionCallMode};
 use napi_derive::napi;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle};
 
 use super::desk::{self, Desk, now};
 
@@ -93,20 +93,24 @@ async fn look_again(desk: &Desk, seen: &mut u64, quiet: &mut u32) {
 }
 
 /// The runtime of the process, started when it is first needed.
-pub fn runtime() -> napi::Result<&'static Runtime> {
-    static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
-    RUNTIME
-        .get_or_init(|| {
-            Builder::new_multi_thread()
-                .worker_threads(1)
-                .thread_name("io-session")
-                .enable_time()
-                .build()
-        })
-        .as_ref()
-        .map_err(|error| {
-            napi::Error::from_reason(format!(
-                "io-session: the background thread did not start: {error}"
-            ))
-        })
+pub fn runtime() -> napi::Result<&'static Handle> {
+    static RUNTIME: OnceLock<std::io::Result<Handle>> = OnceLock::new();
+    RUNTIME.get_or_init(start).as_ref().map_err(|error| {
+        napi::Error::from_reason(format!(
+            "io-session: the background thread did not start: {error}"
+        ))
+    })
+}
+
+/// Starts the thread that drives the runtime: tokio's own, for many threads, would make the addon larger for nothing.
+fn start() -> std::io::Result<Handle> {
+    let name = "io-session";
+    let runtime = Builder::new_current_thread()
+        .thread_name(name)
+        .enable_time()
+        .build()?;
+    let handle = runtime.handle().clone();
+    let drive = move || runtime.block_on(std::future::pending::<()>());
+    std::thread::Builder::new().name(name.into()).spawn(drive)?;
+    Ok(handle)
 }

@@ -1,0 +1,47 @@
+'use strict';
+
+// docs/benchmarks.md says what bench/results has.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { bars, lines } = require('../bench/chart.js');
+const { makeReport } = require('../bench/report.js');
+
+const DOCS = path.join(__dirname, '..', 'docs');
+
+test('the page and its charts are what the results make of them: else `node bench/report.js`', () => {
+  const files = makeReport();
+  for (const [file, text] of files) assert.equal(fs.readFileSync(path.join(DOCS, file), 'utf8'), text, file);
+  const charts = fs.readdirSync(path.join(DOCS, 'charts')).map((name) => `charts/${name}`);
+  assert.deepEqual(charts.sort(), [...files.keys()].filter((file) => file !== 'benchmarks.md').sort());
+});
+
+test('a bar is as long as its value, and what a chart is called cannot break it', () => {
+  const bar = (value) => ({ value, low: value, high: value });
+  const svg = bars('a < b', ['bare', 'ours'], [{ label: 'read & write', bars: [bar(50), bar(100)] }]);
+  const [half, whole] = [...svg.matchAll(/<rect[^>]* width="([\d.]+)" height="14"/g)].map(([, width]) =>
+    Number(width),
+  );
+  assert.equal(half * 2, whole);
+  assert.match(svg, /<title>a &lt; b<\/title>/);
+  assert.match(svg, /read &amp; write/);
+});
+
+test('a line goes up as its values do, a power of ten at a time', () => {
+  const svg = lines('pause', 'sessions', [
+    {
+      name: 'ours',
+      points: [
+        [1, 1],
+        [10, 10],
+        [100, 100],
+      ],
+    },
+  ]);
+  const heights = [...svg.matchAll(/cy="([\d.]+)"/g)].map(([, y]) => Number(y));
+  assert.equal(heights.length, 3);
+  assert.ok(Math.abs(heights[0] - heights[1] - (heights[1] - heights[2])) < 0.01, heights.join());
+  assert.ok(heights[0] > heights[2]);
+});

@@ -1,0 +1,28 @@
+'use strict';
+
+// Calls process.exit while everything of ours that can be under way is: a flush to the disk, a call to a store that never
+// answers, and a worker thread that has just written.
+
+const { once } = require('node:events');
+const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
+const { EmbeddedStore } = require('../../..');
+const { NO_LINE, ask } = require('../../../lib/ask.js');
+
+const { path } = isMainThread ? JSON.parse(process.argv[2]) : workerData;
+const session = { cookie: { originalMaxAge: null, expires: null }, pad: 'x'.repeat(1000) };
+
+async function main() {
+  const store = new EmbeddedStore({ path });
+  for (let n = 0; n < 10_000; n += 1) store.set(`${isMainThread}${n}`, session, () => {});
+  if (!isMainThread) {
+    parentPort.postMessage('written');
+    return;
+  }
+  const worker = new Worker(__filename, { workerData: { path } });
+  await once(worker, 'message');
+  void store.flush();
+  ask({}, NO_LINE, 60_000, { get: () => {} }, 'get', 'sid');
+  process.exit(7);
+}
+
+main();
