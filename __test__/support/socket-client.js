@@ -60,8 +60,14 @@ async function connectSocket(url, { version = 4, ...options } = {}) {
     ...options,
   });
   await new Promise((resolve, reject) => {
+    const refused = (error) => {
+      socket.disconnect();
+      reject(error);
+    };
     socket.once('connect', resolve);
-    socket.once('connect_error', reject);
+    socket.once('connect_error', refused);
+    // How Socket.IO 2 says that a middleware has refused it: without an Error.
+    if (version === 2) socket.once('error', refused);
   });
   return new SocketClient(socket);
 }
