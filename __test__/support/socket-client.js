@@ -60,14 +60,17 @@ async function connectSocket(url, { version = 4, ...options } = {}) {
     ...options,
   });
   await new Promise((resolve, reject) => {
+    // Socket.IO 2 says by `error` that a middleware has refused it, without an Error.
+    const refusals = version === 2 ? ['connect_error', 'error'] : ['connect_error'];
     const refused = (error) => {
       socket.disconnect();
       reject(error);
     };
-    socket.once('connect', resolve);
-    socket.once('connect_error', refused);
-    // How Socket.IO 2 says that a middleware has refused it: without an Error.
-    if (version === 2) socket.once('error', refused);
+    for (const event of refusals) socket.on(event, refused);
+    socket.once('connect', () => {
+      for (const event of refusals) socket.off(event, refused);
+      resolve();
+    });
   });
   return new SocketClient(socket);
 }
