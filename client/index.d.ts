@@ -102,8 +102,11 @@ export function shareSession(socket: SocketLike, options?: ShareOptions): Promis
  * stranger, or by the session's cookie where that is sent and the server has the option `cookie`; a server with
  * `required: true` refuses it with a `connect_error`.
  *
- * A key is for this connection. What ends a session later is told by `session:end`: call `shareSession(socket, …)` as well and the
- * socket is bound again then, or reconnect it.
+ * The key binds this connection, and no later session. What ends its session is told by `session:end`: call
+ * `shareSession(socket, …)` as well, which shares again then, or reconnect the socket.
+ *
+ * The server has to be one that calls `shareSession`: the key route of a Zappa app wants a socket id, which
+ * `shareSession(socket, …)` gives it.
  *
  * Socket.IO 2 has no `auth`: `io(url, { query: { key: await keyFor(url) } })`. It keeps the same query for its
  * reconnects, so `shareSession` is the better way there.

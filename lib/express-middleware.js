@@ -41,7 +41,7 @@ function expressMiddleware(sharing) {
 function serve(sharing, req, res, answer) {
   const { origin } = req.headers;
   const { allowedOrigins } = sharing.options;
-  res.setHeader('Vary', 'Origin');
+  res.vary('Origin');
   if (isForeign(req.headers, allowedOrigins)) {
     const error = failure('ERR_BAD_ORIGIN');
     res.statusCode = error.status;
