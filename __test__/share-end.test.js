@@ -318,9 +318,10 @@ describe('connection state recovery', () => {
       const f = await shareApp(t, set);
       const bound = await lively(f);
       const told = bound.socket.next('session:end');
-      await lose(bound, () => {
+      await lose(bound, async () => {
+        await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
         f.seen.clear();
-        return bound.browser.request('/logout');
+        await bound.browser.request('/logout');
       });
       assert.deepEqual(await told, { reason: 'expire' });
       await isStranger(f, bound.socket, bound.sid);
@@ -337,6 +338,7 @@ describe('connection state recovery', () => {
         const gone = bound.socket.next('disconnect');
         bound.socket.socket.io.engine.close();
         await gone;
+        await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
         await bound.browser.request('/logout');
         const again = bound.socket.next('disconnect');
         bound.socket.socket.connect();
@@ -353,6 +355,7 @@ describe('connection state recovery', () => {
       const gone = bound.socket.next('disconnect');
       client.io.engine.close();
       await gone;
+      await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
       await bound.browser.request('/logout');
       f.seen.clear();
       const refused = Promise.race([bound.socket.next('disconnect'), bound.socket.next('connect_error')]);
@@ -460,7 +463,7 @@ describe('sharing.close()', () => {
     assert.equal((await answer).error, 'Missing data');
   });
 
-  test('while an event waits for its session ends the event, and the process lives', LIMIT, async (t) => {
+  test('while an event is under way leaves it its session', LIMIT, async (t) => {
     const f = await shareApp(t);
     const { socket, sid } = await f.bound();
     const hold = f.store.hold('get', (id) => id === sid);
@@ -468,7 +471,21 @@ describe('sharing.close()', () => {
     await hold.reached;
     f.sharing.close();
     hold.release();
+    await until(() => f.store.read(sid).late, 'what it wrote is saved');
     assert.equal(await socket.ask('echo', 1), 1);
-    await settle();
+    assert.equal(f.sharing.stats().sockets, 0);
+  });
+
+  test("behind io.close() leaves the listeners of 'disconnect' their session", LIMIT, async (t) => {
+    const left = deferred();
+    const f = await shareApp(t, {
+      app({ io }) {
+        io.on('connection', (socket) => socket.on('disconnect', () => left.resolve(socket.session.user)));
+      },
+    });
+    await f.bound();
+    f.io.close();
+    f.sharing.close();
+    assert.equal(await left.promise, 'ann');
   });
 });
