@@ -70,9 +70,9 @@ function serve(sharing, req, res, answer) {
  * @param {string} encoded the channel's name, as it is in the path
  */
 function answerKey(sharing, req, res, encoded) {
-  const session = lookForMistakes(sharing, req) ? undefined : req.session;
-  const request = new KeyRequest(sharing, { req, res, params: { channel_name: decoded(encoded) }, session });
-  request.answer();
+  const request = new KeyRequest(sharing, { req, res, params: { channel_name: decoded(encoded) } });
+  if (lookForMistakes(sharing, req)) request.refuse(failure('ERR_NO_SESSION'));
+  else request.answer();
 }
 
 /** @param {string} encoded @returns {string} empty, which is no channel, when it is no percent-encoding */
