@@ -6,9 +6,12 @@
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const http = require('node:http');
 const path = require('node:path');
 const { startChromium } = require('./support/chromium.js');
 const { fixture } = require('./support/fixture.js');
+const { closeServer, listen } = require('./support/http-server.js');
+const { look, shareApp } = require('./support/share-app.js');
 const { until } = require('./support/wait.js');
 
 const LIMIT = { timeout: 90_000 };
@@ -196,4 +199,94 @@ test('a sandboxed frame, which may not use locks, is bound to a session of its o
   await shows(tab.frameLocator('iframe'), { error: '', binds: '1', user: 'nobody' });
   assert.notEqual(await read(tab.frameLocator('iframe'), 'session'), 'none');
   assert.deepEqual(faults, []);
+});
+
+// A page on a third origin: the module and the keys come from Express, the messages from Socket.IO.
+const guest = (urls) => `<!doctype html>
+<output id="arrived"></output> <output id="user"></output> <output id="session"></output>
+<output id="binds">0</output> <output id="ended"></output> <output id="error"></output>
+<button id="login">log in</button> <button id="logout">log out</button>
+<script src="/socket.io.js"></script>
+<script type="module">
+  import { keyFor, shareSession } from '${urls.express}/zappa/io-session.js';
+  const at = (id) => document.getElementById(id);
+  const url = '${urls.express}';
+  const socket = io('${urls.io}', {
+    transports: ['websocket'], reconnectionDelay: 1, reconnectionDelayMax: 1,
+    auth: async (cb) => cb({ key: await keyFor(url) }),
+  });
+  socket.on('welcome', ({ user }) => { at('arrived').textContent = user ?? 'nobody'; });
+  socket.on('session:end', ({ reason }) => { at('ended').textContent = reason; });
+  for (const id of ['login', 'logout']) {
+    const path = id === 'login' ? '/regenerate' : '/logout';
+    at(id).addEventListener('click', () => fetch(url + path, { credentials: 'include', mode: 'no-cors' }));
+  }
+  const onBind = () => socket.emit('read', ({ id, user }) => {
+    at('user').textContent = user ?? 'nobody';
+    at('session').textContent = id;
+    at('binds').textContent = Number(at('binds').textContent) + 1;
+  });
+  const onError = (error) => { at('error').textContent = error.message; };
+  await shareSession(socket, { url, onBind, onError }).catch(onError);
+</script>`;
+
+test('a page on an origin of its own has its session from the first connection', LIMIT, async (t) => {
+  const urls = {};
+  const pages = http.createServer((req, res) => {
+    const script = SCRIPTS[req.url];
+    res.setHeader('Content-Type', script ? 'text/javascript' : 'text/html');
+    res.end(script ? fs.readFileSync(script(4)) : guest(urls));
+  });
+  t.after(() => closeServer(pages));
+  urls.page = (await listen(pages)).replace('127.0.0.1', 'localhost');
+  const sockets = new Set();
+  const f = await shareApp(t, {
+    splitPorts: true,
+    options: { allowedOrigins: [urls.page] },
+    app({ io }) {
+      io.on('connection', (socket) => {
+        sockets.add(socket);
+        socket.on('disconnect', () => sockets.delete(socket));
+        socket.emit('welcome', look(socket));
+      });
+    },
+  });
+  urls.express = f.url.replace('127.0.0.1', 'localhost');
+  urls.io = f.ioUrl;
+  const browser = await startChromium(t);
+  const faults = [];
+  const open = async () => {
+    const tab = await browser.newPage();
+    tab.on('pageerror', (error) => faults.push(error));
+    await tab.goto(urls.page);
+    return tab;
+  };
+  const sid = async () => {
+    const { value } = (await browser.cookies(urls.express)).find(({ name }) => name === 'connect.sid');
+    return /^s:(.*)\.[^.]*$/.exec(decodeURIComponent(value))[1];
+  };
+
+  const first = await open();
+  await shows(first, { arrived: 'nobody', user: 'nobody', binds: '1', error: '' });
+  const visitor = await sid();
+  await shows(first, { session: visitor });
+
+  await first.click('#login');
+  await shows(first, { ended: 'regenerate', user: 'somebody new', binds: '2' });
+  assert.notEqual(await sid(), visitor);
+
+  // A second tab is somebody as it arrives, and so is the first when its connection is lost.
+  const second = await open();
+  await shows(second, { arrived: 'somebody new', user: 'somebody new', session: await sid() });
+  for (const socket of [...sockets]) socket.conn.close();
+  await shows(first, { arrived: 'somebody new', binds: '3' });
+  await shows(second, { arrived: 'somebody new', binds: '2' });
+
+  await second.click('#logout');
+  await shows(first, { ended: 'destroy', user: 'nobody', error: '' });
+  await shows(second, { ended: 'destroy', user: 'nobody', error: '' });
+  await shows(first, { session: await sid() });
+  await shows(second, { session: await sid() });
+  assert.deepEqual(faults, []);
+  for (const { handshake } of sockets) assert.equal(handshake.headers.cookie, undefined);
 });

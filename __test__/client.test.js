@@ -2,15 +2,18 @@
 
 // io-session/client in Node.js: real Socket.IO clients 2 and 4 against the Zappa-shaped host.
 
+const { text } = require('node:stream/consumers');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { EventEmitter, once } = require('node:events');
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
+const http = require('node:http');
 const path = require('node:path');
 const { gzipSync } = require('node:zlib');
 const { deferred } = require('./support/deferred.js');
 const { fixture } = require('./support/fixture.js');
+const { shareApp } = require('./support/share-app.js');
 const { settle, until } = require('./support/wait.js');
 
 const ROOT = path.join(__dirname, '..');
@@ -73,6 +76,29 @@ test('a handshake ends after 30 seconds, whatever does not answer', LIMIT, async
     t.mock.timers.tick(30_000);
     await assert.rejects(shared, { code: 'ERR_HANDSHAKE_TIMEOUT', message: 'The handshake took too long' });
   }
+});
+
+test('keyFor ends after 30 seconds with no key, whatever does not answer', LIMIT, async (t) => {
+  const { keyFor } = await client();
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const errors = [];
+  let signal;
+  const asked = keyFor('https://app.example', {
+    fetch: (_url, init) => {
+      ({ signal } = init);
+      return new Promise(() => {});
+    },
+    onError: (error) => errors.push(error),
+  });
+  await settle();
+  assert.equal(signal.aborted, false);
+  t.mock.timers.tick(30_000);
+  assert.equal(await asked, undefined);
+  assert.deepEqual(
+    errors.map(({ code }) => code),
+    ['ERR_HANDSHAKE_TIMEOUT'],
+  );
+  assert.equal(signal.aborted, true);
 });
 
 for (const version of VERSIONS) {
@@ -499,6 +525,165 @@ test("an acknowledgement that is late for Socket.IO's own ackTimeout is a failur
   });
 });
 
+// What `auth` of Socket.IO 4 waits for.
+const auth = (keyFor, f, options) => async (cb) => cb({ key: await keyFor(f.url, options) });
+
+for (const expressVersion of [4, 5]) {
+  test(
+    `keyFor gives the key with which a connection is bound from its beginning, Express ${expressVersion}`,
+    LIMIT,
+    async (t) => {
+      const { keyFor } = await client();
+      const f = await shareApp(t, { expressVersion });
+      const browser = await f.login();
+      const sent = [];
+      const socket = await f.connect({ auth: auth(keyFor, f, { fetch: fetchOf(browser, sent) }) });
+      assert.equal(f.seen.get(socket.id).user, 'ann');
+      assert.deepEqual(
+        sent.map(({ url }) => url),
+        [`${f.url}/zappa/socket/__local`],
+      );
+
+      await socket.reconnect();
+      assert.equal(f.seen.get(socket.id).id, browser.sid);
+      assert.equal(sent.length, 2, 'the key of a reconnect is asked for anew');
+    },
+  );
+}
+
+test('keyFor follows prefix and channel, and takes a URL', LIMIT, async (t) => {
+  const { keyFor } = await client();
+  const place = { prefix: '/my/app', channel: 'a/b ü?#' };
+  const f = await shareApp(t, { options: place });
+  const browser = await f.login();
+  const key = await keyFor(new URL(f.url), { ...place, fetch: fetchOf(browser) });
+  const socket = await f.connect({ key });
+  assert.equal(f.seen.get(socket.id).id, browser.sid);
+});
+
+test('keyFor without a key says why, and the socket connects as a stranger', LIMIT, async (t) => {
+  const { keyFor } = await client();
+  const f = await shareApp(t);
+  const refused = new TypeError('fetch failed');
+  for (const [fetch, expected] of [
+    [answerOf(500, { error: 'No session-store.' }), { code: 'ERR_KEY_REFUSED', status: 500 }],
+    [answerOf(429, { error: 'Too many', code: 'ERR_TOO_MANY_KEYS' }), { code: 'ERR_TOO_MANY_KEYS' }],
+    [async () => new Response('<!doctype html>'), { message: 'No key (HTTP 200)' }],
+    [() => Promise.reject(refused), refused],
+    [
+      () => {
+        throw refused;
+      },
+      refused,
+    ],
+  ]) {
+    const errors = [];
+    const onError = (error) => errors.push(error);
+    const socket = await f.connect({ auth: auth(keyFor, f, { fetch, onError }) });
+    assert.equal((await socket.ask('read')).id, socket.id);
+    assert.equal(errors.length, 1);
+    assert.throws(() => {
+      throw errors[0];
+    }, expected);
+  }
+  // What it was told wrongly, it tells as well.
+  const errors = [];
+  const onError = (error) => errors.push(error.name);
+  assert.equal(await keyFor(f.url, { channel: '\ud800', onError }), undefined);
+  assert.equal(await keyFor('', { onError }), undefined);
+  assert.deepEqual(errors, ['URIError', 'TypeError']);
+});
+
+test('keyFor writes what is wrong to the console, where no onError is given', LIMIT, async (t) => {
+  const { keyFor } = await client();
+  const { mock } = t.mock.method(console, 'error', () => {});
+  assert.equal(
+    await keyFor('http://app.example', { fetch: answerOf(500, { error: 'Out of order' }) }),
+    undefined,
+  );
+  assert.equal(mock.calls[0].arguments[0].message, 'Out of order');
+});
+
+test('a socket that was bound by auth is bound again by shareSession after session:end', LIMIT, async (t) => {
+  const { keyFor, shareSession } = await client();
+  const f = await shareApp(t);
+  const browser = await f.login();
+  const options = { url: f.url, fetch: fetchOf(browser) };
+  const socket = await f.connect({ auth: auth(keyFor, f, options) });
+  const told = outcomes();
+  await shareSession(socket.socket, { ...options, ...told });
+  const [bound, ended] = [told.bound(), socket.next('session:end')];
+  await browser.request('/regenerate');
+  assert.deepEqual(await ended, { reason: 'regenerate' });
+  await bound;
+  const { id, user } = await socket.ask('read');
+  assert.deepEqual([id, user], [browser.sid, 'somebody new']);
+
+  // And once more by auth, at the next connection.
+  await socket.reconnect();
+  assert.equal(f.seen.get(socket.id).user, 'somebody new');
+});
+
+for (const expressVersion of [4, 5]) {
+  // Not by `fetch`, which asks past every cache when it is given a condition.
+  const served = async (f, headers, method = 'GET') => {
+    const request = http.request(`${f.url}/zappa/io-session.js`, { headers, method }).end();
+    const [response] = await once(request, 'response');
+    return { status: response.statusCode, headers: response.headers, body: await text(response) };
+  };
+
+  test(`the module is served at <prefix>/io-session.js, Express ${expressVersion}`, LIMIT, async (t) => {
+    const f = await shareApp(t, { expressVersion });
+    const { status, headers, body } = await served(f);
+    const source = fs.readFileSync(path.join(ROOT, 'client', 'index.js'), 'utf8');
+    assert.equal(status, 200);
+    assert.equal(body, source);
+    assert.equal(headers['content-type'], 'text/javascript; charset=utf-8');
+    assert.equal(headers['content-length'], String(Buffer.byteLength(source)));
+    assert.equal(headers['set-cookie'], undefined, 'nobody gets a session for it');
+
+    const head = await served(f, {}, 'HEAD');
+    assert.deepEqual([head.status, head.body], [200, '']);
+    for (const name of ['content-type', 'content-length', 'etag', 'cache-control']) {
+      assert.equal(head.headers[name], headers[name], name);
+    }
+    assert.equal((await served(f, {}, 'POST')).status, 404);
+  });
+
+  test(
+    `a module that a browser has already is not sent again, Express ${expressVersion}`,
+    LIMIT,
+    async (t) => {
+      const f = await shareApp(t, { expressVersion });
+      const { etag, 'cache-control': caching } = (await served(f)).headers;
+      assert.match(etag, /^"[\w-]+"$/);
+      assert.equal(caching, 'no-cache');
+      // As it is, as a proxy that compresses makes it, and among others.
+      for (const known of [etag, `W/${etag}`, `"other", ${etag}`]) {
+        const { status, body } = await served(f, { 'if-none-match': known });
+        assert.deepEqual([status, body], [304, ''], known);
+      }
+      assert.equal((await served(f, { 'if-none-match': '"other"' })).status, 200);
+    },
+  );
+}
+
+test('the module is for pages of this host and of allowed origins', LIMIT, async (t) => {
+  const f = await shareApp(t, { options: { allowedOrigins: ['https://app.example'] } });
+  const get = (headers) => fetch(`${f.url}/zappa/io-session.js`, { headers });
+  const allowed = await get({ origin: 'https://app.example' });
+  assert.equal(allowed.status, 200);
+  assert.equal(allowed.headers.get('access-control-allow-origin'), 'https://app.example');
+  assert.match(allowed.headers.get('vary'), /\bOrigin\b/);
+  const own = await get({ origin: f.url });
+  assert.equal(own.status, 200);
+  assert.equal(own.headers.get('access-control-allow-origin'), null);
+  const foreign = await get({ origin: 'https://evil.example' });
+  assert.equal(foreign.status, 403);
+  assert.equal(foreign.headers.get('access-control-allow-origin'), null);
+  await Promise.all([allowed, own, foreign].map((response) => response.text()));
+});
+
 test('the module is small, needs nothing, and is in the package', () => {
   const source = fs.readFileSync(path.join(ROOT, 'client', 'index.js'));
   const { length } = gzipSync(source, { level: 9 });
@@ -514,7 +699,13 @@ test("the types take Socket.IO 4's own sockets and refuse what is wrong", { time
   fs.writeFileSync(
     path.join(folder, 'client.mts'),
     `import { io, type Socket } from 'socketio4-client';
-    import { type ShareError, shareSession } from 'io-session/client';
+    import { keyFor, type ShareError, shareSession } from 'io-session/client';
+    const bound = io({ auth: async (cb) => cb({ key: await keyFor('https://app.example') }) });
+    const key: string | undefined = await keyFor(new URL('https://app.example'), { prefix: '/zappa', onError() {} });
+    // @ts-expect-error a key may not be had
+    const always: string = await keyFor();
+    // @ts-expect-error the URL comes first
+    await keyFor({ prefix: '/zappa' });
     const plain = io();
     const typed: Socket<{ told(what: string): void }, { ping(ack: (answer: string) => void): void }> = io();
     const shared: Promise<void> = shareSession(plain);
@@ -529,7 +720,7 @@ test("the types take Socket.IO 4's own sockets and refuse what is wrong", { time
     shareSession(plain, { uri: '' });
     // @ts-expect-error not a function
     shareSession(plain, { onError: true });
-    export { shared };
+    export { always, bound, key, shared };
     `,
   );
   const compilerOptions = {

@@ -21,6 +21,12 @@ export interface KeyOptions {
   fetch?: ((url: string, init: any) => Promise<any>) | undefined;
 }
 
+/** How `keyFor` asks, and who is told when it was in vain. */
+export interface KeyForOptions extends KeyOptions {
+  /** Told why there is no key. Default `console.error`. */
+  onError?: ((error: ShareError) => void) | undefined;
+}
+
 /** How a socket shares the session. */
 export interface ShareOptions extends KeyOptions {
   /**
@@ -46,7 +52,7 @@ export interface ShareError extends Error {
    *
    * - `ERR_KEY_REFUSED`: the Express side gave no key; see `status`
    * - `ERR_KEY_REJECTED`: the Socket.IO side did not accept the key
-   * - `ERR_HANDSHAKE_TIMEOUT`: 30 seconds have gone by
+   * - `ERR_HANDSHAKE_TIMEOUT`: 30 seconds have gone by, less than the 45 in which Socket.IO wants a client to have connected
    *
    * None where `fetch` itself failed: the network, or a server that does not allow this origin.
    */
@@ -77,3 +83,34 @@ export interface ShareError extends Error {
  * after a login to be bound at once. `signal` ends it all; the socket remains bound to what it is bound to.
  */
 export function shareSession(socket: SocketLike, options?: ShareOptions): Promise<void>;
+
+/**
+ * A key for a connection of Socket.IO 3 or 4 that is bound from its beginning: the server's `connection` listeners and
+ * middlewares have the session already. Socket.IO calls `auth` anew for each reconnect, which then brings a fresh key.
+ *
+ * ```js
+ * import { keyFor } from 'io-session/client';
+ *
+ * const socket = io('https://live.example', {
+ *   auth: async (cb) => cb({ key: await keyFor('https://app.example') }),
+ * });
+ * ```
+ *
+ * It never rejects: Socket.IO waits for its `auth` without end, so a rejection would keep the socket from connecting at all.
+ * Where there is no key (the Express side is down, has no session store, does not allow this origin, or has not answered
+ * within 30 seconds), `onError` is told and the promise is fulfilled with `undefined`. `{ key: undefined }` connects as a
+ * stranger, or by the session's cookie where that is sent and the server has the option `cookie`; a server with
+ * `required: true` refuses it with a `connect_error`.
+ *
+ * The key binds this connection, and no later session. What ends its session is told by `session:end`: call
+ * `shareSession(socket, …)` as well, which shares again then, or reconnect the socket.
+ *
+ * The server has to be one that calls `shareSession`: the key route of a Zappa app wants a socket id, which
+ * `shareSession(socket, …)` gives it.
+ *
+ * Socket.IO 2 has no `auth`: `io(url, { query: { key: await keyFor(url) } })`. It keeps the same query for its
+ * reconnects, so `shareSession` is the better way there.
+ *
+ * @param url the origin of the Express side, where that is not the page's own; `undefined` or `''` for the page's
+ */
+export function keyFor(url?: string | URL, options?: KeyForOptions): Promise<string | undefined>;

@@ -4,19 +4,20 @@
 /** How long a handshake may take, in ms. */
 const DEADLINE = 30_000;
 
-/**
- * How long to wait after the end of a session, in ms: the news may overtake the response with the new cookie, and who asks
- * with the old one is given a stranger's, over the one just logged in with.
- */
+/** How long to wait after the end of a session, in ms: its news may overtake the response with the new cookie. */
 const GRACE = 250;
 
-/** Hands a socket over to a later share of it. @type {WeakMap<object, (later: any) => void>} */
+/** Hand a socket over to a later share. @type {WeakMap<object, (later: any) => void>} */
 const shares = new WeakMap();
 
 /** @type {(message: string, code: string, status?: number) => Error} */
 const failure = (message, code, status) => Object.assign(new Error(message), { code, status });
 
-/** @type {(id: any[], options: types.ShareOptions, signal: AbortSignal) => Promise<string>} */
+/** @type {(fail: any) => any} */
+const deadline = (fail) =>
+  setTimeout(fail, DEADLINE, failure('The handshake took too long', 'ERR_HANDSHAKE_TIMEOUT'));
+
+/** @type {(id: any[], options: types.ShareOptions, signal: any) => Promise<string>} */
 const askKey = (
   id,
   { url = '', prefix = '/zappa', channel = '__local', fetch = globalThis.fetch },
@@ -36,11 +37,28 @@ const askKey = (
     if (status === 200 && key) return key;
     throw failure(error ?? `No key (HTTP ${status})`, code, status);
   };
-  // One tab at a time: without a session, each would be given its own, and the browser keeps one cookie. A sandboxed
-  // frame may not lock.
+  // One tab at a time: without a session, each would be given its own. A sandboxed frame may not lock.
   const { isSecureContext, navigator, origin } = /** @type {any} */ (globalThis);
   const locks = isSecureContext && origin !== 'null' && navigator.locks;
   return locks ? locks.request('io-session', { signal }, ask) : ask();
+};
+
+/** @type {typeof types.keyFor} */
+export const keyFor = (url, options = {}) => {
+  const attempt = new AbortController();
+  /** @type {any} */
+  let timer;
+  return new Promise((resolve, reject) => {
+    timer = deadline(reject);
+    askKey([], { ...options, url }, attempt.signal).then(resolve, reject);
+  })
+    .catch((error) => {
+      (options.onError ?? console.error)(error);
+    })
+    .finally(() => {
+      clearTimeout(timer);
+      attempt.abort();
+    });
 };
 
 /** @type {typeof types.shareSession} */
@@ -73,7 +91,7 @@ export const shareSession = (socket, options = {}) => {
         tell?.(error);
       };
       const fail = (/** @type {any} */ error) => end(settled ? onError : undefined, reject, error);
-      timer = setTimeout(fail, DEADLINE, failure('The handshake took too long', 'ERR_HANDSHAKE_TIMEOUT'));
+      timer = deadline(fail);
       askKey([socket.id], options, mine.signal)
         .then((key) => {
           // Socket.IO would keep it for the next connection.

@@ -6,6 +6,7 @@ const native = require('../native.js');
 const { isForeign } = require('./allowed-origins.js');
 const { failure } = require('./failure.js');
 const { KeyLookup, lookUp } = require('./key-lookup.js');
+const { isSessionRoom, sessionRoom } = require('./room.js');
 
 /** How express-session marks a cookie that is signed. */
 const SIGNED = 's:';
@@ -44,6 +45,51 @@ function arrive(sharing, socket, done) {
 }
 
 /**
+ * Finds out whose socket it is, and binds it.
+ *
+ * @param {import('./socket-connection.js').SocketConnection} connection
+ * @param {(error?: any) => void} done with what is wrong with its key or cookie
+ */
+function settle(connection, done) {
+  const { sharing, socket } = connection;
+  arrive(sharing, socket, (error, found) => {
+    const { adopted } = sharing;
+    // Closed while we were looking: a socket like any other.
+    if (adopted === undefined) {
+      done();
+      return;
+    }
+    let failed = error;
+    // Logged out while we were looking.
+    if (found && adopted.since(found.sid, found.clock) === 'gone') failed = failure('ERR_MISSING_DATA');
+    else if (found && !connection.disconnected) {
+      const index = connection.bind(adopted, found.sid, found);
+      if (index !== -1) failed = failure(index);
+    }
+    if (socket.recovered) leaveFormer(connection, failed);
+    if (failed && sharing.isFault(failed)) sharing.report(failed, { socket, event: 'connection' });
+    done(failed ?? undefined);
+  });
+}
+
+/**
+ * A socket that Socket.IO has recovered has the rooms of its former self: those of a session that is no longer its own it
+ * leaves.
+ *
+ * @param {import('./socket-connection.js').SocketConnection} connection
+ * @param {any} failed what is wrong with its key or cookie
+ */
+function leaveFormer(connection, failed) {
+  const { sid, socket } = connection;
+  for (const room of socket.rooms) {
+    if (!isSessionRoom(room) || (sid !== undefined && room === sessionRoom(sid))) continue;
+    socket.leave(room);
+    // What it has shown was good: that session has ended. A socket that shows nothing may have shared by `__zappa_key`.
+    connection.lost = failed?.code === 'ERR_MISSING_DATA';
+  }
+}
+
+/**
  * What a client has sent as its key with the connection. Clients that speak Socket.IO 2's protocol have no `auth`, and send
  * it in the query.
  *
@@ -78,4 +124,4 @@ function sidOfCookie(sharing, headers) {
   return undefined;
 }
 
-module.exports.arrive = arrive;
+module.exports.settle = settle;

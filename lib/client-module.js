@@ -24,12 +24,12 @@ function clientModule(req, res) {
   // It changes with the package alone, which the tag tells.
   res.setHeader('Cache-Control', 'no-cache');
   res.setHeader('ETag', module_.tag);
-  if (req.headers['if-none-match'] === module_.tag) {
+  res.statusCode = 200;
+  if (req.fresh) {
     res.statusCode = 304;
     res.end();
     return;
   }
-  res.statusCode = 200;
   res.setHeader('Content-Length', module_.text.length);
   res.end(req.method === 'HEAD' ? undefined : module_.text);
 }

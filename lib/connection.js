@@ -114,6 +114,12 @@ class Connection {
     if (this.loading > 0 || this.line === -1) return;
     native.closeLine(this.line);
     this.line = -1;
+    const successor = connections.get(this.id);
+    if (successor !== this && successor !== undefined) {
+      // A connection that was recovered has the socket id by now, and what is under it.
+      successor.written ||= this.written;
+      return;
+    }
     connections.delete(this.id);
     this.unbind();
     if (this.written) this.sharing.adopted?.store.destroy(this.id);

@@ -46,7 +46,7 @@ function expressMiddleware(sharing) {
 function serve(sharing, req, res, answer) {
   const { origin } = req.headers;
   const { allowedOrigins } = sharing.options;
-  res.setHeader('Vary', 'Origin');
+  res.vary('Origin');
   if (isForeign(req.headers, allowedOrigins)) {
     const error = failure('ERR_BAD_ORIGIN');
     res.statusCode = error.status;
@@ -75,9 +75,9 @@ function serve(sharing, req, res, answer) {
  * @param {string} encoded the channel's name, as it is in the path
  */
 function answerKey(sharing, req, res, encoded) {
-  const session = lookForMistakes(sharing, req) ? undefined : req.session;
-  const request = new KeyRequest(sharing, { req, res, params: { channel_name: decoded(encoded) }, session });
-  request.answer();
+  const request = new KeyRequest(sharing, { req, res, params: { channel_name: decoded(encoded) } });
+  if (lookForMistakes(sharing, req)) request.refuse(failure('ERR_NO_SESSION'));
+  else request.answer();
 }
 
 /** @param {string} encoded @returns {string} empty, which is no channel, when it is no percent-encoding */

@@ -1,6 +1,7 @@
 'use strict';
 
 const { KEY_EVENT, presentKey } = require('./key-event.js');
+const { SocketConnection } = require('./socket-connection.js');
 const { SocketEvent } = require('./socket-event.js');
 
 /** Where a socket has its connection. */
@@ -12,7 +13,7 @@ const SOCKET = Symbol('io-session socket');
  * The connection of a socket; undefined when it shares no session.
  *
  * @param {any} socket
- * @returns {import('./socket-connection.js').SocketConnection | undefined}
+ * @returns {SocketConnection | undefined}
  */
 function sharedBy(socket) {
   return socket[CONNECTION];
@@ -50,10 +51,12 @@ const REQUEST_SESSION = {
  * Gives a socket its session, and sees its events: on the instance, in the place of methods that Socket.IO 2, 3 and 4 call
  * on it.
  *
- * @param {import('./socket-connection.js').SocketConnection} connection
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} socket
+ * @returns {SocketConnection}
  */
-function shareSocket(connection) {
-  const { socket } = connection;
+function share(sharing, socket) {
+  const connection = new SocketConnection(sharing, socket);
   put(socket, CONNECTION, connection);
   Object.defineProperty(socket, 'session', SESSION);
   put(socket, 'onevent', receive);
@@ -65,12 +68,16 @@ function shareSocket(connection) {
   if (request && !Object.hasOwn(request, 'session'))
     Object.defineProperty(request, 'session', REQUEST_SESSION);
   if (request) put(request, SOCKET, socket);
+  return connection;
 }
 
-/** Gives a socket back as it was. @param {any} socket */
-function unshareSocket(socket) {
-  for (const name of ['session', 'onevent', '_cleanup', 'emitReserved', 'emit', CONNECTION])
-    delete socket[name];
+/** Gives a socket back as it was; in the middle of an event, or of its connecting, it keeps its session. @param {any} socket */
+function unshare(socket) {
+  const connection = /** @type {SocketConnection} */ (sharedBy(socket));
+  for (const name of ['onevent', '_cleanup', 'emitReserved', 'emit']) delete socket[name];
+  if (!socket.connected || connection.loading > 0 || !connection.latest.settled) return;
+  delete socket.session;
+  delete socket[CONNECTION];
   if (socket.request?.[SOCKET] !== socket) return;
   delete socket.request[SOCKET];
   const descriptor = Object.getOwnPropertyDescriptor(socket.request, 'session');
@@ -94,7 +101,7 @@ function inherited(socket, name) {
  * @param {{ data?: any[], id?: number | null }} packet
  */
 function receive(packet) {
-  const connection = /** @type {import('./socket-connection.js').SocketConnection} */ (sharedBy(this));
+  const connection = /** @type {SocketConnection} */ (sharedBy(this));
   if (connection.held) {
     connection.held.push(packet);
     return;
@@ -149,7 +156,7 @@ function tell(event, ...args) {
  * @param {any[]} args
  */
 function leave(socket, name, args) {
-  const connection = /** @type {import('./socket-connection.js').SocketConnection} */ (sharedBy(socket));
+  const connection = /** @type {SocketConnection} */ (sharedBy(socket));
   const event = new SocketEvent(connection, socket, [name, ...args]);
   if (name === 'disconnecting') {
     if (socket.listenerCount(name) > 0) event.atOnce();
@@ -168,10 +175,11 @@ function leave(socket, name, args) {
 function cleanUp() {
   const connection = sharedBy(this);
   inherited(this, '_cleanup').call(this);
+  connection?.sharing.forgetClosed(this.nsp);
   // Refused: there will be no `disconnect`.
   if (connection && !this.connected) connection.disconnect();
 }
 
-module.exports.shareSocket = shareSocket;
+module.exports.share = share;
 module.exports.sharedBy = sharedBy;
-module.exports.unshareSocket = unshareSocket;
+module.exports.unshare = unshare;

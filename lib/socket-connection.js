@@ -21,6 +21,8 @@ class SocketConnection extends Connection {
     this.touched = 0;
     /** The packets that wait until it is known whose socket this is. @type {any[] | undefined} */
     this.held = undefined;
+    /** Whether it has come back without the session that it had, and has not been told. */
+    this.lost = false;
   }
 
   /** The session of the event that is running; outside of any, that of the last one. */
@@ -62,6 +64,9 @@ class SocketConnection extends Connection {
     const { latest, socket } = this;
     const { nsp } = socket;
     if (nsp.listenerCount(name) > 0) latest.become(nsp, [name, socket]).handle();
+    if (name === 'connect' || !this.lost) return;
+    this.lost = false;
+    this.sharing.tellEnd(this, 'expire');
   }
 
   /** @param {string} reason */

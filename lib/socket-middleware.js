@@ -1,11 +1,10 @@
 'use strict';
 
-const { arrive } = require('./arrival.js');
+const { settle } = require('./arrival.js');
 const { isForeign } = require('./allowed-origins.js');
 const { failure } = require('./failure.js');
-const { isSessionRoom, sessionRoom } = require('./room.js');
-const { sharedBy, shareSocket } = require('./shared-socket.js');
-const { SocketConnection } = require('./socket-connection.js');
+const { settleRecovered } = require('./recovery.js');
+const { share, sharedBy } = require('./shared-socket.js');
 
 /** Where a namespace has the sharing whose sockets it serves. */
 const SHARING = Symbol('io-session sharing');
@@ -37,69 +36,6 @@ function socketMiddleware(sharing) {
     }
     settle(share(sharing, socket), (error) => next(error && required ? refusal(error) : undefined));
   };
-}
-
-/**
- * Gives a socket its connection.
- *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {any} socket
- * @returns {SocketConnection}
- */
-function share(sharing, socket) {
-  const connection = new SocketConnection(sharing, socket);
-  shareSocket(connection);
-  return connection;
-}
-
-/**
- * Finds out whose socket it is, and binds it.
- *
- * @param {SocketConnection} connection
- * @param {(error?: any) => void} done with what is wrong with its key or cookie
- */
-function settle(connection, done) {
-  const { sharing, socket } = connection;
-  arrive(sharing, socket, (error, found) => {
-    const adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (sharing.adopted);
-    let failed = error;
-    // Logged out while we were looking.
-    if (found && adopted.since(found.sid, found.clock) === 'gone') failed = failure('ERR_MISSING_DATA');
-    else if (found && !connection.disconnected) {
-      const index = connection.bind(adopted, found.sid, found);
-      if (index !== -1) failed = failure(index);
-    }
-    if (failed && sharing.isFault(failed)) sharing.report(failed, { socket, event: 'connection' });
-    done(failed ?? undefined);
-  });
-}
-
-/**
- * A socket whose connection Socket.IO has recovered, without its middlewares: whose it is has to be found out again, and
- * until then its packets wait.
- *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {any} socket
- */
-function settleRecovered(sharing, socket) {
-  const connection = share(sharing, socket);
-  connection.held = [];
-  settle(connection, (error) => {
-    const packets = connection.held ?? [];
-    connection.held = undefined;
-    // It has the rooms of its former self.
-    for (const room of socket.rooms) {
-      const own = connection.sid !== undefined && room === sessionRoom(connection.sid);
-      if (isSessionRoom(room) && !own) socket.leave(room);
-    }
-    if (error && sharing.options.required) {
-      socket.disconnect();
-      return;
-    }
-    connection.open('connect');
-    connection.open('connection');
-    for (const packet of packets) socket.onevent(packet);
-  });
 }
 
 /**

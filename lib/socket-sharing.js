@@ -8,7 +8,7 @@ const { EmbeddedStore } = require('./embedded-store.js');
 const { Failure, failure } = require('./failure.js');
 const { Responses } = require('./responses.js');
 const { requestMethods } = require('./session-methods.js');
-const { sharedBy, unshareSocket } = require('./shared-socket.js');
+const { sharedBy, unshare } = require('./shared-socket.js');
 const { Sharing } = require('./sharing.js');
 
 /** What tells a client that its session has ended. */
@@ -39,7 +39,12 @@ class SocketSharing extends Sharing {
       spreadEnd(this, end);
     };
     this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
-    /** @type {import('./adopted-store.js').AdoptedStore} */ (this.adopted).methods = requestMethods;
+    const adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (
+      /** @type {unknown} */ (this.adopted)
+    );
+    adopted.methods = requestMethods;
+    /** What has been done with its store. They outlive `close()`. */
+    this.counts = adopted.counts;
   }
 
   /** @returns {import('./options.js').ShareOptions} */
@@ -62,6 +67,16 @@ class SocketSharing extends Sharing {
   }
 
   /**
+   * Socket.IO closes a dynamic namespace that has become empty, where the app wants that.
+   *
+   * @param {any} namespace
+   */
+  forgetClosed(namespace) {
+    const { name, server } = namespace;
+    if (server._nsps !== undefined && server._nsps.get(name) !== namespace) this.namespaces.delete(namespace);
+  }
+
+  /**
    * @param {import('./connection.js').Connection} connection
    * @param {string} reason
    * @param {string} sid
@@ -70,10 +85,19 @@ class SocketSharing extends Sharing {
     debug('socket %s lost its session: %s', connection.id, reason);
     // The client shares again when it hears of it. The cookie of the session that takes this one's place has to be there.
     this.responses.afterThose(sid, () => {
-      if (connection.disconnected || connection.sid !== undefined) return;
-      connection.socket.emit(END_EVENT, { reason });
-      this.apply(connection, reason);
+      if (!connection.disconnected && connection.sid === undefined) this.tellEnd(connection, reason);
     });
+  }
+
+  /**
+   * Tells a client that its session has ended.
+   *
+   * @param {import('./connection.js').Connection} connection
+   * @param {string} reason
+   */
+  tellEnd(connection, reason) {
+    connection.socket.emit(END_EVENT, { reason });
+    this.apply(connection, reason);
   }
 
   /** Whether a failure is the store's, and not the client's. @param {any} error */
@@ -95,9 +119,8 @@ class SocketSharing extends Sharing {
 
   /** What it has done, and what it holds. */
   stats() {
-    const adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (this.adopted);
     const bound = this.sockets().filter((socket) => sharedBy(socket)?.sid !== undefined);
-    return { sockets: bound.length, binds: this.binds, ...adopted.counts, timeouts: countTimeouts() };
+    return { sockets: bound.length, binds: this.binds, ...this.counts, timeouts: countTimeouts() };
   }
 
   /** Gives everything back as it was. */
@@ -106,8 +129,10 @@ class SocketSharing extends Sharing {
     this.closed = true;
     for (const socket of this.sockets()) {
       const connection = /** @type {import('./socket-connection.js').SocketConnection} */ (sharedBy(socket));
+      // One that has left may have a listener of `disconnect` still to come.
+      if (connection.disconnected) continue;
       connection.disconnect();
-      unshareSocket(socket);
+      unshare(socket);
     }
     for (const restore of this.namespaces.values()) restore();
     this.namespaces.clear();

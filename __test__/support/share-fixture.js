@@ -3,34 +3,41 @@
 // An app that calls shareSession, its browsers and its sockets, and the guarantee that a test leaves nothing behind.
 
 const http = require('node:http');
-const { once } = require('node:events');
 const session = require('express-session');
 const { shareSession } = require('../..');
 const { HostileStore } = require('./hostile-store.js');
 const { HttpClient } = require('./http-client.js');
-const { connectSocket } = require('./socket-client.js');
-const { express, socketIoServer } = require('./versions.js');
+const { closeServer, listen } = require('./http-server.js');
+const { connectSocket, keyPath } = require('./socket-client.js');
+const { express, makeIo, socketIoServer } = require('./versions.js');
 
-// `app(parts)` adds routes and listeners; it is called before anybody connects.
+const SECRET = 'not a secret';
+
+// `store: null`: the library's own. `before`: Express middlewares in front of the session. `splitPorts`: Express and
+// Socket.IO are two origins. `app(parts)` adds routes and listeners; it is called before anybody connects.
 async function shareFixture(
   t,
   {
     expressVersion = 5,
     socketIoVersion = 4,
+    clientVersion = socketIoVersion,
+    splitPorts = false,
     store = new HostileStore(),
     options = {},
     sessionOptions = {},
     ioOptions = {},
+    before = [],
     app: define = () => {},
   } = {},
 ) {
-  const sharing = shareSession({ store, ...options });
+  const sharing = shareSession({ store: store ?? undefined, ...options });
   const app = express(expressVersion)();
   app.set('env', 'test');
+  for (const middleware of before) app.use(middleware);
   app.use(
     session({
       store: sharing.store,
-      secret: 'not a secret',
+      secret: SECRET,
       resave: false,
       saveUninitialized: false,
       ...sessionOptions,
@@ -45,36 +52,43 @@ async function shareFixture(
   app.get('/read', (req, res) => res.json(req.session));
 
   const server = http.createServer(app);
-  const socketio = socketIoServer(socketIoVersion);
-  const io = socketio.Server ? new socketio.Server(server, ioOptions) : socketio(server, ioOptions);
+  const ioServer = splitPorts ? http.createServer() : server;
+  const io = makeIo(socketIoServer(socketIoVersion), ioServer, ioOptions);
   io.use(sharing.socket());
   define({ app, io, sharing });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${server.address().port}`;
+  const url = await listen(server);
+  const ioUrl = splitPorts ? await listen(ioServer) : url;
 
   const sockets = new Set();
   t.after(async () => {
     for (const socket of sockets) socket.close();
     io.close();
-    if (server.listening) {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    }
+    await closeServer(ioServer);
+    await closeServer(server);
     sharing.close();
   });
 
-  const connect = async (clientOptions) => {
-    const socket = await connectSocket(url, { version: socketIoVersion, ...clientOptions });
+  // A key or a cookie goes with the connection, in the way that the client's version has for it.
+  const connect = async ({ key, cookie, namespace = '', version = clientVersion, ...rest } = {}) => {
+    const socket = await connectSocket(ioUrl + namespace, {
+      version,
+      ...(key !== undefined && (version === 2 ? { query: { key } } : { auth: { key } })),
+      ...(cookie !== undefined && { extraHeaders: { cookie } }),
+      ...rest,
+    });
     sockets.add(socket);
     return socket;
   };
-  const login = async () => {
-    const browser = new HttpClient(url);
-    await browser.request('/login');
-    return browser;
+  const browser = () => new HttpClient(url);
+  const login = async (user = 'ann') => {
+    const client = browser();
+    await client.request(`/login?user=${user}`);
+    return client;
+  };
+  const keyOf = async (client, place) => {
+    const { status, body } = await client.json(keyPath('', place).slice(0, -1));
+    if (status !== 200) throw new Error(`${status}: ${body.error}`);
+    return body.key;
   };
   return {
     app,
@@ -82,17 +96,19 @@ async function shareFixture(
     sharing,
     store,
     url,
+    ioUrl,
+    browser,
     connect,
+    keyOf,
     login,
     // A browser that is logged in, and its socket, bound as it connects.
     async bound(clientOptions) {
-      const browser = await login();
-      const { body } = await browser.json('/zappa/socket/__local');
-      const credentials = socketIoVersion === 2 ? { query: body } : { auth: body };
-      const socket = await connect({ ...credentials, ...clientOptions });
-      return { browser, socket, sid: browser.sid, key: body.key };
+      const client = await login();
+      const key = await keyOf(client);
+      const socket = await connect({ key, ...clientOptions });
+      return { browser: client, socket, sid: client.sid, key };
     },
   };
 }
 
-module.exports = { shareFixture };
+module.exports = { SECRET, shareFixture };

@@ -60,8 +60,17 @@ async function connectSocket(url, { version = 4, ...options } = {}) {
     ...options,
   });
   await new Promise((resolve, reject) => {
-    socket.once('connect', resolve);
-    socket.once('connect_error', reject);
+    // Socket.IO 2 says by `error` that a middleware has refused it, without an Error.
+    const refusals = version === 2 ? ['connect_error', 'error'] : ['connect_error'];
+    const refused = (error) => {
+      socket.disconnect();
+      reject(error);
+    };
+    for (const event of refusals) socket.on(event, refused);
+    socket.once('connect', () => {
+      for (const event of refusals) socket.off(event, refused);
+      resolve();
+    });
   });
   return new SocketClient(socket);
 }

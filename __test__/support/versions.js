@@ -16,4 +16,10 @@ function socketIoClient(version) {
   return require(`${SOCKET_IO[version]}-client`);
 }
 
-module.exports = { express, socketIoServer, socketIoClient };
+function makeIo(socketio, server, options) {
+  const all = { serveClient: false, ...options };
+  // Socket.IO 4 exports a class under a name, Socket.IO 2 is a function.
+  return socketio.Server ? new socketio.Server(server, all) : socketio(server, all);
+}
+
+module.exports = { express, makeIo, socketIoServer, socketIoClient };

@@ -4,28 +4,9 @@
 // order. It guards nothing that Zappa does not guard: a throw or a rejection must be as visible here as there.
 
 const http = require('node:http');
-const { EventEmitter, once } = require('node:events');
-
-async function listen(server) {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `http://127.0.0.1:${server.address().port}`;
-}
-
-async function closeServer(server) {
-  if (server.listening) {
-    const closed = once(server, 'close');
-    server.close();
-    server.closeAllConnections();
-    await closed;
-  }
-}
-
-function makeIo(socketio, server) {
-  const options = { serveClient: false };
-  // Socket.IO 4 exports a class under a name, Socket.IO 2 is a function.
-  return socketio.Server ? new socketio.Server(server, options) : socketio(server, options);
-}
+const { EventEmitter } = require('node:events');
+const { closeServer, listen } = require('./http-server.js');
+const { makeIo } = require('./versions.js');
 
 // The Express side: `this` of a route's handler.
 function requestContext({ app, io }, req, res) {

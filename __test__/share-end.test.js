@@ -1,0 +1,491 @@
+'use strict';
+
+// shareSession: what becomes of sockets whose session ends, that come back, or that are many.
+
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { deferred } = require('./support/deferred.js');
+const { shareApp } = require('./support/share-app.js');
+const { share } = require('./support/socket-client.js');
+const { settle, until } = require('./support/wait.js');
+
+const LIMIT = { timeout: 15_000 };
+
+// How a session ends, and the reason that is given. An expiry is noticed by the next event.
+const ENDS = {
+  'a logout': ['destroy', (_f, { browser }) => browser.request('/logout')],
+  regenerate: ['regenerate', (_f, { browser }) => browser.request('/regenerate')],
+  'an expiry': [
+    'expire',
+    async (f, { socket, sid }) => {
+      f.store.remove(sid);
+      socket.send('write', {});
+    },
+  ],
+};
+
+async function isStranger(f, socket, sid) {
+  const messages = socket.collect('news');
+  f.sharing.to(sid).emit('news', 'to a session that has ended');
+  assert.equal((await socket.ask('read')).id, socket.id);
+  assert.deepEqual(messages, []);
+  assert.deepEqual(f.sharing.socketsOf(sid), []);
+}
+
+for (const socketIoVersion of [2, 4]) {
+  describe(`Socket.IO ${socketIoVersion}`, () => {
+    for (const [name, [reason, end]] of Object.entries(ENDS)) {
+      test(`after ${name} the socket is a stranger's, and its client knows why`, LIMIT, async (t) => {
+        const f = await shareApp(t, { socketIoVersion });
+        const bound = await f.bound();
+        const bystander = await f.bound();
+        const others = bystander.socket.collect('session:end');
+        const ended = bound.socket.next('session:end');
+        await end(f, bound);
+        assert.deepEqual(await ended, { reason });
+        await isStranger(f, bound.socket, bound.sid);
+        assert.equal((await bystander.socket.ask('read')).id, bystander.sid);
+        assert.deepEqual(others, []);
+      });
+
+      test(
+        `onSessionEnd 'disconnect': after ${name} its client is told, and disconnected`,
+        LIMIT,
+        async (t) => {
+          const f = await shareApp(t, { socketIoVersion, options: { onSessionEnd: 'disconnect' } });
+          const bound = await f.bound();
+          const order = [];
+          bound.socket.socket.on('session:end', (told) => order.push(told));
+          const gone = bound.socket.next('disconnect').then((why) => order.push(why));
+          await end(f, bound);
+          await gone;
+          assert.deepEqual(order[0], { reason });
+          assert.equal(order.length, 2);
+          assert.equal(f.sharing.stats().sockets, 0);
+        },
+      );
+
+      test(`onSessionEnd a function: after ${name} it has the socket and the reason`, LIMIT, async (t) => {
+        const calls = [];
+        const onSessionEnd = (call) => calls.push(call);
+        const f = await shareApp(t, { socketIoVersion, options: { onSessionEnd } });
+        const bound = await f.bound();
+        await end(f, bound);
+        await until(() => calls.length > 0, 'the function is called');
+        const [{ socket, ...rest }] = calls;
+        assert.equal(socket.id, bound.socket.id);
+        assert.deepEqual(rest, { reason });
+        await isStranger(f, bound.socket, bound.sid);
+        assert.equal(calls.length, 1);
+      });
+    }
+
+    test('every tab is told of the logout, in each of its namespaces', LIMIT, async (t) => {
+      const f = await shareApp(t, { socketIoVersion, namespaces: ['/admin'] });
+      const { browser, socket, key } = await f.bound();
+      const query = socketIoVersion === 2 ? `?key=${key}` : '';
+      const sockets = [
+        socket,
+        await f.connect({ key }),
+        await f.connect({ key, namespace: `/admin${query}` }),
+      ];
+      const told = sockets.map((one) => one.next('session:end'));
+      await browser.request('/logout');
+      assert.deepEqual(await Promise.all(told), Array(3).fill({ reason: 'destroy' }));
+    });
+
+    test(
+      'sharing.to(sid) reaches every socket of a session in two namespaces, and nobody else',
+      LIMIT,
+      async (t) => {
+        const f = await shareApp(t, { socketIoVersion, namespaces: ['/admin'] });
+        const { browser, socket, sid } = await f.bound();
+        const key = await f.keyOf(browser);
+        const query = socketIoVersion === 2 ? `?key=${key}` : '';
+        const second = await f.connect({ key });
+        const admin = await f.connect({ key, namespace: `/admin${query}` });
+        const others = [
+          (await f.bound()).socket,
+          await f.connect(),
+          await f.connect({ namespace: '/admin' }),
+        ];
+        const strays = others.map((other) => other.collect('news'));
+
+        const reached = [socket, second, admin].map((one) => one.next('news'));
+        f.sharing.to(sid).emit('news', 'for you');
+        assert.deepEqual(await Promise.all(reached), ['for you', 'for you', 'for you']);
+        for (const other of others) await other.ask('echo', 1);
+        assert.deepEqual(strays, [[], [], []]);
+
+        const left = [socket, second, admin].map((one) => one.next('disconnect'));
+        f.sharing.to(sid).disconnect();
+        await Promise.all(left);
+        for (const other of others) await other.ask('echo', 1);
+      },
+    );
+
+    test('a reconnect is followed: the new socket is the session’s, the old one is not', LIMIT, async (t) => {
+      const f = await shareApp(t, { socketIoVersion });
+      const { browser, socket, sid } = await f.bound();
+      const before = socket.id;
+      for (let n = 0; n < 3; n += 1) {
+        await socket.reconnect();
+        if (socketIoVersion === 2) await share(browser, socket);
+        assert.notEqual(socket.id, before);
+        await until(() => f.sharing.socketsOf(sid).length === 1, 'the old one has left');
+        assert.equal(f.sharing.socketsOf(sid)[0].id, socket.id);
+        const news = socket.next('news');
+        f.sharing.to(sid).emit('news', n);
+        assert.equal(await news, n);
+      }
+    });
+
+    test('a dynamic namespace shares as any other', LIMIT, async (t) => {
+      const f = await shareApp(t, { socketIoVersion, namespaces: [/^\/room-\d+$/] });
+      const { browser, sid } = await f.bound();
+      const key = await f.keyOf(browser);
+      const query = socketIoVersion === 2 ? `?key=${key}` : '';
+      const rooms = [];
+      for (const n of [1, 2]) rooms.push(await f.connect({ key, namespace: `/room-${n}${query}` }));
+      for (const room of rooms) assert.equal(f.seen.get(room.id).user, 'ann');
+      const news = rooms.map((room) => room.next('news'));
+      f.sharing.to(sid).emit('news', 'to each room');
+      await Promise.all(news);
+      const ended = rooms.map((room) => room.next('session:end'));
+      await browser.request('/logout');
+      await Promise.all(ended);
+    });
+  });
+}
+
+test('dynamic namespaces that Socket.IO has closed are forgotten', LIMIT, async (t) => {
+  const f = await shareApp(t, {
+    namespaces: [/^\/room-\d+$/],
+    ioOptions: { cleanupEmptyChildNamespaces: true },
+  });
+  const { browser, sid } = await f.bound();
+  const key = await f.keyOf(browser);
+  const socket = await f.connect({ key, namespace: '/room-1' });
+  const emitted = t.mock.method(f.io._nsps.get('/room-1').adapter, 'broadcast').mock;
+  f.sharing.to(sid).emit('news', 1);
+  assert.equal(emitted.callCount(), 1);
+  socket.close();
+  await until(() => !f.io._nsps.has('/room-1'), 'Socket.IO has closed the namespace');
+  f.sharing.to(sid).emit('news', 2);
+  assert.equal(emitted.callCount(), 1);
+  // Its successor of that name is served.
+  const next = await f.connect({ key, namespace: '/room-1' });
+  const news = next.next('news');
+  f.sharing.to(sid).emit('news', 3);
+  assert.equal(await news, 3);
+});
+
+describe('the response that ends a session', () => {
+  const held = () => {
+    const [entered, open] = [deferred(), deferred()];
+    const app = ({ app }) => {
+      app.get('/slow-login', (req, res) =>
+        req.session.regenerate(async () => {
+          req.session.user = 'ben';
+          entered.resolve();
+          await open.promise;
+          res.json({});
+        }),
+      );
+      app.get('/stream', async (_req, res) => {
+        res.write('begun');
+        await open.promise;
+        res.end();
+      });
+    };
+    return { app, entered: entered.promise, go: open.resolve };
+  };
+
+  test('is out before session:end is sent: the next handshake has the new cookie', LIMIT, async (t) => {
+    const { app, entered, go } = held();
+    const f = await shareApp(t, { app });
+    const { browser, socket, sid } = await f.bound();
+    const told = socket.collect('session:end');
+    const login = browser.request('/slow-login');
+    await entered;
+    // Unbound at once, and told later.
+    assert.equal((await socket.ask('read')).id, socket.id);
+    await settle();
+    assert.deepEqual(told, []);
+    const ended = socket.next('session:end');
+    go();
+    assert.deepEqual(await ended, { reason: 'regenerate' });
+    await login;
+    assert.notEqual(browser.sid, sid);
+    const key = await f.keyOf(browser);
+    assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
+    assert.equal((await socket.ask('read')).user, 'ben');
+  });
+
+  test('is not waited for when it takes more than two seconds', LIMIT, async (t) => {
+    const { app, go } = held();
+    const f = await shareApp(t, { app });
+    t.after(go);
+    const { browser, socket } = await f.bound();
+    // A stream of events, which may never end.
+    const cookie = `connect.sid=${browser.cookies.get('connect.sid')}`;
+    const stream = await fetch(`${f.url}/stream`, { headers: { cookie } });
+    const ended = socket.next('session:end');
+    const began = Date.now();
+    await browser.request('/logout');
+    assert.deepEqual(await ended, { reason: 'destroy' });
+    assert.ok(Date.now() - began < 5000);
+    go();
+    await stream.text();
+  });
+
+  test('of a socket that is bound again meanwhile, nobody is told', LIMIT, async (t) => {
+    const { app, entered, go } = held();
+    const f = await shareApp(t, { app, options: { onSessionEnd: 'disconnect' } });
+    const { browser, socket } = await f.bound();
+    const told = socket.collect('session:end');
+    const login = browser.copy().request('/slow-login');
+    await entered;
+    await share(await f.login('cid'), socket);
+    go();
+    await login;
+    assert.equal((await socket.ask('read')).user, 'cid');
+    assert.deepEqual(told, []);
+  });
+});
+
+describe('connection state recovery', () => {
+  const recovering = { ioOptions: { connectionStateRecovery: {} } };
+
+  // A socket that comes back by itself, and has something to come back for: Socket.IO recovers only where the client
+  // knows of a message.
+  async function lively(f, connection) {
+    const bound = await f.bound({
+      reconnection: true,
+      reconnectionDelay: 1,
+      reconnectionDelayMax: 1,
+      ...connection,
+    });
+    const news = bound.socket.next('news');
+    f.io.emit('news', 0);
+    await news;
+    return bound;
+  }
+
+  // The transport is gone; what happens before the client is back happens in `meanwhile`.
+  async function lose({ socket }, meanwhile = () => {}) {
+    const { socket: client } = socket;
+    const gone = socket.next('disconnect');
+    client.io.reconnection(false);
+    client.io.engine.close();
+    await gone;
+    await meanwhile();
+    client.io.reconnection(true);
+    const back = socket.next('connect');
+    client.connect();
+    await back;
+    assert.equal(client.recovered, true);
+  }
+
+  for (const skipMiddlewares of [true, false]) {
+    const set = { ioOptions: { connectionStateRecovery: { skipMiddlewares } } };
+    const way = skipMiddlewares ? 'without the middlewares' : 'through the middlewares';
+
+    test(`brings back a socket that is still its session's, ${way}`, LIMIT, async (t) => {
+      const f = await shareApp(t, set);
+      const bound = await lively(f);
+      const { id } = bound.socket;
+      const missed = bound.socket.next('news');
+      await lose(bound, async () => {
+        await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
+        f.seen.clear();
+        f.sharing.to(bound.sid).emit('news', 'while you were away');
+      });
+      assert.equal(bound.socket.id, id);
+      assert.equal(await missed, 'while you were away');
+      assert.equal((await bound.socket.ask('read')).user, 'ann');
+      assert.equal(f.seen.get(id).user, 'ann');
+      assert.deepEqual(
+        f.sharing.socketsOf(bound.sid).map((socket) => socket.recovered),
+        [true],
+      );
+      const news = bound.socket.next('news');
+      f.sharing.to(bound.sid).emit('news', 'again');
+      assert.equal(await news, 'again');
+    });
+
+    test(`does not bring back a session that was logged out meanwhile, ${way}`, LIMIT, async (t) => {
+      const f = await shareApp(t, set);
+      const bound = await lively(f);
+      const told = bound.socket.next('session:end');
+      await lose(bound, async () => {
+        await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
+        f.seen.clear();
+        await bound.browser.request('/logout');
+      });
+      assert.deepEqual(await told, { reason: 'expire' });
+      await isStranger(f, bound.socket, bound.sid);
+      assert.equal(f.seen.get(bound.socket.id).user, undefined);
+    });
+
+    test(
+      `onSessionEnd 'disconnect' holds for a session that was logged out meanwhile, ${way}`,
+      LIMIT,
+      async (t) => {
+        const f = await shareApp(t, { ...set, options: { onSessionEnd: 'disconnect' } });
+        const bound = await lively(f);
+        bound.socket.socket.io.reconnection(false);
+        const gone = bound.socket.next('disconnect');
+        bound.socket.socket.io.engine.close();
+        await gone;
+        await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
+        await bound.browser.request('/logout');
+        const again = bound.socket.next('disconnect');
+        bound.socket.socket.connect();
+        await again;
+        assert.equal(f.sharing.stats().sockets, 0);
+      },
+    );
+
+    test(`required: a session that was logged out meanwhile is refused, ${way}`, LIMIT, async (t) => {
+      const f = await shareApp(t, { ...set, options: { required: true } });
+      const bound = await lively(f);
+      const { socket: client } = bound.socket;
+      client.io.reconnection(false);
+      const gone = bound.socket.next('disconnect');
+      client.io.engine.close();
+      await gone;
+      await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
+      await bound.browser.request('/logout');
+      f.seen.clear();
+      const refused = Promise.race([bound.socket.next('disconnect'), bound.socket.next('connect_error')]);
+      client.connect();
+      await refused;
+      assert.equal(f.seen.size, 0, 'the app has seen it connect');
+    });
+  }
+
+  test('packets that are sent at once wait until it is known whose socket it is', LIMIT, async (t) => {
+    const f = await shareApp(t, recovering);
+    const bound = await lively(f);
+    const { socket: client } = bound.socket;
+    const answers = [];
+    let hold;
+    await lose(bound, async () => {
+      await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
+      hold = f.store.hold('get', (sid) => sid === bound.sid);
+    });
+    client.emit('read', ({ user }) => answers.push(user));
+    client.emit('echo', 2, (answer) => answers.push(answer));
+    await hold.reached;
+    await settle();
+    assert.deepEqual(answers, []);
+    hold.release();
+    await until(() => answers.length === 2, 'both are answered');
+    assert.deepEqual(answers, ['ann', 2]);
+  });
+
+  test('a socket that leaves again before that is known is not announced to the app', LIMIT, async (t) => {
+    const f = await shareApp(t, recovering);
+    const bound = await lively(f);
+    let hold;
+    await lose(bound, async () => {
+      await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
+      hold = f.store.hold('get', (sid) => sid === bound.sid);
+    });
+    await hold.reached;
+    f.seen.clear();
+    bound.socket.send('write', { late: true });
+    bound.socket.close();
+    await until(() => f.io.sockets.sockets.size === 0, 'it has left');
+    hold.release();
+    await settle();
+    assert.equal(f.seen.size, 0);
+    assert.equal(f.sharing.stats().sockets, 0);
+    assert.equal(f.store.read(bound.sid).late, undefined);
+  });
+
+  test('an event of its former connection that is under way does not unbind it', LIMIT, async (t) => {
+    const f = await shareApp(t, recovering);
+    const bound = await lively(f);
+    const slow = f.store.hold('get', (sid) => sid === bound.sid);
+    bound.socket.send('write', { slow: true });
+    await slow.reached;
+    await lose(bound);
+    assert.equal((await bound.socket.ask('read')).user, 'ann');
+    slow.release();
+    await until(() => f.store.read(bound.sid).slow, 'the slow event has ended');
+    await settle();
+    assert.equal(f.sharing.socketsOf(bound.sid).length, 1);
+    const told = bound.socket.next('session:end');
+    await bound.browser.request('/logout');
+    assert.deepEqual(await told, { reason: 'destroy' });
+  });
+
+  test('a socket that was bound by __zappa_key is a stranger until it shares again', LIMIT, async (t) => {
+    const f = await shareApp(t, recovering);
+    const bound = await lively(f, { auth: undefined });
+    await share(bound.browser, bound.socket);
+    const told = bound.socket.collect('session:end');
+    await lose(bound);
+    await isStranger(f, bound.socket, bound.sid);
+    await share(bound.browser, bound.socket);
+    assert.equal((await bound.socket.ask('read')).id, bound.sid);
+    assert.deepEqual(told, [], 'its session has not ended');
+  });
+});
+
+describe('sharing.close()', () => {
+  test('while a socket is connecting leaves it a socket like any other', LIMIT, async (t) => {
+    const f = await shareApp(t);
+    const key = await f.keyOf(await f.login());
+    const hold = f.store.hold('get');
+    const connecting = f.connect({ key });
+    await hold.reached;
+    f.sharing.close();
+    hold.release();
+    await connecting.then(
+      (socket) => socket.close(),
+      () => {},
+    );
+    await settle();
+  });
+
+  test('while a key is looked up answers it', LIMIT, async (t) => {
+    const f = await shareApp(t);
+    const key = await f.keyOf(await f.login());
+    const socket = await f.connect();
+    const hold = f.store.hold('get');
+    const answer = socket.ask('__zappa_key', { key });
+    await hold.reached;
+    f.sharing.close();
+    hold.release();
+    assert.equal((await answer).error, 'Missing data');
+  });
+
+  test('while an event is under way leaves it its session', LIMIT, async (t) => {
+    const f = await shareApp(t);
+    const { socket, sid } = await f.bound();
+    const hold = f.store.hold('get', (id) => id === sid);
+    socket.send('write', { late: true });
+    await hold.reached;
+    f.sharing.close();
+    hold.release();
+    await until(() => f.store.read(sid).late, 'what it wrote is saved');
+    assert.equal(await socket.ask('echo', 1), 1);
+    assert.equal(f.sharing.stats().sockets, 0);
+  });
+
+  test("behind io.close() leaves the listeners of 'disconnect' their session", LIMIT, async (t) => {
+    const left = deferred();
+    const f = await shareApp(t, {
+      app({ io }) {
+        io.on('connection', (socket) => socket.on('disconnect', () => left.resolve(socket.session.user)));
+      },
+    });
+    await f.bound();
+    f.io.close();
+    f.sharing.close();
+    assert.equal(await left.promise, 'ann');
+  });
+});

@@ -1,0 +1,95 @@
+'use strict';
+
+// shareSession: mistakes in the set-up of an app are named, once each, and end nothing. In processes of their own, as
+// warnings are per process.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { startChild } = require('./support/child.js');
+
+const LIMIT = { timeout: 30_000 };
+const CHILD = path.join(__dirname, 'support', 'children', 'mistaken.js');
+const MODULES = path.join(__dirname, '..', 'node_modules');
+
+const NO_SESSION = { status: 400, body: { error: 'No session', code: 'ERR_NO_SESSION' } };
+
+// Socket.IO under its own name, as apps have it: here it is installed under others.
+function installSocketIo(t) {
+  const folder = fs.mkdtempSync(path.join(__dirname, 'types', 'mistaken-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const installed = path.join(folder, 'node_modules', 'socket.io');
+  fs.cpSync(path.join(MODULES, 'socketio4'), installed, { recursive: true });
+  return installed;
+}
+
+async function run(t, input) {
+  const child = startChild(t, CHILD, input);
+  const told = await child.message('done');
+  assert.deepEqual(await child.exit, { code: 0, signal: null }, child.stderr);
+  return { ...told, stderr: child.stderr };
+}
+
+for (const [what, mistake, code, words] of [
+  [
+    'sharing.express() before the session middleware',
+    'session after it',
+    'IO_SESSION_NO_SESSION',
+    /app\.use\(session\(…\)\) has to come before app\.use\(sharing\.express\(\)\)/,
+  ],
+  [
+    'two different stores',
+    'two stores',
+    'IO_SESSION_TWO_STORES',
+    /session\(\{ store: sharing\.store, … \}\)/,
+  ],
+  [
+    'a store that express-session makes for itself',
+    'no store named',
+    'IO_SESSION_TWO_STORES',
+    /session\(\{ store: sharing\.store, … \}\)/,
+  ],
+  ['cookie-session', 'cookie-session', 'IO_SESSION_COOKIE_SESSION', /cookie-session/],
+]) {
+  test(`${what}: a warning that names it, once, and no key`, LIMIT, async (t) => {
+    const { answers, warnings, stored, stderr } = await run(t, { mistake });
+    assert.deepEqual(answers, [NO_SESSION, NO_SESSION, NO_SESSION]);
+    const [warning, ...others] = warnings.filter((one) => one.code?.startsWith('IO_SESSION_'));
+    assert.deepEqual(others, []);
+    assert.equal(warning.code, code);
+    assert.match(warning.message, words);
+    assert.equal(stored, 0, 'a record that nobody can use');
+    // Where a person sees it.
+    assert.match(stderr, new RegExp(`\\[${code}\\] Warning: io-session: `));
+  });
+}
+
+test(
+  'sharing.socket() that was never called: a warning that names it, once, and the key is given',
+  LIMIT,
+  async (t) => {
+    const { answers, warnings } = await run(t, { mistake: 'no sockets', socketIo: installSocketIo(t) });
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200],
+    );
+    assert.deepEqual(
+      warnings.map(({ code }) => code),
+      ['IO_SESSION_NO_SOCKETS'],
+    );
+    assert.match(warnings[0].message, /io\.use\(sharing\.socket\(\)\) is missing/);
+  },
+);
+
+test('an Express process without Socket.IO is no mistake', LIMIT, async (t) => {
+  const { answers, warnings } = await run(t, {});
+  assert.equal(answers[0].status, 200);
+  assert.deepEqual(warnings, []);
+});
+
+test('an app without a mistake is warned of nothing', LIMIT, async (t) => {
+  const { answers, warnings } = await run(t, { socketIo: installSocketIo(t) });
+  assert.equal(answers[0].status, 200);
+  assert.deepEqual(warnings, []);
+});

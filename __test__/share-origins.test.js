@@ -1,0 +1,255 @@
+'use strict';
+
+// shareSession's guard rails: which pages may ask and connect, how often, and what a browser may keep.
+
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { randomUUID } = require('node:crypto');
+const { shareApp } = require('./support/share-app.js');
+const { keyPath, share } = require('./support/socket-client.js');
+const { UUID_V4 } = require('./support/uuid.js');
+
+const LIMIT = { timeout: 15_000 };
+const APP = 'https://app.example';
+const ROUTE = '/zappa/socket/__local';
+const ALLOWING = { options: { allowedOrigins: [APP, 'http://localhost:8080'] } };
+const REFUSED = { error: 'This origin is not allowed.', code: 'ERR_BAD_ORIGIN' };
+
+// Every header by which CORS gives something away.
+function cors(headers) {
+  return Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control-')));
+}
+
+// Origins that only look like the one that is allowed.
+const STRANGERS = [
+  'https://evil.example',
+  'https://app.example.evil.example',
+  'https://evil-app.example',
+  'https://app.example:444',
+  'http://app.example',
+  'https://APP.example',
+  'https://app.example/',
+  'https://app.example.',
+  'https://sub.app.example',
+  'http://localhost',
+  'http://localhost:80800',
+  'null',
+  '*',
+  '',
+  'no origin at all',
+  'file://',
+  '__proto__',
+];
+
+for (const expressVersion of [4, 5]) {
+  describe(`the key route, Express ${expressVersion}`, () => {
+    test('gives an allowed page its key, by CORS for exactly that origin', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion, ...ALLOWING });
+      const browser = await f.login();
+      for (const origin of ALLOWING.options.allowedOrigins) {
+        const { status, headers, body } = await browser.json(ROUTE, { headers: { origin } });
+        assert.equal(status, 200);
+        assert.match(body.key, UUID_V4);
+        assert.deepEqual(cors(headers), {
+          'access-control-allow-origin': origin,
+          'access-control-allow-credentials': 'true',
+        });
+        assert.match(headers.get('vary'), /\bOrigin\b/i);
+        assert.equal(headers.get('cache-control'), 'no-store');
+        assert.equal(headers.get('etag'), null);
+      }
+    });
+
+    test('refuses all other pages, makes no key and no session', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion, ...ALLOWING });
+      for (const origin of STRANGERS) {
+        for (const method of ['GET', 'HEAD', 'OPTIONS']) {
+          const { status, headers, text } = await f.browser().request(ROUTE, { method, headers: { origin } });
+          assert.equal(status, 403, `${method} for '${origin}'`);
+          assert.deepEqual(cors(headers), {});
+          assert.equal(headers.get('set-cookie'), null);
+          if (method === 'GET') assert.deepEqual(JSON.parse(text), REFUSED);
+        }
+      }
+      assert.deepEqual(f.store.ids(), []);
+    });
+
+    test('gives pages of its own host, and programs, their keys without CORS', LIMIT, async (t) => {
+      for (const set of [{}, ALLOWING]) {
+        const f = await shareApp(t, { expressVersion, ...set });
+        for (const headers of [{}, { origin: f.url }, { origin: f.url.replace('http:', 'https:') }]) {
+          const answer = await (await f.login()).json(ROUTE, { headers });
+          assert.equal(answer.status, 200);
+          assert.deepEqual(cors(answer.headers), {});
+        }
+      }
+    });
+
+    test('answers a preflight of an allowed page, and makes nothing for it', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion, ...ALLOWING });
+      const { status, headers, text } = await f.browser().request(ROUTE, {
+        method: 'OPTIONS',
+        headers: { origin: APP, 'access-control-request-method': 'GET' },
+      });
+      assert.deepEqual([status, text], [204, '']);
+      assert.deepEqual(cors(headers), {
+        'access-control-allow-origin': APP,
+        'access-control-allow-credentials': 'true',
+        'access-control-allow-methods': 'GET',
+        'access-control-allow-headers': 'Accept, Cache-Control, Pragma',
+      });
+      assert.deepEqual(f.store.ids(), []);
+    });
+
+    test('keeps what the app has said in Vary', LIMIT, async (t) => {
+      const before = [
+        (_req, res, next) => {
+          res.vary('Accept-Encoding');
+          next();
+        },
+      ];
+      const f = await shareApp(t, { expressVersion, before });
+      const { headers } = await f.browser().request(ROUTE);
+      assert.equal(headers.get('vary'), 'Accept-Encoding, Origin');
+    });
+
+    test('leaves all other methods and paths to the app', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion, ...ALLOWING });
+      const headers = { origin: 'https://evil.example' };
+      for (const [path, method] of [
+        [ROUTE, 'POST'],
+        [ROUTE, 'DELETE'],
+        ['/zappa', 'GET'],
+        ['/zappa/', 'GET'],
+        ['/zappa/socket', 'GET'],
+        ['/zappa/socket/', 'GET'],
+        ['/zappa/socket/a/b/c', 'GET'],
+        ['/zappa/io-session.jsx', 'GET'],
+        ['/zappax/socket/__local', 'GET'],
+        ['/x/zappa/socket/__local', 'GET'],
+      ]) {
+        assert.equal((await f.browser().request(path, { method, headers })).status, 404, `${method} ${path}`);
+      }
+      assert.deepEqual(f.store.ids(), []);
+    });
+
+    test('takes a socket id, a slash at the end and a query, as clients send them', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion });
+      const browser = await f.login();
+      const { key } = (await browser.json(ROUTE)).body;
+      for (const path of [`${ROUTE}/`, keyPath('some id'), `${ROUTE}?cache=1`]) {
+        assert.deepEqual((await browser.json(path)).body, { key });
+      }
+    });
+
+    test('HEAD makes nothing', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion });
+      const { status, headers } = await f.browser().request(ROUTE, { method: 'HEAD' });
+      assert.deepEqual([status, headers.get('cache-control')], [200, 'no-store']);
+      assert.deepEqual(f.store.ids(), []);
+    });
+
+    test('has one key per session and channel, and no channel that is no name', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion });
+      const browser = await f.login();
+      const keys = new Set();
+      for (const channel of ['a', 'b', 'constructor', 'toString', 'ü/?#', 'x'.repeat(128), 'a']) {
+        keys.add(await f.keyOf(browser, { channel }));
+      }
+      assert.equal(keys.size, 6);
+      for (const channel of ['__proto__', 'a%00b', '%0a', '%E0%A4%A', 'x'.repeat(129)]) {
+        const { status, body } = await browser.json(`/zappa/socket/${channel}`);
+        assert.deepEqual([status, body.code], [400, 'ERR_BAD_CHANNEL'], channel);
+      }
+      assert.equal({}.key, undefined);
+    });
+
+    test('stops at maxChannels channels of a session', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion, options: { maxChannels: 2 } });
+      const browser = await f.login();
+      for (const channel of ['a', 'b', 'a', 'b']) await f.keyOf(browser, { channel });
+      const { status, body } = await browser.json('/zappa/socket/c');
+      assert.deepEqual([status, body.code], [400, 'ERR_TOO_MANY_CHANNELS']);
+      await f.keyOf(await f.login(), { channel: 'c' });
+    });
+
+    test('stops at maxKeysPerMinute, for that session alone', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion, options: { maxKeysPerMinute: 3 } });
+      const browser = await f.login();
+      for (const channel of ['a', 'a', 'b']) await f.keyOf(browser, { channel });
+      const { status, headers, body } = await browser.json('/zappa/socket/a');
+      assert.equal(status, 429);
+      assert.deepEqual(Object.keys(body), ['error', 'code']);
+      assert.equal(body.code, 'ERR_TOO_MANY_KEYS');
+      assert.equal(headers.get('cache-control'), 'no-store');
+      await f.keyOf(await f.login());
+    });
+
+    test('says no word of a store that fails', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion });
+      const browser = await f.login();
+      f.store.next('set', 'error');
+      const { status, body } = await browser.json(ROUTE);
+      assert.equal(status, 500);
+      assert.equal(body.code, 'ERR_STORE_UNAVAILABLE');
+      assert.doesNotMatch(JSON.stringify(body), /scripted/);
+      await f.keyOf(browser);
+    });
+  });
+}
+
+for (const socketIoVersion of [2, 4]) {
+  describe(`a connection, Socket.IO ${socketIoVersion}`, () => {
+    const from = (f, origin, more) =>
+      f.connect({ extraHeaders: origin === undefined ? {} : { origin }, ...more });
+
+    test('of an allowed page, of this host and of a program is taken', LIMIT, async (t) => {
+      const f = await shareApp(t, { socketIoVersion, ...ALLOWING });
+      const key = await f.keyOf(await f.login());
+      for (const origin of [APP, f.ioUrl, undefined]) {
+        const socket = await from(f, origin, socketIoVersion === 2 ? { query: { key } } : { auth: { key } });
+        assert.equal((await socket.ask('read')).user, 'ann');
+      }
+    });
+
+    test('of any other page is refused, with the best of keys', LIMIT, async (t) => {
+      const f = await shareApp(t, { socketIoVersion, ...ALLOWING });
+      const key = await f.keyOf(await f.login());
+      f.store.taken();
+      // An empty Origin is none, for Node.js's own client.
+      for (const origin of STRANGERS.filter((one) => one !== '')) {
+        const error = await from(
+          f,
+          origin,
+          socketIoVersion === 2 ? { query: { key } } : { auth: { key } },
+        ).then(
+          () => assert.fail(`'${origin}' has connected`),
+          (refusal) => refusal,
+        );
+        assert.deepEqual(error.data ?? error, { code: REFUSED.code, message: REFUSED.error });
+      }
+      assert.equal(f.seen.size, 0);
+      assert.deepEqual(f.store.taken(), []);
+    });
+
+    test("of another page is Socket.IO's own matter, where no origins are set", LIMIT, async (t) => {
+      const f = await shareApp(t, { socketIoVersion });
+      const socket = await from(f, 'https://evil.example');
+      assert.equal(await socket.ask('echo', 1), 1);
+    });
+
+    test('that has shown maxFailedKeys keys in vain reaches the store no more', LIMIT, async (t) => {
+      const f = await shareApp(t, { socketIoVersion, options: { maxFailedKeys: 3 } });
+      const browser = await f.login();
+      const socket = await f.connect();
+      f.store.taken();
+      const asked = Array.from({ length: 20 }, () => socket.ask('__zappa_key', { key: randomUUID() }));
+      for (const answer of await Promise.all(asked)) assert.equal(answer.error, 'Missing data');
+      assert.equal(f.store.taken().length, 3);
+      const { ack } = await share(browser, socket);
+      assert.equal(ack.error, 'Missing data');
+      // Another connection of the same browser is none the worse.
+      assert.equal((await share(browser, await f.connect())).ack.error, undefined);
+    });
+  });
+}

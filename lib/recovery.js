@@ -1,0 +1,31 @@
+'use strict';
+
+const { settle } = require('./arrival.js');
+const { share } = require('./shared-socket.js');
+
+/**
+ * A socket whose connection Socket.IO has recovered, without its middlewares: whose it is has to be found out again, and
+ * until then its packets wait.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} socket
+ */
+function settleRecovered(sharing, socket) {
+  const connection = share(sharing, socket);
+  connection.held = [];
+  settle(connection, (error) => {
+    const packets = connection.held ?? [];
+    connection.held = undefined;
+    // It has left again, and the app has never heard of it.
+    if (connection.disconnected && !sharing.closed) return;
+    if (error && sharing.options.required) {
+      socket.disconnect();
+      return;
+    }
+    connection.open('connect');
+    connection.open('connection');
+    for (const packet of packets) socket.onevent(packet);
+  });
+}
+
+module.exports.settleRecovered = settleRecovered;
