@@ -28,6 +28,8 @@ class SocketSharing extends Sharing {
     this.closed = false;
     /** The namespaces it serves, and how each is given back as it was. @type {Map<any, () => void>} */
     this.namespaces = new Map();
+    /** The main namespaces of their servers, and how to hear no more of other processes there. @type {Map<any, () => void>} */
+    this.mains = new Map();
     this.responses = new Responses();
     /** Whether the app has asked for the Socket.IO middleware. */
     this.servesSockets = false;
@@ -35,7 +37,8 @@ class SocketSharing extends Sharing {
     this.binds = 0;
     this.onEnd = (/** @type {import('./adopted-store.js').SessionEnded} */ end) => {
       this.unbindAll(end);
-      spreadEnd(this, end);
+      // Not before: a socket that shares again meanwhile would be given the session that is about to go.
+      end.after?.push(() => spreadEnd(this, end));
     };
     this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
   }
@@ -52,11 +55,26 @@ class SocketSharing extends Sharing {
    * @param {() => void} restore
    */
   serve(namespace, restore) {
-    const deaf = hearEnds(this, namespace);
-    this.namespaces.set(namespace, () => {
-      deaf();
-      restore();
-    });
+    const { server } = namespace;
+    this.namespaces.set(namespace, restore);
+    this.join(server);
+    // Those that Socket.IO has closed since, as its `cleanupEmptyChildNamespaces` has it.
+    for (const known of this.namespaces.keys()) {
+      if (server._nsps && known.server === server && !server._nsps.has(known.name))
+        this.namespaces.delete(known);
+    }
+  }
+
+  /**
+   * Joins the processes that a server's adapter reaches.
+   *
+   * @param {any} server
+   */
+  join(server) {
+    const main = server.of('/');
+    // Not in Socket.IO 2.
+    if (typeof main.serverSideEmit !== 'function' || this.mains.has(main)) return;
+    this.mains.set(main, hearEnds(this, main));
   }
 
   /**
@@ -109,6 +127,8 @@ class SocketSharing extends Sharing {
     }
     for (const restore of this.namespaces.values()) restore();
     this.namespaces.clear();
+    for (const deafen of this.mains.values()) deafen();
+    this.mains.clear();
     this.use(undefined, '');
   }
 }
