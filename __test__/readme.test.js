@@ -19,6 +19,7 @@ const PAGES = [
   ...fs.readdirSync(ROOT).filter((name) => name.endsWith('.md')),
   ...fs.readdirSync(path.join(ROOT, 'docs')).map((name) => path.join('docs', name)),
   path.join('bench', 'README.md'),
+  path.join('examples', 'README.md'),
 ];
 const FENCE = /^(<!-- run -->\n)?```(\w*)\n([\s\S]*?)^```$/gm;
 

@@ -21,6 +21,12 @@ const PROGRAMS = [
     how: 'Install redis-server (Debian: `apt-get install redis-server`, macOS: `brew install redis`).',
   },
   {
+    name: 'nginx',
+    command: 'nginx',
+    traces: /\bnginx\b/,
+    how: 'Install nginx (Debian: `apt-get install nginx`, macOS: `brew install nginx`).',
+  },
+  {
     name: 'chromium',
     command: process.env.CHROMIUM ?? '/usr/bin/chromium',
     traces: /support\/chromium/,
