@@ -15,9 +15,14 @@ const { errors } = require('../native.js');
 
 const ROOT = path.join(__dirname, '..');
 const read = (...names) => fs.readFileSync(path.join(ROOT, ...names), 'utf8');
+const pagesIn = (folder) =>
+  fs
+    .readdirSync(path.join(ROOT, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => path.join(folder, name));
 const PAGES = [
-  ...fs.readdirSync(ROOT).filter((name) => name.endsWith('.md')),
-  ...fs.readdirSync(path.join(ROOT, 'docs')).map((name) => path.join('docs', name)),
+  ...pagesIn('.'),
+  ...pagesIn('docs'),
   path.join('bench', 'README.md'),
   path.join('examples', 'README.md'),
 ];
