@@ -262,6 +262,35 @@ describe('an Express process without Socket.IO, with an Emitter', () => {
   });
 });
 
+test(
+  'a logout elsewhere while a socket is being bound: it is not bound to what is gone',
+  LIMIT,
+  async (t) => {
+    const [express, sockets] = await Promise.all([
+      start(t, { serves: 'express', emitters: ['/'] }),
+      start(t, { adapter: 'redis', serves: 'sockets', late: 700, required: true }),
+    ]);
+    const browser = await login(express.url);
+    const { key } = (await browser.json(CHANNEL)).body;
+    const spy = await connectRedis(t);
+    const reads = [];
+    const monitor = spy.duplicate();
+    monitor.on('error', () => {});
+    await monitor.connect();
+    t.after(() => monitor.destroy());
+    await monitor.monitor((line) => reads.push(line));
+    const refused = assert.rejects(connectSocket(sockets.url, { auth: { key } }), {
+      data: { code: 'ERR_MISSING_DATA', message: 'Missing data' },
+    });
+    await until(
+      () => reads.some((line) => line.includes('"GET"') && line.includes(`sess:${browser.sid}`)),
+      'the session was read for the socket',
+    );
+    await browser.json('/logout');
+    await refused;
+  },
+);
+
 describe('a Socket.IO process that is killed', () => {
   const SESSIONS = 4;
   const TABS = 4;

@@ -37,6 +37,9 @@ function spreadEnd(sharing, { reason, sid }) {
 function hearEnds(sharing, main) {
   const hear = (/** @type {unknown} */ room, /** @type {unknown} */ reason) => {
     if (typeof room !== 'string' || !REASONS.includes(String(reason))) return;
+    // A socket that is being bound right now, to what was loaded before.
+    sharing.endedElsewhere.add(room);
+    setTimeout(() => sharing.endedElsewhere.delete(room), sharing.options.storeTimeout).unref();
     const sid = sidIn(sharing, room);
     if (sid !== undefined) sharing.adopted?.end(sid, /** @type {'destroy' | 'regenerate'} */ (reason));
   };

@@ -7,6 +7,7 @@ const { connections } = require('./connection.js');
 const { EmbeddedStore } = require('./embedded-store.js');
 const { Failure, failure } = require('./failure.js');
 const { Responses } = require('./responses.js');
+const { sessionRoom } = require('./room.js');
 const { sharedBy, unshareSocket } = require('./shared-socket.js');
 const { Sharing } = require('./sharing.js');
 
@@ -30,6 +31,8 @@ class SocketSharing extends Sharing {
     this.namespaces = new Map();
     /** The main namespaces of their servers, and how to hear no more of other processes there. @type {Map<any, () => void>} */
     this.mains = new Map();
+    /** The rooms of the sessions that other processes have ended a moment ago. @type {Set<string>} */
+    this.endedElsewhere = new Set();
     this.responses = new Responses();
     /** Whether the app has asked for the Socket.IO middleware. */
     this.servesSockets = false;
@@ -63,6 +66,12 @@ class SocketSharing extends Sharing {
       if (server._nsps && known.server === server && !server._nsps.has(known.name))
         this.namespaces.delete(known);
     }
+  }
+
+  /** @param {import('./key-lookup.js').Found} found */
+  isOver(found) {
+    if (super.isOver(found)) return true;
+    return this.endedElsewhere.size > 0 && this.endedElsewhere.has(sessionRoom(found.sid));
   }
 
   /**

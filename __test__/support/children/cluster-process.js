@@ -28,6 +28,17 @@ function slowly(store, ms) {
   return store;
 }
 
+// Answers a while after it has looked.
+function lately(store, ms) {
+  const { get } = store;
+  store.get = (sid, callback) => {
+    get.call(store, sid, (...answer) => {
+      setTimeout(callback, ms, ...answer);
+    });
+  };
+  return store;
+}
+
 function serveExpress(app, sharing) {
   app.use(session({ store: sharing.store, secret: SECRET, resave: false, saveUninitialized: false }));
   app.use(sharing.express());
@@ -78,9 +89,11 @@ async function adapterFor({ adapter, redisPort }) {
   return adapter === 'cluster' ? require('@socket.io/cluster-adapter').createAdapter() : undefined;
 }
 
-async function main({ namespaces = ['/'], emitters = [], onSessionEnd, serves, slow = 0, ...input }) {
+async function main({ namespaces = ['/'], emitters = [], onSessionEnd, required, serves, ...input }) {
   const store = new RedisStore({ client: await connect(input.redisPort), prefix: 'sess:' });
-  const options = { store: slow ? slowly(store, slow) : store, onSessionEnd };
+  if (input.slow) slowly(store, input.slow);
+  if (input.late) lately(store, input.late);
+  const options = { store, onSessionEnd, required };
   if (emitters.length > 0) {
     const emitter = new Emitter(await connect(input.redisPort));
     options.emitter = emitters.map((name) => emitter.of(name));
