@@ -93,9 +93,17 @@ export interface ShareSessionOptions extends IoSessionOptions {
 
   /**
    * For a process that serves Express and has no Socket.IO server: an `Emitter` of `@socket.io/redis-emitter`, by which logouts
-   * and {@link SessionSharing.to} reach the sockets of other processes. Default: none.
+   * and {@link SessionSharing.to} reach the sockets of other processes. Logouts reach all namespaces; `to()` reaches the
+   * emitter's own, so for several give one each: `[emitter, emitter.of('/chat')]`. Default: `[]`.
    */
-  emitter?: { to(room: string): any; serverSideEmit(event: string, ...args: any[]): any } | undefined;
+  emitter?: SessionEmitter | readonly SessionEmitter[] | undefined;
+}
+
+/** What is used of an `Emitter` of `@socket.io/redis-emitter`. */
+export interface SessionEmitter {
+  of(namespace: string): any;
+  to(room: string): any;
+  serverSideEmit(event: string, ...args: any[]): any;
 }
 
 /** What {@link shareSession} gives. Its functions need no `this`. */
@@ -117,8 +125,13 @@ export interface SessionSharing {
    * The Socket.IO middleware, for `io.use()` or `io.of('/a-namespace').use()`, dynamic namespaces included. A socket is bound,
    * in this order, by the key in its `auth: { key }` (Socket.IO 2: in its query), by its cookie, or later by the event
    * `__zappa_key`. Middlewares behind it find `socket.session` there.
+   *
+   * @param io the server (for its main namespace) or the namespace that it is for. Where several processes share, name it:
+   *   without it this process knows nothing of the namespace until a socket has connected to it, and until then tells the
+   *   others of no logout, and reaches no socket of theirs by {@link SessionSharing.to}.
+   * @throws TypeError when `io` is given and is neither
    */
-  socket(): (socket: any, next: (error?: any) => void) => void;
+  socket(io?: any): (socket: any, next: (error?: any) => void) => void;
 
   /**
    * Every socket of a session, in the namespaces that this process serves, and in every process that their adapter or the

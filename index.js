@@ -15,8 +15,7 @@ module.exports.shareSession = (options) => require('./lib/share-session.js').sha
 /** @type {typeof import('./lib/room.js').sessionRoom} */
 module.exports.sessionRoom = (sid) => require('./lib/room.js').sessionRoom(sid);
 /** @type {typeof import('./lib/redis-commit.js').redisCompareAndSet} */
-module.exports.redisCompareAndSet = (client) =>
-  require('./lib/redis-commit.js').redisCompareAndSet(client);
+module.exports.redisCompareAndSet = (client) => require('./lib/redis-commit.js').redisCompareAndSet(client);
 module.exports.EmbeddedStore = undefined;
 // `defineProperties`: a getter that `defineProperty` made would not be seen by the `import` above.
 Object.defineProperties(module.exports, {

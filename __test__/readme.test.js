@@ -15,11 +15,16 @@ const { errors } = require('../native.js');
 
 const ROOT = path.join(__dirname, '..');
 const read = (...names) => fs.readFileSync(path.join(ROOT, ...names), 'utf8');
-const pages = (folder) => fs.readdirSync(path.join(ROOT, folder)).filter((name) => name.endsWith('.md'));
+const pagesIn = (folder) =>
+  fs
+    .readdirSync(path.join(ROOT, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => path.join(folder, name));
 const PAGES = [
-  ...pages('.'),
-  ...pages('docs').map((name) => path.join('docs', name)),
+  ...pagesIn('.'),
+  ...pagesIn('docs'),
   path.join('bench', 'README.md'),
+  path.join('examples', 'README.md'),
 ];
 const FENCE = /^(<!-- run -->\n)?```(\w*)\n([\s\S]*?)^```$/gm;
 

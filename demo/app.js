@@ -3,16 +3,11 @@
 // The app of the demo, as somebody writes one for Zappa: some routes, some events, one session.
 
 const { MemoryStore } = require('express-session');
-const fs = require('node:fs');
-const path = require('node:path');
 
 const COOKIE = 'demo.sid';
 
-/**
- * @param {import('./host').Context} context
- * @param {{ sockets: string }} origins
- */
-function defineApp(context, { sockets }) {
+/** @param {import('./host').Context} context */
+function defineApp(context) {
   // All that an app has to say to io-session; every option has a default.
   context.app.set('io_session', {
     /** @param {unknown} error @param {{ event?: string }} where */
@@ -26,11 +21,6 @@ function defineApp(context, { sockets }) {
     resave: false,
     saveUninitialized: false,
     cookie: { sameSite: 'lax' },
-  });
-
-  context.get('/', function () {
-    const page = fs.readFileSync(path.join(__dirname, 'page.html'), 'utf8');
-    this.res.type('html').send(page.replaceAll('{{sockets}}', sockets));
   });
 
   context.get('/me', function () {

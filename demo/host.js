@@ -160,18 +160,15 @@ function listen(server, port, name) {
  * Starts an app. The two servers have two names as well as two ports, because a cookie ignores the port: the
  * session cookie of `localhost` never reaches the sockets of `127.0.0.1`.
  *
- * @param {(context: Context, origins: { sockets: string }) => void} define the app
- * @param {{ port: number }} options 0: any free ports, else Express's, and the next for Socket.IO
+ * @param {(context: Context) => void} define the app
  */
-async function startHost(define, { port }) {
+async function startHost(define) {
   const context = createContext();
   const pages = http.createServer(context.app);
   const sockets = http.createServer();
-  const origins = { sockets: await listen(sockets, port && port + 1, '127.0.0.1') };
-
   // Zappa's order: the middleware before the app's own function, the rest after it.
   bind_middleware({ context });
-  define(context, origins);
+  define(context);
   bind_express({ context });
   bind_io({ context });
 
@@ -180,8 +177,8 @@ async function startHost(define, { port }) {
 
   return {
     context,
-    pages: await listen(pages, port, 'localhost'),
-    sockets: origins.sockets,
+    pages: await listen(pages, 0, 'localhost'),
+    sockets: await listen(sockets, 0, '127.0.0.1'),
     async close() {
       await context.io.close();
       pages.closeAllConnections();
@@ -190,4 +187,4 @@ async function startHost(define, { port }) {
   };
 }
 
-module.exports = { startHost };
+module.exports = { listen, startHost };

@@ -1,8 +1,9 @@
 'use strict';
 
 // `npm run demo`: from a bare checkout (Node >= 20 and Rust) to a told story and a page to try.
+// The story is a Zappa app's; the page is an app's that calls `shareSession`.
 //   --exit       end after the story
-//   --port <n>   Express on this port, Socket.IO on the next; any free ports without it
+//   --port <n>   the page's Express on this port, its Socket.IO on the next; any free ports without it
 
 const { parseArgs } = require('node:util');
 const { buildStaleAddon } = require('../scripts/addon');
@@ -26,9 +27,10 @@ async function main(expressPort) {
   // Only now: what they need has just been installed and built.
   const { defineApp } = require('./app');
   const { startHost } = require('./host');
+  const { startServer } = require('./server');
   const { tellStory } = require('./story');
 
-  const host = await startHost(defineApp, { port: expressPort });
+  const host = await startHost(defineApp);
   console.log(`Express    ${host.pages}\nSocket.IO  ${host.sockets}\nOne session store between them.`);
   try {
     await tellStory(host);
@@ -36,12 +38,13 @@ async function main(expressPort) {
     console.error('   ✗ this step failed:', error);
     process.exitCode = 1;
   }
+  await host.close();
   if (options.exit) {
-    await host.close();
     return;
   }
-  console.log(`\nTry it yourself: ${host.pages}/   (Ctrl-C ends it)`);
-  process.once('SIGINT', () => void host.close());
+  const server = await startServer({ port: expressPort });
+  console.log(`\nTry it yourself: ${server.pages}/   (Ctrl-C ends it)`);
+  process.once('SIGINT', () => void server.close());
 }
 
 script(() => {

@@ -43,7 +43,7 @@ const TIMEOUT = 10_000;
  * @property {string} sid
  * @property {string[]} sockets the ids of those that were bound to it in this process
  * @property {'destroy' | 'regenerate'} reason
- * @property {boolean} elsewhere whether it was another process that did
+ * @property {(() => void)[]} [after] called once the store has destroyed it; undefined when another process has
  *
  * @typedef {(end: SessionEnded) => void} EndListener
  */
@@ -239,9 +239,12 @@ class AdoptedStore {
    */
   destroy(sid, callback) {
     const known = typeof sid === 'string';
-    if (known) this.end(sid, sid === this.regenerating ? 'regenerate' : 'destroy', false);
+    /** @type {(() => void)[]} */
+    const after = [];
+    if (known) this.end(sid, sid === this.regenerating ? 'regenerate' : 'destroy', after);
     return this.original.destroy.call(this.store, sid, (/** @type {unknown} */ error) => {
       if (error && known && !meansMissing(error)) native.notEnded(this.number, sid);
+      else for (const listener of after.splice(0)) listener();
       callback(error);
     });
   }
@@ -251,13 +254,13 @@ class AdoptedStore {
    *
    * @param {string} sid
    * @param {'destroy' | 'regenerate'} reason
-   * @param {boolean} elsewhere whether another process does it
+   * @param {(() => void)[]} [after] where listeners put what is to follow; undefined when another process has done it
    */
-  end(sid, reason, elsewhere) {
+  end(sid, reason, after) {
     const { sockets, keys } = native.end(this.number, sid);
     for (const key of keys) this.discard(key);
-    publish('end', sid, { reason, sockets: sockets.length, elsewhere });
-    for (const listener of this.onEnd) listener({ sid, sockets, reason, elsewhere });
+    publish('end', sid, { reason, sockets: sockets.length, elsewhere: after === undefined });
+    for (const listener of this.onEnd) listener({ sid, sockets, reason, after });
   }
 
   /** Destroys a record that nobody waits for. @param {string} id */

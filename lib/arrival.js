@@ -61,7 +61,7 @@ function settle(connection, done) {
     }
     let failed = error;
     // Logged out while we were looking.
-    if (found && adopted.since(found.sid, found.clock) === 'gone') failed = failure('ERR_MISSING_DATA');
+    if (found && sharing.isOver(found)) failed = failure('ERR_MISSING_DATA');
     else if (found && !connection.disconnected) {
       const index = connection.bind(adopted, found.sid, found);
       if (index !== -1) failed = failure(index);

@@ -8,20 +8,19 @@ const END = 'io-session:end';
 const REASONS = ['destroy', 'regenerate'];
 
 /**
- * Tells the other processes when this one has ended a session, by Socket.IO's adapter, or by the app's emitter. They are
- * told the name of its room, which does not give its id away.
+ * Tells the other processes that this one has ended a session, by Socket.IO's adapter, or by the app's emitters: on the main
+ * namespace, which every server has. They are told the name of the session's room, which does not give its id away.
  *
  * @param {import('./socket-sharing.js').SocketSharing} sharing
  * @param {import('./adopted-store.js').SessionEnded} end
  */
-function spreadEnd(sharing, { elsewhere, reason, sid }) {
-  if (elsewhere) return;
+function spreadEnd(sharing, { reason, sid }) {
   const room = sessionRoom(sid);
+  const mains = [...sharing.mains.keys()].filter(reachesOthers);
   try {
-    for (const namespace of sharing.namespaces.keys()) {
-      if (reachesOthers(namespace)) namespace.serverSideEmit(END, room, reason);
+    for (const sender of [...mains, ...sharing.options.emitter.map((emitter) => emitter.of('/'))]) {
+      sender.serverSideEmit(END, room, reason);
     }
-    sharing.options.emitter?.serverSideEmit(END, room, reason);
   } catch (error) {
     // Their next event notices; the logout itself has succeeded.
     sharing.report(error, {});
@@ -32,23 +31,38 @@ function spreadEnd(sharing, { elsewhere, reason, sid }) {
  * Hears of the sessions that other processes have ended.
  *
  * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {any} namespace
+ * @param {any} main the main namespace of a server
  * @returns {() => void} ends it
  */
-function hearEnds(sharing, namespace) {
-  if (typeof namespace.serverSideEmit !== 'function') return () => {};
+function hearEnds(sharing, main) {
   const hear = (/** @type {unknown} */ room, /** @type {unknown} */ reason) => {
     if (typeof room !== 'string' || !REASONS.includes(String(reason))) return;
-    // All of one session: the first tells which.
-    for (const id of namespace.adapter.rooms.get(room) ?? []) {
-      const sid = sharedBy(namespace.sockets.get(id))?.sid;
-      if (sid === undefined || sessionRoom(sid) !== room) continue;
-      sharing.adopted?.end(sid, /** @type {'destroy' | 'regenerate'} */ (reason), true);
-      return;
-    }
+    // A socket that is being bound right now, to what was loaded before.
+    sharing.endedElsewhere.add(room);
+    setTimeout(() => sharing.endedElsewhere.delete(room), sharing.options.storeTimeout).unref();
+    const sid = sidIn(sharing, room);
+    if (sid !== undefined) sharing.adopted?.end(sid, /** @type {'destroy' | 'regenerate'} */ (reason));
   };
-  namespace.on(END, hear);
-  return () => namespace.off(END, hear);
+  main.on(END, hear);
+  return () => main.off(END, hear);
+}
+
+/**
+ * Whose room it is, as far as a socket of this process is in it.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {string} room
+ * @returns {string | undefined}
+ */
+function sidIn(sharing, room) {
+  for (const { adapter, sockets } of sharing.namespaces.keys()) {
+    for (const id of adapter.rooms.get(room) ?? []) {
+      const socket = sockets.get(id);
+      const sid = socket && sharedBy(socket)?.sid;
+      if (sid !== undefined && sessionRoom(sid) === room) return sid;
+    }
+  }
+  return undefined;
 }
 
 /**
@@ -56,6 +70,7 @@ function hearEnds(sharing, namespace) {
  * too, and complains when it is called.
  *
  * @param {any} namespace
+ * @returns {boolean}
  */
 function reachesOthers({ adapter }) {
   for (let owner = adapter; owner; owner = Object.getPrototypeOf(owner)) {
@@ -65,4 +80,5 @@ function reachesOthers({ adapter }) {
 }
 
 module.exports.hearEnds = hearEnds;
+module.exports.reachesOthers = reachesOthers;
 module.exports.spreadEnd = spreadEnd;

@@ -65,13 +65,12 @@ class KeyEvent {
   /** @param {import('./key-lookup.js').Found} found */
   bind(found) {
     const { adopted, connection } = this;
-    const { sid, clock } = found;
     // Logged out while we were looking, or the socket has left.
-    if (adopted.since(sid, clock) === 'gone' || connection.disconnected) {
+    if (connection.sharing.isOver(found) || connection.disconnected) {
       this.refuse(failure('ERR_MISSING_DATA'));
       return;
     }
-    const error = connection.bind(adopted, sid, found);
+    const error = connection.bind(adopted, found.sid, found);
     if (error !== -1) {
       this.refuse(failure(error));
       return;

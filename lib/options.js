@@ -28,7 +28,7 @@ const { FLAG, LONGEST, check, whole } = require('./rules.js');
  * @property {number | undefined} touchInterval
  * @property {number} maxKeysPerMinute
  * @property {number} maxFailedKeys
- * @property {any} emitter
+ * @property {any[]} emitter
  *
  * @typedef {Options & OwnOptions} ShareOptions
  */
@@ -71,7 +71,7 @@ const SHARE_DEFAULTS = {
   touchInterval: undefined,
   maxKeysPerMinute: 300,
   maxFailedKeys: 64,
-  emitter: undefined,
+  emitter: [],
   ...DEFAULTS,
 };
 
@@ -89,13 +89,21 @@ const SHARE_RULES = {
   touchInterval: [`a whole number of ms from 1000 to ${LONGEST}`, whole(1000, LONGEST)],
   maxKeysPerMinute: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
   maxFailedKeys: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
-  emitter: ['an Emitter of @socket.io/redis-emitter', (value) => typeof value?.serverSideEmit === 'function'],
+  emitter: [
+    'an Emitter of @socket.io/redis-emitter, or an array of them',
+    (value) => [value].flat().every(isEmitter),
+  ],
   ...RULES,
 };
 
 /** @param {any} value */
 function isPrefix(value) {
   return typeof value === 'string' && /^(?:\/[\w.~-]+)+$/.test(value);
+}
+
+/** @param {any} value */
+function isEmitter(value) {
+  return typeof value?.serverSideEmit === 'function' && typeof value.of === 'function';
 }
 
 /** @param {any} value */
@@ -141,7 +149,8 @@ function readOptions(given, where) {
  * @throws {TypeError} that names the option, its value and what is expected
  */
 function readShareOptions(given) {
-  const options = check(given, 'shareSession', SHARE_RULES, SHARE_DEFAULTS);
+  const checked = check(given, 'shareSession', SHARE_RULES, SHARE_DEFAULTS);
+  const options = { ...checked, emitter: [checked.emitter].flat() };
   if (options.cookie === undefined) return options;
   const { name = 'connect.sid', secret, secrets = secret } = /** @type {any} */ (options.cookie);
   return { ...options, cookie: { name, secrets: [secrets].flat() } };

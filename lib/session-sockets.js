@@ -1,5 +1,6 @@
 'use strict';
 
+const { reachesOthers } = require('./cluster.js');
 const { sessionRoom } = require('./room.js');
 
 /** Every socket of one session, in every process that Socket.IO's adapter or the app's emitter reaches. */
@@ -10,9 +11,12 @@ class SessionSockets {
    */
   constructor(sharing, sid) {
     this.room = sessionRoom(sid);
-    const { emitter } = sharing.options;
-    /** Who has rooms: the namespaces served here and, where it is one without Socket.IO, the emitter. @type {any[]} */
-    this.senders = [...sharing.namespaces.keys(), ...(emitter ? [emitter] : [])];
+    const namespaces = [...sharing.namespaces.keys()];
+    // What reaches them by itself needs no emitter: they would hear everything twice.
+    const reached = new Set(namespaces.filter(reachesOthers).map(({ name }) => name));
+    const emitters = sharing.options.emitter.filter(({ nsp }) => !reached.has(nsp));
+    /** Who has rooms: the namespaces served here and, for those of other processes, the emitters. @type {any[]} */
+    this.senders = [...namespaces, ...emitters];
   }
 
   /**

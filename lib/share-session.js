@@ -4,7 +4,7 @@ const { expressMiddleware } = require('./express-middleware.js');
 const { readShareOptions } = require('./options.js');
 const { SessionSockets } = require('./session-sockets.js');
 const { sharedBy } = require('./shared-socket.js');
-const { socketMiddleware } = require('./socket-middleware.js');
+const { serveFromStart, socketMiddleware } = require('./socket-middleware.js');
 const { SocketSharing } = require('./socket-sharing.js');
 
 /**
@@ -18,8 +18,9 @@ function shareSession(options) {
   return Object.freeze({
     store,
     express: () => expressMiddleware(sharing),
-    socket() {
+    socket(/** @type {unknown} */ server) {
       sharing.servesSockets = true;
+      if (server !== undefined) serveFromStart(sharing, server);
       return socketMiddleware(sharing);
     },
     to: (/** @type {string} */ sid) => new SessionSockets(sharing, sid),

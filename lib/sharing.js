@@ -76,6 +76,16 @@ class Sharing {
   }
 
   /**
+   * Whether a session that was found has ended since.
+   *
+   * @param {import('./key-lookup.js').Found} found
+   * @returns {boolean}
+   */
+  isOver({ sid, clock }) {
+    return this.adopted?.since(sid, clock) === 'gone';
+  }
+
+  /**
    * A session has ended, and a socket has lost it.
    *
    * @param {import('./connection.js').Connection} connection

@@ -18,11 +18,7 @@ const SHARING = Symbol('io-session sharing');
 function socketMiddleware(sharing) {
   return (socket, next) => {
     if (!serves(sharing, socket.nsp)) {
-      next(
-        new Error(
-          `io-session: the namespace '${socket.nsp.name}' shares sessions by another shareSession() already.`,
-        ),
-      );
+      next(another(socket.nsp));
       return;
     }
     if (sharedBy(socket) !== undefined || sharing.closed) {
@@ -36,6 +32,27 @@ function socketMiddleware(sharing) {
     }
     settle(share(sharing, socket), (error) => next(error && required ? refusal(error) : undefined));
   };
+}
+
+/**
+ * Serves a namespace before a socket has connected to it: this process reaches the sockets of others there at once.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} server what the middleware is for: a Socket.IO server, for its main namespace, or a namespace
+ */
+function serveFromStart(sharing, server) {
+  const namespace = server?.sockets?.server === server ? server.sockets : server;
+  if (typeof namespace?.server?.of !== 'function') {
+    throw new TypeError('io-session: sharing.socket(io): io must be a Socket.IO server or a namespace.');
+  }
+  sharing.join(namespace.server);
+  // A parent of dynamic namespaces has no sockets; its children are served when they are there.
+  if (namespace.children === undefined && !serves(sharing, namespace)) throw another(namespace);
+}
+
+/** @param {any} namespace */
+function another({ name }) {
+  return new Error(`io-session: the namespace '${name}' shares sessions by another shareSession() already.`);
 }
 
 /**
@@ -96,4 +113,5 @@ function refusal(error) {
   return Object.assign(new Error(message), { data: { code, message } });
 }
 
+module.exports.serveFromStart = serveFromStart;
 module.exports.socketMiddleware = socketMiddleware;

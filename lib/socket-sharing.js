@@ -7,6 +7,7 @@ const { connections } = require('./connection.js');
 const { EmbeddedStore } = require('./embedded-store.js');
 const { Failure, failure } = require('./failure.js');
 const { Responses } = require('./responses.js');
+const { sessionRoom } = require('./room.js');
 const { requestMethods } = require('./session-methods.js');
 const { sharedBy, unshare } = require('./shared-socket.js');
 const { Sharing } = require('./sharing.js');
@@ -29,6 +30,10 @@ class SocketSharing extends Sharing {
     this.closed = false;
     /** The namespaces it serves, and how each is given back as it was. @type {Map<any, () => void>} */
     this.namespaces = new Map();
+    /** The main namespaces of their servers, and how to hear no more of other processes there. @type {Map<any, () => void>} */
+    this.mains = new Map();
+    /** The rooms of the sessions that other processes have ended a moment ago. @type {Set<string>} */
+    this.endedElsewhere = new Set();
     this.responses = new Responses();
     /** Whether the app has asked for the Socket.IO middleware. */
     this.servesSockets = false;
@@ -36,7 +41,8 @@ class SocketSharing extends Sharing {
     this.binds = 0;
     this.onEnd = (/** @type {import('./adopted-store.js').SessionEnded} */ end) => {
       this.unbindAll(end);
-      spreadEnd(this, end);
+      // Not before: a socket that shares again meanwhile would be given the session that is about to go.
+      end.after?.push(() => spreadEnd(this, end));
     };
     this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
     const adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (
@@ -59,11 +65,26 @@ class SocketSharing extends Sharing {
    * @param {() => void} restore
    */
   serve(namespace, restore) {
-    const deaf = hearEnds(this, namespace);
-    this.namespaces.set(namespace, () => {
-      deaf();
-      restore();
-    });
+    this.namespaces.set(namespace, restore);
+    this.join(namespace.server);
+  }
+
+  /** @param {import('./key-lookup.js').Found} found */
+  isOver(found) {
+    if (super.isOver(found)) return true;
+    return this.endedElsewhere.size > 0 && this.endedElsewhere.has(sessionRoom(found.sid));
+  }
+
+  /**
+   * Joins the processes that a server's adapter reaches.
+   *
+   * @param {any} server
+   */
+  join(server) {
+    const main = server.of('/');
+    // Not in Socket.IO 2.
+    if (typeof main.serverSideEmit !== 'function' || this.mains.has(main)) return;
+    this.mains.set(main, hearEnds(this, main));
   }
 
   /**
@@ -136,6 +157,8 @@ class SocketSharing extends Sharing {
     }
     for (const restore of this.namespaces.values()) restore();
     this.namespaces.clear();
+    for (const deafen of this.mains.values()) deafen();
+    this.mains.clear();
     this.use(undefined, '');
   }
 }

@@ -36,6 +36,12 @@ const PROGRAMS = [
     how: 'Install MariaDB (Debian: `apt-get install mariadb-server`, macOS: `brew install mariadb`).',
   },
   {
+    name: 'nginx',
+    command: 'nginx',
+    traces: /\bnginx\b/,
+    how: 'Install nginx (Debian: `apt-get install nginx`, macOS: `brew install nginx`).',
+  },
+  {
     name: 'chromium',
     command: process.env.CHROMIUM ?? '/usr/bin/chromium',
     traces: /support\/chromium/,

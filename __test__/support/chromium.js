@@ -1,7 +1,7 @@
 'use strict';
 
 // A real headless Chromium: Debian's, or the one that CHROMIUM names. scripts/test.js leaves out the suites that load
-// this file where there is none.
+// this file where there is none. scripts/screenshots.js has its browser from here, too.
 
 const fs = require('node:fs/promises');
 const os = require('node:os');
@@ -22,8 +22,13 @@ const ARGS = [
   '--disable-sync',
 ];
 
-// One browser with a profile of its own: its tabs share their cookies, and nobody else's.
-async function startChromium(t) {
+/**
+ * One browser with a profile of its own: its tabs share their cookies, and nobody else's.
+ *
+ * @param {{ after: (end: () => Promise<void>) => void }} t
+ * @param {import('playwright-core').BrowserContextOptions} [options]
+ */
+async function startChromium(t, options) {
   const profile = await fs.mkdtemp(path.join(os.tmpdir(), 'io-session-chromium-'));
   const remove = () => fs.rm(profile, { recursive: true, force: true, maxRetries: 5 });
   let browser;
@@ -32,6 +37,7 @@ async function startChromium(t) {
       executablePath: EXECUTABLE,
       headless: true,
       args: ARGS,
+      ...options,
     });
   } catch (error) {
     await remove();

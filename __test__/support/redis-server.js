@@ -6,15 +6,7 @@ const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const net = require('node:net');
 const readline = require('node:readline');
-
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+const { freePort } = require('./free-port.js');
 
 async function answersPing(port) {
   const socket = net.connect(port, '127.0.0.1');
