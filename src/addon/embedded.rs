@@ -165,7 +165,8 @@ fn open(options: StoreOptions) -> std::result::Result<Open, Option<Damage>> {
 fn tend(store: &Arc<Store>, options: &StoreOptions) -> napi::Result<()> {
     let store: Weak<Store> = Arc::downgrade(store);
     let sweep = Duration::from_millis(options.sweep_interval as u64);
-    let flush = Duration::from_millis(options.flush_interval as u64);
+    // Half of it: a change then waits so long at most, and has the other half to be written.
+    let flush = Duration::from_millis(options.flush_interval as u64) / 2;
     let look = if options.path.is_some() {
         sweep.min(flush)
     } else {
@@ -173,8 +174,11 @@ fn tend(store: &Arc<Store>, options: &StoreOptions) -> napi::Result<()> {
     };
     let task = async move {
         let mut swept = tokio::time::Instant::now();
+        let mut turns = tokio::time::interval_at(swept + look, look);
+        // After a turn that took longer, the next comes at once.
+        turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::time::sleep(look).await;
+            turns.tick().await;
             let Some(store) = store.upgrade() else {
                 return;
             };
