@@ -7,12 +7,14 @@ const { HostileStore } = require('../hostile-store.js');
 const { startHost } = require('../zappa-host.js');
 const { express, socketIoServer } = require('../versions.js');
 const stores = require('../stores.js');
-const subject = require('../subject.js');
+const theSubject = require('../subject.js');
 const { adopt } = require('../../../lib/adopted-store.js');
 const { updateSession } = require('../../../lib/update.js');
 
+// `original: true`: io-session as it was, in place of ours.
 // `redis` and `postgres`: the arguments of the store's maker in support/stores.js; without either, a HostileStore.
-const { options, sessionOptions, watch, redis, postgres } = JSON.parse(process.argv[2]);
+const { options, original, sessionOptions, watch, redis, postgres } = JSON.parse(process.argv[2]);
+const subject = original ? require('../../../bench/rivals/straight-port.js') : theSubject;
 
 // The clock of this process, as others see it: `jump` moves it.
 let ahead = 0;
