@@ -2,9 +2,12 @@
 
 // A read-modify-write of a session that nothing comes between, and the interface by which any store can be exact.
 
-const { EventEmitter } = require('node:events');
+const { EventEmitter, once } = require('node:events');
+const path = require('node:path');
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const { randomUUID } = require('node:crypto');
+const { Worker } = require('node:worker_threads');
 const session = require('express-session');
 const { EmbeddedStore, redisCompareAndSet } = require('..');
 const { adopt } = require('../lib/adopted-store.js');
@@ -267,6 +270,22 @@ for (const [name, open] of Object.entries(STORES)) {
     });
   });
 }
+
+test('update is exact between worker threads that share an EmbeddedStore', { timeout: 30_000 }, async (t) => {
+  const name = randomUUID();
+  const store = new EmbeddedStore({ name });
+  t.after(() => store.close());
+  const { read } = await stored(store);
+  const script = path.join(__dirname, 'support', 'children', 'update-worker.js');
+  const work = async () => {
+    const worker = new Worker(script, { workerData: { name, rounds: 500 } });
+    const exited = once(worker, 'exit');
+    assert.deepEqual(await once(worker, 'message'), ['done']);
+    assert.deepEqual(await exited, [0]);
+  };
+  await Promise.all([work(), work(), work()]);
+  assert.equal((await read()).count, 1500);
+});
 
 describe('compareAndSet', () => {
   test('a commit is one call of it, and a conflict is merged without reading again', LIMIT, async () => {
