@@ -13,7 +13,9 @@ const { EmbeddedStore, redisCompareAndSet } = require('..');
 const { adopt } = require('../lib/adopted-store.js');
 const { updateSession } = require('../lib/update.js');
 const { deferred } = require('./support/deferred.js');
-const { settle } = require('./support/wait.js');
+const { HostileStore } = require('./support/hostile-store.js');
+const { shareFixture } = require('./support/share-fixture.js');
+const { settle, until } = require('./support/wait.js');
 
 const LIMIT = { timeout: 10_000 };
 
@@ -285,6 +287,33 @@ test('update is exact between worker threads that share an EmbeddedStore', { tim
   };
   await Promise.all([work(), work(), work()]);
   assert.equal((await read()).count, 1500);
+});
+
+test("a socket's own session keeps its mark, and what its events count", LIMIT, async (t) => {
+  const store = new HostileStore();
+  const { connect } = await shareFixture(t, {
+    store,
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        socket.on('count', async (ack) => {
+          await socket.session.update((own) => {
+            own.count = (own.count ?? 0) + 1;
+          });
+          ack(socket.session.count);
+        });
+      });
+    },
+  });
+  const socket = await connect();
+  const stored = (count) => until(() => store.read(socket.id)?.count === count, `${count} is stored`);
+  assert.equal(await socket.ask('count'), 1);
+  await stored(1);
+  assert.equal(await socket.ask('count'), 2);
+  await stored(2);
+  assert.deepEqual(store.read(socket.id), { cookie: { __io: true }, count: 2 });
+  await Promise.all(Array.from({ length: 20 }, () => socket.ask('count')));
+  await stored(22);
+  assert.deepEqual(store.read(socket.id), { cookie: { __io: true }, count: 22 });
 });
 
 describe('compareAndSet', () => {
