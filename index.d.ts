@@ -504,6 +504,78 @@ export interface SessionStore {
   clear?(callback?: (error?: any) => void): any;
 }
 
+/**
+ * A session store that can compare and set in one step. With it, what handlers and requests save, and what updates write, is
+ * exact between all processes that use the store. io-session looks for the method when it adopts the store; it brings its own
+ * form of it for connect-redis 9 and later and for connect-pg-simple, and has no need of one for MemoryStore and
+ * {@link EmbeddedStore}.
+ *
+ * ```js
+ * class MyStore extends session.Store {
+ *   async compareAndSet(sid, expected, { text, session, renew }) {
+ *     // in one step of the database's: is the stored text of `sid` still `expected`? Then `text` takes its place: true.
+ *     // Else the text that is there: a string. Or there is none: null.
+ *   }
+ * }
+ * ```
+ */
+export interface CommittingStore extends SessionStore {
+  /**
+   * Writes a session if what is stored is still what is expected. It is called for sessions that were loaded or saved before;
+   * a new one goes through `set`.
+   *
+   * It answers as the store's other methods do, to the callback or by promise, within `storeTimeout`. A failure must not
+   * leave half a session behind; whether the write has been done is not known then, and it is not tried again.
+   *
+   * @param sid under which id, as `get` is given it
+   * @param expected JSON text: what the store gave as the stored text last, or else what `JSON.stringify` makes of what `get`
+   *   gave. A store that spells texts in its own way may find it another one and answer its own; that is what is expected then
+   * @param change what to write
+   * @param callback see {@link CompareAndSetOutcome}
+   */
+  compareAndSet(
+    sid: string,
+    expected: string,
+    change: SessionChange,
+    callback: (error: any, outcome?: CompareAndSetOutcome) => void,
+  ): any;
+}
+
+/** What {@link CommittingStore.compareAndSet} has to write. */
+export interface SessionChange {
+  /** The session as JSON text. */
+  text: string;
+  /** The same as an object, with express-session's `Cookie`: what the store takes its time to live from. */
+  session: any;
+  /**
+   * Whether the time to live begins anew, as the session's cookie or the store's own default says. With false the stored one
+   * stays as it is: a touch may have prolonged it, and left the date in the text alone.
+   */
+  renew: boolean;
+}
+
+/**
+ * - `true`: what was stored was what was expected, and `text` is stored in its place
+ * - a string: the JSON text that is stored instead; nothing was written
+ * - `null`: there is no such session (it was destroyed, or has expired); nothing was written
+ */
+export type CompareAndSetOutcome = true | string | null;
+
+/**
+ * Makes the `compareAndSet` of a connect-redis store of a version before 9, which hides its client:
+ *
+ * ```js
+ * const store = new RedisStore({ client });
+ * store.compareAndSet = redisCompareAndSet(client);
+ * ```
+ *
+ * Before the store is given to the app. connect-redis 9 and later need nothing. Redis 6 or later.
+ *
+ * @param client the client that the store was given: of node-redis or ioredis, a cluster's included
+ * @throws TypeError when the client is neither
+ */
+export function redisCompareAndSet(client: any): CommittingStore['compareAndSet'];
+
 /** What io-session uses of a socket of Socket.IO 2 or 4. */
 export interface SessionSocket {
   id: string;

@@ -99,6 +99,23 @@ describe('C15c: how long a session lives after a socket write', () => {
     assert.ok(ttl > 86_000 && ttl <= 86_400, `${ttl} s`);
   });
 
+  test(
+    'a session without a maxAge, on Redis: requests that save begin it anew, handlers do not',
+    LIMIT,
+    async (t) => {
+      const { kept, bound } = await begin(t, STORES['connect-redis']);
+      const { browser, socket, sid } = await bound();
+      await kept.expire(sid, 500);
+      await socket.ask('write', { more: 1 });
+      await until(async () => (await kept.read(sid)).more === 1, 'the write is saved');
+      const afterHandler = await kept.ttl(sid);
+      assert.ok(afterHandler > 400 && afterHandler <= 500, `${afterHandler} s`);
+      await browser.request('/write?json={"more":2}');
+      const afterRequest = await kept.ttl(sid);
+      assert.ok(afterRequest > 86_000 && afterRequest <= 86_400, `${afterRequest} s`);
+    },
+  );
+
   test('a cookie that a handler lets expire takes the session out of Redis', LIMIT, async (t) => {
     const app = (context) =>
       context.on('expire', function (ms, ack) {

@@ -199,7 +199,7 @@ describe('docs/compatibility.md', () => {
     let count = 0;
     for (const [, row, rest] of rows) {
       count += 1;
-      const files = [...rest.matchAll(/__test__\/([\w-]+\.test\.js)/g)].map(([, file]) => file);
+      const files = [...rest.matchAll(/__test__\/((?:support\/)?[\w.-]+\.js)/g)].map(([, file]) => file);
       assert.ok(files.length > 0, row);
       for (const file of files) {
         assert.match(read('__test__', file), new RegExp(`\\b${row}\\b`), `${row} in ${file}`);

@@ -2,15 +2,20 @@
 
 // A read-modify-write of a session that nothing comes between, and the interface by which any store can be exact.
 
-const { EventEmitter } = require('node:events');
+const { EventEmitter, once } = require('node:events');
+const path = require('node:path');
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const { randomUUID } = require('node:crypto');
+const { Worker } = require('node:worker_threads');
 const session = require('express-session');
 const { EmbeddedStore, redisCompareAndSet } = require('..');
 const { adopt } = require('../lib/adopted-store.js');
 const { updateSession } = require('../lib/update.js');
 const { deferred } = require('./support/deferred.js');
-const { settle } = require('./support/wait.js');
+const { HostileStore } = require('./support/hostile-store.js');
+const { shareFixture } = require('./support/share-fixture.js');
+const { settle, until } = require('./support/wait.js');
 
 const LIMIT = { timeout: 10_000 };
 
@@ -267,6 +272,49 @@ for (const [name, open] of Object.entries(STORES)) {
     });
   });
 }
+
+test('update is exact between worker threads that share an EmbeddedStore', { timeout: 30_000 }, async (t) => {
+  const name = randomUUID();
+  const store = new EmbeddedStore({ name });
+  t.after(() => store.close());
+  const { read } = await stored(store);
+  const script = path.join(__dirname, 'support', 'children', 'update-worker.js');
+  const work = async () => {
+    const worker = new Worker(script, { workerData: { name, rounds: 500 } });
+    const exited = once(worker, 'exit');
+    assert.deepEqual(await once(worker, 'message'), ['done']);
+    assert.deepEqual(await exited, [0]);
+  };
+  await Promise.all([work(), work(), work()]);
+  assert.equal((await read()).count, 1500);
+});
+
+test("a socket's own session keeps its mark, and what its events count", LIMIT, async (t) => {
+  const store = new HostileStore();
+  const { connect } = await shareFixture(t, {
+    store,
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        socket.on('count', async (ack) => {
+          await socket.session.update((own) => {
+            own.count = (own.count ?? 0) + 1;
+          });
+          ack(socket.session.count);
+        });
+      });
+    },
+  });
+  const socket = await connect();
+  const stored = (count) => until(() => store.read(socket.id)?.count === count, `${count} is stored`);
+  assert.equal(await socket.ask('count'), 1);
+  await stored(1);
+  assert.equal(await socket.ask('count'), 2);
+  await stored(2);
+  assert.deepEqual(store.read(socket.id), { cookie: { __io: true }, count: 2 });
+  await Promise.all(Array.from({ length: 20 }, () => socket.ask('count')));
+  await stored(22);
+  assert.deepEqual(store.read(socket.id), { cookie: { __io: true }, count: 22 });
+});
 
 describe('compareAndSet', () => {
   test('a commit is one call of it, and a conflict is merged without reading again', LIMIT, async () => {

@@ -22,13 +22,14 @@ function isBrowserSession(data) {
 }
 
 /**
- * Whether an error of a store's `get` only says that there is nothing (session-file-store).
+ * Whether an error of a store's `get` only says that there is nothing (session-file-store). That a database is away, whose
+ * socket is a file, has the same code, and is a failure.
  *
  * @param {any} error
  * @returns {boolean}
  */
 function meansMissing(error) {
-  return error?.code === 'ENOENT';
+  return error?.code === 'ENOENT' && error.syscall !== 'connect';
 }
 
 /** How a session's text begins where express-session has written it. */

@@ -7,6 +7,7 @@ const { commitSession } = require('./commit.js');
 const { begin, publish } = require('./diagnostics.js');
 const { originOf } = require('./origin.js');
 const { expose } = require('./event-request.js');
+const { markOwn } = require('./own-session.js');
 const { UnparsedText } = require('./redis-load.js');
 const { meansMissing, sessionData } = require('./session-data.js');
 
@@ -215,10 +216,7 @@ class SessionEvent {
     const data = text === undefined ? this.data : JSON.parse(text);
     const stored = data ?? { cookie: { __io: true } };
     const session = adopted.openSession(request, stored, text, this.clock, this.version);
-    if (sid === undefined) {
-      markOwn(session);
-      this.rebase(session, data === undefined);
-    }
+    if (sid === undefined) markOwn(session, data === undefined);
     return session;
   }
 
@@ -230,20 +228,6 @@ class SessionEvent {
     this.version = version;
     // Gone since: what the handler sees is empty, and what it writes is dropped.
     if (text === undefined && this.sid !== undefined) this.data = { cookie: {} };
-  }
-
-  /**
-   * A socket's own session spells its cookie in its own way, and may not be stored yet.
-   *
-   * @param {any} session
-   * @param {boolean} isNew
-   */
-  rebase(session, isNew) {
-    const origin = originOf(session);
-    if (!origin) return;
-    origin.rawCookie = undefined;
-    origin.base = JSON.stringify(session);
-    if (isNew) origin.stored = null;
   }
 
   /**
@@ -334,17 +318,6 @@ class SessionEvent {
     this.report(error);
     return undefined;
   }
-}
-
-/**
- * A socket's own session is stored with the mark that the original gives it, which tells it from a browser's.
- *
- * @param {any} session
- */
-function markOwn(session) {
-  const { cookie } = session;
-  cookie.__io = true;
-  Object.defineProperty(cookie, 'toJSON', { value: () => ({ __io: true }) });
 }
 
 module.exports.SessionEvent = SessionEvent;

@@ -6,6 +6,7 @@ const { MOST_ATTEMPTS, merge } = require('./commit.js');
 const { failure } = require('./failure.js');
 const { enter, leave } = require('./lane.js');
 const { originOf, sources } = require('./origin.js');
+const { markOwn } = require('./own-session.js');
 const { rebase } = require('./rebase.js');
 const { sessionData } = require('./session-data.js');
 
@@ -69,7 +70,9 @@ async function changed(adopted, sid, change) {
     if (stored === undefined) throw failure('ERR_SESSION_GONE');
     const req = { sessionID: sid, sessionStore: adopted.store, session: undefined };
     const { data, text, clock, version } = stored;
+    const isOwn = data.cookie.__io === true;
     const session = adopted.makeSession(req, data, text, clock, version);
+    if (isOwn) markOwn(session, false);
     const origin = /** @type {import('./origin.js').Origin} */ (originOf(session));
     origin.updating = true;
     try {
@@ -138,7 +141,7 @@ async function write(adopted, session, origin) {
   if (!origin.isChanged(mine)) return { written: true };
   const expected = /** @type {string} */ (origin.stored);
   const text = base === expected ? mine : merge(base, mine, expected);
-  const renew = !origin.hasCookie(session);
+  const renew = origin.renews(session);
   const commit = { sid, expected, text, mine, base, version, session, renew, clock };
   const outcome = await new Promise((resolve, reject) => {
     const done = (/** @type {unknown} */ error, /** @type {import('./store-kind.js').Outcome} */ ended) =>

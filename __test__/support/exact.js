@@ -12,10 +12,9 @@ const { until } = require('./wait.js');
 const HOST = path.join(__dirname, 'children', 'host.js');
 const PROCESSES = 4;
 const SOCKETS = 4;
-const ROUNDS = 250;
 
-// `input`: what children/host.js makes its store from. `kept`: the same store, seen by the test.
-async function countExactly(t, input, kept) {
+// `input`: what children/host.js makes its store from. `kept`: the same store, seen by the test. `rounds`: of each socket.
+async function countExactly(t, input, kept, rounds) {
   const children = Array.from({ length: PROCESSES }, () => startChild(t, HOST, input));
   const urls = await Promise.all(children.map(async (child) => (await child.message('ready')).url));
   const browser = new HttpClient(urls[0]);
@@ -34,14 +33,14 @@ async function countExactly(t, input, kept) {
   const seen = [];
   await Promise.all(
     sockets.map(async (socket, number) => {
-      for (let round = 0; round < ROUNDS; round += 1) {
+      for (let round = 0; round < rounds; round += 1) {
         const counted = socket.ask('count', {});
         await socket.ask('mark', { socket: number, round });
         seen.push(await counted);
       }
     }),
   );
-  const total = PROCESSES * SOCKETS * ROUNDS;
+  const total = PROCESSES * SOCKETS * rounds;
   const fields = async () => {
     const { marks } = await kept.read(browser.sid);
     return Object.values(marks).reduce((sum, socket) => sum + Object.keys(socket).length, 0);

@@ -1,10 +1,13 @@
 'use strict';
 
-// A real redis-server on a free port, keeping nothing on disk.
+// A real redis-server on a free port, keeping nothing on disk unless it is told to.
 
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
+const fs = require('node:fs');
 const net = require('node:net');
+const os = require('node:os');
+const path = require('node:path');
 const readline = require('node:readline');
 const { freePort } = require('./free-port.js');
 
@@ -17,32 +20,31 @@ async function answersPing(port) {
   return String(answer).startsWith('+PONG');
 }
 
-async function tryStart() {
-  const port = await freePort();
-  const flags = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: '/tmp' };
-  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] });
-  const lines = readline.createInterface({ input: child.stdout });
-  const ready = new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', () => resolve(false));
-    lines.on('line', (line) => line.includes('Ready to accept connections') && resolve(true));
-  });
-  if (!(await ready) || !(await answersPing(port))) {
-    child.kill('SIGKILL');
-    return undefined;
-  }
-  return { child, port };
-}
-
 class RedisServer {
-  constructor({ child, port }) {
-    this.child = child;
+  constructor(port, flags) {
     this.port = port;
-    this.exited = once(child, 'exit');
+    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'io-session-redis-'));
+    this.flags = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: this.folder, ...flags };
     // A test process that dies early must not leave a server behind.
-    this.onExit = () => child.kill('SIGKILL');
+    this.onExit = () => this.remove();
     process.once('exit', this.onExit);
+  }
+
+  async start() {
+    const args = Object.entries(this.flags).flatMap(([name, value]) => [
+      `--${name}`,
+      ...String(value).split(' '),
+    ]);
+    this.child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const { child } = this;
+    this.exited = once(child, 'exit');
+    const ready = await new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', () => resolve(false));
+      const lines = readline.createInterface({ input: child.stdout });
+      lines.on('line', (line) => line.includes('Ready to accept connections') && resolve(true));
+    });
+    return ready && answersPing(this.port);
   }
 
   // Keeps its connections and answers nothing: the store that never calls back.
@@ -57,21 +59,32 @@ class RedisServer {
   async kill() {
     this.child.kill('SIGKILL');
     await this.exited;
-    process.removeListener('exit', this.onExit);
   }
 
-  stop() {
-    return this.kill();
+  // After kill(): with `appendonly`, it has what it had acknowledged.
+  async restart() {
+    if (!(await this.start())) throw new Error('redis-server did not start again on its port');
+  }
+
+  async stop() {
+    await this.kill();
+    process.removeListener('exit', this.onExit);
+    this.remove();
+  }
+
+  remove() {
+    this.child?.kill('SIGKILL');
+    fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
-async function startRedis() {
+// `flags`: of redis-server's own, without the dashes.
+async function startRedis(flags = {}) {
   // Somebody else may take the port between asking for it and using it.
   for (let attempt = 0; attempt < 5; attempt += 1) {
-    const started = await tryStart();
-    if (started) {
-      return new RedisServer(started);
-    }
+    const server = new RedisServer(await freePort(), flags);
+    if (await server.start()) return server;
+    await server.stop();
   }
   throw new Error('redis-server did not start on five ports');
 }

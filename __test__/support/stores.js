@@ -89,6 +89,7 @@ async function redis(
     read: async (id) => parsed(await ours.get(prefix + id)),
     text: async (id) => (await ours.get(prefix + id)) ?? undefined,
     ttl: (id) => ours.ttl(prefix + id),
+    expire: (id, seconds) => ours.expire(prefix + id, seconds),
     ids: async () => (await ours.keys(`${prefix}*`)).map((key) => key.slice(prefix.length)),
     remove: (id) => ours.del(prefix + id),
     // Redis counts the changes itself, whatever command made them.

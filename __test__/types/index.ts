@@ -7,11 +7,15 @@ import {
   bind_express,
   bind_io,
   bind_middleware,
+  type CommittingStore,
+  type CompareAndSetOutcome,
   EmbeddedStore,
   type EmbeddedStoreOptions,
   type EventSession,
   type IoSessionError,
   type IoSessionOptions,
+  redisCompareAndSet,
+  type SessionChange,
   type SessionEnd,
   sessionRoom,
   type ZappaContext,
@@ -117,3 +121,29 @@ export {
   unknown,
   word,
 };
+
+// A store that can compare and set, by callback or by promise, and the one for connect-redis.
+class CallingStore extends session.MemoryStore implements CommittingStore {
+  compareAndSet(
+    sid: string,
+    expected: string,
+    { text, renew }: SessionChange,
+    callback: (error: unknown, outcome?: CompareAndSetOutcome) => void,
+  ) {
+    callback(null, renew ? true : sid === expected ? text : null);
+  }
+}
+class PromisingStore extends session.MemoryStore implements CommittingStore {
+  async compareAndSet(_sid: string, expected: string, { text }: SessionChange) {
+    return text === expected ? null : text;
+  }
+}
+context.session_store = new CallingStore();
+context.session_store = new PromisingStore();
+Object.assign(context.session_store, {
+  compareAndSet: redisCompareAndSet({}) satisfies CommittingStore['compareAndSet'],
+});
+// @ts-expect-error a client is needed
+redisCompareAndSet();
+// @ts-expect-error false is no outcome
+false satisfies CompareAndSetOutcome;

@@ -7,12 +7,27 @@ const { HostileStore } = require('../hostile-store.js');
 const { startHost } = require('../zappa-host.js');
 const { express, socketIoServer } = require('../versions.js');
 const stores = require('../stores.js');
-const subject = require('../subject.js');
+const theSubject = require('../subject.js');
 const { adopt } = require('../../../lib/adopted-store.js');
 const { updateSession } = require('../../../lib/update.js');
 
+// `original: true`: io-session as it was, in place of ours.
 // `redis` and `postgres`: the arguments of the store's maker in support/stores.js; without either, a HostileStore.
-const { options, watch, redis, postgres } = JSON.parse(process.argv[2]);
+const { options, original, sessionOptions, watch, redis, postgres } = JSON.parse(process.argv[2]);
+const subject = original ? require('../../../bench/rivals/straight-port.js') : theSubject;
+
+// The clock of this process, as others see it: `jump` moves it.
+let ahead = 0;
+const RealDate = Date;
+globalThis.Date = class extends RealDate {
+  constructor(...args) {
+    super(...(args.length === 0 ? [RealDate.now() + ahead] : args));
+  }
+
+  static now() {
+    return RealDate.now() + ahead;
+  }
+};
 
 const seen = { uncaughtException: [], unhandledRejection: [], warning: [] };
 process.on('warning', ({ message }) => {
@@ -56,6 +71,10 @@ function failing(context) {
     });
     ack(this.session.count);
   });
+  context.on('jump', (ms, ack) => {
+    ahead += ms;
+    ack();
+  });
   context.on('mark', function ({ socket, round }, ack) {
     this.session.marks ??= {};
     this.session.marks[socket] ??= {};
@@ -77,6 +96,7 @@ async function main() {
     socketio: socketIoServer(4),
     store: kept?.store ?? new HostileStore(),
     settings: options && { io_session: options },
+    sessionOptions,
     app(context) {
       basicApp(context);
       failing(context);

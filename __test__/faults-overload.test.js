@@ -1,0 +1,64 @@
+'use strict';
+
+// A store that answers nothing, and clients that go on asking: what waits is bounded.
+
+const v8 = require('node:v8');
+const vm = require('node:vm');
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { fixture } = require('./support/fixture.js');
+const { HostileStore } = require('./support/hostile-store.js');
+const { until } = require('./support/wait.js');
+
+const MOST = 65_536;
+
+v8.setFlagsFromString('--expose-gc');
+const collect = vm.runInNewContext('gc');
+
+function heapUsed() {
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
+test('beyond 65,536 calls in flight an event is refused at once, and nothing grows', {
+  timeout: 60_000,
+}, async (t) => {
+  const store = new HostileStore();
+  const errors = new Map();
+  let read = 0;
+  const f = await fixture(t, {
+    store,
+    options: {
+      storeTimeout: 600_000,
+      onError: ({ code }) => errors.set(code, (errors.get(code) ?? 0) + 1),
+    },
+    app: (context) =>
+      context.on('user', function () {
+        read += this.session.user === 'ann';
+      }),
+  });
+  const { socket, sid } = await f.bound();
+
+  const held = [];
+  store.always(
+    'get',
+    (run, answer) => held.push(() => run(answer)),
+    (id) => id === sid,
+  );
+  const flood = async (events, refused) => {
+    for (let n = 0; n < events; n += 1) socket.send('user', {});
+    await until(() => errors.get('ERR_OVERLOADED') === refused, `${refused} are refused`, 20_000);
+  };
+  await flood(MOST + 20_000, 20_000);
+  assert.equal(held.length, MOST);
+  const before = heapUsed();
+  await flood(20_000, 40_000);
+  const grown = (heapUsed() - before) / 20_000;
+  assert.ok(grown < 20, `${grown} bytes for each event that was refused`);
+
+  store.scripts.length = 0;
+  for (const answer of held.splice(0)) answer();
+  await until(() => read === MOST, 'each event that was accepted has its session', 20_000);
+  assert.equal((await socket.ask('read', {})).id, sid);
+  assert.deepEqual([...errors], [['ERR_OVERLOADED', 40_000]]);
+});
