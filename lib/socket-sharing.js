@@ -22,6 +22,7 @@ class SocketSharing extends Sharing {
   /** @param {import('./options.js').ShareOptions} options */
   constructor(options) {
     super(() => options);
+    this.read = options;
     this.own = options;
     this.channel = options.channel;
     this.maxFailedKeys = options.maxFailedKeys;

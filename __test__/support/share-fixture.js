@@ -53,7 +53,8 @@ async function shareFixture(
 
   const server = http.createServer(app);
   const ioServer = splitPorts ? http.createServer() : server;
-  const io = makeIo(socketIoServer(socketIoVersion), ioServer, ioOptions);
+  // Socket.IO keeps a timer, and with it the process, for each connection that it has refused.
+  const io = makeIo(socketIoServer(socketIoVersion), ioServer, { connectTimeout: 5000, ...ioOptions });
   io.use(sharing.socket());
   define({ app, io, sharing });
   const url = await listen(server);
