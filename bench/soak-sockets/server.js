@@ -47,6 +47,8 @@ answer({
       req.session.destroy(() => res.json({}));
     });
     const server = http.createServer(app);
+    // Longer than any pause: a request on a connection that is just being closed would count as a fault.
+    server.keepAliveTimeout = 300_000;
     const io = new Server(server, { transports: ['websocket'] });
     io.use(sharing.socket());
     io.on('connection', (socket) => {
