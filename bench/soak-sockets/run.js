@@ -9,7 +9,7 @@ const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { Child } = require('../child.js');
 const { RedisServer } = require('../redis-server.js');
-const { chart } = require('./chart.js');
+const { overTime } = require('./chart.js');
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -100,16 +100,13 @@ function print(row) {
 }
 
 function draw(rows, file) {
-  const data = {
-    title: `${options.sockets} bound sockets, ${options.events} events a second, ${options.store}`,
-    unit: 'ms from when an event was due to its acknowledgement',
-    times: rows.map(({ time }) => time),
-    lines: [
-      { name: 'median', values: rows.map(({ p50 }) => p50) },
-      { name: 'p99', values: rows.map(({ p99 }) => p99) },
-    ],
-  };
-  fs.writeFileSync(file, chart(data));
+  const title = `ms from when an event was due to its acknowledgement: ${options.sockets} bound sockets, ${options.store}`;
+  const series = [
+    { name: 'median', values: rows.map(({ p50 }) => p50) },
+    { name: 'p99', values: rows.map(({ p99 }) => p99) },
+  ];
+  const times = rows.map(({ time }) => time);
+  fs.writeFileSync(file, overTime(title, times, series));
   console.log(`drawn in ${path.relative(process.cwd(), file)}`);
 }
 
