@@ -145,4 +145,4 @@ function lines(title, across, series) {
   return svg(bottom + 50, title, body);
 }
 
-module.exports = { bars, lines };
+module.exports = { bars, lines, steps, svg, text };

@@ -4,6 +4,7 @@
 import express = require('express5');
 import session = require('express-session');
 
+import { Emitter } from '@socket.io/redis-emitter';
 import { Server, type Socket } from 'socket.io';
 import {
   EmbeddedStore,
@@ -40,6 +41,10 @@ shareSession({});
 shareSession({ store: undefined, cookie: undefined });
 shareSession({ store: new EmbeddedStore(), cookie: { name: 'sid', secrets: ['new', 'old'] } });
 
+const emitter = new Emitter({ publish() {} });
+shareSession({ emitter });
+shareSession({ emitter: [emitter, emitter.of('/chat')] });
+
 // @ts-expect-error no such option
 shareSession({ stores: new session.MemoryStore() });
 // @ts-expect-error not a session store
@@ -50,6 +55,8 @@ shareSession({ cookie: { name: 'sid' } });
 shareSession({ allowedOrigins: 'https://app.example' });
 // @ts-expect-error ms, not words
 shareSession({ touchInterval: '1m' });
+// @ts-expect-error no emitter
+shareSession({ emitter: 'redis' });
 
 const app = express();
 app.use(session({ store: sharing.store, secret: 'secret' }));
@@ -67,6 +74,7 @@ app.post('/visit', async (req, res) => {
 
 const io = new Server();
 io.use(sharing.socket());
+io.use(sharing.socket(io));
 io.of(/^\/room-\d+$/).use(sharing.socket());
 io.on('connection', (socket) => {
   const name: string | undefined = socket.session.user?.name;
