@@ -39,11 +39,13 @@ function folder(t) {
   return made;
 }
 
-test(`require('io-session') takes less than ${LOAD_MS} ms`, LIMIT, () => {
+// Not the clock: that is what else the machine does. Where it does nothing else, the two agree.
+test(`require('io-session') takes less than ${LOAD_MS} ms of the processor`, LIMIT, () => {
   const code = `
-    const start = process.hrtime.bigint();
+    const before = process.cpuUsage();
     require('./index.js');
-    console.log(Number(process.hrtime.bigint() - start) / 1e6);`;
+    const { user, system } = process.cpuUsage(before);
+    console.log((user + system) / 1000);`;
   const times = Array.from({ length: 11 }, () => evaluate(code)).sort((a, b) => a - b);
   const median = times[5];
   assert.ok(median < LOAD_MS, `median ${median} ms of ${times.join(', ')}`);
@@ -59,25 +61,27 @@ test(`the addon is stripped, and no larger than ${ADDON_BYTES} bytes`, () => {
 
 // What Linux tells of threads.
 const LINUX = { ...LIMIT, skip: process.platform !== 'linux' && 'only Linux shows a thread by name' };
-const THREADS = `
-  const fs = require('node:fs');
-  const ours = () => fs.readdirSync('/proc/self/task')
-    .filter((id) => fs.readFileSync('/proc/self/task/' + id + '/comm', 'utf8').trim() === 'io-session').length;
-  const all = () => fs.readdirSync('/proc/self/task').length;`;
 
 test('no thread is started until a store is opened, and one for all stores then', LINUX, () => {
-  const [before, loaded, one, two] = evaluate(`${THREADS}
-    const counts = [all()];
+  const [before, loaded, one, two, names] = evaluate(`
+    const fs = require('node:fs');
+    const threads = () => fs.readdirSync('/proc/self/task');
+    const name = (id) => fs.readFileSync('/proc/self/task/' + id + '/comm', 'utf8').trim();
+    const counts = [threads().length];
     const { EmbeddedStore, sessionRoom } = require('./index.js');
     sessionRoom('sid');
-    counts.push(all());
-    const first = new EmbeddedStore();
-    counts.push(ours());
-    const second = new EmbeddedStore();
-    counts.push(ours());
-    console.log(JSON.stringify(counts));`);
+    counts.push(threads().length);
+    const stores = [new EmbeddedStore()];
+    counts.push(threads().length);
+    stores.push(new EmbeddedStore());
+    counts.push(threads().length);
+    // A thread takes its name when it first runs.
+    const ours = () => threads().map(name).filter((one) => one === 'io-session');
+    const look = () => ours().length === 0 ? setTimeout(look, 2) : console.log(JSON.stringify([...counts, ours()]));
+    look();`);
   assert.equal(loaded, before);
-  assert.deepEqual([one, two], [1, 1]);
+  assert.deepEqual([one, two], [before + 1, before + 1]);
+  assert.deepEqual(names, ['io-session']);
 });
 
 test('each part is loaded when it is first used', () => {
