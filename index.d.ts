@@ -473,7 +473,10 @@ export interface ZappaEvent {
   req?: { session?: EventSession; sessionID?: string; sessionStore?: any; [name: string]: any };
 }
 
-/** express-session's `Session`, as a handler of an event sees it. */
+/**
+ * express-session's `Session`, as a handler of an event sees it. `structuredClone` and `postMessage` take a copy of it,
+ * `{ ...session }`, and not itself: it is parsed as far as it is looked at, which a `Proxy` sees to.
+ */
 export interface EventSession {
   /** The id of the Express session; the socket's own id while it is not bound. */
   readonly id: string;
