@@ -489,3 +489,19 @@ describe('sharing.close()', () => {
     assert.equal(await left.promise, 'ann');
   });
 });
+
+test('thousands of events that were going to write to a session which ends, end', LIMIT, async (t) => {
+  const faults = [];
+  const f = await shareApp(t, { options: { onError: (error) => faults.push(error) } });
+  const bound = await f.bound();
+  // The first keeps the others waiting, until there is nothing left to write to.
+  const hold = f.store.hold('set', (sid) => sid === bound.sid);
+  const writes = Array.from({ length: 5000 }, (_, n) => bound.socket.ask('write', { n }));
+  await hold.reached;
+  await until(() => f.store.count('get') > 5000, 'all have their session');
+  await bound.browser.request('/logout');
+  hold.release();
+  await Promise.all(writes);
+  assert.deepEqual(faults.map(String), []);
+  assert.equal(f.store.read(bound.sid), undefined);
+});

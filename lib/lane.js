@@ -27,8 +27,7 @@ function enter({ lanes, timeout }, sid, start) {
         'ERR_STORE_TIMEOUT',
         `The session store did not answer within ${2 * timeout} ms.`,
       );
-      // Not one inside of the other: there may be thousands.
-      process.nextTick(start, error);
+      start(error);
     }
   });
 }
@@ -41,7 +40,8 @@ function enter({ lanes, timeout }, sid, start) {
  */
 function leave({ lanes }, sid) {
   const next = lanes.get(sid)?.shift();
-  if (next) next();
+  // Not one inside of the other: there may be thousands, and of a session that is gone each ends at once.
+  if (next) process.nextTick(next);
   else lanes.delete(sid);
 }
 
