@@ -100,7 +100,7 @@ function print(row) {
 }
 
 function draw(rows, file) {
-  const title = `ms from when an event was due to its acknowledgement: ${options.sockets} bound sockets, ${options.store}`;
+  const title = `ms from due to acknowledged: ${options.sockets} bound sockets, ${options.store}`;
   const series = [
     { name: 'median', values: rows.map(({ p50 }) => p50) },
     { name: 'p99', values: rows.map(({ p99 }) => p99) },
