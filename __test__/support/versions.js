@@ -12,8 +12,15 @@ function socketIoServer(version) {
   return require(SOCKET_IO[version]);
 }
 
+// Node.js 22 and later have a WebSocket, which Socket.IO 2's client takes for a browser's: it would send no headers of a test.
 function socketIoClient(version) {
-  return require(`${SOCKET_IO[version]}-client`);
+  const webSocket = Object.getOwnPropertyDescriptor(globalThis, 'WebSocket');
+  delete globalThis.WebSocket;
+  try {
+    return require(`${SOCKET_IO[version]}-client`);
+  } finally {
+    if (webSocket) Object.defineProperty(globalThis, 'WebSocket', webSocket);
+  }
 }
 
 function makeIo(socketio, server, options) {
