@@ -75,7 +75,7 @@ for (const [name, open] of [
           await until(
             async () => (await kept.text(ours.sid)) === whole.sessions[theirs.sid],
             `${await kept.text(ours.sid)} to be ${whole.sessions[theirs.sid]}`,
-            500,
+            5_000,
           );
         }
       }),

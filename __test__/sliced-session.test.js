@@ -86,7 +86,7 @@ function rows(open) {
       const { handle, kept, sid } = await begin(t, await open());
       await handle(run);
       await settle();
-      await until(async () => (await kept.text(sid)) === expected, `${await kept.text(sid)}`, 2000);
+      await until(async () => (await kept.text(sid)) === expected, `${await kept.text(sid)}`, 5_000);
     });
 
   stored(
