@@ -146,7 +146,10 @@ export interface SessionSharing {
 
   stats(): SharingStats;
 
-  /** Gives the store, the sockets and the namespaces back as they were. The sockets stay connected. */
+  /**
+   * Gives the store, the sockets and the namespaces back as they were. The sockets stay connected; one that is in the middle of
+   * an event keeps its session for that.
+   */
   close(): void;
 }
 
