@@ -291,6 +291,22 @@ test(
   },
 );
 
+test('the sockets of other processes hear of it when the browser has its new cookie', LIMIT, async (t) => {
+  const [express, sockets] = await Promise.all([
+    start(t, { serves: 'express', emitters: ['/'] }),
+    start(t, { adapter: 'redis', serves: 'sockets' }),
+  ]);
+  const browser = await login(express.url);
+  const client = await bound(t, browser, sockets.url);
+  const begun = performance.now();
+  const told = client.next('session:end').then((end) => ({ end, after: performance.now() - begun }));
+  const renewed = browser.json('/renew-slowly?ms=800');
+  const { end, after } = await told;
+  await renewed;
+  assert.deepEqual(end, { reason: 'regenerate' });
+  assert.ok(after >= 790, `told after ${after} ms, the response took 800`);
+});
+
 describe('a Socket.IO process that is killed', () => {
   const SESSIONS = 4;
   const TABS = 4;

@@ -43,7 +43,8 @@ class SocketSharing extends Sharing {
     this.onEnd = (/** @type {import('./adopted-store.js').SessionEnded} */ end) => {
       this.unbindAll(end);
       // Not before: a socket that shares again meanwhile would be given the session that is about to go.
-      end.after?.push(() => spreadEnd(this, end));
+      // And their browsers are to have their new cookie by then.
+      end.after?.push(() => this.responses.afterThose(end.sid, () => spreadEnd(this, end)));
     };
     this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
     const adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (

@@ -53,6 +53,9 @@ function serveExpress(app, sharing) {
   app.get('/renew', (req, res) => {
     req.session.regenerate(() => res.json({}));
   });
+  app.get('/renew-slowly', (req, res) => {
+    req.session.regenerate(() => setTimeout(() => res.json({}), Number(req.query.ms)));
+  });
   app.get('/tell', (req, res) => {
     sharing.to(req.session.id).emit('news', req.query.what);
     res.json({});
