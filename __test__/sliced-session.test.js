@@ -79,6 +79,27 @@ function changed(changes) {
   return JSON.stringify({ cookie: COOKIE, ...FIELDS, ...changes });
 }
 
+// From now on: how long the longest text is that JSON.parse was given or JSON.stringify gave.
+function watchJson(t) {
+  const { parse, stringify } = JSON;
+  let longest = 0;
+  t.after(() => Object.assign(JSON, { parse, stringify }));
+  JSON.parse = (text, ...rest) => {
+    longest = Math.max(longest, text.length);
+    return parse(text, ...rest);
+  };
+  JSON.stringify = (...args) => {
+    const text = stringify(...args);
+    longest = Math.max(longest, text?.length ?? 0);
+    return text;
+  };
+  return () => {
+    Object.assign(JSON, { parse, stringify });
+    assert.ok(longest > 0);
+    return longest;
+  };
+}
+
 function rows(open) {
   // `t` gets a session with FIELDS; `expected` is what the store holds after the handler.
   const stored = (name, run, expected) =>
@@ -206,26 +227,13 @@ function rows(open) {
 
   test('of a large session only what is looked at is parsed and spelled', LIMIT, async (t) => {
     const { handle } = await begin(t, await open(), { ...FIELDS, large: 'x'.repeat(50_000), last: 1 });
-    const { parse, stringify } = JSON;
-    const lengths = [];
-    t.after(() => Object.assign(JSON, { parse, stringify }));
-    JSON.parse = (text, ...rest) => {
-      lengths.push(text.length);
-      return parse(text, ...rest);
-    };
-    JSON.stringify = (...args) => {
-      const text = stringify(...args);
-      lengths.push(text?.length ?? 0);
-      return text;
-    };
+    const longest = watchJson(t);
     await handle((session) => {
       assert.equal(session.user.name, 'ann');
       session.last += 1;
     });
     await settle();
-    Object.assign(JSON, { parse, stringify });
-    assert.ok(lengths.length > 2);
-    assert.ok(Math.max(...lengths) < 10_000, `${lengths}`);
+    assert.ok(longest() < 10_000, `${longest()}`);
   });
 
   test('it is the Session that express-session would have made', LIMIT, async (t) => {
@@ -446,3 +454,34 @@ function rows(open) {
 for (const [name, open] of Object.entries(STORES)) {
   describe(`Express 5, Socket.IO 4, ${name}`, () => rows(open));
 }
+
+// Another copy of express-session than the one that this package finds, as package managers lay them out.
+function anotherCopy() {
+  const ours = Object.keys(require.cache).filter((file) => /[\\/]express-session[\\/]/.test(file));
+  const kept = ours.map((file) => [file, require.cache[file]]);
+  for (const file of ours) delete require.cache[file];
+  const copy = require('express-session');
+  Object.assign(require.cache, Object.fromEntries(kept));
+  return copy;
+}
+
+test(
+  'a store of another copy of express-session has that one’s sessions, and they are parsed in part too',
+  LIMIT,
+  async (t) => {
+    const copy = anotherCopy();
+    assert.notEqual(copy.Session, expressSession.Session);
+    const kept = { store: new copy.MemoryStore(), cleanup: async () => {} };
+    const { handle, sid } = await begin(t, kept, { ...FIELDS, large: 'x'.repeat(50_000) });
+    const longest = watchJson(t);
+    await handle((session) => {
+      assert.ok(session instanceof copy.Session);
+      assert.equal(session.constructor, copy.Session);
+      assert.equal(session.user.name, 'ann');
+      assert.ok(session.cookie instanceof copy.Cookie);
+      session.visits += 1;
+    });
+    assert.ok(longest() < 10_000, `${longest()}`);
+    assert.equal(JSON.parse(kept.store.sessions[sid]).visits, 8);
+  },
+);

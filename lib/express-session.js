@@ -42,7 +42,11 @@ function expressSession() {
 function sessionClass(store, isOurs) {
   try {
     const { Session, Store } = expressSession();
-    return isOurs || store.createSession === Store.prototype.createSession ? Session : undefined;
+    if (isOurs) return Session;
+    // The store may be of another copy of the module, and has that one's sessions then.
+    const { createSession } = store;
+    if (String(createSession) !== String(Store.prototype.createSession)) return undefined;
+    return createSession.call(store, {}, { cookie: {} }).constructor;
   } catch {
     return undefined;
   }
