@@ -86,7 +86,7 @@ class SocketEvent extends SessionEvent {
     this.handled = true;
     this.sid = found?.sid;
     if (found) {
-      const source = sources.get(found.data);
+      const source = found.text === undefined ? sources.get(found.data) : found;
       this.text = source?.text;
       this.version = source?.version ?? 0;
       // One of the two is enough, and the text takes less.
