@@ -41,6 +41,7 @@ class Browser {
 
   login(bytes) {
     this.cookie = undefined;
+    this.key = undefined;
     return this.get(`/login/${this.number}/${bytes}`);
   }
 
@@ -52,6 +53,18 @@ class Browser {
       ...options,
     });
     return this.connected();
+  }
+
+  // With what binds its socket when it connects.
+  async connectBound(binding) {
+    if (binding === 'key' && this.key === undefined) await this.fetchKey();
+    const shown = { key: { auth: { key: this.key } }, cookie: { extraHeaders: { cookie: this.cookie } } };
+    await this.connect(shown[binding]);
+    if (binding === 'handshake') await this.bind();
+  }
+
+  async fetchKey() {
+    ({ key: this.key } = await this.get('/zappa/socket/__local'));
   }
 
   connected() {

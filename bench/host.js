@@ -1,18 +1,18 @@
 'use strict';
 
-// The least that a ZappaJS host gives to an `io-session`: Express, Socket.IO, a context for every event, and the
-// three functions of the rival called in Zappa's order.
+// What every rival is served by: Express and Socket.IO on one port. A rival that `share`s serves any app; the others
+// are for a Zappa host.
 
 const http = require('node:http');
 const express = require('express5');
-const session = require('express-session');
 const { Server } = require('socketio4');
+const { serveHttp, sessionMiddleware } = require('./application.js');
+const { serveZappa } = require('./zappa-host.js');
 
 // Long enough that no heartbeat falls into a measurement.
 const PING_INTERVAL = 3_600_000;
 
-// `application(context)` is the application's own function.
-function createHost({ rival, application }) {
+function createHost({ rival, store }) {
   const app = express();
   const server = http.createServer(app);
   const io = new Server(server, {
@@ -20,83 +20,25 @@ function createHost({ rival, application }) {
     transports: ['websocket'],
     pingInterval: PING_INTERVAL,
   });
-  const handlers = [];
-  const chain = [];
+  const session = sessionMiddleware(store);
+  app.use(session);
+  serveHttp(app);
+  const serve = rival.share ? serveApp : serveZappa;
+  serve({ rival, app, io, session, store });
 
-  const context = {
-    app,
-    io,
-    settings: app.settings,
-    session,
-    session_store: undefined,
-    get(path, handler) {
-      app.get(path, (req, res) =>
-        handler.call({
-          app,
-          io,
-          settings: app.settings,
-          req,
-          res,
-          params: req.params,
-          query: req.query,
-          session: req.session,
-          json: (body) => res.json(body),
-        }),
-      );
-    },
-    on(event, handler) {
-      handlers.push({ event, handler });
-    },
-    io_use(fn) {
-      chain.push(fn);
-    },
-  };
-
-  function dispatch(ctx, handler) {
-    let position = 0;
-    const next = (error) => {
-      if (error) {
-        throw error;
-      }
-      const fn = chain[position++];
-      return fn === undefined ? handler.call(ctx, ctx.data, ctx.ack) : fn.call(ctx, ctx, ctx.res, next);
-    };
-    return next();
-  }
-
-  function contextOf(socket, client, event, data, ack) {
-    return {
-      app,
-      io,
-      settings: app.settings,
-      socket,
-      id: socket.id,
-      client,
-      event,
-      data,
-      ack,
-      req: {},
-      res: {},
-    };
-  }
-
-  rival.bind_middleware({ context });
-  application(context);
-  rival.bind_express({ context });
-  rival.bind_io({ context });
-
-  io.on('connection', (socket) => {
-    const client = {};
-    for (const { event, handler } of handlers) {
-      if (event === 'connection') {
-        dispatch(contextOf(socket, client, event), handler);
-      } else {
-        socket.on(event, (data, ack) => dispatch(contextOf(socket, client, event, data, ack), handler));
-      }
-    }
+  // For clients that keep their WebSocket between two connections, and ask whether the first has ended.
+  io.of('/idle').on('connection', (socket) => {
+    socket.on('settled', (ack) => ack());
   });
+  return server;
+}
 
-  return { context, server };
+function serveApp({ rival, ...parts }) {
+  rival.share(parts);
+  const events = Object.entries(rival.handlers);
+  parts.io.on('connection', (socket) => {
+    for (const [event, handler] of events) socket.on(event, (data, ack) => handler(socket, data, ack));
+  });
 }
 
 module.exports = { createHost };

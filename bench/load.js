@@ -74,14 +74,20 @@ answer({
     await each(browsers, (browser) => browser.login(bytes));
   },
 
-  async connect({ crowd, bind }) {
-    await each(crowds.get(crowd), async (browser) => {
-      await browser.connect();
-      if (bind) {
-        await browser.bind();
-        await browser.checkBound();
-      }
-    });
+  async connect({ crowd, binding }) {
+    await each(crowds.get(crowd), (browser) => browser.connectBound(binding));
+  },
+
+  async checkBound({ crowd }) {
+    await each(crowds.get(crowd), (browser) => browser.checkBound());
+  },
+
+  async fetchKeys({ crowd }) {
+    await each(crowds.get(crowd), (browser) => browser.fetchKey());
+  },
+
+  disconnect({ crowd }) {
+    for (const browser of crowds.get(crowd)) browser.close();
   },
 
   async bind({ crowd }) {

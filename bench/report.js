@@ -5,7 +5,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { bars, lines } = require('./chart.js');
-const { callsTable, eventsTable, footprintTable } = require('./table.js');
+const { TABLES } = require('./table.js');
 
 const RESULTS = path.join(__dirname, 'results');
 const DOCS = path.join(__dirname, '..', 'docs');
@@ -54,19 +54,18 @@ function origin({ date, command, node, machine = {}, versions = {}, settings }) 
   return `${lists.map((words) => words.join(', ')).join('. ')}.\n\n\`\`\`\n${command}\n\`\`\``;
 }
 
-function eventSection(results, charts) {
-  const rivals = Object.keys(results.events[0].rivals);
-  const stores = [...new Set(results.events.map(({ store }) => store))].join(' and ');
-  const parts = [
-    `## Server CPU per event, ${stores}\n\n${origin(results)}\n\n${eventsTable(results.events, rivals, table)}`,
-  ];
-  for (const group of new Set(results.events.map(({ store, size }) => `${store}, ${size}`))) {
-    const rows = results.events.filter(({ store, size }) => `${store}, ${size}` === group);
-    const title = `Server CPU per event in µs: ${group} of session`;
+// One chart for each store, size and crowd.
+function eventCharts(kind, rows, charts) {
+  const groupOf = ({ store, size, sockets }) =>
+    `${store}, ${size} of session${sockets === undefined ? '' : `, ${sockets} sockets`}`;
+  return [...new Set(rows.map(groupOf))].map((group) => {
+    const own = rows.filter((row) => groupOf(row) === group);
+    const rivals = Object.keys(own[0].rivals);
+    const title = `Server CPU per event in µs: ${group}`;
     const chart = bars(
       title,
       rivals,
-      rows.map(({ event, rivals: taken }) => ({
+      own.map(({ event, rivals: taken }) => ({
         label: event,
         bars: rivals.map((rival) => {
           if (!taken[rival]) return undefined;
@@ -75,15 +74,28 @@ function eventSection(results, charts) {
         }),
       })),
     );
-    const file = chartFile(`events ${group}`);
+    const file = chartFile(`${kind} ${group}`);
     charts.set(file, chart);
-    parts.push(`![${title}](${file})`);
-  }
-  if (results.calls.length > 0) parts.push(`### Store calls\n\n${callsTable(results.calls, rivals, table)}`);
-  if (results.footprint.length > 0) {
-    parts.push(`### Memory per bound socket\n\n${footprintTable(results.footprint, rivals, table)}`);
-  }
-  return parts.join('\n\n');
+    return `![${title}](${file})`;
+  });
+}
+
+function measuredSection(results, charts) {
+  const kinds = Object.keys(TABLES).filter((kind) => results[kind]?.length > 0);
+  return kinds
+    .flatMap((kind, position) => {
+      const rows = results[kind];
+      const [title, draw] = TABLES[kind];
+      const stores = [...new Set(rows.map(({ store }) => store))].join(' and ');
+      const drawn = kind === 'events' || kind === 'share' ? eventCharts(kind, rows, charts) : [];
+      return [
+        `## ${title}, ${stores}`,
+        ...(position === 0 ? [origin(results)] : []),
+        draw(rows, table),
+        ...drawn,
+      ];
+    })
+    .join('\n\n');
 }
 
 function storeSection(results, charts) {
@@ -113,7 +125,7 @@ function makeReport() {
   const page = [
     '# Benchmarks',
     'Written by `node bench/report.js` from [bench/results](../bench/results). [bench/README.md](../bench/README.md) says what is measured, and how to read it. The bars are medians, the thin lines reach from the lowest round to the highest.',
-    ...all.map((results) => (results.rows ? storeSection(results, files) : eventSection(results, files))),
+    ...all.map((results) => (results.rows ? storeSection(results, files) : measuredSection(results, files))),
   ];
   return files.set('benchmarks.md', `${page.join('\n\n')}\n`);
 }

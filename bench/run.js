@@ -5,60 +5,54 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { parseArgs } = require('node:util');
 const { Child } = require('./child.js');
 const { RedisServer } = require('./redis-server.js');
-const { EventCost } = require('./event-cost.js');
+const { measureConnections } = require('./connect-cost.js');
+const { measureEvents } = require('./event-cost.js');
+const { measureFootprint } = require('./footprint.js');
 const { commandLine, machine } = require('./machine.js');
 const { writeReport } = require('./report.js');
-const { measureStoreCalls } = require('./store-calls.js');
-const { measureFootprint } = require('./footprint.js');
+const { isInstalled } = require('./rival.js');
+const { readOptions } = require('./run-options.js');
 const { scenarios } = require('./scenarios.js');
-const { eventsTable, callsTable, footprintTable } = require('./table.js');
+const { measureStoreCalls } = require('./store-calls.js');
+const { TABLES } = require('./table.js');
+const { Turns } = require('./turns.js');
 
-const RIVALS = ['bare', 'straight-port', 'ours'];
-const RESULTS = path.join(__dirname, 'results', 'events.json');
 const VERSIONS_OF = ['express5', 'socketio4', 'express-session', 'connect-redis', 'redis'];
+const RESULTS = path.join(__dirname, 'results');
 
-function readOptions() {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '7' },
-      events: { type: 'string', default: '5000' },
-      // 0: at a steady rate. Else: each socket keeps so many events in flight, as fast as they are answered.
-      'in-flight': { type: 'string', default: '0' },
-      only: { type: 'string' },
-      rivals: { type: 'string' },
-      output: { type: 'string' },
-    },
-  });
-  const whole = (name, least = 1) => {
-    const number = Number(values[name]);
-    if (!Number.isInteger(number) || number < least) {
-      throw new TypeError(`--${name} takes a whole number from ${least}`);
-    }
-    return number;
-  };
-  const rivals = values.rivals?.split(',') ?? RIVALS;
-  for (const rival of rivals) {
-    if (![...RIVALS, 'ours-embedded', 'ours-path'].includes(rival)) {
-      throw new TypeError(`--rivals takes some of ${RIVALS.join(',')}, not ${rival}`);
-    }
+const say = (text) => process.stderr.write(`${text}\n`);
+
+class Measurements {
+  constructor({ load, redis, settings }) {
+    Object.assign(this, { load, redis, settings });
+    const progress = (round) => say(`  round ${round + 1} of ${settings.rounds}`);
+    this.turns = new Turns({ load, redis, progress, ...settings });
   }
-  const events = whole('events');
-  const part = values.only !== undefined || values.rivals !== undefined;
-  return {
-    rivals,
-    only: new RegExp(values.only ?? '', 'i'),
-    // Part of the results must not take the place of all.
-    output: values.output ?? (part ? undefined : RESULTS),
-    settings: {
-      rounds: whole('rounds'),
-      events,
-      warmUp: Math.ceil(events / 5),
-      inFlight: whole('in-flight', 0),
-    },
-  };
+
+  async measure(scenario, rivals) {
+    const { load, redis, settings, turns } = this;
+    const { kind, store, size } = scenario;
+    const parameters = { ...settings, rivals };
+    if (kind === 'events' || kind === 'share') return measureEvents(turns, scenario, parameters);
+    if (kind === 'connect') return measureConnections(turns, scenario, parameters);
+    await turns.close();
+    const sockets = kind === 'crowd' ? settings.crowd : scenario.sockets;
+    const taken = {};
+    for (const rival of rivals) {
+      const one = { load, redis, rival, store, size, sockets, repeats: settings.repeats };
+      taken[rival] = await (kind === 'calls' ? measureStoreCalls(one) : measureFootprint(one));
+    }
+    return taken;
+  }
+}
+
+function chooseRivals(scenario, asked) {
+  const rivals = asked ?? scenario.rivals;
+  const missing = rivals.filter((name) => !isInstalled(name));
+  if (missing.length > 0) say(`  left out: ${missing.join(', ')} (npm install --prefix bench/peers)`);
+  return rivals.filter((name) => !missing.includes(name));
 }
 
 function versionOf(name) {
@@ -80,52 +74,41 @@ async function surroundings(redis) {
 }
 
 async function main() {
-  const { rivals, only, output, settings } = readOptions();
+  const { rivals, only, deadline, output, settings } = readOptions(process.argv.slice(2));
   const chosen = scenarios.filter(({ name }) => only.test(name));
   const redis = await RedisServer.start();
   const load = new Child(path.join(__dirname, 'load.js'));
-  const eventCost = new EventCost({ load, redis, rivals, settings });
-  const results = { ...(await surroundings(redis)), settings, events: [], calls: [], footprint: [] };
-  const say = (text) => process.stderr.write(`${text}\n`);
+  const measurements = new Measurements({ load, redis, settings });
+  const results = { ...(await surroundings(redis)), settings, left: [] };
 
   try {
-    for (const { name, kind, store, size, event, target } of chosen) {
-      say(name);
-      if (kind === 'events') {
-        const progress = (round) => say(`  round ${round + 1} of ${settings.rounds}`);
-        const taken = await eventCost.measure({ store, size, event }, progress);
-        results.events.push({ name, store, size: size.label, event, target, rivals: taken });
+    for (const scenario of chosen) {
+      const { name, kind, store, size, event, sockets, goals } = scenario;
+      if (Date.now() > deadline) {
+        results.left.push(name);
         continue;
       }
-      await eventCost.close();
-      const measure = kind === 'calls' ? measureStoreCalls : measureFootprint;
-      const taken = {};
-      for (const rival of rivals) {
-        taken[rival] = await measure({ load, redis, rival, store, size });
-      }
-      results[kind].push({ name, store, rivals: taken });
+      say(name);
+      const taken = await measurements.measure(scenario, chooseRivals(scenario, rivals));
+      results[kind] ??= [];
+      results[kind].push({ name, store, size: size.label, event, sockets, goals, rivals: taken });
     }
-    await eventCost.close();
+    await measurements.turns.close();
   } finally {
     await load.end();
     await redis.stop();
   }
 
-  for (const [title, kind, table] of [
-    ['Server CPU per event, median of the rounds', 'events', eventsTable],
-    ['Store calls [Redis commands] per handshake and per event', 'calls', callsTable],
-    ['Memory per bound socket', 'footprint', footprintTable],
-  ]) {
-    if (results[kind].length > 0) {
-      console.log(`\n${title}\n\n${table(results[kind], rivals)}`);
-    }
+  for (const [kind, [title, table]] of Object.entries(TABLES)) {
+    if (results[kind]) console.log(`\n${title}\n\n${table(results[kind])}`);
   }
+  if (results.left.length > 0) console.log(`\nNo time was left for: ${results.left.join(', ')}`);
   results.machine.loadAfter = os.loadavg()[0];
   if (output !== undefined) {
     fs.mkdirSync(path.dirname(output), { recursive: true });
     fs.writeFileSync(output, `${JSON.stringify(results, null, 2)}\n`);
     say(`\nresults: ${path.relative(process.cwd(), output)}`);
-    if (path.dirname(path.resolve(output)) === path.dirname(RESULTS)) writeReport();
+    if (path.dirname(path.resolve(output)) === RESULTS) writeReport();
   }
 }
 

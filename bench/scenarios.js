@@ -1,6 +1,6 @@
 'use strict';
 
-// What is measured, and what ours may cost as a multiple of the straight port.
+// What is measured, whom beside, and the goals: what ours may cost as a multiple of others.
 
 const STORES = ['MemoryStore', 'Redis'];
 // `rate`: events per second, so that the slowest of the rivals is busy for about half of the time.
@@ -8,24 +8,90 @@ const SIZES = [
   { label: '1 KB', bytes: 1024, rate: 5000 },
   { label: '16 KB', bytes: 16_384, rate: 1000 },
 ];
-const TARGETS = {
+const EVENTS = ['read', 'write', 'ignore'];
+const SOCKETS = 50;
+// Those of any app that read a session again and save it by hand.
+const COOKIE_RIVALS = ['official', 'express-socket.io-session', 'socket.io-express-session'];
+
+const ZAPPA_RIVALS = ['bare', 'straight-port', 'ours'];
+const ZAPPA_GOALS = {
   MemoryStore: { read: 1.1, write: 1.3, ignore: 0.8 },
-  Redis: { read: 0.8, write: 1.6, ignore: 0.8 },
+  Redis: { read: 0.8, write: 1.15, ignore: 0.8 },
 };
 
-const scenarios = STORES.flatMap((store) => [
-  ...SIZES.flatMap((size) =>
-    Object.entries(TARGETS[store]).map(([event, target]) => ({
-      name: `events/${store}/${size.label.replace(' ', '')}/${event}`,
+const SHARE_RIVALS = {
+  MemoryStore: ['plain', ...COOKIE_RIVALS, 'ours-share', 'ours-share-embedded'],
+  // The straight port is beside it because it too is what ours may not cost much more than.
+  Redis: ['plain', ...COOKIE_RIVALS, 'straight-port', 'ours-share'],
+};
+const SHARE_GOALS = {
+  read: [{ most: 1.1, of: COOKIE_RIVALS }],
+  write: [{ most: 1, of: COOKIE_RIVALS }],
+  ignore: [],
+};
+
+const label = (size) => size.label.replace(' ', '');
+
+function zappaScenarios(store) {
+  const own = { store, rivals: ZAPPA_RIVALS };
+  const events = SIZES.flatMap((size) =>
+    EVENTS.map((event) => ({
+      ...own,
+      name: `events/${store}/${label(size)}/${event}`,
       kind: 'events',
-      store,
       size,
       event,
-      target,
+      sockets: SOCKETS,
+      goals: [{ most: ZAPPA_GOALS[store][event], of: ['straight-port'] }],
     })),
-  ),
-  { name: `calls/${store}`, kind: 'calls', store, size: SIZES[0] },
-  { name: `footprint/${store}`, kind: 'footprint', store, size: SIZES[0] },
-]);
+  );
+  return [
+    ...events,
+    { ...own, name: `calls/${store}`, kind: 'calls', size: SIZES[0] },
+    { ...own, name: `footprint/${store}`, kind: 'footprint', size: SIZES[0], sockets: 2000, goals: [] },
+  ];
+}
+
+function shareScenarios(store) {
+  const crowds = [
+    [SIZES[0], SOCKETS],
+    [SIZES[0], 500],
+    [SIZES[1], SOCKETS],
+  ];
+  const events = crowds.flatMap(([size, sockets]) =>
+    EVENTS.map((event) => ({
+      name: `share/${store}/${label(size)}/${event}/${sockets}`,
+      kind: 'share',
+      store,
+      rivals: SHARE_RIVALS[store],
+      size,
+      event,
+      sockets,
+      goals: [
+        ...SHARE_GOALS[event],
+        ...(store === 'Redis' && event === 'write' ? [{ most: 1.15, of: ['straight-port'] }] : []),
+      ],
+    })),
+  );
+  const bound = {
+    store,
+    size: SIZES[0],
+    rivals: ['plain', ...COOKIE_RIVALS, 'ours-share', 'ours-share-cookie'],
+  };
+  return [
+    ...events,
+    { ...bound, name: `connect/${store}`, kind: 'connect', goals: [{ most: 1.1, of: COOKIE_RIVALS }] },
+    {
+      ...bound,
+      name: `crowd/${store}`,
+      kind: 'crowd',
+      sockets: 10_000,
+      rivals: ['plain', 'official', 'ours-share', 'ours-share-cookie'],
+      goals: [{ most: 1.1, of: ['plain'] }],
+    },
+  ];
+}
+
+const scenarios = STORES.flatMap((store) => [...zappaScenarios(store), ...shareScenarios(store)]);
 
 module.exports = { scenarios };

@@ -3,7 +3,7 @@
 // The process that is measured: one rival, one store. `node server.js '{"rival":…,"store":…}'`, forked.
 
 const { createHost } = require('./host.js');
-const { application } = require('./application.js');
+const { loadRival } = require('./rival.js');
 const { openSessionStore } = require('./session-store.js');
 const { CallCount } = require('./call-count.js');
 const { answer } = require('./child.js');
@@ -12,20 +12,18 @@ const { setTimeout: sleep } = require('node:timers/promises');
 // What a handler leaves behind after its ack (a save on its way to the store) belongs to its event.
 const SETTLE = 30;
 
-const { rival, store: name, redisPort, prefix, count } = JSON.parse(process.argv[2]);
+const { rival: named, store: name, redisPort, prefix, count } = JSON.parse(process.argv[2]);
 
 let callCount;
 let cpu;
 
 async function listen() {
-  const store = await openSessionStore({ rival, name, redisPort, prefix });
+  const rival = loadRival(named);
+  const store = await openSessionStore({ name: rival.store ?? name, redisPort, prefix });
   if (count) {
     callCount = new CallCount(Object.getPrototypeOf(store));
   }
-  const { server } = createHost({
-    rival: require(`./rivals/${rival}.js`),
-    application: application({ store }),
-  });
+  const server = createHost({ rival, store });
   await new Promise((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
@@ -45,7 +43,9 @@ answer({
     return { user, system };
   },
 
-  async memory() {
+  // Of sockets that have been quiet for so many ms.
+  async memory({ quiet }) {
+    await sleep(quiet);
     // Twice, apart: what the first collection finalizes, the second frees.
     for (let turn = 0; turn < 2; turn += 1) {
       await sleep(200);

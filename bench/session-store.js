@@ -10,11 +10,11 @@ const { MemoryStore } = require('express-session');
 const { RedisStore } = require('connect-redis');
 const { createClient } = require('redis');
 
-async function openSessionStore({ rival, name, redisPort, prefix }) {
-  if (rival.startsWith('ours-')) {
+async function openSessionStore({ name, redisPort, prefix }) {
+  if (name.startsWith('embedded')) {
     const file = path.join(os.tmpdir(), `io-session-bench-${process.pid}`);
     process.once('exit', () => fs.rmSync(file, { force: true }));
-    return new EmbeddedStore(rival === 'ours-path' ? { path: file } : {});
+    return new EmbeddedStore(name === 'embedded, path' ? { path: file } : {});
   }
   if (name === 'MemoryStore') {
     return new MemoryStore();

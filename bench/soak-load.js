@@ -18,22 +18,27 @@ function disconnected(socket) {
   });
 }
 
-async function runSession(browser, { cycles, binds }) {
+async function runSession(browser, { cycles, binding }) {
   await browser.login(SESSION_BYTES);
-  const manager = new Manager(browser.url, { transports: ['websocket'], reconnection: false });
+  if (binding === 'key') await browser.fetchKey();
+  const manager = new Manager(browser.url, {
+    transports: ['websocket'],
+    reconnection: false,
+    extraHeaders: binding === 'cookie' ? { cookie: browser.cookie } : {},
+  });
   // Keeps the WebSocket open while no socket of the main namespace is connected.
   const idle = manager.socket('/idle');
   await new Promise((resolve, reject) => {
     idle.once('connect', resolve);
     manager.once('error', reject);
   });
-  browser.socket = manager.socket('/');
+  browser.socket = manager.socket('/', { auth: { key: browser.key } });
   for (let cycle = 0; cycle < cycles; cycle += 1) {
     if (cycle > 0) {
       browser.socket.connect();
     }
     await browser.connected();
-    if (binds) {
+    if (binding === 'handshake') {
       await browser.bind();
     }
     await browser.emit(cycle % 2 === 0 ? 'write' : 'read', { number: cycle });
@@ -48,14 +53,14 @@ async function runSession(browser, { cycles, binds }) {
 }
 
 answer({
-  async run({ port, cycles, binds }) {
+  async run({ port, cycles, binding }) {
     let left = cycles;
     const client = async (_, number) => {
       const browser = new Browser({ port, number });
       while (left > 0) {
         const share = Math.min(left, CYCLES_PER_SESSION);
         left -= share;
-        await runSession(browser, { cycles: share, binds });
+        await runSession(browser, { cycles: share, binding });
       }
     };
     await Promise.all(Array.from({ length: CLIENTS }, client));

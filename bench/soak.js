@@ -5,6 +5,7 @@
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { Child } = require('./child.js');
+const { loadRival } = require('./rival.js');
 const { RedisServer } = require('./redis-server.js');
 
 const CHECKPOINTS = 10;
@@ -46,8 +47,12 @@ async function main() {
     const started = Date.now();
     console.log(`${cycles} cycles, ${rival}, ${store}\n\n   cycles  heap MiB  RSS MiB  seconds`);
     for (let checkpoint = 1; checkpoint <= CHECKPOINTS; checkpoint += 1) {
-      await load.ask('run', { port, cycles: Math.round(cycles / CHECKPOINTS), binds: rival !== 'bare' });
-      const memory = await server.ask('memory');
+      await load.ask('run', {
+        port,
+        cycles: Math.round(cycles / CHECKPOINTS),
+        binding: loadRival(rival).binding,
+      });
+      const memory = await server.ask('memory', { quiet: 0 });
       rows.push(memory);
       const done = String(Math.round((cycles * checkpoint) / CHECKPOINTS)).padStart(9);
       const heap = (memory.heapUsed / MIB).toFixed(2).padStart(8);

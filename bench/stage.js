@@ -4,16 +4,23 @@
 
 const path = require('node:path');
 const { Child } = require('./child.js');
+const { loadRival } = require('./rival.js');
 
 let prefixes = 0;
 
+// `folder` gets what the server did while it lived.
+function profiling(folder, rival) {
+  if (folder === undefined) return [];
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${rival}-${prefixes}.cpuprofile`];
+}
+
 class Stage {
-  static async open({ load, redis, rival, store, bytes, size, count = false }) {
+  static async open({ load, redis, rival, store, bytes, size, count = false, profile }) {
     prefixes += 1;
     const parameters = { rival, store, redisPort: redis.port, prefix: `bench${prefixes}:`, count };
     const server = new Child(path.join(__dirname, 'server.js'), {
       args: [JSON.stringify(parameters)],
-      execArgv: ['--expose-gc'],
+      execArgv: ['--expose-gc', ...profiling(profile, rival)],
     });
     const { port } = await server.ask('listen');
     const stage = new Stage({ server, load, rival, crowd: `${rival}:${port}` });
@@ -26,16 +33,23 @@ class Stage {
     this.load = load;
     this.rival = rival;
     this.crowd = crowd;
-    // Bare Socket.IO has nothing to bind.
-    this.binds = rival !== 'bare';
+    this.binding = loadRival(rival).binding;
   }
 
   crowdDoes(question, parameters = {}) {
     return this.load.ask(question, { crowd: this.crowd, ...parameters });
   }
 
-  connect() {
-    return this.crowdDoes('connect', { bind: this.binds });
+  async connect() {
+    await this.crowdDoes('connect', { binding: this.binding });
+    if (this.binding !== null) await this.crowdDoes('checkBound');
+  }
+
+  // The server's CPU, in µs, while the crowd does something, and a moment after.
+  async cost(question, parameters) {
+    await this.server.ask('startCpu');
+    const done = await this.crowdDoes(question, parameters);
+    return { done, ...(await this.server.ask('stopCpu')) };
   }
 
   async close() {

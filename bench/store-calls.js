@@ -34,8 +34,8 @@ async function measureStoreCalls({ load, redis, rival, store, size }) {
   }
 
   const result = {};
-  if (stage.binds) {
-    await stage.crowdDoes('connect', { bind: false });
+  if (stage.binding === 'handshake') {
+    await stage.crowdDoes('connect', { binding: null });
     result.firstHandshake = await count(SOCKETS, () => stage.crowdDoes('bind'));
     await stage.crowdDoes('reconnect');
     result.repeatedHandshake = await count(SOCKETS, () => stage.crowdDoes('bind'));

@@ -7,6 +7,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { PerformanceObserver } = require('node:perf_hooks');
 const session = require('express-session');
+const { peer } = require('./peer.js');
 const { sessionData } = require('./session-data.js');
 const { median } = require('./statistics.js');
 
@@ -14,11 +15,6 @@ const { rival, count, bytes, operations } = JSON.parse(process.argv[2]);
 const { Cookie, Session } = session;
 const MAX_AGE = 3_600_000;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'io-session-bench-'));
-
-/** What may not be installed here is looked for in the folder BENCH_PEERS too. */
-function peer(name) {
-  return require(require.resolve(name, { paths: [__dirname, process.env.BENCH_PEERS ?? __dirname] }));
-}
 
 const STORES = {
   MemoryStore: () => new session.MemoryStore(),

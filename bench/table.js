@@ -2,8 +2,6 @@
 
 // The results as text: one table for each kind of measurement, for a terminal or as `rendered` draws it.
 
-const YARDSTICK = 'straight-port';
-
 function render(heads, rows) {
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column].length)));
   const line = (cells) =>
@@ -14,26 +12,40 @@ function render(heads, rows) {
   return [line(heads), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
-function eventsTable(results, rivals, rendered = render) {
-  const heads = [
-    'store',
-    'session',
-    'event',
-    ...rivals.map((rival) => `${rival} µs (min–max)`),
-    'ours × port',
-    'target',
-    '',
-  ];
-  const rows = results.map(({ store, size, event, target, rivals: taken }) => {
-    const costs = rivals.map((rival) => {
-      const rounds = taken[rival].rounds.map(({ cpu }) => cpu);
-      return `${taken[rival].cpu.toFixed(1)} (${Math.min(...rounds).toFixed(1)}–${Math.max(...rounds).toFixed(1)})`;
+// All rivals of a table, in the order in which they are first seen.
+function rivalsOf(results) {
+  return [...new Set(results.flatMap(({ rivals }) => Object.keys(rivals)))];
+}
+
+// For each goal and each rival of ours: the multiple of the cheapest of those it is measured against.
+function verdicts(goals, rivals, figure) {
+  const ours = Object.keys(rivals).filter((name) => name.startsWith('ours'));
+  return goals.flatMap(({ most, of }) => {
+    const costs = of.filter((name) => rivals[name]).map((name) => [figure(rivals[name]), name]);
+    const [least] = costs.sort(([a], [b]) => a - b);
+    if (least === undefined) return [];
+    return ours.map((name) => {
+      const ratio = figure(rivals[name]) / least[0];
+      return `${name} ${ratio.toFixed(2)} × ${least[1]}, ≤ ${most}: ${ratio <= most ? 'met' : 'missed'}`;
     });
-    const ratio = taken.ours && taken[YARDSTICK] ? taken.ours.cpu / taken[YARDSTICK].cpu : undefined;
-    const verdict = ratio === undefined ? '' : ratio <= target ? 'met' : 'missed';
-    return [store, size, event, ...costs, ratio?.toFixed(2) ?? '–', `≤ ${target.toFixed(1)}`, verdict];
   });
-  return rendered(heads, rows);
+}
+
+function costText({ cpu, rounds }) {
+  const all = rounds.map((round) => round.cpu);
+  const fetches = rounds.map(({ fetch }) => fetch).filter((fetch) => fetch !== undefined);
+  const fetch = fetches.length === 0 ? '' : `, its key ${Math.min(...fetches).toFixed(0)}+`;
+  return `${cpu.toFixed(1)} (${Math.min(...all).toFixed(1)}–${Math.max(...all).toFixed(1)})${fetch}`;
+}
+
+function costTable(results, rendered = render) {
+  const rivals = rivalsOf(results);
+  const rows = results.map(({ name, goals, rivals: taken }) => [
+    name,
+    ...rivals.map((rival) => (taken[rival] ? costText(taken[rival]) : '–')),
+    verdicts(goals, taken, ({ cpu }) => cpu).join('; '),
+  ]);
+  return rendered(['median (min–max)', ...rivals, 'goals'], rows);
 }
 
 function countText({ calls, commands }) {
@@ -44,8 +56,8 @@ function countText({ calls, commands }) {
   return Object.keys(commands).length === 0 ? text(calls) : `${text(calls)} [${text(commands)}]`;
 }
 
-function callsTable(results, rivals, rendered = render) {
-  const heads = ['store', 'calls for', ...rivals];
+function callsTable(results, rendered = render) {
+  const rivals = rivalsOf(results);
   const parts = ['firstHandshake', 'repeatedHandshake', 'read', 'write', 'ignore'];
   const rows = results.flatMap(({ store, rivals: taken }) =>
     parts.map((part) => [
@@ -54,19 +66,30 @@ function callsTable(results, rivals, rendered = render) {
       ...rivals.map((rival) => (taken[rival][part] ? countText(taken[rival][part]) : '–')),
     ]),
   );
-  return rendered(heads, rows);
+  return rendered(['store', 'calls for', ...rivals], rows);
 }
 
-function footprintTable(results, rivals, rendered = render) {
-  const heads = ['store', 'bytes per socket', ...rivals];
-  const rows = results.flatMap(({ store, rivals: taken }) =>
-    ['heapUsed', 'external', 'rss'].map((part) => [
-      store,
+function footprintTable(results, rendered = render) {
+  const rivals = rivalsOf(results);
+  const parts = ['heapUsed', 'external', 'rss', 'process'];
+  const rows = results.flatMap(({ name, goals, rivals: taken }) =>
+    parts.map((part) => [
+      name,
       part,
-      ...rivals.map((rival) => String(taken[rival][part])),
+      ...rivals.map((rival) => String(taken[rival]?.[part] ?? '–')),
+      part === 'external' ? '' : verdicts(goals, taken, (row) => row[part]).join('; '),
     ]),
   );
-  return rendered(heads, rows);
+  return rendered(['bytes per socket', '', ...rivals, 'goals'], rows);
 }
 
-module.exports = { eventsTable, callsTable, footprintTable };
+const TABLES = {
+  share: ['Any app: server CPU per event in µs', costTable],
+  connect: ['Any app: server CPU per connection in µs', costTable],
+  crowd: ['Any app: memory per socket in bytes', footprintTable],
+  events: ['Zappa: server CPU per event in µs', costTable],
+  calls: ['Zappa: store calls [Redis commands] per handshake and per event', callsTable],
+  footprint: ['Zappa: memory per bound socket in bytes', footprintTable],
+};
+
+module.exports = { TABLES };

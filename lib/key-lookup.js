@@ -1,16 +1,19 @@
 'use strict';
 
 const native = require('../native.js');
+const { UNREAD } = require('./adopted-store.js');
 const { failure } = require('./failure.js');
 const { sessionOfRecord } = require('./record.js');
-const { isBrowserSession } = require('./session-data.js');
+const { isBrowserSession, isPlainlyBrowsers } = require('./session-data.js');
 
 /**
  * The session that a key leads to, or a cookie.
  *
  * @typedef {object} Found
  * @property {string} sid
- * @property {any} data what the store holds
+ * @property {any} data what the store holds; undefined where there is its text
+ * @property {string} [text]
+ * @property {number} [version] of the text, in an `EmbeddedStore`
  * @property {number} clock when it was read
  */
 
@@ -25,6 +28,8 @@ class KeyLookup {
     this.adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (sharing.adopted);
     this.oneTime = sharing.options.oneTimeKeys;
     this.channel = sharing.channel;
+    /** Whether the session's text will do. */
+    this.takesText = !sharing.tellsExpress;
     this.key = key;
     this.done = done;
     /** Whether this is the one use of a one-time key. */
@@ -47,20 +52,26 @@ class KeyLookup {
         return;
       }
     }
-    adopted.get(key, (error, record) => {
-      if (error) {
-        this.done(error);
-        return;
-      }
-      const sid = sessionOfRecord(record, this.channel);
-      if (sid === null) this.miss();
-      else this.look(sid);
+    const record = this.takesText && adopted.isAtHand() ? textAtHand(adopted, key).text : undefined;
+    if (record !== undefined) {
+      this.named(native.sessionOfRecord(record, this.channel));
+      return;
+    }
+    adopted.get(key, (error, data) => {
+      if (error) this.done(error);
+      else this.named(sessionOfRecord(data, this.channel));
     });
+  }
+
+  /** @param {string | null} sid the one that the key's record names */
+  named(sid) {
+    if (sid === null) this.miss();
+    else this.look(sid);
   }
 
   /** A key is good only while its session exists. @param {string} sid */
   look(sid) {
-    lookUp(this.adopted, sid, this.done);
+    lookUp(this.adopted, sid, this.takesText, this.done);
   }
 
   /** One answer for all that is wrong with a key. */
@@ -86,15 +97,32 @@ class KeyLookup {
  *
  * @param {import('./adopted-store.js').AdoptedStore} adopted
  * @param {string} sid
- * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` when there is none
+ * @param {boolean} takesText whether its text will do
+ * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` when there is none; called at once where the store
+ *   need not be waited for
  */
-function lookUp(adopted, sid, done) {
+function lookUp(adopted, sid, takesText, done) {
   const clock = adopted.clock();
+  const stored = takesText && adopted.isAtHand() ? textAtHand(adopted, sid) : undefined;
+  if (stored?.text !== undefined && isPlainlyBrowsers(stored.text)) {
+    done(null, { sid, data: undefined, ...stored, clock });
+    return;
+  }
   adopted.get(sid, (error, data) => {
     if (error) done(error);
     else if (isBrowserSession(data)) done(null, { sid, data, clock });
     else done(failure('ERR_MISSING_DATA'));
   });
+}
+
+/**
+ * @param {import('./adopted-store.js').AdoptedStore} adopted
+ * @param {string} sid
+ * @returns {{ text: string | undefined, version: number }}
+ */
+function textAtHand(adopted, sid) {
+  const text = adopted.peek(sid);
+  return text === UNREAD ? adopted.read(sid) : { text, version: 0 };
 }
 
 module.exports.KeyLookup = KeyLookup;

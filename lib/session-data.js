@@ -40,6 +40,19 @@ const NEAR = 80;
 /** The length of a date as `Date.prototype.toISOString` writes it. */
 const ISO_LENGTH = 24;
 
+/** How what is no browser's session is marked: a socket's own, and the record of a key. */
+const MARK = '"__io';
+
+/**
+ * Whether a text is a browser's session for sure, without parsing it. Of any other, `isBrowserSession` knows.
+ *
+ * @param {string} text
+ * @returns {boolean}
+ */
+function isPlainlyBrowsers(text) {
+  return text.startsWith(OPENING) && !text.includes(MARK);
+}
+
 let nowMs = 0;
 let nowText = '';
 
@@ -78,6 +91,7 @@ function isLive(text) {
 }
 
 module.exports.isBrowserSession = isBrowserSession;
+module.exports.isPlainlyBrowsers = isPlainlyBrowsers;
 module.exports.isLive = isLive;
 module.exports.meansMissing = meansMissing;
 module.exports.sessionData = sessionData;

@@ -57,6 +57,7 @@ const REQUEST_SESSION = {
  */
 function share(sharing, socket) {
   const connection = new SocketConnection(sharing, socket);
+  sharing.quieten();
   put(socket, CONNECTION, connection);
   Object.defineProperty(socket, 'session', SESSION);
   put(socket, 'onevent', receive);

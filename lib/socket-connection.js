@@ -27,13 +27,12 @@ class SocketConnection extends Connection {
 
   /** The session of the event that is running; outside of any, that of the last one. */
   get session() {
-    return eventOf(this).request?.session;
+    return eventOf(this).seen;
   }
 
   /** @param {any} session */
   set session(session) {
-    const { request } = eventOf(this);
-    if (request) request.session = session;
+    eventOf(this).seen = session;
   }
 
   /**
@@ -67,6 +66,14 @@ class SocketConnection extends Connection {
     if (name === 'connect' || !this.lost) return;
     this.lost = false;
     this.sharing.tellEnd(this, 'expire');
+  }
+
+  /** Lets go of what the last event holds, when the socket has been quiet since the last call. */
+  rest() {
+    const { latest } = this;
+    if (!latest.settled) return;
+    if (latest.quiet) latest.release();
+    latest.quiet = true;
   }
 
   /** @param {string} reason */

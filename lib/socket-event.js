@@ -1,10 +1,14 @@
 'use strict';
 
+const { UNREAD } = require('./adopted-store.js');
 const { EventRequest } = require('./event-request.js');
 const { originOf, sources, textOf } = require('./origin.js');
 const { enter } = require('./scope.js');
 const { SessionEvent } = require('./session-event.js');
 const { socketMethods } = require('./session-methods.js');
+
+/** @type {any[]} */
+const NOTHING = [];
 
 /** One event of a socket that shares a session by `shareSession`. */
 class SocketEvent extends SessionEvent {
@@ -26,6 +30,21 @@ class SocketEvent extends SessionEvent {
     this.ack = undefined;
     /** Whether its handlers have come to their end. */
     this.handled = false;
+    /** Whether its socket has been quiet since it was last seen to be. */
+    this.quiet = false;
+    /** The session that it has let go of. @type {WeakRef<any> | undefined} */
+    this.released = undefined;
+  }
+
+  /** The session, as this event sees it. */
+  get seen() {
+    this.request ??= this.expose(this.sid ?? this.connection.id);
+    return this.request.session;
+  }
+
+  set seen(session) {
+    this.request ??= this.expose(this.sid ?? this.connection.id);
+    this.request.session = session;
   }
 
   get methods() {
@@ -67,13 +86,13 @@ class SocketEvent extends SessionEvent {
     this.handled = true;
     this.sid = found?.sid;
     if (found) {
-      const source = sources.get(found.data);
+      const source = found.text === undefined ? sources.get(found.data) : found;
       this.text = source?.text;
       this.version = source?.version ?? 0;
-      this.data = found.data;
+      // One of the two is enough, and the text takes less.
+      if (this.text === undefined) this.data = found.data;
       this.clock = found.clock;
     }
-    this.request = this.expose(this.sid ?? this.connection.id);
     return this;
   }
 
@@ -127,6 +146,35 @@ class SocketEvent extends SessionEvent {
   /** Whether no code of it is expected any more: its handlers have ended, and nobody waits for an acknowledgement. */
   get settled() {
     return this.handled && this.ack === undefined;
+  }
+
+  /**
+   * Lets go of what it holds: nothing has happened for a while. The session is made again when it is looked at; who has it
+   * keeps it, and it is that one again.
+   */
+  release() {
+    const { adopted, session } = this;
+    this.args = NOTHING;
+    this.resolve = undefined;
+    const origin = originOf(session);
+    // One with changes that nobody has saved has nothing else that it could be made of.
+    if (origin === undefined || origin.sid !== this.sid || isChanged(origin, session)) return;
+    this.released = new WeakRef(session);
+    this.text = adopted.table ? UNREAD : /** @type {string} */ (origin.stored);
+    this.version = origin.version;
+    this.clock = origin.clock;
+    this.data = undefined;
+    this.session = undefined;
+    this.request = undefined;
+    this.opened = false;
+  }
+
+  open() {
+    const session = this.released?.deref();
+    if (session === undefined) return super.open();
+    this.opened = true;
+    this.session = session;
+    return session;
   }
 
   /** @param {string} sid */
@@ -215,6 +263,20 @@ class SocketEvent extends SessionEvent {
     connection.touched = now;
     session.touch();
     adopted.touch(this.sid, session, (error) => error && this.report(error));
+  }
+}
+
+/**
+ * Whether a session is another than it was loaded, or last saved.
+ *
+ * @param {import('./origin.js').Origin} origin
+ * @param {any} session
+ */
+function isChanged(origin, session) {
+  try {
+    return origin.stored === null || origin.isChanged(origin.spell(session));
+  } catch {
+    return true;
   }
 }
 

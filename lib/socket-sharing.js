@@ -14,6 +14,8 @@ const { Sharing } = require('./sharing.js');
 
 /** What tells a client that its session has ended. */
 const END_EVENT = 'session:end';
+/** How often sockets are looked for that have been quiet, in ms. */
+const QUIET = 2000;
 /** What is wrong with a key or a cookie, and no fault of the store's. */
 const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
 
@@ -38,6 +40,8 @@ class SocketSharing extends Sharing {
     this.responses = new Responses();
     /** Whether the app has asked for the Socket.IO middleware. */
     this.servesSockets = false;
+    /** Runs while there are sockets. @type {NodeJS.Timeout | undefined} */
+    this.quieting = undefined;
     /** How often it has bound a socket. */
     this.binds = 0;
     this.onEnd = (/** @type {import('./adopted-store.js').SessionEnded} */ end) => {
@@ -140,6 +144,20 @@ class SocketSharing extends Sharing {
     return all.map(({ socket }) => socket);
   }
 
+  /** There is a socket: from now on those that are quiet are told to let go of what they hold. */
+  quieten() {
+    this.quieting ??= setInterval(() => {
+      const sockets = this.sockets();
+      for (const socket of sockets) sharedBy(socket)?.rest();
+      if (sockets.length === 0) this.stopQuieting();
+    }, QUIET).unref();
+  }
+
+  stopQuieting() {
+    clearInterval(this.quieting);
+    this.quieting = undefined;
+  }
+
   /** What it has done, and what it holds. */
   stats() {
     const bound = this.sockets().filter((socket) => sharedBy(socket)?.sid !== undefined);
@@ -157,6 +175,7 @@ class SocketSharing extends Sharing {
       connection.disconnect();
       unshare(socket);
     }
+    this.stopQuieting();
     for (const restore of this.namespaces.values()) restore();
     this.namespaces.clear();
     for (const deafen of this.mains.values()) deafen();

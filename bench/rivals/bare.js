@@ -1,6 +1,6 @@
 'use strict';
 
-// Socket.IO with no session at all: what an event costs before anybody shares anything.
+// Socket.IO in a Zappa host with no session at all: what an event costs before anybody shares anything.
 
 function bind_express() {}
 
@@ -8,4 +8,4 @@ function bind_io() {}
 
 function bind_middleware() {}
 
-module.exports = { bind_express, bind_io, bind_middleware };
+module.exports = { binding: null, bind_express, bind_io, bind_middleware };

@@ -1,0 +1,16 @@
+'use strict';
+
+// A socket shows its key when it connects.
+
+const { shareSession } = require('../../index.js');
+const { automatic } = require('../handlers.js');
+
+module.exports = {
+  binding: 'key',
+  handlers: automatic,
+  share({ app, io, store }) {
+    const sharing = shareSession({ store });
+    app.use(sharing.express());
+    io.use(sharing.socket());
+  },
+};
