@@ -1,8 +1,6 @@
 'use strict';
 
-const debug = require('debug')('io-session:store');
 const native = require('../native.js');
-const { ask, NO_LINE } = require('./ask.js');
 const { publish } = require('./diagnostics.js');
 const { isEmbeddedStore } = require('./embedded-commit.js');
 const { TABLE } = require('./embedded-store.js');
@@ -13,28 +11,13 @@ const { targetClass } = require('./session-target.js');
 const { isLive, meansMissing } = require('./session-data.js');
 const { isMemoryStore } = require('./memory-commit.js');
 const { isRedisStore } = require('./redis-commit.js');
-const { RedisLoads } = require('./redis-load.js');
 const { Slices } = require('./slices.js');
 const { SlicedSession } = require('./sliced-session.js');
+const { StoreCalls } = require('./store-calls.js');
 const { commitFor } = require('./store-kind.js');
 
-const { clock } = native.hot();
-/** What `native.since` says. */
-const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
-/** The methods of a store that are followed. */
-const FOLLOWED = /** @type {const} */ ([
-  'get',
-  'set',
-  'touch',
-  'destroy',
-  'regenerate',
-  'clear',
-  'createSession',
-]);
 /** What `peek` gives for a session that is there and whose text is read when it is looked at. */
 const UNREAD = '';
-/** How long a store call may take where no app has said so, in ms. */
-const TIMEOUT = 10_000;
 
 /**
  * A session has been destroyed.
@@ -52,14 +35,10 @@ const TIMEOUT = 10_000;
  * A session store of the app's, adopted in place as express-session itself does when it sets `store.generate`: its
  * methods are followed on the instance, so that every load, save and logout is seen, whoever makes it.
  */
-class AdoptedStore {
+class AdoptedStore extends StoreCalls {
   /** @param {any} store */
   constructor(store) {
-    this.store = store;
-    /** The number under which the native side remembers this store. */
-    this.number = native.adopt();
-    /** ms; the app's `storeTimeout` once it is known. */
-    this.timeout = TIMEOUT;
+    super(store, isRedisStore(store));
     /** Told of each session that this process destroys. @type {Set<EndListener>} */
     this.onEnd = new Set();
     /** The id of the session that `regenerate` is destroying right now. @type {string | undefined} */
@@ -72,8 +51,6 @@ class AdoptedStore {
     this.lanes = new Map();
     /** The one-time keys that are being used right now. @type {Set<string>} */
     this.claimed = new Set();
-    /** Where failures go that nobody waits for. @type {(error: unknown) => void} */
-    this.onError = (error) => debug('%s', error);
     const { commitTo, exact } = commitFor(store);
     this.commitTo = commitTo;
     /** Between whom a commit or an update is exact: all `processes` that use the store, or only those of this `process`. */
@@ -82,11 +59,6 @@ class AdoptedStore {
     this.keepsTexts = isMemoryStore(store) || isEmbeddedStore(store);
     /** The table of an `EmbeddedStore`. @type {import('./embedded-table.js').EmbeddedTable | undefined} */
     this.table = isEmbeddedStore(store) ? store[TABLE] : undefined;
-    /** Whether its `get` is known to call back always, and its promise never to reject. */
-    this.callsBack = isRedisStore(store);
-    /** @type {{ [method: string]: any }} */
-    this.original = {};
-    for (const method of FOLLOWED) this.original[method] = store[method];
     /** How each of them is given back. @type {(() => void)[]} */
     this.restores = [];
     /** How many sharings use it. */
@@ -98,14 +70,6 @@ class AdoptedStore {
     this.makeCookie = (cookie) => this.original.createSession.call(store, {}, { cookie }).cookie;
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
-    const loads = this.callsBack ? new RedisLoads(this) : undefined;
-    /** The store's own methods, for `ask`; `get` may give an `UnparsedText`. */
-    this.plain = {
-      get: (/** @type {string} */ sid, /** @type {any} */ callback) =>
-        loads ? loads.get(sid, callback) : this.original.get.call(store, sid, callback),
-      set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
-      destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
-    };
     follow(this);
   }
 
@@ -263,106 +227,9 @@ class AdoptedStore {
     for (const listener of this.onEnd) listener({ sid, sockets, reason, after });
   }
 
-  /** Destroys a record that nobody waits for. @param {string} id */
-  discard(id) {
-    const asker = { answered: (/** @type {unknown} */ error) => error && this.onError(error) };
-    ask(asker, NO_LINE, this.timeout, this.plain, 'destroy', id);
-  }
-
-  /**
-   * Reads what is stored under an id; undefined when there is nothing.
-   *
-   * @param {string} id
-   * @param {(error: unknown, data: any) => void} done
-   */
-  get(id, done) {
-    const answered = (/** @type {any} */ error, /** @type {any} */ data) => {
-      if (error && !meansMissing(error)) done(error, undefined);
-      else done(null, error || typeof data !== 'object' || data === null ? undefined : data);
-    };
-    ask({ answered }, NO_LINE, this.timeout, this.store, 'get', id);
-  }
-
-  /**
-   * Writes a session or a record with the store's own `set`, as it is.
-   *
-   * @param {string} id
-   * @param {any} record
-   * @param {(error: unknown) => void} done
-   * @param {number} [clock] when what is written was loaded
-   */
-  put(id, record, done, clock) {
-    const begun = this.written(id);
-    const answered = (/** @type {unknown} */ error) => {
-      // A store may have worked off a destroy before this set, though it was called after it.
-      if (this.since(id, clock ?? begun) === 'gone') this.discard(id);
-      this.written(id);
-      done(error);
-    };
-    ask({ answered }, NO_LINE, this.timeout, this.plain, 'set', id, record);
-  }
-
-  /**
-   * Extends a session's life in the store.
-   *
-   * @param {string} sid
-   * @param {any} session
-   * @param {(error: unknown) => void} done
-   */
-  touch(sid, session, done) {
-    ask({ answered: done }, NO_LINE, this.timeout, this.store, 'touch', sid, session);
-  }
-
-  /**
-   * Waits for a call to the store's own database client, as for a call to the store.
-   *
-   * @param {string} sid
-   * @param {(callback: (error: unknown, reply?: any) => void) => unknown} call calls back, or gives a promise
-   * @param {(error: unknown, reply: any) => void} done
-   */
-  askClient(sid, call, done) {
-    const answered = (/** @type {unknown} */ error, /** @type {any} */ reply) => {
-      this.written(sid);
-      done(error, reply);
-    };
-    this.written(sid);
-    const client = { get: (/** @type {string} */ _id, /** @type {any} */ callback) => call(callback) };
-    ask({ answered }, NO_LINE, this.timeout, client, 'get', sid);
-  }
-
   /** The text under an id, where the store keeps texts in this process. @param {string} sid */
   textOf(sid) {
     return this.keepsTexts && !this.table ? this.store.sessions[sid] : undefined;
-  }
-
-  /** The clock of this store's versions. */
-  clock() {
-    return clock(this.number);
-  }
-
-  /** Notes that a write to an id begins or has ended; gives the clock after it. @param {string} id */
-  written(id) {
-    return native.written(this.number, id);
-  }
-
-  /**
-   * Notes a write that the app makes, at its beginning and its end.
-   *
-   * @param {string} id
-   * @param {(...args: any[]) => void} callback
-   * @returns {(...args: any[]) => void}
-   */
-  writing(id, callback) {
-    if (typeof id === 'string') this.written(id);
-    return (...args) => {
-      if (typeof id === 'string') this.written(id);
-      callback(...args);
-    };
-  }
-
-  /** What has happened to a session since a load. @param {string} id @param {number} since */
-  since(id, since) {
-    return SINCE[native.since(this.number, id, since)];
   }
 }
 

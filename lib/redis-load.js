@@ -32,7 +32,7 @@ class Load {
  * session that come together are one.
  */
 class RedisLoads {
-  /** @param {import('./adopted-store.js').AdoptedStore} adopted */
+  /** @param {import('./store-calls.js').StoreCalls} adopted */
   constructor(adopted) {
     this.adopted = adopted;
     /** Those that the client has not sent yet. @type {Map<string, Load>} */

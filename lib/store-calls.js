@@ -1,0 +1,152 @@
+'use strict';
+
+const debug = require('debug')('io-session:store');
+const native = require('../native.js');
+const { ask, NO_LINE } = require('./ask.js');
+const { RedisLoads } = require('./redis-load.js');
+const { meansMissing } = require('./session-data.js');
+
+const { clock } = native.hot();
+/** What `native.since` says. */
+const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
+/** The methods of a store that are followed. */
+const FOLLOWED = /** @type {const} */ ([
+  'get',
+  'set',
+  'touch',
+  'destroy',
+  'regenerate',
+  'clear',
+  'createSession',
+]);
+/** How long a store call may take where no app has said so, in ms. */
+const TIMEOUT = 10_000;
+
+/** Calls to a session store: each has a deadline and one answer, and each write is in the native side's versions. */
+class StoreCalls {
+  /**
+   * @param {any} store
+   * @param {boolean} isRedis whether it is connect-redis, so that texts can be loaded by its client
+   */
+  constructor(store, isRedis) {
+    this.store = store;
+    /** The number under which the native side remembers this store. */
+    this.number = native.adopt();
+    /** ms; the app's `storeTimeout` once it is known. */
+    this.timeout = TIMEOUT;
+    /** Where failures go that nobody waits for. @type {(error: unknown) => void} */
+    this.onError = (error) => debug('%s', error);
+    /** Whether its `get` is known to call back always, and its promise never to reject. */
+    this.callsBack = isRedis;
+    /** @type {{ [method: string]: any }} */
+    this.original = {};
+    for (const method of FOLLOWED) this.original[method] = store[method];
+    const loads = isRedis ? new RedisLoads(this) : undefined;
+    /** The store's own methods, for `ask`; `get` may give an `UnparsedText`. */
+    this.plain = {
+      get: (/** @type {string} */ sid, /** @type {any} */ callback) =>
+        loads ? loads.get(sid, callback) : this.original.get.call(store, sid, callback),
+      set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
+      destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
+    };
+  }
+
+  /** Destroys a record that nobody waits for. @param {string} id */
+  discard(id) {
+    const asker = { answered: (/** @type {unknown} */ error) => error && this.onError(error) };
+    ask(asker, NO_LINE, this.timeout, this.plain, 'destroy', id);
+  }
+
+  /**
+   * Reads what is stored under an id; undefined when there is nothing.
+   *
+   * @param {string} id
+   * @param {(error: unknown, data: any) => void} done
+   */
+  get(id, done) {
+    const answered = (/** @type {any} */ error, /** @type {any} */ data) => {
+      if (error && !meansMissing(error)) done(error, undefined);
+      else done(null, error || typeof data !== 'object' || data === null ? undefined : data);
+    };
+    ask({ answered }, NO_LINE, this.timeout, this.store, 'get', id);
+  }
+
+  /**
+   * Writes a session or a record with the store's own `set`, as it is.
+   *
+   * @param {string} id
+   * @param {any} record
+   * @param {(error: unknown) => void} done
+   * @param {number} [clock] when what is written was loaded
+   */
+  put(id, record, done, clock) {
+    const begun = this.written(id);
+    const answered = (/** @type {unknown} */ error) => {
+      // A store may have worked off a destroy before this set, though it was called after it.
+      if (this.since(id, clock ?? begun) === 'gone') this.discard(id);
+      this.written(id);
+      done(error);
+    };
+    ask({ answered }, NO_LINE, this.timeout, this.plain, 'set', id, record);
+  }
+
+  /**
+   * Extends a session's life in the store.
+   *
+   * @param {string} sid
+   * @param {any} session
+   * @param {(error: unknown) => void} done
+   */
+  touch(sid, session, done) {
+    ask({ answered: done }, NO_LINE, this.timeout, this.store, 'touch', sid, session);
+  }
+
+  /**
+   * Waits for a call to the store's own database client, as for a call to the store.
+   *
+   * @param {string} sid
+   * @param {(callback: (error: unknown, reply?: any) => void) => unknown} call calls back, or gives a promise
+   * @param {(error: unknown, reply: any) => void} done
+   */
+  askClient(sid, call, done) {
+    const answered = (/** @type {unknown} */ error, /** @type {any} */ reply) => {
+      this.written(sid);
+      done(error, reply);
+    };
+    this.written(sid);
+    const client = { get: (/** @type {string} */ _id, /** @type {any} */ callback) => call(callback) };
+    ask({ answered }, NO_LINE, this.timeout, client, 'get', sid);
+  }
+
+  /** The clock of this store's versions. */
+  clock() {
+    return clock(this.number);
+  }
+
+  /** Notes that a write to an id begins or has ended; gives the clock after it. @param {string} id */
+  written(id) {
+    return native.written(this.number, id);
+  }
+
+  /**
+   * Notes a write that the app makes, at its beginning and its end.
+   *
+   * @param {string} id
+   * @param {(...args: any[]) => void} callback
+   * @returns {(...args: any[]) => void}
+   */
+  writing(id, callback) {
+    if (typeof id === 'string') this.written(id);
+    return (...args) => {
+      if (typeof id === 'string') this.written(id);
+      callback(...args);
+    };
+  }
+
+  /** What has happened to a session since a load. @param {string} id @param {number} since */
+  since(id, since) {
+    return SINCE[native.since(this.number, id, since)];
+  }
+}
+
+module.exports.StoreCalls = StoreCalls;
