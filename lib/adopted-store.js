@@ -124,8 +124,7 @@ class AdoptedStore {
   slice(req, text, began, version) {
     const { followed, keepsTexts, store, Target } = this;
     if (Target === undefined || store.createSession !== followed.createSession) return undefined;
-    const slices = new Slices(text);
-    if (!keepsTexts && !slices.isPlain()) return undefined;
+    const slices = new Slices(text, !keepsTexts);
     const sliced = new SlicedSession(req.sessionID, slices, began, version, new Target(req), this.makeCookie);
     sliced.isForeign = !keepsTexts;
     return sliced.session;
