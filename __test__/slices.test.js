@@ -118,11 +118,39 @@ test('of a plain text, whatever it is, the fields are those that JSON.parse find
   );
 });
 
+test('what is found in a text of another program is what JSON.parse has under the name', () => {
+  const piece = fc.constantFrom(
+    ',"a":1',
+    ',"a":{"a":2}',
+    ', "a":3',
+    ',"a" :4',
+    ',"\\u0061":5',
+    ',"b":"a"',
+    ',"b":"\\"a\\""',
+    ',"c":[1, {"b":2}]',
+    ' ',
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 5 }), fc.constantFrom('', 'x'.repeat(5000)), (pieces, long) => {
+      const text = `{"cookie":{}${pieces.join('')},"z":"${long}"}`;
+      const object = JSON.parse(text);
+      const slices = new Slices(text, true);
+      for (const name of ['b', 'a', 'c', 'z', 'none']) {
+        const at = slices.find(name);
+        if (slices.failed) return;
+        assert.deepEqual(at === -1 ? undefined : JSON.parse(slices.value(at)), object[name], text);
+      }
+    }),
+    { numRuns: 5000 },
+  );
+});
+
 test('any text at all is passed over to an end', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), key, (text, name) => {
       for (const some of [text, `{${text}`, `{"cookie":${text}`, `{"cookie":{${text}}`]) {
         new Slices(some).find(name);
+        new Slices(some, true).find(name);
         new Slices(some).isPlain();
       }
     }),

@@ -133,8 +133,7 @@ class AdoptedStore extends StoreCalls {
     const { followed, keepsTexts, store } = this;
     const Target = this.Target && methods ? methods.over(this.Target) : this.Target;
     if (Target === undefined || store.createSession !== followed.createSession) return undefined;
-    const slices = new Slices(text);
-    if (!keepsTexts && !slices.isPlain()) return undefined;
+    const slices = new Slices(text, !keepsTexts);
     const sliced = new SlicedSession(req.sessionID, slices, began, version, new Target(req), this.makeCookie);
     sliced.isForeign = !keepsTexts;
     return sliced.session;

@@ -54,7 +54,7 @@ class SessionFields extends Origin {
    */
   place(key) {
     // A save has given it another text.
-    if (this.slices.text !== this.base) this.slices = new Slices(this.base);
+    if (this.slices.text !== this.base) this.slices = new Slices(this.base, this.isForeign);
     const at = this.slices.find(key);
     if (this.slices.failed) this.whole();
     return at;

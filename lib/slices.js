@@ -14,9 +14,13 @@ const LONG = 2048;
 
 /** The top-level fields of a session's text, as places in it. Found one after the other, as far as they are asked for. */
 class Slices {
-  /** @param {string} text a JSON object, spelt as `JSON.stringify` does at its top level */
-  constructor(text) {
+  /**
+   * @param {string} text a JSON object, spelt as `JSON.stringify` does at its top level
+   * @param {boolean} [isForeign] whether another program may have spelt it otherwise
+   */
+  constructor(text, isForeign = false) {
     this.text = text;
+    this.isForeign = isForeign;
     /** Of each field passed: where its key, its value and whatever is behind it begin. @type {number[]} */
     this.marks = [];
     /** Where the next field begins. */
@@ -32,13 +36,34 @@ class Slices {
    * @returns {number}
    */
   find(key) {
-    const { marks, text } = this;
     const name = JSON.stringify(key);
+    const at = this.placeOf(name);
+    if (this.isForeign && !this.isOnly(name, at)) {
+      this.failed = !this.isPlain();
+      this.isForeign = false;
+    }
+    return at;
+  }
+
+  /** @param {string} name the key as it is spelt, with its quotes */
+  placeOf(name) {
+    const { marks, text } = this;
     let at = 0;
     for (; at < marks.length; at += 3) if (this.isNamed(at, name)) return at;
-    if (text.length - this.next > LONG && !text.includes(`${name}:`, this.next)) return -1;
+    if (text.length - this.next > LONG && !text.includes(tailOf(name), this.next)) return -1;
     for (; this.pass(); at += 3) if (this.isNamed(at, name)) return at;
     return -1;
+  }
+
+  /**
+   * Whether it is seen without passing over all of the text that no other field has the name, in whatever spelling.
+   *
+   * @param {string} name
+   * @param {number} at its field, or -1
+   */
+  isOnly(name, at) {
+    const { marks, text } = this;
+    return !text.includes('\\') && (at === -1 || !text.includes(tailOf(name), marks[at + 2]));
   }
 
   /**
@@ -106,6 +131,11 @@ class Slices {
     }
     return names.size * 3 === marks.length;
   }
+}
+
+/** A name to search for: a text is full of quotes, and a search that begins with one stops at each. @param {string} name */
+function tailOf(name) {
+  return name.slice(1);
 }
 
 /**
