@@ -80,7 +80,7 @@ test('full: what cannot be written is an error, what is there can be read', LIMI
 });
 
 test('failing over to a replica', LIMIT, async (t) => {
-  const primary = await startRedis();
+  const primary = await startRedis({ 'repl-diskless-sync-delay': 0 });
   const replica = await startRedis({ replicaof: `127.0.0.1 ${primary.port}` });
   const toPrimary = await admin(t, primary);
   const toReplica = await admin(t, replica);
