@@ -163,6 +163,11 @@ export interface SessionSockets {
 
 /** What a sharing holds, and what it and others that share its store have done in this process. */
 export interface SharingStats {
+  /**
+   * Between whom commits and `update` are exact: all `'processes'` that use the session store, or only the sockets and requests
+   * of this `'process'`, where the store cannot compare and set.
+   */
+  exact: 'processes' | 'process';
   /** Sockets that are bound right now. */
   sockets: number;
   /** How often a socket was bound. */

@@ -575,6 +575,7 @@ test('stats and the diagnostics channels tell what is done, and no session id', 
   const stats = sharing.stats();
   assert.deepEqual([stats.sockets, stats.binds, stats.loads, stats.merges, stats.drops], [1, 1, 2, 1, 0]);
   assert.ok(stats.commits >= 2);
+  assert.equal(stats.exact, 'process');
   await browser.request('/logout');
   assert.equal(sharing.stats().sockets, 0);
   const seen = new Map(messages);

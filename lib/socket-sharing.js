@@ -55,6 +55,7 @@ class SocketSharing extends Sharing {
       /** @type {unknown} */ (this.adopted)
     );
     adopted.methods = requestMethods;
+    this.exact = adopted.exact;
     /** What has been done with its store. They outlive `close()`. */
     this.counts = adopted.counts;
   }
@@ -161,7 +162,8 @@ class SocketSharing extends Sharing {
   /** What it has done, and what it holds. */
   stats() {
     const bound = this.sockets().filter((socket) => sharedBy(socket)?.sid !== undefined);
-    return { sockets: bound.length, binds: this.binds, ...this.counts, timeouts: countTimeouts() };
+    const { binds, counts, exact } = this;
+    return { exact, sockets: bound.length, binds, ...counts, timeouts: countTimeouts() };
   }
 
   /** Gives everything back as it was. */
