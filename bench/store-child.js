@@ -71,6 +71,8 @@ async function main() {
     if (number % 500 === 499) await turn();
   }
   await turn();
+  // What is written behind belongs to the filling, as with those that write at once.
+  await store.flush?.();
   globalThis.gc();
   const pauses = [];
   for (let time = 0; time < 3; time += 1) {
