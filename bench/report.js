@@ -55,7 +55,7 @@ function origin({ date, command, node, machine = {}, versions = {}, settings }) 
 }
 
 // One chart for each store, size and crowd.
-function eventCharts(kind, rows, charts) {
+function eventCharts(name, rows, charts) {
   const groupOf = ({ store, size, sockets }) =>
     `${store}, ${size} of session${sockets === undefined ? '' : `, ${sockets} sockets`}`;
   return [...new Set(rows.map(groupOf))].map((group) => {
@@ -74,20 +74,23 @@ function eventCharts(kind, rows, charts) {
         }),
       })),
     );
-    const file = chartFile(`${kind} ${group}`);
+    const file = chartFile(`${name} ${group}`);
     charts.set(file, chart);
     return `![${title}](${file})`;
   });
 }
 
-function measuredSection(results, charts) {
+function measuredSection(name, results, charts) {
   const kinds = Object.keys(TABLES).filter((kind) => results[kind]?.length > 0);
   return kinds
     .flatMap((kind, position) => {
       const rows = results[kind];
       const [title, draw] = TABLES[kind];
       const stores = [...new Set(rows.map(({ store }) => store))].join(' and ');
-      const drawn = kind === 'events' || kind === 'share' ? eventCharts(kind, rows, charts) : [];
+      const drawn =
+        kind === 'events' || kind === 'share'
+          ? eventCharts(name === kind ? kind : `${name} ${kind}`, rows, charts)
+          : [];
       return [
         `## ${title}, ${stores}`,
         ...(position === 0 ? [origin(results)] : []),
@@ -120,12 +123,17 @@ function storeSection(results, charts) {
 /** The page and its charts: what each file in docs/ has. @returns {Map<string, string>} */
 function makeReport() {
   const names = fs.readdirSync(RESULTS).filter((name) => name.endsWith('.json'));
-  const all = names.sort().map((name) => JSON.parse(fs.readFileSync(path.join(RESULTS, name), 'utf8')));
+  const all = names.sort().map((name) => ({
+    name: path.basename(name, '.json'),
+    results: JSON.parse(fs.readFileSync(path.join(RESULTS, name), 'utf8')),
+  }));
   const files = new Map();
   const page = [
     '# Benchmarks',
     'Written by `node bench/report.js` from [bench/results](../bench/results). [bench/README.md](../bench/README.md) says what is measured, and how to read it. The bars are medians, the thin lines reach from the lowest round to the highest.',
-    ...all.map((results) => (results.rows ? storeSection(results, files) : measuredSection(results, files))),
+    ...all.map(({ name, results }) =>
+      results.rows ? storeSection(results, files) : measuredSection(name, results, files),
+    ),
   ];
   return files.set('benchmarks.md', `${page.join('\n\n')}\n`);
 }
