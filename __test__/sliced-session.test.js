@@ -379,6 +379,18 @@ function rows(open) {
     },
   );
 
+  test('a field that JSON leaves out keeps its place over a save', LIMIT, async (t) => {
+    const { handle } = await begin(t, await open());
+    let names;
+    await handle((session) => {
+      session.nothing = undefined;
+      session.after = 1;
+      session.save();
+      names = Object.keys(session);
+    });
+    assert.deepEqual(names.slice(-2), ['nothing', 'after']);
+  });
+
   test('save(), reload() and touch() work after a look at a field', LIMIT, async (t) => {
     const { handle, kept, sid } = await begin(t, await open());
     await handle(async (session, context) => {

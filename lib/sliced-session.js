@@ -6,6 +6,8 @@ const { prototypeOf } = require('./session-target.js');
 
 /** Fields that are more than values. */
 const OTHERS = new Set(['cookie', 'toJSON']);
+/** Values that JSON leaves out: a save does not show that their field is there, nor its place among the others. */
+const LEFT_OUT = new Set(['undefined', 'function', 'symbol']);
 /** A property name that JavaScript puts in front of all others. */
 const INDEX = /^(?:0|[1-9]\d*)$/;
 
@@ -49,6 +51,7 @@ class SlicedSession extends SessionFields {
       typeof key === 'string' &&
       receiver === this.session &&
       !OTHERS.has(key) &&
+      !LEFT_OUT.has(typeof value) &&
       !(key in target) &&
       !INDEX.test(key)
     ) {
