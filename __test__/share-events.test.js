@@ -670,3 +670,29 @@ test('update is there for a session that has just been made', LIMIT, async (t) =
   assert.notEqual(browser.sid, before);
   assert.equal((await browser.json('/read')).body.user, 'new');
 });
+
+test('a change that is acknowledged is written once', LIMIT, async (t) => {
+  const { bound, store } = await shareFixture(t, {
+    app: listening({
+      change: async (socket, ack) => {
+        socket.session.changed = true;
+        ack('done');
+        await settle(2);
+      },
+    }),
+  });
+  const { socket, sid } = await bound();
+  await settle();
+  store.taken();
+  const hold = store.hold('set', (id) => id === sid);
+  const done = socket.ask('change');
+  await hold.reached;
+  await settle();
+  hold.release();
+  await done;
+  await settle();
+  assert.deepEqual(
+    store.taken().map(({ method }) => method),
+    ['get', 'get', 'set'],
+  );
+});

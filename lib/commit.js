@@ -36,6 +36,7 @@ function commitSession(adopted, session, trusting, callback, known) {
     return;
   }
   origin.saving += 1;
+  origin.pending = mine;
   if (adopted.keepsTexts) {
     // Done at once: nothing can come between.
     new Committing(adopted, session, mine, trusting, callback).attempt();
@@ -82,7 +83,10 @@ class Committing {
   begin(updates) {
     try {
       // An update that it has waited for has changed the session: the text of before would undo that.
-      if (this.origin.updates !== updates) this.mine = this.origin.spell(this.session);
+      if (this.origin.updates !== updates) {
+        this.mine = this.origin.spell(this.session);
+        this.origin.pending = this.mine;
+      }
     } catch (error) {
       this.finish(error);
       return;
@@ -213,6 +217,5 @@ function merge(base, mine, theirs) {
   }
 }
 
-module.exports.MOST_ATTEMPTS = MOST_ATTEMPTS;
 module.exports.commitSession = commitSession;
 module.exports.merge = merge;

@@ -45,6 +45,8 @@ class Origin {
     this.updates = 0;
     /** How many saves are on their way: what they write is not in `base` yet. */
     this.saving = 0;
+    /** The session's own text in the last of them. */
+    this.pending = '';
     /** Whether another program may have spelled `base`, and in another way than JavaScript. */
     this.isForeign = false;
   }
@@ -55,7 +57,7 @@ class Origin {
    * @param {string} text what `spell` gave
    */
   isChanged(text) {
-    return this.saving > 0 || this.differs(this.base, text);
+    return this.saving > 0 ? text !== this.pending : this.differs(this.base, text);
   }
 
   /**

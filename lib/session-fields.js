@@ -113,7 +113,7 @@ class SessionFields extends Origin {
   isChanged(text) {
     if (this.values === undefined) return super.isChanged(text);
     // What has only another spelling, `spell` leaves as it was.
-    return this.saving > 0 || text !== this.base;
+    return text !== (this.saving > 0 ? this.pending : this.base);
   }
 
   /**
