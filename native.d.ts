@@ -222,9 +222,6 @@ export interface StoreStats {
   failure?: string
 }
 
-/** Drops what has ended, and gives memory back, now. */
-export declare function sweepStore(store: number): void
-
 /** Frees a socket. */
 export declare function unbind(store: number, socket: string): void
 

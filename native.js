@@ -866,7 +866,6 @@ module.exports.revokeKey = nativeBinding.revokeKey
 module.exports.sessionOfRecord = nativeBinding.sessionOfRecord
 module.exports.since = nativeBinding.since
 module.exports.storeStats = nativeBinding.storeStats
-module.exports.sweepStore = nativeBinding.sweepStore
 module.exports.unbind = nativeBinding.unbind
 module.exports.visit = nativeBinding.visit
 module.exports.vouchedSession = nativeBinding.vouchedSession

@@ -429,11 +429,3 @@ pub fn store_stats(store: u32) -> Option<StoreStats> {
         }
     })
 }
-
-/// Drops what has ended, and gives memory back, now.
-#[napi(catch_unwind)]
-pub fn sweep_store(store: u32) {
-    if with(f64::from(store), |store| store.sweep(now())) == Some(true) {
-        give_back();
-    }
-}
