@@ -285,6 +285,39 @@ for (const socketIoVersion of [2, 4]) {
         assert.equal((await browser.json('/read')).body.official, true);
       });
 
+      test('each namespace of one connection has its own session on its request', LIMIT, async (t) => {
+        const { login, keyOf, connect, sharing } = await begin(t, {
+          app: ({ io, sharing }) => {
+            for (const namespace of [io.of('/'), io.of('/chat')]) {
+              if (namespace.name !== '/') namespace.use(sharing.socket());
+              namespace.on('connection', (socket) => {
+                socket.on('write', (field, ack) => {
+                  socket.request.session[field] = namespace.name;
+                  ack(socket.request.session === socket.session && socket.request.headers.host !== undefined);
+                });
+                socket.on('plain', (ack) =>
+                  ack([socket.request === socket.client.request, 'session' in socket.request]),
+                );
+              });
+            }
+          },
+        });
+        const browser = await login();
+        const key = await keyOf(browser);
+        // One connection, as browsers have it.
+        const main = await connect({ key, forceNew: false });
+        const chat = await connect({ key, namespace: '/chat', forceNew: false });
+        assert.equal(main.socket.io, chat.socket.io);
+        const sockets = { main, chat };
+        for (const [field, socket] of Object.entries(sockets))
+          assert.equal(await socket.ask('write', field), true);
+        const { body } = await browser.json('/read');
+        assert.deepEqual([body.main, body.chat], ['/', '/chat']);
+        sharing.close();
+        for (const socket of Object.values(sockets))
+          assert.deepEqual(await socket.ask('plain'), [true, false]);
+      });
+
       test('a middleware of the socket has the session, and may refuse the event', LIMIT, async (t) => {
         const errors = [];
         const { bound } = await begin(t, {

@@ -65,11 +65,43 @@ function share(sharing, socket) {
   // Socket.IO 4 tells of itself by `emitReserved`, Socket.IO 2 by `emit`.
   if (typeof socket.emitReserved === 'function') put(socket, 'emitReserved', tellReserved);
   else put(socket, 'emit', tell);
-  const { request } = socket;
-  if (request && !Object.hasOwn(request, 'session'))
-    Object.defineProperty(request, 'session', REQUEST_SESSION);
-  if (request) put(request, SOCKET, socket);
+  giveToRequest(socket);
   return connection;
+}
+
+/**
+ * Gives a socket's request the socket's session. The namespaces of one connection have one request between them: the first
+ * one's socket takes it, and each later one gets a request of its own that has all the rest from there.
+ *
+ * @param {any} socket
+ */
+function giveToRequest(socket) {
+  let { request } = socket;
+  if (!request) return;
+  const isFree = Object.hasOwn(request, SOCKET) ? isOurs(request) : !Object.hasOwn(request, 'session');
+  if (Object.hasOwn(request, SOCKET)) {
+    request = Object.create(request);
+    put(socket, 'request', request);
+  }
+  put(request, SOCKET, socket);
+  if (isFree) Object.defineProperty(request, 'session', REQUEST_SESSION);
+}
+
+/** Takes it back. @param {any} socket */
+function takeFromRequest(socket) {
+  const { client, request } = socket;
+  if (request?.[SOCKET] !== socket) return;
+  delete request[SOCKET];
+  if (isOurs(request)) delete request.session;
+  if (request === client?.request) return;
+  delete socket.request;
+  // Socket.IO 4 finds it by a getter; in Socket.IO 2 each socket has it.
+  if (socket.request === undefined) socket.request = client?.request;
+}
+
+/** Whether its `session` is what we have put there, and not the app's. @param {any} request */
+function isOurs(request) {
+  return Object.getOwnPropertyDescriptor(request, 'session')?.get === REQUEST_SESSION.get;
 }
 
 /** Gives a socket back as it was; in the middle of an event, or of its connecting, it keeps its session. @param {any} socket */
@@ -79,10 +111,7 @@ function unshare(socket) {
   if (!socket.connected || connection.loading > 0 || !connection.latest.settled) return;
   delete socket.session;
   delete socket[CONNECTION];
-  if (socket.request?.[SOCKET] !== socket) return;
-  delete socket.request[SOCKET];
-  const descriptor = Object.getOwnPropertyDescriptor(socket.request, 'session');
-  if (descriptor?.get === REQUEST_SESSION.get) delete socket.request.session;
+  takeFromRequest(socket);
 }
 
 /** @param {any} object @param {PropertyKey} name @param {any} value */
