@@ -455,7 +455,7 @@ export type ZappaMiddleware = (ctx: ZappaEvent, res: any, next: (error?: unknown
 
 /** What io-session uses of `this` in the handler of a route. */
 export interface ZappaRequest {
-  req: { method?: string; session?: any };
+  req: { method?: string; headers?: { [name: string]: any }; session?: any };
   res: {
     headersSent: boolean;
     statusCode: number;

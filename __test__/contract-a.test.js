@@ -363,6 +363,25 @@ test(
   },
 );
 
+test(
+  'A16: what another page has the browser load makes no key, and takes none of its channels',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t);
+    const browser = f.browser();
+    for (const site of ['cross-site', 'same-site']) {
+      const { status, body } = await browser.json(channelPath('elsewhere'), {
+        headers: { 'sec-fetch-site': site },
+      });
+      assert.deepEqual([status, body], [403, { error: 'This origin is not allowed.' }]);
+    }
+    assert.deepEqual(f.store.ids(), []);
+    // By fetch it may ask, as with the original: the app's CORS says whether it can read the answer.
+    const headers = { 'sec-fetch-site': 'cross-site', origin: 'https://live.example' };
+    assert.equal((await browser.json(PATH, { headers })).status, 200);
+  },
+);
+
 test('A20: HEAD answers 200 without a body and without a key', LIMIT, async (t) => {
   const f = await fixture(t);
   const browser = await f.login();

@@ -74,6 +74,40 @@ for (const expressVersion of [4, 5]) {
       assert.deepEqual(f.store.ids(), []);
     });
 
+    test('refuses what another page has the browser load, which sends no Origin', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion, ...ALLOWING });
+      const browser = await f.login();
+      const before = f.store.read(browser.sid);
+      for (const site of ['cross-site', 'same-site']) {
+        for (const mode of ['no-cors', 'navigate']) {
+          const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': mode };
+          const { status, body } = await browser.json('/zappa/socket/elsewhere', { headers });
+          assert.deepEqual([status, body], [403, REFUSED]);
+        }
+      }
+      assert.deepEqual(f.store.read(browser.sid), before);
+      for (const site of ['same-origin', 'none']) {
+        assert.equal((await browser.json(ROUTE, { headers: { 'sec-fetch-site': site } })).status, 200);
+      }
+      // By `fetch`, an allowed page says who it is.
+      const headers = { origin: APP, 'sec-fetch-site': 'cross-site' };
+      assert.equal((await browser.json(ROUTE, { headers })).status, 200);
+    });
+
+    test(
+      'gives the pages of an app or an extension, with a scheme of their own, their keys',
+      LIMIT,
+      async (t) => {
+        const origin = 'capacitor://localhost';
+        const f = await shareApp(t, { expressVersion, options: { allowedOrigins: [origin] } });
+        const { status, headers } = await (await f.login()).json(ROUTE, { headers: { origin } });
+        assert.deepEqual([status, headers.get('access-control-allow-origin')], [200, origin]);
+        // The host in such an origin is nobody's.
+        const stranger = `evil://${new URL(f.url).host}`;
+        assert.equal((await f.browser().request(ROUTE, { headers: { origin: stranger } })).status, 403);
+      },
+    );
+
     test('gives pages of its own host, and programs, their keys without CORS', LIMIT, async (t) => {
       for (const set of [{}, ALLOWING]) {
         const f = await shareApp(t, { expressVersion, ...set });

@@ -1,8 +1,22 @@
 'use strict';
 
+/** An origin that has a host of the web: other schemes call what they like by the names of hosts. */
+const WEB = /^https?:/;
+
 /**
- * Whether a request comes from a page of another origin that the app does not allow. A request without an `Origin` does not
- * come from another page: browsers send it with each WebSocket and each request across origins.
+ * Whether a page of another origin has the browser load this: as a picture, a script, a frame, or by a link. There is no
+ * `Origin` then, but browsers of today say by themselves where it comes from.
+ *
+ * @param {{ [name: string]: any }} headers
+ * @returns {boolean}
+ */
+function isForeignLoad({ origin, 'sec-fetch-site': site }) {
+  return origin === undefined && (site === 'cross-site' || site === 'same-site');
+}
+
+/**
+ * Whether a request comes from a page of another origin that the app does not allow. Browsers send an `Origin` with each
+ * WebSocket and each `fetch` across origins.
  *
  * @param {{ [name: string]: any }} headers
  * @param {string[]} allowed
@@ -10,9 +24,11 @@
  */
 function isForeign(headers, allowed) {
   const { host, origin } = headers;
-  if (origin === undefined || allowed.includes(origin)) return false;
+  if (origin === undefined) return isForeignLoad(headers);
+  if (allowed.includes(origin)) return false;
   // By its host alone: behind a proxy that ends TLS, the server does not know the page's scheme.
-  return !(URL.canParse(origin) && new URL(origin).host === host);
+  return !(WEB.test(origin) && URL.canParse(origin) && new URL(origin).host === host);
 }
 
 module.exports.isForeign = isForeign;
+module.exports.isForeignLoad = isForeignLoad;

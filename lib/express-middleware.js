@@ -1,5 +1,6 @@
 'use strict';
 
+const debug = require('debug')('io-session');
 const { clientModule } = require('./client-module.js');
 const { isForeign } = require('./allowed-origins.js');
 const { failure } = require('./failure.js');
@@ -49,6 +50,7 @@ function serve(sharing, req, res, answer) {
   res.vary('Origin');
   if (isForeign(req.headers, allowedOrigins)) {
     const error = failure('ERR_BAD_ORIGIN');
+    debug('refused the key route to %j: not one of allowedOrigins', origin ?? req.headers['sec-fetch-site']);
     res.statusCode = error.status;
     res.setHeader('Content-Type', 'application/json; charset=utf-8');
     res.end(JSON.stringify(sharing.answerTo(error)));

@@ -1,5 +1,6 @@
 'use strict';
 
+const debug = require('debug')('io-session');
 const { settle } = require('./arrival.js');
 const { isForeign } = require('./allowed-origins.js');
 const { failure } = require('./failure.js');
@@ -27,6 +28,7 @@ function socketMiddleware(sharing) {
     }
     const { allowedOrigins, required } = sharing.options;
     if (allowedOrigins.length > 0 && isForeign(socket.handshake.headers ?? {}, allowedOrigins)) {
+      debug('refused a connection of %j: not one of allowedOrigins', socket.handshake.headers.origin);
       next(refusal(failure('ERR_BAD_ORIGIN')));
       return;
     }

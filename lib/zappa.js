@@ -1,6 +1,8 @@
 'use strict';
 
+const { isForeignLoad } = require('./allowed-origins.js');
 const { connectionOf } = require('./connection.js');
+const { failure } = require('./failure.js');
 const { KeyRequest } = require('./key-route.js');
 const { KEY_EVENT, presentKey } = require('./key-event.js');
 const { readOptions } = require('./options.js');
@@ -81,7 +83,10 @@ function bind_express(host) {
   context.get(
     `${prefix}/socket/:channel_name/:socket_id`,
     /** @this {any} */ function () {
-      new KeyRequest(sharing, this).answer();
+      const request = new KeyRequest(sharing, this);
+      // By `fetch` a page of another origin may ask, as with the original: whether it can read the answer is the app's CORS.
+      if (isForeignLoad(this.req.headers ?? {})) request.refuse(failure('ERR_BAD_ORIGIN'));
+      else request.answer();
     },
   );
 }
