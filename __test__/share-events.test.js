@@ -460,6 +460,27 @@ test(
   },
 );
 
+test('an event whose name is made for a log does not make lines of its own there', LIMIT, async (t) => {
+  const warned = [];
+  const warn = ({ message }) => warned.push(message);
+  process.on('warning', warn);
+  t.after(() => process.off('warning', warn));
+  const { bound, store } = await shareFixture(t, {
+    app: ({ io }) => io.on('connection', (socket) => socket.onAny(() => {})),
+  });
+  const { socket } = await bound();
+  store.next('get', 'error');
+  const name = `\u001b[2J\nadmin logged in\n${'x'.repeat(10_000)}`;
+  assert.equal((await socket.ask(name)).code, 'ERR_STORE_UNAVAILABLE');
+  await until(() => warned.length > 0, 'the warning');
+  assert.equal(warned.length, 1);
+  assert.match(
+    warned[0],
+    /^io-session: the session of event '\\x1B\[2J\\nadmin logged in\\nx+'\.\.\. \d+ more characters failed: scripted$/,
+  );
+  assert.ok(warned[0].length < 300);
+});
+
 test(
   'what a listener throws or rejects with goes to onError, and what it changed is not saved',
   LIMIT,

@@ -1,5 +1,6 @@
 'use strict';
 
+const { inspect } = require('node:util');
 const debug = require('debug')('io-session');
 const { adopt } = require('./adopted-store.js');
 const { connections } = require('./connection.js');
@@ -133,7 +134,9 @@ class Sharing {
    * @param {{ socket?: any, event?: string }} where
    */
   report(error, where) {
-    debug('%s: %s', where.event ?? 'store', error);
+    // A client may call its events what it likes: with a line feed in it, a name would make lines of its own in a log.
+    const event = where.event && inspect(where.event, { compact: true, maxStringLength: 100 });
+    debug('%s: %s', event ?? 'store', error);
     const { onError } = this.options;
     if (onError) {
       try {
@@ -143,10 +146,7 @@ class Sharing {
         this.warn("the app's onError failed", failed);
       }
     }
-    this.warn(
-      where.event ? `the session of event '${where.event}' failed` : 'the session store failed',
-      error,
-    );
+    this.warn(event ? `the session of event ${event} failed` : 'the session store failed', error);
   }
 
   /**
