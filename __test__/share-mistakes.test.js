@@ -6,8 +6,13 @@
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const http = require('node:http');
 const path = require('node:path');
+const { shareSession } = require('..');
 const { startChild } = require('./support/child.js');
+const { closeServer, listen } = require('./support/http-server.js');
+const { connectSocket } = require('./support/socket-client.js');
+const { express, makeIo, socketIoServer } = require('./support/versions.js');
 
 const LIMIT = { timeout: 30_000 };
 const CHILD = path.join(__dirname, 'support', 'children', 'mistaken.js');
@@ -81,6 +86,59 @@ test(
     assert.match(warnings[0].message, /io\.use\(sharing\.socket\(\)\) is missing/);
   },
 );
+
+for (const version of [2, 4]) {
+  test(
+    `io.use(sharing.socket) refuses connections and says what is missing, Socket.IO ${version}`,
+    LIMIT,
+    async (t) => {
+      const warnings = [];
+      const warn = ({ code, message }) => warnings.push({ code, message });
+      process.on('warning', warn);
+      const sharing = shareSession();
+      const server = http.createServer();
+      const io = makeIo(socketIoServer(version), server, { connectTimeout: 5000 });
+      t.after(async () => {
+        process.off('warning', warn);
+        io.close();
+        await closeServer(server);
+        sharing.close();
+      });
+      io.use(sharing.socket);
+      const url = await listen(server);
+      for (let n = 0; n < 2; n += 1) {
+        const refusal = await connectSocket(url, { version }).then(
+          () => assert.fail('it has connected'),
+          (error) => error.message ?? error,
+        );
+        assert.match(refusal, /io\.use\(sharing\.socket\(\)\): the parentheses are missing/);
+      }
+      assert.deepEqual(warnings, [
+        {
+          code: 'IO_SESSION_NOT_CALLED',
+          message: 'io-session: io.use(sharing.socket()): the parentheses are missing.',
+        },
+      ]);
+    },
+  );
+}
+
+for (const version of [4, 5]) {
+  test(`app.use(sharing.express) answers with what is missing, Express ${version}`, LIMIT, async (t) => {
+    const sharing = shareSession();
+    const app = express(version)();
+    app.set('env', 'test');
+    app.use(sharing.express);
+    const server = http.createServer(app);
+    t.after(async () => {
+      await closeServer(server);
+      sharing.close();
+    });
+    const response = await fetch(await listen(server));
+    assert.equal(response.status, 500);
+    assert.match(await response.text(), /app\.use\(sharing\.express\(\)\): the parentheses are missing/);
+  });
+}
 
 test('an Express process without Socket.IO is no mistake', LIMIT, async (t) => {
   const { answers, warnings } = await run(t, {});

@@ -51,6 +51,29 @@ function lookForMistakes(sharing, req) {
 }
 
 /**
+ * What makes a middleware has been used as one.
+ *
+ * @param {string} call what was meant
+ * @returns {TypeError}
+ */
+function notCalled(call) {
+  return new TypeError(`io-session: ${call}: the parentheses are missing.`);
+}
+
+/**
+ * `sharing.socket` has been given to Socket.IO in the place of the middleware that it makes. Thrown there, an error would end
+ * the process.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {Function} next
+ */
+function refuseSocket(sharing, next) {
+  const call = 'io.use(sharing.socket())';
+  warn(sharing, 'IO_SESSION_NOT_CALLED', `${call}: the parentheses are missing.`);
+  next(notCalled(call));
+}
+
+/**
  * @param {object} sharing
  * @param {string} code
  * @param {string} text
@@ -64,3 +87,5 @@ function warn(sharing, code, text) {
 }
 
 module.exports.lookForMistakes = lookForMistakes;
+module.exports.notCalled = notCalled;
+module.exports.refuseSocket = refuseSocket;

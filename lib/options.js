@@ -1,7 +1,7 @@
 'use strict';
 
 const native = require('../native.js');
-const { FLAG, LONGEST, check, whole } = require('./rules.js');
+const { FLAG, LONGEST, check, showNames, whole } = require('./rules.js');
 
 /**
  * What an app may set; see index.d.ts for the documentation of each.
@@ -83,7 +83,11 @@ const SHARE_RULES = {
     'a text of 1 to 128 characters, none of them a control character',
     (value) => typeof value === 'string' && native.isChannel(value),
   ],
-  cookie: ["{ name, secret } or { name, secrets }, as express-session has them ('connect.sid')", isCookie],
+  cookie: [
+    "{ name, secret } or { name, secrets }, as express-session has them ('connect.sid')",
+    isCookie,
+    showNames,
+  ],
   required: FLAG,
   allowedOrigins: ["an array of origins such as 'https://app.example'", isOrigins],
   touchInterval: [`a whole number of ms from 1000 to ${LONGEST}`, whole(1000, LONGEST)],
@@ -102,6 +106,11 @@ function isPrefix(value) {
 }
 
 /** @param {any} value */
+function isStore(value) {
+  return typeof value?.get === 'function' && typeof value.set === 'function';
+}
+
+/** @param {any} value */
 function isEmitter(value) {
   return typeof value?.serverSideEmit === 'function' && typeof value.of === 'function';
 }
@@ -111,9 +120,16 @@ function isOrigins(value) {
   return Array.isArray(value) && value.every((origin) => URL.canParse(origin) && isOrigin(origin));
 }
 
-/** Whether this is how a browser writes an origin: no path, no `*`, the default port left out. @param {string} text */
+/**
+ * Whether this is how a browser writes an origin: no path, no `*`, the default port left out. The pages of apps and extensions
+ * have schemes of their own, whose origins `URL` does not know.
+ *
+ * @param {string} text
+ */
 function isOrigin(text) {
-  return new URL(text).origin === text;
+  const { origin, protocol } = new URL(text);
+  if (origin !== 'null') return origin === text;
+  return protocol !== 'file:' && /^[a-z][a-z\d+.-]*:\/\/[a-z\d.-]+(?::\d+)?$/.test(text);
 }
 
 /** @param {any} value */
@@ -149,6 +165,11 @@ function readOptions(given, where) {
  * @throws {TypeError} that names the option, its value and what is expected
  */
 function readShareOptions(given) {
+  if (isStore(given)) {
+    throw new TypeError(
+      'io-session: shareSession takes an object with options, not a store: shareSession({ store }).',
+    );
+  }
   const checked = check(given, 'shareSession', SHARE_RULES, SHARE_DEFAULTS);
   const options = { ...checked, emitter: [checked.emitter].flat() };
   if (options.cookie === undefined) return options;

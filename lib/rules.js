@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * What an option may be: in words, and as a test.
+ * What an option may be: in words, and as a test; and how an error shows what it was instead.
  *
- * @typedef {[expected: string, accepts: (value: any) => boolean]} Rule
+ * @typedef {[expected: string, accepts: (value: any) => boolean, shows?: (value: unknown) => string]} Rule
  */
 
 /** The longest delay that a timer can have, in ms. */
@@ -45,18 +45,33 @@ function check(given, where, rules, defaults) {
       throw new TypeError(`io-session: ${where} has no option '${name}'. There are: ${known}.`);
     }
     if (value === undefined) continue;
-    const [expected, accepts] = rules[/** @type {keyof Options} */ (name)];
+    const [expected, accepts, shows = show] = rules[/** @type {keyof Options} */ (name)];
     if (!accepts(value)) {
-      throw new TypeError(`io-session: ${where}: '${name}' must be ${expected}, not ${show(value)}.`);
+      throw new TypeError(`io-session: ${where}: '${name}' must be ${expected}, not ${shows(value)}.`);
     }
     options[name] = value;
   }
   return options;
 }
 
-/** @param {unknown} value */
+/** @param {unknown} value @returns {string} */
 function show(value) {
   if (typeof value === 'string') return JSON.stringify(value);
+  if (!Array.isArray(value) || value.length === 0) return kind(value);
+  const items = value.map((item) => (typeof item === 'string' ? JSON.stringify(item) : kind(item)));
+  return `[${items.join(', ')}]`;
+}
+
+/** Shows what may have a secret in it: its names, and no text. @param {unknown} value @returns {string} */
+function showNames(value) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return kind(value);
+  const names = Object.entries(value).map(([name, item]) => `${name}: ${kind(item)}`);
+  return `{ ${names.join(', ')} }`;
+}
+
+/** @param {unknown} value @returns {string} */
+function kind(value) {
+  if (typeof value === 'string') return 'a text';
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
   return String(value);
@@ -65,4 +80,5 @@ function show(value) {
 module.exports.FLAG = FLAG;
 module.exports.LONGEST = LONGEST;
 module.exports.check = check;
+module.exports.showNames = showNames;
 module.exports.whole = whole;

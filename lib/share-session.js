@@ -1,6 +1,7 @@
 'use strict';
 
 const { expressMiddleware } = require('./express-middleware.js');
+const { notCalled, refuseSocket } = require('./mistakes.js');
 const { readShareOptions } = require('./options.js');
 const { SessionSockets } = require('./session-sockets.js');
 const { sharedBy } = require('./shared-socket.js');
@@ -17,8 +18,12 @@ function shareSession(options) {
   const { store } = /** @type {import('./adopted-store.js').AdoptedStore} */ (sharing.adopted);
   return Object.freeze({
     store,
-    express: () => expressMiddleware(sharing),
-    socket(/** @type {unknown} */ server) {
+    express(/** @type {any[]} */ ...args) {
+      if (args.length > 0) throw notCalled('app.use(sharing.express())');
+      return expressMiddleware(sharing);
+    },
+    socket(/** @type {unknown} */ server, /** @type {unknown} */ next) {
+      if (typeof next === 'function') return refuseSocket(sharing, next);
       sharing.servesSockets = true;
       if (server !== undefined) serveFromStart(sharing, server);
       return socketMiddleware(sharing);
