@@ -7,14 +7,17 @@ const { describe, it } = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const vm = require('node:vm');
+const session = require('express-session');
+const CoffeeScript = require('coffeescript');
 const { readOptions, readShareOptions } = require('../lib/options.js');
 const { errors } = require('../native.js');
+const { FENCE, pieces, readPage } = require('./support/page.js');
+const { makeFolder, startProgram } = require('./support/program.js');
 
 const ROOT = path.join(__dirname, '..');
-const read = (...names) => fs.readFileSync(path.join(ROOT, ...names), 'utf8');
+const read = readPage;
 const pagesIn = (folder) =>
   fs
     .readdirSync(path.join(ROOT, folder))
@@ -26,7 +29,6 @@ const PAGES = [
   path.join('bench', 'README.md'),
   path.join('examples', 'README.md'),
 ];
-const FENCE = /^(<!-- run -->\n)?```(\w*)\n([\s\S]*?)^```$/gm;
 
 const prose = (text) => text.replace(FENCE, '').replace(/`[^`\n]*`/g, '');
 const lineOf = (text, index) => text.slice(0, index).split('\n').length;
@@ -53,21 +55,7 @@ function table(page, heading) {
     .map((row) => row.split('|').map((cell) => cell.trim().replaceAll('`', '')));
 }
 
-// A folder in which `io-session` and what its users have are installed.
-function appFolder(t) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'io-session-readme-'));
-  t.after(() => fs.rmSync(folder, { recursive: true }));
-  fs.mkdirSync(path.join(folder, 'node_modules'));
-  for (const [name, target] of Object.entries({
-    'io-session': ROOT,
-    express: path.join(ROOT, 'node_modules', 'express5'),
-    'express-session': path.join(ROOT, 'node_modules', 'express-session'),
-    'socket.io': path.join(ROOT, 'node_modules', 'socketio4'),
-  })) {
-    fs.symlinkSync(target, path.join(folder, 'node_modules', name), 'junction');
-  }
-  return folder;
-}
+const PACKAGES = ['io-session', 'express', 'express-session', 'socket.io'];
 
 function run(command, args, options) {
   const { status, stderr, stdout, error } = spawnSync(command, args, { encoding: 'utf8', ...options });
@@ -103,6 +91,24 @@ function pieceOf(code, page) {
   return `${PRELUDE}\n(async function () {\n${code}\n}).call(${context}).then(() => {\n${ENDING}\n});\n`;
 }
 
+// A piece of a Zappa app: `this` is its context. What it sets is what io-session takes.
+function runCoffee(t, code) {
+  const folder = makeFolder(t, 'readme', PACKAGES);
+  const settings = {};
+  const used = [];
+  const context = { set: (some) => Object.assign(settings, some), use: (some) => used.push(some) };
+  const load = (name) => {
+    // The line that stands for what a fork has.
+    if (name === './io-session') return require('..');
+    return require(require.resolve(name, { paths: [folder] }));
+  };
+  const compiled = CoffeeScript.compile(code, { bare: true });
+  process.env.SESSION_SECRET ??= 'not a secret';
+  new vm.Script(`(function (require) {${compiled}\n})`).runInThisContext().call(context, load);
+  readOptions(settings.io_session, 'io_session');
+  for (const { session: options } of used) session(options);
+}
+
 for (const page of PAGES) {
   const text = read(page);
   describe(page, () => {
@@ -129,12 +135,13 @@ for (const page of PAGES) {
       }
     });
 
-    for (const { 1: runs, 2: language, 3: code, index } of text.matchAll(FENCE)) {
-      const where = `line ${lineOf(text, index)}`;
+    for (const { mark, language, code, line } of pieces(text)) {
+      const where = `line ${line}`;
+      const isModule = /^import /m.test(code);
       if (language === 'js') {
         it(`has JavaScript that parses, ${where}`, () => {
-          if (!/^import /m.test(code)) return new vm.Script(`async () => {${code}\n}`, { filename: page });
-          // A module, and a browser's: Node.js parses it without running it.
+          if (!isModule) return new vm.Script(`async () => {${code}\n}`, { filename: page });
+          // A module, and a browser's, where readme-browser.test.js runs it.
           const { status, stderr } = spawnSync(process.execPath, ['--check', '--input-type=module', '-'], {
             input: code,
           });
@@ -150,11 +157,20 @@ for (const page of PAGES) {
             assert.ok(scripts[name], name);
           }
         });
+      } else if (language === 'coffee') {
+        it(`has CoffeeScript that runs, ${where}`, (t) => runCoffee(t, code));
       }
-      if (language === 'js' && !/^import /m.test(code)) {
+      if (language === 'js' && !isModule && mark === 'app') {
+        it(`has an app that starts, ${where}`, { timeout: 60_000 }, async (t) => {
+          const folder = makeFolder(t, 'readme', PACKAGES);
+          fs.writeFileSync(path.join(folder, 'app.js'), code);
+          const { stderr } = await startProgram(t, folder, 'app.js', { PORT: '0' });
+          assert.equal(stderr, '');
+        });
+      } else if (language === 'js' && !isModule) {
         it(`has code that runs, ${where}`, { timeout: 60_000 }, (t) => {
-          const cwd = appFolder(t);
-          fs.writeFileSync(path.join(cwd, 'example.js'), runs ? code : pieceOf(code, page));
+          const cwd = makeFolder(t, 'readme', PACKAGES);
+          fs.writeFileSync(path.join(cwd, 'example.js'), mark === 'run' ? code : pieceOf(code, page));
           run(process.execPath, ['example.js'], { cwd });
         });
       }
