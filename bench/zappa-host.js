@@ -4,6 +4,7 @@
 // rival called in Zappa's order.
 
 const session = require('express-session');
+const { runChain } = require('../__test__/support/zappa-chain.js');
 
 function serveZappa({ rival, app, io, store }) {
   const handlers = [];
@@ -38,18 +39,6 @@ function serveZappa({ rival, app, io, store }) {
     },
   };
 
-  function dispatch(ctx, handler) {
-    let position = 0;
-    const next = (error) => {
-      if (error) {
-        throw error;
-      }
-      const fn = chain[position++];
-      return fn === undefined ? handler.call(ctx, ctx.data, ctx.ack) : fn.call(ctx, ctx, ctx.res, next);
-    };
-    return next();
-  }
-
   function contextOf(socket, client, event, data, ack) {
     return {
       app,
@@ -76,9 +65,11 @@ function serveZappa({ rival, app, io, store }) {
     const client = {};
     for (const { event, handler } of handlers) {
       if (event === 'connection') {
-        dispatch(contextOf(socket, client, event), handler);
+        runChain(chain, handler, contextOf(socket, client, event));
       } else {
-        socket.on(event, (data, ack) => dispatch(contextOf(socket, client, event, data, ack), handler));
+        socket.on(event, (data, ack) =>
+          runChain(chain, handler, contextOf(socket, client, event, data, ack)),
+        );
       }
     }
   });

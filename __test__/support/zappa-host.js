@@ -7,6 +7,7 @@ const http = require('node:http');
 const { EventEmitter } = require('node:events');
 const { closeServer, listen } = require('./http-server.js');
 const { makeIo } = require('./versions.js');
+const { runChain } = require('./zappa-chain.js');
 
 // The Express side: `this` of a route's handler.
 function requestContext({ app, io }, req, res) {
@@ -63,22 +64,6 @@ function eventContext({ app, io }, socket, client, event, data, ack) {
   };
 }
 
-function runChain(middlewares, handler, ctx) {
-  const step = (index) => {
-    if (index === middlewares.length) {
-      return handler.call(ctx, ctx.data, ctx.ack);
-    }
-    return middlewares[index].call(ctx, ctx, ctx.res, (error) => {
-      if (error) {
-        throw error;
-      }
-      return step(index + 1);
-    });
-  };
-  // The result goes nowhere, as in Zappa: a rejection that nobody handles is seen as unhandled.
-  step(0);
-}
-
 function plainSettings(settings) {
   return Object.fromEntries(
     Object.entries(settings).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value)),
@@ -91,6 +76,7 @@ function serveSockets(host, handlers, middlewares) {
     host.clients.set(socket.id, client);
     const dispatch = (event, handler, data, ack) => {
       host.traffic.emit(event, socket.id);
+      // The result goes nowhere, as in Zappa: a rejection that nobody handles is seen as unhandled.
       runChain(middlewares, handler, eventContext(host, socket, client, event, data, ack));
     };
     for (const { event, handler } of handlers) {
