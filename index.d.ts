@@ -70,8 +70,8 @@ export interface ShareSessionOptions extends IoSessionOptions {
   required?: boolean | undefined;
 
   /**
-   * The origins other than the app's own whose pages may ask for keys and connect: texts such as `'https://app.example'`, exact,
-   * never `'*'`. Default: `[]`.
+   * The origins other than the app's own whose pages may ask for keys and connect: texts such as `'https://app.example'`, or
+   * `'capacitor://localhost'` for an app's own scheme; exact, never `'*'`. Default: `[]`.
    *
    * The key route refuses all others with `ERR_BAD_ORIGIN` (403), and answers these with CORS headers for requests with
    * credentials. With at least one, sockets from all others are refused as well; without any, a key is good from everywhere,

@@ -11,6 +11,7 @@ const path = require('node:path');
 const vm = require('node:vm');
 const session = require('express-session');
 const CoffeeScript = require('coffeescript');
+const { parseTriple } = require('@napi-rs/cli');
 const { readOptions, readShareOptions } = require('../lib/options.js');
 const { errors } = require('../native.js');
 const { FENCE, pieces, readPage } = require('./support/page.js');
@@ -196,6 +197,15 @@ describe('what docs/ say of the product', () => {
       );
     });
   }
+
+  it('is every platform that has a package, by its name', () => {
+    const { napi, name } = JSON.parse(read('package.json'));
+    const page = `\n## Platforms\n${read('docs', 'install.md')}`;
+    assert.deepEqual(
+      table(page, 'Platforms').map(([, , said]) => said),
+      napi.targets.map((target) => `${name}-${parseTriple(target).platformArchABI}`),
+    );
+  });
 
   it('is every error: its code, status and message', () => {
     assert.deepEqual(
