@@ -290,3 +290,44 @@ test('a page on an origin of its own has its session from the first connection',
   assert.deepEqual(faults, []);
   for (const { handshake } of sockets) assert.equal(handshake.headers.cookie, undefined);
 });
+
+// What another site can have a browser load without asking: none of it says where it comes from by an `Origin`.
+const trap = (url) => `<!doctype html>
+<img src="${url}/zappa/socket/image"><script src="${url}/zappa/socket/script"></script>
+<iframe src="${url}/zappa/socket/frame"></iframe><link rel="stylesheet" href="${url}/zappa/socket/style">
+<a href="${url}/zappa/socket/link">a link</a>
+<script>fetch('${url}/zappa/socket/fetch', { mode: 'no-cors', credentials: 'include' });</script>`;
+
+test('another site has the browser load the key route in vain, however it does it', LIMIT, async (t) => {
+  const answers = new Map();
+  const note = (req, res, next) => {
+    const [, name] = /^\/zappa\/socket\/(\w+)$/.exec(req.url) ?? [];
+    if (name) res.once('finish', () => answers.set(name, res.statusCode));
+    next();
+  };
+  const f = await shareApp(t, { before: [note] });
+  const evil = http.createServer((_req, res) => res.setHeader('Content-Type', 'text/html').end(trap(f.url)));
+  // Another site than the app's, which is on 127.0.0.1.
+  const evilUrl = (await listen(evil)).replace('127.0.0.1', 'localhost');
+  t.after(() => closeServer(evil));
+  const browser = await startChromium(t);
+  const tab = await browser.newPage();
+  await tab.goto(`${f.url}/login`);
+  const { value } = (await browser.cookies(f.url))[0];
+  const sid = /^s:(.*)\.[^.]*$/.exec(decodeURIComponent(value))[1];
+  await tab.goto(evilUrl);
+  await until(() => answers.size === 5, 'all are answered');
+  // This one brings the cookie along, whatever it is set to: `lax` allows for it.
+  await tab.click('a');
+  await until(() => answers.size === 6, 'the link is answered');
+  assert.deepEqual(
+    [...answers].sort(),
+    ['fetch', 'frame', 'image', 'link', 'script', 'style'].map((name) => [name, 403]),
+  );
+  assert.equal(f.store.read(sid).__socket, undefined);
+  assert.deepEqual(f.store.ids(), [sid]);
+  // A person who types it in is the app's own.
+  await tab.goto('about:blank');
+  await tab.goto(`${f.url}/zappa/socket/typed`);
+  assert.equal(answers.get('typed'), 200);
+});
