@@ -480,6 +480,14 @@ test('A23: keyMaxAge says when', LIMIT, async (t) => {
   assert.ok(left > 50_000 && left <= 60_000, `${left} ms left`);
 });
 
+test('A23: a record lives no longer than its session', LIMIT, async (t) => {
+  const f = await fixture(t, { sessionOptions: { cookie: { maxAge: 60_000 } } });
+  const browser = await f.login();
+  const { cookie } = f.store.read((await browser.json(PATH)).body.key);
+  const left = Date.parse(cookie.expires) - Date.now();
+  assert.ok(left > 50_000 && left <= 60_000, `${left} ms left`);
+});
+
 test('A24: zappa_channel says where the messages of the Express side go', LIMIT, async (t) => {
   const f = await fixture(t, { settings: { zappa_channel: 'mine' } });
   const browser = await f.login();

@@ -5,6 +5,7 @@
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
+const { sessionRoom } = require('..');
 const { fixture } = require('./support/fixture.js');
 const { keyPath, share } = require('./support/socket-client.js');
 const { settle } = require('./support/wait.js');
@@ -307,11 +308,15 @@ test('B21: a key that has expired answers Missing data', LIMIT, async (t) => {
 
 test('B22: a good key of another session binds to that one', LIMIT, async (t) => {
   const f = await fixture(t);
-  const { socket } = await f.bound();
+  const { browser: first, socket } = await f.bound();
   const other = await f.login();
   const { key, ack } = await share(other, socket);
   assert.deepEqual(ack, { key });
   assert.equal((await socket.ask('read', {})).id, other.sid);
+  assert.deepEqual(
+    [first.sid, other.sid].map((sid) => f.host.io.sockets.adapter.rooms.get(sessionRoom(sid))?.size),
+    [undefined, 1],
+  );
 });
 
 for (const [behaviour, text] of [

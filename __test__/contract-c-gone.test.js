@@ -193,6 +193,25 @@ test(
   },
 );
 
+test(
+  'C13d: session.regenerate() works with a cookie that is secure where the connection is',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t, {
+      sessionOptions: { proxy: true, cookie: { secure: 'auto' } },
+      app: (context) =>
+        context.on('renew', function (_data, ack) {
+          this.session.regenerate((error) =>
+            ack({ error: error && String(error), secure: this.req.session.cookie.secure }),
+          );
+        }),
+    });
+    const socket = await f.connect({ extraHeaders: { 'x-forwarded-proto': 'https' } });
+    await share(await f.login(), socket);
+    assert.deepEqual(await socket.ask('renew', {}), { secure: true });
+  },
+);
+
 test("onSessionEnd 'unbind', the default: logout leaves the socket connected", LIMIT, async (t) => {
   const f = await fixture(t);
   const { browser, socket } = await f.bound();

@@ -6,11 +6,12 @@ const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
 const { sign } = require('cookie-signature');
+const { sessionRoom } = require('..');
 const { HostileStore } = require('./support/hostile-store.js');
 const { look, shareApp } = require('./support/share-app.js');
 const { SECRET } = require('./support/share-fixture.js');
 const { keyPath, share } = require('./support/socket-client.js');
-const { until } = require('./support/wait.js');
+const { settle, until } = require('./support/wait.js');
 
 const LIMIT = { timeout: 15_000 };
 const COOKIE = { name: 'connect.sid', secret: SECRET };
@@ -258,6 +259,65 @@ test('a second key binds the socket to its session, and no longer to the first',
   await share(browser, socket);
   assert.equal((await socket.ask('read')).user, 'ben');
   assert.deepEqual(f.sharing.socketsOf(sid), []);
+  const heard = socket.collect('news');
+  f.sharing.to(sid).emit('news', 'for ann');
+  f.sharing.to(browser.sid).emit('news', 'for ben');
+  await socket.ask('read');
+  assert.deepEqual(heard, ['for ben']);
+});
+
+test('a socket that leaves while its key is looked up is bound to nothing', LIMIT, async (t) => {
+  const f = await shareApp(t);
+  const browser = await f.login();
+  const key = await f.keyOf(browser);
+  const slow = f.store.hold('get', (id) => id === browser.sid);
+  // Its client hears of nothing any more.
+  f.connect({ key }).catch(() => {});
+  await slow.reached;
+  for (const client of Object.values(f.io.engine.clients)) client.close();
+  await until(() => f.io.engine.clientsCount === 0, 'it has left');
+  slow.release();
+  await settle();
+  assert.equal(f.sharing.stats().sockets, 0);
+  assert.deepEqual(f.sharing.socketsOf(browser.sid), []);
+  assert.equal(f.io.of('/').adapter.rooms.get(sessionRoom(browser.sid)), undefined);
+});
+
+test('a socket that is refused by a middleware behind ours is bound to nothing', LIMIT, async (t) => {
+  for (const socketIoVersion of [2, 4]) {
+    const f = await shareApp(t, {
+      socketIoVersion,
+      app: ({ io }) => io.use((_socket, next) => next(new Error('not today'))),
+    });
+    const browser = await f.login();
+    const refusal = await f.connect({ key: await f.keyOf(browser) }).catch((error) => error.message ?? error);
+    assert.equal(refusal, 'not today');
+    await until(() => f.sharing.stats().sockets === 0, 'it is let go of');
+    assert.equal(f.sharing.stats().binds, 1);
+    assert.deepEqual(f.sharing.socketsOf(browser.sid), []);
+  }
+});
+
+test('a one-time key is good again after the store has failed to look it up', LIMIT, async (t) => {
+  const f = await shareApp(t, { options: { oneTimeKeys: true, onError() {} } });
+  const browser = await f.login();
+  const key = await f.keyOf(browser);
+  f.store.next('get', 'error', (id) => id === key);
+  const first = await f.connect({ key });
+  assert.equal((await first.ask('read')).id, first.id);
+  const second = await f.connect({ key });
+  assert.equal((await second.ask('read')).id, browser.sid);
+});
+
+test('what is wrong with a key or a cookie is no error of the app’s', LIMIT, async (t) => {
+  const failures = [];
+  const options = { cookie: { secret: 'another secret' }, onError: (error) => failures.push(error) };
+  const f = await shareApp(t, { options });
+  const browser = await f.login();
+  const key = await f.keyOf(browser);
+  await browser.request('/logout');
+  for (const show of [{}, { key }, { key: 'no key' }, { cookie: 'connect.sid=s:x.y' }]) await f.connect(show);
+  assert.deepEqual(failures, []);
 });
 
 for (const [name, behaviour, code] of [
@@ -292,7 +352,8 @@ for (const [name, behaviour, code] of [
 const COOKIES = {
   'no cookie': [() => undefined, 'ERR_MISSING_KEY'],
   'a cookie whose id was changed': [
-    (browser) => cookieOf(browser).replace(/s%3A./, 's%3AX'),
+    // One more character: another in the place of one may be the same.
+    (browser) => cookieOf(browser).replace(/s%3A/, 's%3AX'),
     'ERR_MISSING_KEY',
   ],
   'a cookie whose signature was changed': [(browser) => `${cookieOf(browser)}x`, 'ERR_MISSING_KEY'],

@@ -13,6 +13,7 @@ const { shareSession } = require('..');
 const { startChild } = require('./support/child.js');
 const { HttpClient } = require('./support/http-client.js');
 const { startRedis } = require('./support/redis-server.js');
+const { shareFixture } = require('./support/share-fixture.js');
 const { connectSocket } = require('./support/socket-client.js');
 const { socketIoClient, socketIoServer } = require('./support/versions.js');
 const { until } = require('./support/wait.js');
@@ -217,6 +218,25 @@ describe('an Express process without Socket.IO, with an Emitter', () => {
       assert.deepEqual(strays, []);
     },
   );
+
+  test('an emitter that fails is told of, and the logout has succeeded', LIMIT, async (t) => {
+    const failing = {
+      of: () => failing,
+      serverSideEmit() {
+        throw new Error('no connection');
+      },
+    };
+    const failures = [];
+    const f = await shareFixture(t, {
+      options: { emitter: failing, onError: (error) => failures.push(error.message) },
+    });
+    const browser = await f.login();
+    const { sid } = browser;
+    assert.equal((await browser.json('/logout')).body, 'bye');
+    await until(() => failures.length > 0, 'it is told of');
+    assert.deepEqual(failures, ['no connection']);
+    assert.equal(f.store.read(sid), undefined);
+  });
 
   test('a process that has an adapter as well does not say everything twice', LIMIT, async (t) => {
     const both = await start(t, { adapter: 'redis', emitters: ['/'] });

@@ -422,6 +422,23 @@ describe('connection state recovery', () => {
     assert.deepEqual(await told, { reason: 'destroy' });
   });
 
+  test(
+    'a stranger keeps what it has written, and takes it along when it leaves for good',
+    LIMIT,
+    async (t) => {
+      const f = await shareApp(t, recovering);
+      const stranger = await lively(f, { auth: undefined });
+      const others = f.store.ids();
+      await stranger.socket.ask('write', { cart: 1 });
+      const { id } = stranger.socket;
+      await lose(stranger);
+      assert.equal((await stranger.socket.ask('read')).cart, 1);
+      assert.deepEqual(f.store.ids().sort(), [...others, id].sort());
+      stranger.socket.close();
+      await until(() => !f.store.ids().includes(id), 'nothing is left of it');
+    },
+  );
+
   test('a socket that was bound by __zappa_key is a stranger until it shares again', LIMIT, async (t) => {
     const f = await shareApp(t, recovering);
     const bound = await lively(f, { auth: undefined });

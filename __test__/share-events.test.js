@@ -709,8 +709,11 @@ for (const [name, makeStore] of Object.entries(STORES)) {
 }
 
 test('update is there for a session that has just been made', LIMIT, async (t) => {
-  const { login } = await shareFixture(t, {
+  const { browser: visitor, login } = await shareFixture(t, {
     app: ({ app }) => {
+      app.get('/first', async (req, res) => {
+        res.json(await req.session.update((session) => Object.assign(session, { user: 'first' }).user));
+      });
       app.get('/renew', (req, res) => {
         req.session.regenerate(async () => {
           res.json(await req.session.update((session) => Object.assign(session, { user: 'new' }).user));
@@ -718,6 +721,9 @@ test('update is there for a session that has just been made', LIMIT, async (t) =
       });
     },
   });
+  const newcomer = visitor();
+  assert.equal((await newcomer.json('/first')).body, 'first');
+  assert.equal((await newcomer.json('/read')).body.user, 'first');
   const browser = await login();
   const before = browser.sid;
   assert.equal((await browser.json('/renew')).body, 'new');

@@ -282,6 +282,14 @@ for (const socketIoVersion of [2, 4]) {
       assert.equal(f.store.taken().length, 3);
       const { ack } = await share(browser, socket);
       assert.equal(ack.error, 'Missing data');
+      // One that only ever showed good ones, or met a store that failed, has shown none in vain.
+      const busy = await f.connect();
+      for (let n = 0; n < 5; n += 1) {
+        assert.equal((await share(browser, busy)).ack.error, undefined);
+        f.store.next('get', 'error');
+        assert.equal((await busy.ask('__zappa_key', { key: randomUUID() })).code, 'ERR_STORE_UNAVAILABLE');
+      }
+      assert.equal((await share(browser, busy)).ack.error, undefined);
       // Another connection of the same browser is none the worse.
       assert.equal((await share(browser, await f.connect())).ack.error, undefined);
     });
