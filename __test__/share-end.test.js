@@ -4,6 +4,7 @@
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const diagnostics = require('node:diagnostics_channel');
 const { deferred } = require('./support/deferred.js');
 const { shareApp } = require('./support/share-app.js');
 const { share } = require('./support/socket-client.js');
@@ -403,6 +404,13 @@ describe('connection state recovery', () => {
     assert.equal(f.seen.size, 0);
     assert.equal(f.sharing.stats().sockets, 0);
     assert.equal(f.store.read(bound.sid).late, undefined);
+    // Nor is it counted among those of the session when that ends.
+    const ends = [];
+    const note = ({ sockets }) => ends.push(sockets);
+    diagnostics.subscribe('io-session:end', note);
+    t.after(() => diagnostics.unsubscribe('io-session:end', note));
+    await bound.browser.request('/logout');
+    assert.deepEqual(ends, [0]);
   });
 
   test('an event of its former connection that is under way does not unbind it', LIMIT, async (t) => {
