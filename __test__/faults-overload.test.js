@@ -7,6 +7,7 @@ const vm = require('node:vm');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { fixture } = require('./support/fixture.js');
+const { shareApp } = require('./support/share-app.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { until } = require('./support/wait.js');
 
@@ -61,4 +62,25 @@ test('beyond 65,536 calls in flight an event is refused at once, and nothing gro
   await until(() => read === MOST, 'each event that was accepted has its session', 20_000);
   assert.equal((await socket.ask('read', {})).id, sid);
   assert.deepEqual([...errors], [['ERR_OVERLOADED', 40_000]]);
+});
+
+test('beyond 10,000 saves that wait for one session a save is refused at once, and no other session is', {
+  timeout: 60_000,
+}, async (t) => {
+  const failures = [];
+  const f = await shareApp(t, {
+    options: { storeTimeout: 600_000, onError: ({ code }) => failures.push(code) },
+  });
+  const [flooding, other] = [await f.bound(), await f.bound()];
+  const hold = f.store.hold('set', (id) => id === flooding.sid);
+  const saves = Array.from({ length: 10_030 }, (_, n) => flooding.socket.ask('write', { [n % 7]: n }));
+  await hold.reached;
+  await until(() => failures.length >= 29, '29 are refused', 20_000);
+  assert.equal(await other.socket.ask('write', { fine: true }), other.sid);
+  hold.release();
+  const refused = (await Promise.all(saves)).filter((answer) => answer.code === 'ERR_OVERLOADED');
+  assert.equal(refused.length, 29);
+  assert.deepEqual(new Set(failures), new Set(['ERR_OVERLOADED']));
+  // There is room again.
+  assert.equal(await flooding.socket.ask('write', { more: 1 }), flooding.sid);
 });

@@ -49,6 +49,8 @@ class AdoptedStore extends StoreCalls {
     this.methods = undefined;
     /** The commits that wait for each other, by session. @type {Map<string, (() => void)[]>} */
     this.lanes = new Map();
+    /** How many of them there are. */
+    this.waiting = 0;
     /** The one-time keys that are being used right now. @type {Set<string>} */
     this.claimed = new Set();
     const { commitTo, exact } = commitFor(store);

@@ -43,11 +43,14 @@ function commitSession(adopted, session, trusting, callback, known) {
     return;
   }
   const { updates } = origin;
-  enter(adopted, origin.sid, (late) => {
+  const entered = enter(adopted, origin.sid, (late) => {
     const committing = new Committing(adopted, session, mine, trusting, callback);
     if (late) committing.finish(late);
     else committing.begin(updates);
   });
+  if (entered) return;
+  origin.saving -= 1;
+  callback(failure('ERR_OVERLOADED'));
 }
 
 /** A commit on its way. */

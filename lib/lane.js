@@ -2,6 +2,11 @@
 
 const { failure } = require('./failure.js');
 
+/** How many may wait for their turn with one session. A client can make its own wait, as fast as it sends events. */
+const MOST = 10_000;
+/** How many in one store. Who has a session to itself waits for nobody. */
+const MOST_IN_ALL = 65_536;
+
 /**
  * Waits until no other commit or update of a session is under way in this process: each sees what the one before it has
  * written. Not much longer than a store may take: where it fails those in front one by one, those behind need not be told
@@ -10,14 +15,18 @@ const { failure } = require('./failure.js');
  * @param {import('./adopted-store.js').AdoptedStore} adopted
  * @param {string} sid
  * @param {(error?: Error) => void} start called at once where nobody is in front; it ends with `leave`
+ * @returns {boolean} false where too many wait already: `start` is not called, and there is nothing to leave
  */
-function enter({ lanes, timeout }, sid, start) {
+function enter(adopted, sid, start) {
+  const { lanes, timeout } = adopted;
   const lane = lanes.get(sid);
   if (lane === undefined) {
     lanes.set(sid, []);
     start();
-    return;
+    return true;
   }
+  if (lane.length >= MOST || adopted.waiting >= MOST_IN_ALL) return false;
+  adopted.waiting += 1;
   // An update in front may take so long for its function, and then for the store.
   const late = performance.now() + 2 * timeout;
   lane.push(() => {
@@ -30,6 +39,7 @@ function enter({ lanes, timeout }, sid, start) {
       start(error);
     }
   });
+  return true;
 }
 
 /**
@@ -38,11 +48,16 @@ function enter({ lanes, timeout }, sid, start) {
  * @param {import('./adopted-store.js').AdoptedStore} adopted
  * @param {string} sid
  */
-function leave({ lanes }, sid) {
+function leave(adopted, sid) {
+  const { lanes } = adopted;
   const next = lanes.get(sid)?.shift();
+  if (next === undefined) {
+    lanes.delete(sid);
+    return;
+  }
+  adopted.waiting -= 1;
   // Not one inside of the other: there may be thousands, and of a session that is gone each ends at once.
-  if (next) process.nextTick(next);
-  else lanes.delete(sid);
+  process.nextTick(next);
 }
 
 module.exports.enter = enter;

@@ -48,8 +48,8 @@ async function updateSession(adopted, sid, session, change) {
     await change(session);
     return session;
   }
-  const late = await new Promise((/** @type {(error?: Error) => void} */ resolve) => {
-    enter(adopted, sid, resolve);
+  const late = await new Promise((/** @type {(error?: Error) => void} */ resolve, reject) => {
+    if (!enter(adopted, sid, resolve)) reject(failure('ERR_OVERLOADED'));
   });
   try {
     if (late) throw late;
