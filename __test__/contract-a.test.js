@@ -8,6 +8,7 @@ const assert = require('node:assert/strict');
 const { fixture } = require('./support/fixture.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { keyPath, share } = require('./support/socket-client.js');
+const { until } = require('./support/wait.js');
 const { UUID_V4 } = require('./support/uuid.js');
 
 const LIMIT = { timeout: 15_000 };
@@ -461,6 +462,15 @@ test('A23: twenty handshakes leave one session and one record', LIMIT, async (t)
   }
   assert.equal(keys.size, 1);
   assert.deepEqual(f.store.ids().sort(), [browser.sid, ...keys].sort());
+});
+
+test('A23: the records of a session go with it', LIMIT, async (t) => {
+  const f = await fixture(t);
+  const browser = await f.login();
+  for (const channel of ['one', 'two']) await browser.json(channelPath(channel));
+  assert.equal(f.store.ids().length, 3);
+  await browser.request('/logout');
+  await until(() => f.store.ids().length === 0, 'nothing is left');
 });
 
 test('A23: a record expires by itself', LIMIT, async (t) => {

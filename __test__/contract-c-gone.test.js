@@ -7,7 +7,7 @@ const assert = require('node:assert/strict');
 const { fixture } = require('./support/fixture.js');
 const { heldApp } = require('./support/held-app.js');
 const { share } = require('./support/socket-client.js');
-const { settle } = require('./support/wait.js');
+const { settle, until } = require('./support/wait.js');
 
 const LIMIT = { timeout: 15_000 };
 
@@ -86,6 +86,68 @@ for (const [how, end] of ENDS) {
     assert.equal(session.user, 'bea');
   });
 }
+
+test(
+  'C13: a touch that comes after the logout makes nothing, whatever the store would do with it',
+  LIMIT,
+  async (t) => {
+    const held = heldApp({});
+    const f = await fixture(t, { app: held.app });
+    const { browser } = await f.bound();
+    const old = browser.copy();
+    // Some stores write what they are given to touch.
+    f.store.always('touch', (_run, answer) =>
+      f.store.inner.set(old.sid, { cookie: {}, user: 'ann' }, answer),
+    );
+    const slow = old.request('/held');
+    await held.http.entered;
+    await browser.request('/logout');
+    held.http.go();
+    await slow;
+    await assertGone(f, old);
+  },
+);
+
+test(
+  'C13: a logout that the store fails to do leaves the session as it is, with what a handler writes',
+  LIMIT,
+  async (t) => {
+    const held = heldApp({
+      event(session) {
+        session.late = true;
+      },
+    });
+    const f = await fixture(t, { app: held.app });
+    const { browser, socket, sid } = await f.bound();
+    const copy = browser.copy();
+    const event = socket.ask('held', {});
+    await held.event.entered;
+    f.store.next('destroy', 'error', (id) => id === sid);
+    await browser.request('/logout');
+    held.event.go();
+    await event;
+    await until(() => f.store.read(sid).late, 'the handler has saved');
+    assert.equal((await share(copy, socket)).ack.error, undefined);
+    assert.equal((await socket.ask('read', {})).session.user, 'ann');
+  },
+);
+
+test('C13: clear() of the store ends a session for a request that is under way, too', LIMIT, async (t) => {
+  const held = heldApp({
+    http(session) {
+      session.late = true;
+    },
+  });
+  const f = await fixture(t, { app: held.app });
+  const browser = await f.login();
+  const old = browser.copy();
+  const slow = browser.request('/held');
+  await held.http.entered;
+  await new Promise((resolve) => f.store.clear(resolve));
+  held.http.go();
+  await slow;
+  await assertGone(f, old);
+});
 
 test('C13b: logout while a slow HTTP request runs is not undone by a socket write', LIMIT, async (t) => {
   const f = await fixture(t);

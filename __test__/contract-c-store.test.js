@@ -184,6 +184,21 @@ for (const behaviour of ['twice', 'twice at once']) {
   });
 }
 
+test(
+  'C12b: a database that is away is no session that is missing, though the code is the same',
+  LIMIT,
+  async (t) => {
+    const { socket, sid, store, ran, errors, mine } = await counting(t);
+    const away = Object.assign(new Error('no socket'), { code: 'ENOENT', syscall: 'connect' });
+    store.next('get', (_run, answer) => answer(away), mine);
+    socket.send('count', 1);
+    await until(() => errors.length > 0, 'onError is called');
+    assert.equal(errors[0].error, away);
+    assert.equal(await socket.ask('count', 2), 2);
+    assert.deepEqual(ran, [{ n: 2, id: sid }]);
+  },
+);
+
 test('C12: a handler that throws is not run inside a callback of the store', LIMIT, async (t) => {
   const errors = [];
   const f = await fixture(t, {

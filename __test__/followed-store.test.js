@@ -4,6 +4,8 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
+const { MemoryStore } = require('express-session');
+const { shareSession } = require('..');
 const { fixture } = require('./support/fixture.js');
 
 const LIMIT = { timeout: 15_000 };
@@ -29,4 +31,24 @@ test('a failure that such a promise carries reaches who waits, and ends no proce
   f.store.set('other', { cookie: {} });
   await assert.rejects(f.store.set('other', { cookie: {} }), /scripted/);
   assert.deepEqual(errors, Array(4).fill('scripted'));
+});
+
+test('a store that two share is given back when the last of them closes it', () => {
+  const store = new MemoryStore();
+  const [first, second] = [shareSession({ store }), shareSession({ store, channel: 'second' })];
+  first.close();
+  first.close();
+  assert.ok(Object.hasOwn(store, 'get'), 'the second one follows it still');
+  second.close();
+  assert.equal(store.get, MemoryStore.prototype.get);
+});
+
+test('a method that the app has put in place meanwhile stays when the store is given back', () => {
+  const store = new MemoryStore();
+  const sharing = shareSession({ store });
+  const get = (_sid, callback) => callback(null, undefined);
+  store.get = get;
+  sharing.close();
+  assert.equal(store.get, get);
+  assert.equal(store.set, MemoryStore.prototype.set);
 });

@@ -375,6 +375,20 @@ describe('compareAndSet', () => {
     await assert.rejects(update(live, increment), failed);
   });
 
+  test('a session that others write every time is given up after a hundred conflicts', LIMIT, async () => {
+    const store = new CommittingTextStore();
+    const { load } = await stored(store);
+    let others = 0;
+    store.compareAndSet = (_sid, expected, _change, callback) => {
+      others += 1;
+      callback(null, JSON.stringify({ ...JSON.parse(expected), others }));
+    };
+    const live = await load();
+    live.mine = 1;
+    await assert.rejects(call(live, 'save'), /written by others 100 times/);
+    assert.equal(others, 100);
+  });
+
   test('a store without it is exact within its process, and says so', LIMIT, async () => {
     const { adopted } = await stored(new TextStore());
     assert.equal(adopted.exact, 'process');

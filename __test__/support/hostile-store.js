@@ -143,6 +143,10 @@ class HostileStore extends session.Store {
   touch(sid, value, callback) {
     this.act('touch', sid, [value], callback);
   }
+
+  clear(callback) {
+    this.inner.clear(callback);
+  }
 }
 
 // better-sqlite3-session-store and its like: every answer comes before the call returns.
