@@ -389,6 +389,25 @@ describe('compareAndSet', () => {
     assert.equal(others, 100);
   });
 
+  test(
+    'a store without it gets a date to come, where it has kept a session beyond the date in it',
+    LIMIT,
+    async () => {
+      const store = new TextStore();
+      const { load, read } = await stored(store);
+      const past = { ...JSON.parse(store.texts.get('sid')) };
+      past.cookie.expires = new Date(Date.now() - 1000).toISOString();
+      store.texts.set('sid', JSON.stringify(past));
+      const live = await load();
+      live.mine = 1;
+      await call(live, 'save');
+      const { cookie, mine } = await read();
+      assert.equal(mine, 1);
+      const left = Date.parse(cookie.expires) - Date.now();
+      assert.ok(left > 50_000 && left <= 60_000, `${left} ms left`);
+    },
+  );
+
   test('a store without it is exact within its process, and says so', LIMIT, async () => {
     const { adopted } = await stored(new TextStore());
     assert.equal(adopted.exact, 'process');
