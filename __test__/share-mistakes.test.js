@@ -11,8 +11,10 @@ const path = require('node:path');
 const { shareSession } = require('..');
 const { startChild } = require('./support/child.js');
 const { closeServer, listen } = require('./support/http-server.js');
+const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const { connectSocket } = require('./support/socket-client.js');
 const { express, makeIo, socketIoServer } = require('./support/versions.js');
+const { settle } = require('./support/wait.js');
 
 const LIMIT = { timeout: 30_000 };
 const CHILD = path.join(__dirname, 'support', 'children', 'mistaken.js');
@@ -122,6 +124,33 @@ for (const version of [2, 4]) {
     },
   );
 }
+
+test(
+  'a cookie option with another secret than the session has: a warning that names it, once',
+  LIMIT,
+  async (t) => {
+    const warnings = [];
+    const warn = ({ code, message }) => warnings.push({ code, message });
+    process.on('warning', warn);
+    t.after(() => process.off('warning', warn));
+    for (const [secrets, told] of [
+      [[SECRET, 'an old one'], 0],
+      [['an old one', SECRET], 0],
+      [['a mistake'], 1],
+    ]) {
+      const f = await shareFixture(t, { options: { cookie: { secrets } } });
+      const browser = await f.login();
+      // What was not accepted proves nothing.
+      await browser.request('/read', { headers: { cookie: 'connect.sid=s%3Aforged.signature' } });
+      for (let n = 0; n < 3; n += 1) await browser.request('/read');
+      await settle();
+      assert.equal(warnings.length, told);
+    }
+    assert.equal(warnings[0].code, 'IO_SESSION_COOKIE_SECRET');
+    assert.match(warnings[0].message, /secret of shareSession\(\)'s option 'cookie'/);
+    assert.ok(!warnings[0].message.includes('a mistake'));
+  },
+);
 
 for (const version of [4, 5]) {
   test(`app.use(sharing.express) answers with what is missing, Express ${version}`, LIMIT, async (t) => {

@@ -3,10 +3,11 @@
 const debug = require('debug')('io-session');
 const { clientModule } = require('./client-module.js');
 const { isForeign } = require('./allowed-origins.js');
+const { isOfAnotherSecret } = require('./cookie-secret.js');
 const { failure } = require('./failure.js');
 const { KeyRequest } = require('./key-route.js');
 const { requestMethods } = require('./session-methods.js');
-const { lookForMistakes } = require('./mistakes.js');
+const { lookForMistakes, warnOfSecret } = require('./mistakes.js');
 
 /**
  * The Express middleware: answers `GET <prefix>/socket/:channel_name[/:socket_id]` with a key, and
@@ -24,6 +25,7 @@ function expressMiddleware(sharing) {
       sharing.responses.begin(req.sessionID, res);
       // A new session has not been made by the store.
       requestMethods.give(req.session);
+      if (isOfAnotherSecret(sharing, req)) warnOfSecret(sharing);
     }
     if (sharing.closed || !path.startsWith(prefix) || !['GET', 'HEAD', 'OPTIONS'].includes(req.method))
       next();

@@ -50,6 +50,15 @@ function lookForMistakes(sharing, req) {
   return false;
 }
 
+/** @param {import('./socket-sharing.js').SocketSharing} sharing */
+function warnOfSecret(sharing) {
+  warn(
+    sharing,
+    'IO_SESSION_COOKIE_SECRET',
+    "the secret of shareSession()'s option 'cookie' is not the one that the session middleware signs its cookie with: no socket is bound by its cookie.",
+  );
+}
+
 /**
  * What makes a middleware has been used as one.
  *
@@ -89,3 +98,4 @@ function warn(sharing, code, text) {
 module.exports.lookForMistakes = lookForMistakes;
 module.exports.notCalled = notCalled;
 module.exports.refuseSocket = refuseSocket;
+module.exports.warnOfSecret = warnOfSecret;
