@@ -11,12 +11,16 @@ const QUIET = 7000;
 
 // What a server holds once, however many sockets it has, is no socket's: compiled code, modules, caches. So there are
 // others before, who stay; they have done the same, and so often that V8 has compiled what it will compile.
-const FORMER = { sockets: 500, events: 20_000, inFlight: 2 };
+const FORMER = { sockets: 500, connections: 4, events: 20_000, inFlight: 2 };
 
 async function measureOnce({ load, redis, rival, store, size, sockets }) {
   const stage = await Stage.open({ load, redis, rival, store, bytes: size.bytes, size: sockets });
   const former = await stage.joined({ bytes: size.bytes, size: FORMER.sockets });
   await former.connect();
+  for (let again = 1; again < FORMER.connections; again += 1) {
+    await former.crowdDoes('disconnect');
+    await former.connect();
+  }
   await former.crowdDoes('run', { event: 'read', count: FORMER.events, inFlight: FORMER.inFlight });
   const before = await stage.server.ask('memory', { quiet: QUIET });
   await stage.connect();
