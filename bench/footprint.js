@@ -11,7 +11,7 @@ const QUIET = 7000;
 
 // What a server holds once, however many sockets it has, is no socket's: compiled code, modules, caches. So there are
 // others before, who stay; they have done the same, and so often that V8 has compiled what it will compile.
-const FORMER = { sockets: 500, connections: 4, events: 20_000, inFlight: 2 };
+const FORMER = { sockets: 500, connections: 8, events: 20_000, inFlight: 2 };
 
 async function measureOnce({ load, redis, rival, store, size, sockets }) {
   const stage = await Stage.open({ load, redis, rival, store, bytes: size.bytes, size: sockets });
