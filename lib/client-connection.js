@@ -30,7 +30,7 @@ class ClientConnection extends Connection {
   /** Gives its place back, if there is nothing to know. */
   rest() {
     if (this.loading > 0 || this.failed > 0 || this.written || this.disconnected) return;
-    this.closeLine();
+    this.leaveLine();
     this.socket[PLACE] = this.client;
   }
 

@@ -4,8 +4,14 @@ const native = require('../native.js');
 const { publish } = require('./diagnostics.js');
 const { needsRoom, roomOf, whenNamed } = require('./room.js');
 
+/** How many lines are kept for those that come. */
+const SPARE_LINES = 1000;
+
 /** Connections by the id of their socket: those of `shareSession`, and of a Zappa app those that are leaving. @type {Map<string, Connection>} */
 const connections = new Map();
+
+/** Lines in which nothing waits: taking one costs less than to open another. @type {number[]} */
+const spare = [];
 
 /** @param {Connection} connection */
 function leave(connection) {
@@ -51,13 +57,15 @@ class Connection {
 
   /** The line in which its events wait for the store. */
   get line() {
-    if (this.opened === -1 && !this.gone) this.opened = native.openLine();
+    if (this.opened === -1 && !this.gone) this.opened = spare.pop() ?? native.openLine();
     return this.opened;
   }
 
-  closeLine() {
+  /** Gives the line back: nothing waits in it any more. */
+  leaveLine() {
     if (this.opened === -1) return;
-    native.closeLine(this.opened);
+    if (spare.length < SPARE_LINES) spare.push(this.opened);
+    else native.closeLine(this.opened);
     this.opened = -1;
   }
 
@@ -139,7 +147,7 @@ class Connection {
   leave() {
     if (this.loading > 0 || this.gone) return;
     this.gone = true;
-    this.closeLine();
+    this.leaveLine();
     const { id } = this;
     const successor = this.sharing.connectionAt(id);
     if (connections.get(id) === this) connections.delete(id);
