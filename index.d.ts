@@ -265,6 +265,9 @@ export function bind_middleware(host: ZappaHost): void;
  * reaches all of them, in every process that Socket.IO's adapter connects. A socket joins it when its key is accepted and
  * leaves it when its session ends, or, where another process ended the session, at its own next event.
  *
+ * Where the adapter connects no other process, nobody is in any room before this is called for the first time: that call
+ * takes the sockets there are into theirs. An app with very many sockets calls it once before they come.
+ *
  * @param sid the id of an Express session (`req.session.id`, `req.sessionID`)
  * @returns `io-session:` and the SHA-256 of the id in base64url, so that the name does not give the id away
  * @throws TypeError when `sid` is no string, or is empty

@@ -5,6 +5,7 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const expressSession = require('express-session');
 const { fixture } = require('./support/fixture.js');
 const { deferred } = require('./support/deferred.js');
@@ -345,6 +346,51 @@ test('C18: a connection handler has a session under the socket id and leaves no 
   await settle();
   assert.deepEqual(f.store.ids(), []);
 });
+
+for (const ends of ['before', 'after']) {
+  test(
+    `C3: a handler that began before the socket was bound and ends ${ends} the socket leaves, leaves nothing behind`,
+    LIMIT,
+    async (t) => {
+      const release = deferred();
+      const begun = deferred();
+      const done = deferred();
+      const f = await fixture(t, {
+        app: (context) =>
+          context.on('slow', async function () {
+            this.session.draft = 'a stranger’s';
+            begun.resolve();
+            await release.promise;
+            done.resolve();
+          }),
+      });
+      const client = await f.login();
+      const socket = await f.connect();
+      const { id } = socket;
+      socket.send('slow', {});
+      await begun.promise;
+      await share(client, socket);
+      assert.equal((await socket.ask('read', {})).session.user, 'ann');
+
+      const left = once(f.host.traffic, 'host:disconnect');
+      if (ends === 'before') {
+        release.resolve();
+        await until(() => f.store.read(id)?.draft, 'what the handler wrote is saved under the socket id');
+        socket.close();
+      } else {
+        socket.close();
+        await left;
+        await settle();
+        release.resolve();
+      }
+      await done.promise;
+      await left;
+      await settle();
+      await until(() => f.store.read(id) === undefined, 'there is nothing under the socket id');
+      assert.equal((await client.json('/read')).body.session.draft, undefined);
+    },
+  );
+}
 
 test('C19: a disconnect handler sees the bound session and saves it', LIMIT, async (t) => {
   const f = await fixture(t, {

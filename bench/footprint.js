@@ -6,15 +6,27 @@
 const { Stage } = require('./stage.js');
 const { median } = require('./statistics.js');
 
-// Longer than anything is kept for sockets that have just been busy, in ms.
-const QUIET = 5000;
+// Longer than anything is kept for sockets that have just been busy, and than Node.js keeps idle HTTP connections, in ms.
+const QUIET = 7000;
+
+// What a server holds once, however many sockets it has, is no socket's: compiled code, modules, caches. So there are
+// others before, who stay; they have done the same, and so often that V8 has compiled what it will compile.
+const FORMER = { sockets: 500, connections: 8, events: 20_000, inFlight: 2 };
 
 async function measureOnce({ load, redis, rival, store, size, sockets }) {
   const stage = await Stage.open({ load, redis, rival, store, bytes: size.bytes, size: sockets });
+  const former = await stage.joined({ bytes: size.bytes, size: FORMER.sockets });
+  await former.connect();
+  for (let again = 1; again < FORMER.connections; again += 1) {
+    await former.crowdDoes('disconnect');
+    await former.connect();
+  }
+  await former.crowdDoes('run', { event: 'read', count: FORMER.events, inFlight: FORMER.inFlight });
   const before = await stage.server.ask('memory', { quiet: QUIET });
   await stage.connect();
   await stage.crowdDoes('run', { event: 'read', count: sockets, inFlight: 1 });
   const after = await stage.server.ask('memory', { quiet: QUIET });
+  await former.leave();
   await stage.close();
   const perSocket = Object.keys(after).map((part) => [
     part,

@@ -48,7 +48,14 @@ function zappaScenarios(store) {
   return [
     ...events,
     { ...own, name: `calls/${store}`, kind: 'calls', size: SIZES[0] },
-    { ...own, name: `footprint/${store}`, kind: 'footprint', size: SIZES[0], sockets: 2000, goals: [] },
+    {
+      ...own,
+      name: `footprint/${store}`,
+      kind: 'footprint',
+      size: SIZES[0],
+      sockets: 2000,
+      goals: [{ most: 1, of: ['straight-port'] }],
+    },
   ];
 }
 

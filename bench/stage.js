@@ -23,17 +23,30 @@ class Stage {
       execArgv: ['--expose-gc', ...profiling(profile, rival)],
     });
     const { port } = await server.ask('listen');
-    const stage = new Stage({ server, load, rival, crowd: `${rival}:${port}` });
-    await stage.crowdDoes('login', { port, size, bytes });
+    const stage = new Stage({ server, port, load, rival });
+    await stage.login({ size, bytes });
     return stage;
   }
 
-  constructor({ server, load, rival, crowd }) {
+  constructor({ server, port, load, rival, name = '' }) {
     this.server = server;
+    this.port = port;
     this.load = load;
     this.rival = rival;
-    this.crowd = crowd;
+    this.crowd = `${rival}:${port}${name}`;
     this.binding = loadRival(rival).binding;
+  }
+
+  // Another crowd at the same server: it leaves before this one closes the server.
+  async joined({ size, bytes }) {
+    const { server, port, load, rival } = this;
+    const stage = new Stage({ server, port, load, rival, name: ' joined' });
+    await stage.login({ size, bytes });
+    return stage;
+  }
+
+  login({ size, bytes }) {
+    return this.crowdDoes('login', { port: this.port, size, bytes });
   }
 
   crowdDoes(question, parameters = {}) {
@@ -52,8 +65,12 @@ class Stage {
     return { done, ...(await this.server.ask('stopCpu')) };
   }
 
+  leave() {
+    return this.crowdDoes('close');
+  }
+
   async close() {
-    await this.crowdDoes('close');
+    await this.leave();
     await this.server.end();
   }
 }

@@ -6,7 +6,7 @@ const native = require('../native.js');
 const { isForeign } = require('./allowed-origins.js');
 const { failure } = require('./failure.js');
 const { KeyLookup, lookUp } = require('./key-lookup.js');
-const { isSessionRoom, sessionRoom } = require('./room.js');
+const { isSessionRoom, roomOf } = require('./room.js');
 
 /** How express-session marks a cookie that is signed. */
 const SIGNED = 's:';
@@ -82,7 +82,7 @@ function settle(connection, done) {
 function leaveFormer(connection, failed) {
   const { sid, socket } = connection;
   for (const room of socket.rooms) {
-    if (!isSessionRoom(room) || (sid !== undefined && room === sessionRoom(sid))) continue;
+    if (!isSessionRoom(room) || (sid !== undefined && room === roomOf(sid))) continue;
     socket.leave(room);
     // What it has shown was good: that session has ended. A socket that shows nothing may have shared by `__zappa_key`.
     connection.lost = failed?.code === 'ERR_MISSING_DATA';

@@ -1,6 +1,6 @@
 'use strict';
 
-const { sessionRoom } = require('./room.js');
+const { roomOf } = require('./room.js');
 const { sharedBy } = require('./shared-socket.js');
 
 /** By which the processes of a cluster tell each other that a session has ended. */
@@ -15,7 +15,7 @@ const REASONS = ['destroy', 'regenerate'];
  * @param {import('./adopted-store.js').SessionEnded} end
  */
 function spreadEnd(sharing, { reason, sid }) {
-  const room = sessionRoom(sid);
+  const room = roomOf(sid);
   const mains = [...sharing.mains.keys()].filter(reachesOthers);
   try {
     for (const sender of [...mains, ...sharing.options.emitter.map((emitter) => emitter.of('/'))]) {
@@ -59,7 +59,7 @@ function sidIn(sharing, room) {
     for (const id of adapter.rooms.get(room) ?? []) {
       const socket = sockets.get(id);
       const sid = socket && sharedBy(socket)?.sid;
-      if (sid !== undefined && sessionRoom(sid) === room) return sid;
+      if (sid !== undefined && roomOf(sid) === room) return sid;
     }
   }
   return undefined;

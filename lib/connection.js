@@ -2,23 +2,16 @@
 
 const native = require('../native.js');
 const { publish } = require('./diagnostics.js');
-const { sessionRoom } = require('./room.js');
+const { needsRoom, roomOf, whenNamed } = require('./room.js');
 
-/** Where a host's client object keeps its connection. */
-const CONNECTION = Symbol('io-session connection');
+/** How many lines are kept for those that come. */
+const SPARE_LINES = 1000;
 
-/** Every connection, by the id of its socket. @type {Map<string, Connection>} */
+/** Connections by the id of their socket: those of `shareSession`, and of a Zappa app those that are leaving. @type {Map<string, Connection>} */
 const connections = new Map();
 
-/**
- * One listener for all sockets.
- *
- * @this {any}
- */
-function onDisconnect() {
-  const connection = connections.get(this.id);
-  connection?.disconnect();
-}
+/** Lines in which nothing waits: taking one costs less than to open another. @type {number[]} */
+const spare = [];
 
 /** @param {Connection} connection */
 function leave(connection) {
@@ -37,9 +30,8 @@ class Connection {
     this.socket = socket;
     /** What holds the binding. @type {any} */
     this.client = client ?? this;
-    /** @type {string} */
-    this.id = socket.id;
-    this.line = native.openLine();
+    /** The line, where an event has needed one; -1 else. */
+    this.opened = -1;
     /** How many events wait for their turn or for the store. */
     this.loading = 0;
     /** How many of them wait in the batch. */
@@ -49,12 +41,32 @@ class Connection {
     /** Whether this socket's own session was written to the store. */
     this.written = false;
     this.disconnected = false;
-    connections.set(this.id, this);
+    /** Whether it has left nothing behind. */
+    this.gone = false;
+  }
+
+  /** @returns {string} */
+  get id() {
+    return this.socket.id;
   }
 
   /** The session this socket is bound to. @returns {string | undefined} */
   get sid() {
     return this.client.__session_id;
+  }
+
+  /** The line in which its events wait for the store. */
+  get line() {
+    if (this.opened === -1 && !this.gone) this.opened = spare.pop() ?? native.openLine();
+    return this.opened;
+  }
+
+  /** Gives the line back: nothing waits in it any more. */
+  leaveLine() {
+    if (this.opened === -1) return;
+    if (spare.length < SPARE_LINES) spare.push(this.opened);
+    else native.closeLine(this.opened);
+    this.opened = -1;
   }
 
   /**
@@ -68,11 +80,18 @@ class Connection {
   bind(adopted, sid, _found) {
     const error = native.bind(adopted.number, this.id, sid);
     if (error !== -1) return error;
-    if (this.sid !== undefined && this.sid !== sid) this.socket.leave(sessionRoom(this.sid));
+    const { socket } = this;
+    if (this.sid !== undefined && this.sid !== sid) socket.leave(roomOf(this.sid));
     this.client.__session_id = sid;
-    this.socket.join(sessionRoom(sid));
+    if (needsRoom(socket.nsp)) this.enterRoom();
     publish('bind', sid, { socket: this.id });
     return -1;
+  }
+
+  /** Enters the room of the session, where there is one. */
+  enterRoom() {
+    const { sid } = this;
+    if (sid !== undefined && !this.disconnected) this.socket.join(roomOf(sid));
   }
 
   /**
@@ -84,7 +103,7 @@ class Connection {
     const { sid } = this;
     this.unbind();
     if (sid === undefined) return;
-    this.socket.leave(sessionRoom(sid));
+    this.socket.leave(roomOf(sid));
     // The others are told of where the session is destroyed.
     if (reason === 'expire') publish('end', sid, { reason, sockets: 1, elsewhere: false });
     this.sharing.ended(this, reason, sid);
@@ -94,6 +113,16 @@ class Connection {
     const { adopted } = this.sharing;
     if (adopted) native.unbind(adopted.number, this.id);
     delete this.client.__session_id;
+  }
+
+  /** This socket's own session is being written to the store. */
+  wrote() {
+    this.written = true;
+  }
+
+  /** A key was not presented in vain, or not by the client's fault. */
+  forgive() {
+    this.failed -= 1;
   }
 
   /** The socket has disconnected. */
@@ -109,40 +138,32 @@ class Connection {
     if (this.disconnected && this.loading === 0) setImmediate(leave, this);
   }
 
+  /** Whether the socket has left, and has no session of its own any more. */
+  hasLeft() {
+    return this.gone;
+  }
+
   /** Leaves nothing behind, once no event waits any more. */
   leave() {
-    if (this.loading > 0 || this.line === -1) return;
-    native.closeLine(this.line);
-    this.line = -1;
-    const successor = connections.get(this.id);
+    if (this.loading > 0 || this.gone) return;
+    this.gone = true;
+    this.leaveLine();
+    const { id } = this;
+    const successor = this.sharing.connectionAt(id);
+    if (connections.get(id) === this) connections.delete(id);
     if (successor !== this && successor !== undefined) {
       // A connection that was recovered has the socket id by now, and what is under it.
-      successor.written ||= this.written;
+      if (this.written) successor.wrote();
       return;
     }
-    connections.delete(this.id);
     this.unbind();
     if (this.written) this.sharing.adopted?.store.destroy(this.id);
   }
 }
 
-/**
- * The connection of a host's client object, made when it is first seen.
- *
- * @param {import('./sharing.js').Sharing} sharing
- * @param {any} socket
- * @param {any} client
- * @returns {Connection}
- */
-function connectionOf(sharing, socket, client) {
-  const known = client[CONNECTION];
-  if (known !== undefined) return known;
-  const connection = new Connection(sharing, socket, client);
-  Object.defineProperty(client, CONNECTION, { value: connection });
-  socket.on('disconnect', onDisconnect);
-  return connection;
-}
+whenNamed(() => {
+  for (const connection of connections.values()) connection.enterRoom();
+});
 
 module.exports.Connection = Connection;
 module.exports.connections = connections;
-module.exports.connectionOf = connectionOf;

@@ -76,7 +76,7 @@ class KeyEvent {
       return;
     }
     this.lookup.use();
-    connection.failed -= 1;
+    connection.forgive();
     this.answer({ key: this.key });
   }
 
@@ -84,7 +84,7 @@ class KeyEvent {
   refuse(error) {
     const { connection } = this;
     // Anything else is the store's fault, not the client's.
-    if (error?.code !== 'ERR_MISSING_DATA') connection.failed -= 1;
+    if (error?.code !== 'ERR_MISSING_DATA') connection.forgive();
     this.answer(connection.sharing.answerTo(error));
   }
 

@@ -277,14 +277,14 @@ class SessionEvent {
       done();
       return;
     }
-    if (this.sid === undefined && origin?.sid === this.connection.id) this.connection.written = true;
+    if (this.sid === undefined && origin?.sid === this.connection.id) this.connection.wrote();
     this.save(session, origin, text, done);
   }
 
   /** The session that the handler may have changed. @returns {any} undefined when there is none */
   changeable() {
     // A socket that has left has no session of its own any more.
-    if (!this.opened || (this.sid === undefined && this.connection.line === -1)) return undefined;
+    if (!this.opened || (this.sid === undefined && this.connection.hasLeft())) return undefined;
     return this.request?.session ?? undefined;
   }
 

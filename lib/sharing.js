@@ -73,7 +73,17 @@ class Sharing {
    * @param {import('./adopted-store.js').SessionEnded} end
    */
   unbindAll({ sockets, reason }) {
-    for (const socket of sockets) connections.get(socket)?.end(reason);
+    for (const socket of sockets) this.connectionAt(socket)?.end(reason);
+  }
+
+  /**
+   * The connection of a socket of this process.
+   *
+   * @param {string} id of the socket
+   * @returns {import('./connection.js').Connection | undefined}
+   */
+  connectionAt(id) {
+    return connections.get(id);
   }
 
   /**

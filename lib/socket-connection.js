@@ -1,6 +1,6 @@
 'use strict';
 
-const { Connection } = require('./connection.js');
+const { Connection, connections } = require('./connection.js');
 const { eventOf } = require('./scope.js');
 const { SocketEvent } = require('./socket-event.js');
 
@@ -23,6 +23,7 @@ class SocketConnection extends Connection {
     this.held = undefined;
     /** Whether it has come back without the session that it had, and has not been told. */
     this.lost = false;
+    connections.set(this.id, this);
   }
 
   /** The session of the event that is running; outside of any, that of the last one. */

@@ -7,7 +7,7 @@ const { connections } = require('./connection.js');
 const { EmbeddedStore } = require('./embedded-store.js');
 const { Failure, failure } = require('./failure.js');
 const { Responses } = require('./responses.js');
-const { sessionRoom } = require('./room.js');
+const { roomOf } = require('./room.js');
 const { requestMethods } = require('./session-methods.js');
 const { sharedBy, unshare } = require('./shared-socket.js');
 const { Sharing } = require('./sharing.js');
@@ -79,7 +79,7 @@ class SocketSharing extends Sharing {
   /** @param {import('./key-lookup.js').Found} found */
   isOver(found) {
     if (super.isOver(found)) return true;
-    return this.endedElsewhere.size > 0 && this.endedElsewhere.has(sessionRoom(found.sid));
+    return this.endedElsewhere.size > 0 && this.endedElsewhere.has(roomOf(found.sid));
   }
 
   /**

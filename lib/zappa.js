@@ -1,17 +1,16 @@
 'use strict';
 
 const { isForeignLoad } = require('./allowed-origins.js');
-const { connectionOf } = require('./connection.js');
 const { failure } = require('./failure.js');
+const { HostSharing } = require('./host-sharing.js');
 const { KeyRequest } = require('./key-route.js');
 const { KEY_EVENT, presentKey } = require('./key-event.js');
 const { readOptions } = require('./options.js');
 const { SessionEvent } = require('./session-event.js');
-const { Sharing } = require('./sharing.js');
 
 const WHERE = 'context.session_store';
 
-/** What each app shares, by its context. @type {WeakMap<object, Sharing>} */
+/** What each app shares, by its context. @type {WeakMap<object, HostSharing>} */
 const sharings = new WeakMap();
 
 /**
@@ -48,12 +47,14 @@ function checkContext(caller, host, method) {
  * What an app shares. From the first call on, the store that the app assigns to `context.session_store` is adopted.
  *
  * @param {any} context
- * @returns {Sharing}
+ * @returns {HostSharing}
  */
 function sharingOf(context) {
   const known = sharings.get(context);
   if (known) return known;
-  const sharing = new Sharing(() => readOptions(context.app.settings.io_session, "the setting 'io_session'"));
+  const sharing = new HostSharing(() =>
+    readOptions(context.app.settings.io_session, "the setting 'io_session'"),
+  );
   sharings.set(context, sharing);
   let store = context.session_store;
   sharing.use(store, WHERE);
@@ -103,7 +104,7 @@ function bind_io(host) {
   context.on(
     KEY_EVENT,
     /** @this {any} @param {any} data @param {any} ack */ function (data, ack) {
-      presentKey(sharing, connectionOf(sharing, this.socket, this.client), data, ack);
+      presentKey(sharing, sharing.connectionOf(this.socket, this.client), data, ack);
     },
   );
 }
@@ -119,7 +120,7 @@ function bind_middleware(host) {
   context.io_use(
     (/** @type {any} */ ctx, /** @type {any} */ _res, /** @type {(error?: unknown) => any} */ next) => {
       if (sharing.adopted === undefined || ctx.event === KEY_EVENT) return next();
-      return new SessionEvent(connectionOf(sharing, ctx.socket, ctx.client), ctx, next).dispatch();
+      return new SessionEvent(sharing.connectionOf(ctx.socket, ctx.client), ctx, next).dispatch();
     },
   );
 }

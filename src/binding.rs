@@ -36,9 +36,10 @@ impl Bindings {
             Some((known, _)) => Arc::clone(known),
             None => sid.into(),
         };
+        // Most sessions have one socket; a `Vec` that grows by itself begins with room for four.
         self.by_session
             .entry(Arc::clone(&sid))
-            .or_default()
+            .or_insert_with(|| Vec::with_capacity(1))
             .push(Arc::clone(&socket));
         self.by_socket.insert(socket, sid);
         Ok(())

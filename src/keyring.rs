@@ -169,7 +169,11 @@ impl Keyring {
             None => sid.into(),
         };
         self.by_key.insert(issued.key.clone(), Arc::clone(&sid));
-        let keys = self.by_session.entry(sid).or_default();
+        // Most sessions have a key for one channel; a `Vec` that grows by itself begins with room for four.
+        let keys = self
+            .by_session
+            .entry(sid)
+            .or_insert_with(|| Vec::with_capacity(1));
         // One key a channel: what it replaces stays valid in the store until it expires there.
         if let Some(position) = keys
             .iter()
