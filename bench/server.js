@@ -33,6 +33,10 @@ async function listen() {
 answer({
   listen,
 
+  collect() {
+    globalThis.gc({ type: 'minor' });
+  },
+
   startCpu() {
     cpu = process.cpuUsage();
   },
