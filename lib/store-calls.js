@@ -3,6 +3,7 @@
 const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
+const { GatheredLoads } = require('./gathered-loads.js');
 const { RedisLoads } = require('./redis-load.js');
 const { meansMissing } = require('./session-data.js');
 
@@ -43,11 +44,14 @@ class StoreCalls {
     for (const method of FOLLOWED) this.original[method] = store[method];
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
-    const loads = isRedis ? new RedisLoads(this) : undefined;
+    const texts = isRedis ? new RedisLoads(this) : undefined;
+    const send = (/** @type {string} */ sid, /** @type {any} */ callback) =>
+      texts ? texts.get(sid, callback) : this.original.get.call(store, sid, callback);
+    // A client that gathers commands itself need not be waited for.
+    const loads = texts?.waits ? texts : new GatheredLoads(send);
     /** The store's own methods, for `ask`; `get` may give an `UnparsedText`. */
     this.plain = {
-      get: (/** @type {string} */ sid, /** @type {any} */ callback) =>
-        loads ? loads.get(sid, callback) : this.original.get.call(store, sid, callback),
+      get: (/** @type {string} */ sid, /** @type {any} */ callback) => loads.get(sid, callback),
       set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
       destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
     };
