@@ -5,6 +5,7 @@
 const { once } = require('node:events');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
+const { deferred } = require('./support/deferred.js');
 const { fixture } = require('./support/fixture.js');
 const { settle, until } = require('./support/wait.js');
 
@@ -125,8 +126,11 @@ test(
   LIMIT,
   async (t) => {
     const { socket, store, ran, mine } = await counting(t);
-    store.next('get', 'never', mine);
+    const asked = deferred();
+    store.next('get', asked.resolve, mine);
     socket.send('count', 1);
+    // Those that come together with it would share its load.
+    await asked.promise;
     await Promise.all([socket.ask('count', 2), socket.ask('count', 3)]);
     assert.deepEqual(
       ran.map(({ n }) => n),

@@ -45,6 +45,8 @@ for (const [what, mistake, code, words] of [
     'IO_SESSION_NO_SESSION',
     /app\.use\(session\(…\)\) has to come before app\.use\(sharing\.express\(\)\)/,
   ],
+  ['a store that is disconnected', 'store disconnected', 'IO_SESSION_NO_SESSION', /store is disconnected/],
+  ['a cookie for another path', 'cookie path', 'IO_SESSION_NO_SESSION', /cookie: \{ path \}/],
   [
     'two different stores',
     'two stores',

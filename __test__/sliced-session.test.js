@@ -273,7 +273,7 @@ function rows(open) {
         `${session}`,
         Object.isExtensible(session),
       ],
-      'a copy': (session) => structuredClone({ ...session, cookie: undefined }),
+      'a copy': (session) => structuredClone({ ...session }),
       methods: (session) => session.save === expressSession.Session.prototype.save,
       id: (session) => [session.id, session.req.sessionID],
       missing: (session) => [session.nothing, session[Symbol.iterator], session.then, session.toJSON],

@@ -10,6 +10,8 @@ const LANES = 25;
 const BEAT = 2;
 
 const crowds = new Map();
+// Those of a crowd that stay connected, whatever it does.
+const residents = new Map();
 
 // Runs `task` on every browser, some at a time.
 async function each(browsers, task) {
@@ -78,6 +80,13 @@ answer({
     await each(crowds.get(crowd), (browser) => browser.connectBound(binding));
   },
 
+  // The first of a crowd connect, and leave it to itself.
+  async stay({ crowd, binding, count }) {
+    const staying = crowds.get(crowd).splice(0, count);
+    residents.set(crowd, staying);
+    await each(staying, (browser) => browser.connectBound(binding));
+  },
+
   async checkBound({ crowd }) {
     await each(crowds.get(crowd), (browser) => browser.checkBound());
   },
@@ -122,9 +131,10 @@ answer({
   },
 
   close({ crowd }) {
-    for (const browser of crowds.get(crowd)) {
+    for (const browser of [...crowds.get(crowd), ...(residents.get(crowd) ?? [])]) {
       browser.close();
     }
     crowds.delete(crowd);
+    residents.delete(crowd);
   },
 });

@@ -43,6 +43,10 @@ async function collectAll() {
 answer({
   listen,
 
+  collect() {
+    globalThis.gc({ type: 'minor' });
+  },
+
   startCpu() {
     cpu = process.cpuUsage();
   },

@@ -70,8 +70,6 @@ class AdoptedStore extends StoreCalls {
     this.Target = Session && targetClass(Session);
     /** A session's `Cookie`. @param {any} cookie as it is stored */
     this.makeCookie = (cookie) => this.original.createSession.call(store, {}, { cookie }).cookie;
-    /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
-    this.followed = {};
     follow(this);
   }
 

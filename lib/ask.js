@@ -98,22 +98,34 @@ function ask(asker, line, timeout, store, method, id, record, callsBack = false)
   waiting[ticket % SLOTS] = entry;
   /** @param {unknown} error @param {unknown} [value] */
   const callback = (error, value) => settle(ticket, error, value, line);
-  let returned;
   try {
-    returned = record === undefined ? store[method](id, callback) : store[method](id, record, callback);
+    const returned = record === undefined ? store[method](id, callback) : store[method](id, record, callback);
+    if (!callsBack) hear(returned, callback);
   } catch (error) {
-    callback(error ?? new Error(`The session store threw ${error}.`));
-    return;
+    callback(thrown(error));
   }
-  // Stores that answer by promise as well, or only so. `undefined` is no answer: the callback is still to come.
-  if (!callsBack && typeof returned?.then === 'function') {
-    returned.then(
-      (/** @type {unknown} */ value) => {
-        if (value !== undefined) callback(null, value);
-      },
-      (/** @type {unknown} */ error) => callback(error ?? new Error('The session store rejected.')),
-    );
-  }
+}
+
+/**
+ * Hears stores that answer by promise as well, or only so.
+ *
+ * @param {any} returned what the store's method returned
+ * @param {(error: unknown, value?: unknown) => void} callback
+ */
+function hear(returned, callback) {
+  if (typeof returned?.then !== 'function') return;
+  returned.then(
+    (/** @type {unknown} */ value) => {
+      // `undefined` is no answer: the callback is still to come.
+      if (value !== undefined) callback(null, value);
+    },
+    (/** @type {unknown} */ error) => callback(error ?? new Error('The session store rejected.')),
+  );
+}
+
+/** What a store threw, as an error. @param {unknown} error */
+function thrown(error) {
+  return error ?? new Error(`The session store threw ${error}.`);
 }
 
 /**
@@ -151,5 +163,7 @@ function expire(tickets) {
 
 module.exports.ask = ask;
 module.exports.countTimeouts = () => timeouts;
+module.exports.hear = hear;
 module.exports.queue = queue;
+module.exports.thrown = thrown;
 module.exports.NO_LINE = NO_LINE;

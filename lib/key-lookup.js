@@ -4,6 +4,7 @@ const native = require('../native.js');
 const { UNREAD } = require('./adopted-store.js');
 const { failure } = require('./failure.js');
 const { sessionOfRecord } = require('./record.js');
+const { UnparsedText } = require('./redis-load.js');
 const { isBrowserSession, isPlainlyBrowsers } = require('./session-data.js');
 
 /**
@@ -57,10 +58,13 @@ class KeyLookup {
       this.named(native.sessionOfRecord(record, this.channel));
       return;
     }
-    adopted.get(key, (error, data) => {
+    const answered = (/** @type {unknown} */ error, /** @type {any} */ data) => {
       if (error) this.done(error);
+      // As no record of ours is spelled.
+      else if (data instanceof UnparsedText) adopted.get(key, answered);
       else this.named(sessionOfRecord(data, this.channel));
-    });
+    };
+    adopted.load(key, answered);
   }
 
   /** @param {string | null} sid the one that the key's record names */
@@ -108,11 +112,18 @@ function lookUp(adopted, sid, takesText, done) {
     done(null, { sid, data: undefined, ...stored, clock });
     return;
   }
-  adopted.get(sid, (error, data) => {
+  const answered = (/** @type {unknown} */ error, /** @type {any} */ data) => {
     if (error) done(error);
+    else if (data instanceof UnparsedText && isPlainlyBrowsers(data.text)) {
+      done(null, { sid, data: undefined, text: data.text, clock });
+    }
+    // Of a text that is not plainly so, its object tells.
+    else if (data instanceof UnparsedText) adopted.get(sid, answered);
     else if (isBrowserSession(data)) done(null, { sid, data, clock });
     else done(failure('ERR_MISSING_DATA'));
-  });
+  };
+  if (takesText) adopted.load(sid, answered);
+  else adopted.get(sid, answered);
 }
 
 /**

@@ -1,6 +1,7 @@
 'use strict';
 
 const native = require('../native.js');
+const { sources } = require('./origin.js');
 
 /**
  * The session that a key's record names; null when it is no record, or one that a store has kept beyond its time.
@@ -13,7 +14,7 @@ function sessionOfRecord(record, channel) {
   if (record === undefined) return null;
   let text;
   try {
-    text = JSON.stringify(record);
+    text = sources.get(record)?.text ?? JSON.stringify(record);
   } catch {
     return null;
   }

@@ -187,13 +187,12 @@ function tell(event, ...args) {
  */
 function leave(socket, name, args) {
   const connection = /** @type {SocketConnection} */ (sharedBy(socket));
-  const event = new SocketEvent(connection, socket, [name, ...args]);
-  if (name === 'disconnecting') {
-    if (socket.listenerCount(name) > 0) event.atOnce();
-    return socket;
+  if (socket.listenerCount(name) > 0) {
+    const event = new SocketEvent(connection, socket, [name, ...args]);
+    if (name === 'disconnecting') event.atOnce();
+    else process.nextTick(dispatch, event);
   }
-  if (socket.listenerCount(name) > 0) process.nextTick(dispatch, event);
-  connection.disconnect();
+  if (name === 'disconnect') connection.disconnect();
   return socket;
 }
 

@@ -3,6 +3,7 @@
 const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
+const { GatheredLoads } = require('./gathered-loads.js');
 const { RedisLoads } = require('./redis-load.js');
 const { meansMissing } = require('./session-data.js');
 
@@ -41,11 +42,16 @@ class StoreCalls {
     /** @type {{ [method: string]: any }} */
     this.original = {};
     for (const method of FOLLOWED) this.original[method] = store[method];
-    const loads = isRedis ? new RedisLoads(this) : undefined;
+    /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
+    this.followed = {};
+    const texts = isRedis ? new RedisLoads(this) : undefined;
+    const send = (/** @type {string} */ sid, /** @type {any} */ callback) =>
+      texts ? texts.get(sid, callback) : this.original.get.call(store, sid, callback);
+    // A client that gathers commands itself need not be waited for.
+    const loads = texts?.waits ? texts : new GatheredLoads(send);
     /** The store's own methods, for `ask`; `get` may give an `UnparsedText`. */
     this.plain = {
-      get: (/** @type {string} */ sid, /** @type {any} */ callback) =>
-        loads ? loads.get(sid, callback) : this.original.get.call(store, sid, callback),
+      get: (/** @type {string} */ sid, /** @type {any} */ callback) => loads.get(sid, callback),
       set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
       destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
     };
@@ -64,11 +70,22 @@ class StoreCalls {
    * @param {(error: unknown, data: any) => void} done
    */
   get(id, done) {
-    const answered = (/** @type {any} */ error, /** @type {any} */ data) => {
-      if (error && !meansMissing(error)) done(error, undefined);
-      else done(null, error || typeof data !== 'object' || data === null ? undefined : data);
-    };
-    ask({ answered }, NO_LINE, this.timeout, this.store, 'get', id);
+    ask({ answered: present(done) }, NO_LINE, this.timeout, this.store, 'get', id);
+  }
+
+  /**
+   * Reads what is stored under an id, as events do: its text may do.
+   *
+   * @param {string} id
+   * @param {(error: unknown, data: any) => void} done may get an `UnparsedText`
+   */
+  load(id, done) {
+    // Where the app has put its own method in place, it is the one to ask.
+    if (this.store.get !== this.followed.get) {
+      this.get(id, done);
+      return;
+    }
+    ask({ answered: present(done) }, NO_LINE, this.timeout, this.plain, 'get', id, undefined, this.callsBack);
   }
 
   /**
@@ -147,6 +164,19 @@ class StoreCalls {
   since(id, since) {
     return SINCE[native.since(this.number, id, since)];
   }
+}
+
+/**
+ * What a store answered to a `get`, with one answer for all that means nothing.
+ *
+ * @param {(error: unknown, data: any) => void} done
+ * @returns {(error: any, data: any) => void}
+ */
+function present(done) {
+  return (error, data) => {
+    if (error && !meansMissing(error)) done(error, undefined);
+    else done(null, error || typeof data !== 'object' || data === null ? undefined : data);
+  };
 }
 
 module.exports.StoreCalls = StoreCalls;

@@ -16,8 +16,8 @@ process.on('warning', ({ code, message }) => warnings.push({ code, message }));
 async function main() {
   const sharing = shareSession({ store: new session.MemoryStore() });
   const app = express(5)();
-  const sessions = (store) =>
-    session({ store, secret: 'not a secret', resave: false, saveUninitialized: false });
+  const sessions = (store, more) =>
+    session({ store, secret: 'not a secret', resave: false, saveUninitialized: false, ...more });
   const server = http.createServer(app);
   const { Server } = socketIo ? require(socketIo) : {};
   const io = Server && new Server(server);
@@ -27,7 +27,9 @@ async function main() {
     app.use(require('cookie-session')({ name: 'session', secret: 'not a secret' }));
   else if (mistake === 'two stores') app.use(sessions(new session.MemoryStore()));
   else if (mistake === 'no store named') app.use(sessions());
+  else if (mistake === 'cookie path') app.use(sessions(sharing.store, { cookie: { path: '/app' } }));
   else if (mistake !== 'session after it') app.use(sessions(sharing.store));
+  if (mistake === 'store disconnected') sharing.store.emit('disconnect');
   app.use((req, _res, next) => {
     if (req.session) req.session.user = 'ann';
     next();
