@@ -6,10 +6,19 @@ const PREFIX = 'io-session:';
 /** The length of a room's name. */
 const LENGTH = PREFIX.length + 22;
 
-/** Whether somebody has asked for a room's name. */
-let named = false;
-/** Called when that is the case for the first time. @type {(() => void)[]} */
-const onNamed = [];
+/**
+ * What is known of rooms in this process, which may have several copies of this module: an app's, and its host's.
+ *
+ * @type {{ named: boolean, onNamed: (() => void)[] }} whether somebody has asked for a name; what is called at the first time
+ */
+const rooms = known(Symbol.for('io-session.rooms'));
+
+/** @param {symbol} name */
+function known(name) {
+  const place = /** @type {any} */ (globalThis);
+  place[name] ??= { named: false, onNamed: [] };
+  return place[name];
+}
 
 /**
  * The name of a session's room: a hash, which gives the id away to nobody.
@@ -38,9 +47,9 @@ function sessionRoom(sid) {
   if (typeof sid !== 'string' || sid === '') {
     throw new TypeError('io-session: sessionRoom(sid): the session id must be a string that is not empty.');
   }
-  if (!named) {
-    named = true;
-    for (const enter of onNamed) enter();
+  if (!rooms.named) {
+    rooms.named = true;
+    for (const enter of rooms.onNamed) enter();
   }
   return roomOf(sid);
 }
@@ -51,7 +60,7 @@ function sessionRoom(sid) {
  * @param {any} namespace
  */
 function needsRoom({ adapter }) {
-  return named || !staysInProcess(adapter);
+  return rooms.named || !staysInProcess(adapter);
 }
 
 /**
@@ -66,7 +75,7 @@ function staysInProcess(adapter) {
 
 /** @param {() => void} enter called when a room's name is asked for the first time: the sockets that are bound enter theirs */
 function whenNamed(enter) {
-  onNamed.push(enter);
+  rooms.onNamed.push(enter);
 }
 
 /** Whether a room is some session's. @param {unknown} room */
