@@ -31,10 +31,12 @@ class EmbeddedStore extends EventEmitter {
     return answer(callback, () => {
       if (typeof session !== 'object' || session === null)
         throw new TypeError('io-session: a session must be an object.');
+      const held = table(this);
+      if (held.setShaped(sid, session)) return;
       const text = JSON.stringify(session);
       if (text === undefined || !text.startsWith('{'))
         throw new TypeError('io-session: a session must be an object.');
-      table(this).set(key(sid), text);
+      held.set(key(sid), text);
     });
   }
 

@@ -67,6 +67,33 @@ class EmbeddedTable {
   }
 
   /**
+   * Writes a session that begins with a cookie of express-session's, which needs no `JSON.stringify`: it is a third of what
+   * that takes. False when the session has to be spelt as a whole.
+   *
+   * @param {any} id
+   * @param {any} session
+   */
+  setShaped(id, session) {
+    if (typeof id !== 'string' || !beginsWithCookie(session)) return false;
+    const { cookie, ...rest } = session;
+    if (rest.toJSON !== undefined) return false;
+    const shape = this.shapes.of(cookie);
+    if (shape < 0) return false;
+    const { _expires, originalMaxAge } = cookie;
+    const code = hot.setShaped(
+      this.number,
+      id,
+      JSON.stringify(rest),
+      shape,
+      originalMaxAge ?? 0,
+      _expires ? _expires.getTime() : Number.NaN,
+    );
+    if (code === FOREIGN) return false;
+    if (code < 0) throw this.failure(code, JSON.stringify(session));
+    return true;
+  }
+
+  /**
    * Gives a session another cookie; the rest of it is not looked at. Nothing happens where there is none.
    *
    * @param {string} id
@@ -164,6 +191,17 @@ class EmbeddedTable {
     }
     return made;
   }
+}
+
+/**
+ * Whether JSON has the cookie of a session first. What has a `toJSON` says itself what JSON has.
+ *
+ * @param {any} session
+ */
+function beginsWithCookie(session) {
+  if (session.toJSON !== undefined) return false;
+  for (const first in session) return first === 'cookie' && Object.hasOwn(session, first);
+  return false;
 }
 
 /** @param {string | null} reason */

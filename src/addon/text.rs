@@ -11,6 +11,7 @@ const KEPT: usize = 256 * 1024;
 #[derive(Default)]
 pub struct Scratch {
     units: Vec<u16>,
+    text: String,
     bytes: Vec<u8>,
 }
 
@@ -70,16 +71,12 @@ impl Scratch {
         // SAFETY: as for this function.
         let length = unsafe { self.units(env, value) }?.len();
         let units = &self.units[..length];
-        self.bytes.clear();
-        if units.iter().fold(0, |all, unit| all | unit) < 0x80 {
-            self.bytes
-                .extend(units.iter().map(|unit| unit.to_le_bytes()[0]));
-        } else {
-            self.bytes.resize(length * 3, 0);
-            let written = mem::convert_utf16_to_utf8(units, &mut self.bytes);
-            self.bytes.truncate(written);
+        // Never made shorter: to fill it anew takes as long as the conversion.
+        if self.text.len() < length * 3 {
+            self.text = "\0".repeat(length * 3);
         }
-        std::str::from_utf8(&self.bytes).ok()
+        let written = mem::convert_utf16_to_str(units, &mut self.text);
+        Some(&self.text[..written])
     }
 
     /// Makes a JavaScript string; null on failure, which is `undefined`.
@@ -93,7 +90,9 @@ impl Scratch {
             let bytes = if ascii {
                 text.as_bytes()
             } else {
-                self.bytes.resize(text.len(), 0);
+                if self.bytes.len() < text.len() {
+                    self.bytes.resize(text.len(), 0);
+                }
                 let written = mem::convert_utf8_to_latin1_lossy(text.as_bytes(), &mut self.bytes);
                 &self.bytes[..written]
             };
@@ -129,7 +128,10 @@ impl Scratch {
         if self.units.len() > KEPT {
             self.units = Vec::new();
         }
-        if self.bytes.capacity() > KEPT {
+        if self.text.len() > KEPT {
+            self.text = String::new();
+        }
+        if self.bytes.len() > KEPT {
             self.bytes = Vec::new();
         }
     }

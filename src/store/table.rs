@@ -18,6 +18,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::{
     cookie::{Cookie, Expires},
     limits::Limits,
+    shape::{Shaped, Shapes},
     shard::{Change, Content, Shard, cost, narrow},
 };
 use crate::{document, error::Error};
@@ -26,6 +27,8 @@ use crate::{document, error::Error};
 const SHARDS: usize = 16;
 /// How many sessions are dropped, or changes taken, under one lock.
 const BATCH: usize = 256;
+/// How a session begins whose cookie comes first.
+const OPENING: &str = "{\"cookie\":";
 
 /// When a session that is written ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +81,8 @@ pub struct Stats {
 /// Sessions by id.
 #[derive(Debug)]
 pub struct Table {
+    /// The shapes that cookies may come in.
+    pub shapes: Shapes,
     shards: [Mutex<Shard>; SHARDS],
     hasher: DefaultHashBuilder,
     limits: Limits,
@@ -94,6 +99,7 @@ impl Table {
     #[must_use]
     pub fn new(limits: Limits, journal: bool) -> Self {
         Self {
+            shapes: Shapes::default(),
             shards: std::array::from_fn(|_| Mutex::new(Shard::new(journal))),
             hasher: DefaultHashBuilder::default(),
             limits,
@@ -118,8 +124,8 @@ impl Table {
         let (hash, mut shard) = self.shard(sid);
         let slot = self.live(&mut shard, hash, sid, now)?;
         shard.used(slot, self.tick());
-        let entry = shard.entry(slot);
-        Some((Arc::clone(&entry.text), entry.version))
+        let text = Arc::clone(shard.text(slot, &self.shapes));
+        Some((text, shard.entry(slot).version))
     }
 
     /// Whether there is such a session, with a cookie that is an object.
@@ -138,7 +144,44 @@ impl Table {
     /// # Errors
     /// [`Refused`], and what was there before is still there.
     pub fn set(&self, sid: &[u8], text: &str, due: Due, now: u64) -> Result<u64, Refused> {
-        let text = self.text(text, due, now)?;
+        self.put(sid, self.content(text, None, due, now)?, now)
+    }
+
+    /// Writes a session as [`Table::set`], given its cookie and the JSON text of the rest of it, an object. The cookie comes
+    /// first in what is written. `text` is a buffer.
+    ///
+    /// # Errors
+    /// [`Refused`]; [`Refused::Foreign`] when JavaScript has to spell the cookie.
+    pub fn set_shaped(
+        &self,
+        sid: &[u8],
+        cookie: Shaped,
+        rest: &str,
+        text: &mut String,
+        now: u64,
+    ) -> Result<u64, Refused> {
+        text.clear();
+        text.push_str(OPENING);
+        let start = text.len();
+        let members = rest.strip_prefix('{').ok_or(Refused::Foreign)?;
+        if !self.shapes.spell(cookie, text) {
+            return Err(Refused::Foreign);
+        }
+        let span = start..text.len();
+        if members != "}" {
+            text.push(',');
+        }
+        text.push_str(members);
+        let due = due(cookie);
+        let found = Cookie {
+            span,
+            expires: Expires::Open,
+            proper: true,
+        };
+        self.put(sid, self.content(text, Some(found), due, now)?, now)
+    }
+
+    fn put(&self, sid: &[u8], text: Content, now: u64) -> Result<u64, Refused> {
         let cost = cost(sid, &text.text);
         let tick = self.tick();
         let (hash, mut shard) = self.shard(sid);
@@ -179,15 +222,14 @@ impl Table {
         let Some(slot) = self.live(&mut shard, hash, sid, now) else {
             return Ok(false);
         };
-        let expires = match due {
-            Due::At(moment) => moment,
-            Due::Ttl => now.saturating_add(self.limits.ttl),
-            Due::Cookie => return Err(Refused::Foreign),
-        };
+        if due == Due::Cookie {
+            return Err(Refused::Foreign);
+        }
+        let expires = self.moment(due, now);
         // A use, whether or not the new cookie fits.
         shard.used(slot, self.tick());
         let entry = shard.entry(slot);
-        let length = entry.text.len() - entry.cookie.len() + cookie.len();
+        let length = entry.length() - entry.cookie.len() + cookie.len();
         if length > self.limits.session_bytes && cookie.len() > entry.cookie.len() {
             return Err(self.refuse(Error::SessionTooLarge));
         }
@@ -200,6 +242,36 @@ impl Table {
             self.make_room(now);
         }
         Ok(true)
+    }
+
+    /// Puts a session's end off, as [`Table::touch`]. `spelling` is a buffer.
+    ///
+    /// # Errors
+    /// [`Refused`]; [`Refused::Foreign`] when JavaScript has to spell the cookie.
+    pub fn touch_shaped(
+        &self,
+        sid: &[u8],
+        cookie: Shaped,
+        spelling: &mut String,
+        now: u64,
+    ) -> Result<bool, Refused> {
+        let length = self.shapes.length(cookie).ok_or(Refused::Foreign)?;
+        let (hash, mut shard) = self.shard(sid);
+        let Some(slot) = self.live(&mut shard, hash, sid, now) else {
+            return Ok(false);
+        };
+        // Before 1970 a session's end is not what its cookie says.
+        if shard.entry(slot).cookie.len() == length && cookie.end.is_none_or(|end| end >= 0) {
+            let expires = self.moment(due(cookie), now);
+            shard.touch(slot, cookie, expires, self.tick());
+            return Ok(true);
+        }
+        drop(shard);
+        spelling.clear();
+        if !self.shapes.spell(cookie, spelling) {
+            return Err(Refused::Foreign);
+        }
+        self.touch(sid, spelling, due(cookie), now)
     }
 
     /// Takes a session away. False when there is none.
@@ -274,25 +346,26 @@ impl Table {
         let Some(slot) = self.live(&mut shard, hash, sid, now) else {
             return Ok(Commit::Gone);
         };
+        let text = Arc::clone(shard.text(slot, &self.shapes));
         let entry = shard.entry(slot);
         if loaded != 0 && loaded < entry.born {
             // It was destroyed, and somebody has begun another of the same id.
             return Ok(Commit::Gone);
         }
-        let Some(decided) = decide(&entry.text, entry.version) else {
+        let Some(decided) = decide(&text, entry.version) else {
             return Ok(Commit::Changed);
         };
         let Some(written) = decided? else {
             return Ok(Commit::Written(entry.version));
         };
-        let cookie = &entry.text[entry.cookie.start as usize..entry.cookie.end as usize];
+        let cookie = &text[entry.cookie.start as usize..entry.cookie.end as usize];
         let found = Cookie::find(&written);
         let due = if !renew && !cookie.is_empty() && &written[found.span.clone()] == cookie {
             Due::At(entry.expires())
         } else {
             due
         };
-        let text = self.text(&written, due, now)?;
+        let text = self.content(&written, Some(found), due, now)?;
         let before = entry.cost();
         let after = cost(sid, &text.text);
         let growth = after.wrapping_sub(before).cast_signed();
@@ -310,8 +383,10 @@ impl Table {
     /// Calls `visit` with the id, text and end of every session that has not ended.
     pub fn each(&self, now: u64, mut visit: impl FnMut(&[u8], &Arc<str>, u64)) {
         for shard in &self.shards {
-            for entry in shard.lock().iter().filter(|entry| entry.expires() > now) {
-                visit(&entry.sid, &entry.text, entry.expires());
+            let mut shard = shard.lock();
+            for entry in shard.each_mut().filter(|entry| entry.expires() > now) {
+                let text = Arc::clone(entry.text(&self.shapes));
+                visit(&entry.sid, &text, entry.expires());
             }
         }
     }
@@ -386,7 +461,7 @@ impl Table {
             loop {
                 let mut changes = Vec::new();
                 let mut shard = shard.lock();
-                shard.take_changes(BATCH, &mut changes);
+                shard.take_changes(BATCH, &self.shapes, &mut changes);
                 let more = shard.has_changes();
                 drop(shard);
                 if !changes.is_empty() {
@@ -434,15 +509,30 @@ impl Table {
         cost
     }
 
-    fn text(&self, text: &str, due: Due, now: u64) -> Result<Content, Refused> {
+    /// When a session ends whose cookie does not say.
+    fn moment(&self, due: Due, now: u64) -> u64 {
+        match due {
+            Due::At(moment) => moment,
+            Due::Cookie | Due::Ttl => now.saturating_add(self.limits.ttl),
+        }
+    }
+
+    /// What is written: a text, and what is known of its `cookie`, which is looked for if that is not said.
+    fn content(
+        &self,
+        text: &str,
+        cookie: Option<Cookie>,
+        due: Due,
+        now: u64,
+    ) -> Result<Content, Refused> {
         if text.len() > self.limits.session_bytes.min(u32::MAX as usize) {
             return Err(self.refuse(Error::SessionTooLarge));
         }
-        let cookie = Cookie::find(text);
+        let cookie = cookie.unwrap_or_else(|| Cookie::find(text));
         let expires = match (due, cookie.expires) {
-            (Due::At(moment), _) | (Due::Cookie, Expires::At(moment)) => moment,
-            (Due::Ttl, _) | (Due::Cookie, Expires::Open) => now.saturating_add(self.limits.ttl),
+            (Due::Cookie, Expires::At(moment)) => moment,
             (Due::Cookie, Expires::Foreign) => return Err(Refused::Foreign),
+            (due, _) => self.moment(due, now),
         };
         Ok(Content {
             text: text.into(),
@@ -493,6 +583,13 @@ impl Table {
             }
         }
     }
+}
+
+/// When a session ends that has a cookie of a registered shape.
+fn due(cookie: Shaped) -> Due {
+    cookie
+        .end
+        .map_or(Due::Ttl, |end| Due::At(u64::try_from(end).unwrap_or(0)))
 }
 
 /// By how many sessions and bytes a write lets the table grow.
