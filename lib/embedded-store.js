@@ -118,10 +118,13 @@ class EmbeddedStore extends EventEmitter {
   /** @param {string} id */
   #read(id) {
     const held = table(this);
+    /** @type {any} */
+    const loaded = /** @type {any} */ (this)[LOADED];
+    if (loaded === undefined) return held.parsed(id);
     const text = held.get(id);
     if (text === undefined) return undefined;
     const data = JSON.parse(text);
-    /** @type {any} */ (this)[LOADED]?.(data, text, held.version());
+    loaded(data, text, held.version());
     return data;
   }
 }

@@ -1,5 +1,6 @@
 'use strict';
 
+const { isBoxedPrimitive } = require('node:util').types;
 const native = require('../native.js');
 const { CookieShapes } = require('./cookie-shape.js');
 const { failure } = require('./failure.js');
@@ -44,6 +45,18 @@ class EmbeddedTable {
   get(id) {
     if (this.number < 0) throw failure('ERR_STORE_CLOSED');
     return hot.get(this.number, id);
+  }
+
+  /**
+   * What is stored, as `JSON.parse` makes it of a session's text.
+   *
+   * @param {string} id
+   * @returns {any}
+   */
+  parsed(id) {
+    if (this.number < 0) throw failure('ERR_STORE_CLOSED');
+    const text = hot.getJson(this.number, id);
+    return text === undefined ? undefined : JSON.parse(text);
   }
 
   /** Whether there is such a session, with a cookie. @param {string} id */
@@ -194,12 +207,12 @@ class EmbeddedTable {
 }
 
 /**
- * Whether JSON has the cookie of a session first. What has a `toJSON` says itself what JSON has.
+ * Whether JSON has a session's own fields, its cookie first. What has a `toJSON` says itself what JSON has.
  *
  * @param {any} session
  */
 function beginsWithCookie(session) {
-  if (session.toJSON !== undefined) return false;
+  if (session.toJSON !== undefined || Array.isArray(session) || isBoxedPrimitive(session)) return false;
   for (const first in session) return first === 'cookie' && Object.hasOwn(session, first);
   return false;
 }

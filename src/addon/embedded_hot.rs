@@ -40,6 +40,7 @@ thread_local! {
 /// 1970, or -1 for the store's `ttl`) has to be told instead of NaN, or the cookie has to be spelt.
 ///
 /// - `get(store, sid)` gives a session's text.
+/// - `getJson(store, sid)` gives a text that `JSON.parse` takes for the same as that of `get`, sooner.
 /// - `has(store, sid)` gives 1 when there is such a session, with a cookie that is an object; else 0.
 /// - `set(store, sid, text, expires)` gives 0.
 /// - `setShaped(store, sid, rest, shape, maxAge, expires)` gives 0: the session has a cookie of a registered shape, and `rest`
@@ -52,7 +53,7 @@ thread_local! {
 #[napi(
     catch_unwind,
     ts_args_type = "version: Float64Array",
-    ts_return_type = "{ get(store: number, sid: string): string | undefined; has(store: number, sid: string): number; set(store: number, sid: string, text: string, expires: number): number; setShaped(store: number, sid: string, rest: string, shape: number, maxAge: number, expires: number): number; touch(store: number, sid: string, shape: number, maxAge: number, expires: number): number; touchText(store: number, sid: string, cookie: string, expires: number): number; replace(store: number, sid: string, version: number, text: string, expires: number, renew: number): number; destroy(store: number, sid: string): number }"
+    ts_return_type = "{ get(store: number, sid: string): string | undefined; getJson(store: number, sid: string): string | undefined; has(store: number, sid: string): number; set(store: number, sid: string, text: string, expires: number): number; setShaped(store: number, sid: string, rest: string, shape: number, maxAge: number, expires: number): number; touch(store: number, sid: string, shape: number, maxAge: number, expires: number): number; touchText(store: number, sid: string, cookie: string, expires: number): number; replace(store: number, sid: string, version: number, text: string, expires: number, renew: number): number; destroy(store: number, sid: string): number }"
 )]
 pub fn embedded_hot(env: Env, mut version: Float64Array) -> Result<Object<'static>> {
     // SAFETY: JavaScript keeps the array for as long as the environment lives, and shows it to nobody else.
@@ -60,6 +61,7 @@ pub fn embedded_hot(env: Env, mut version: Float64Array) -> Result<Object<'stati
     SECOND.set(place.as_mut_ptr());
     let mut object = Object::new(&env)?;
     define(&env, &mut object, "get", get)?;
+    define(&env, &mut object, "getJson", get_json)?;
     define(&env, &mut object, "has", has)?;
     define(&env, &mut object, "set", set)?;
     define(&env, &mut object, "setShaped", set_shaped)?;
@@ -142,6 +144,20 @@ impl<const N: usize> Call<N> {
             .unwrap_or(closed)
     }
 
+    /// As [`Call::with`], for functions that give a session's text; `undefined` when there is none.
+    fn text_with(
+        &self,
+        make: impl FnOnce(&mut Scratch, &str) -> sys::napi_value,
+    ) -> sys::napi_value {
+        self.with(std::ptr::null_mut(), |_, store, bench| {
+            let Some((text, version)) = store.table.get(&bench.sid, embedded::now()) else {
+                return std::ptr::null_mut();
+            };
+            second(version);
+            make(&mut bench.scratch, &text)
+        })
+    }
+
     /// As [`Call::with`], for functions that give a number.
     fn number_with(&self, run: impl FnOnce(&Self, &Store, &mut Bench) -> f64) -> sys::napi_value {
         let number = self.with(code(Error::StoreClosed), run);
@@ -177,13 +193,21 @@ pub fn due(expires: f64) -> Due {
 unsafe extern "C" fn get(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node.js with its own environment and call.
     let call = unsafe { Call::<2>::new(env, info) };
-    call.with(std::ptr::null_mut(), |_, store, bench| {
-        let Some((text, version)) = store.table.get(&bench.sid, embedded::now()) else {
-            return std::ptr::null_mut();
-        };
-        second(version);
+    call.text_with(|scratch, text| {
         // SAFETY: as above.
-        unsafe { bench.scratch.string(env, &text) }
+        unsafe { scratch.string(env, text) }
+    })
+}
+
+unsafe extern "C" fn get_json(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: called by Node.js with its own environment and call.
+    let call = unsafe { Call::<2>::new(env, info) };
+    call.text_with(|scratch, text| {
+        // SAFETY: as above.
+        unsafe { scratch.json(env, text) }
     })
 }
 

@@ -260,8 +260,7 @@ impl Table {
         let Some(slot) = self.live(&mut shard, hash, sid, now) else {
             return Ok(false);
         };
-        // Before 1970 a session's end is not what its cookie says.
-        if shard.entry(slot).cookie.len() == length && cookie.end.is_none_or(|end| end >= 0) {
+        if shard.entry(slot).cookie.len() == length {
             let expires = self.moment(due(cookie), now);
             shard.touch(slot, cookie, expires, self.tick());
             return Ok(true);
@@ -603,12 +602,12 @@ fn growth(shard: &Shard, slot: Option<u32>, cost: usize) -> (usize, isize) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, num::NonZeroU32};
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::store::{cookie, limits::ENTRY_COST};
+    use crate::store::{cookie, limits::ENTRY_COST, shape::Shape};
 
     /// Far enough from 1970 for dates of four digits.
     const START: u64 = 1_795_439_783_000;
@@ -843,6 +842,27 @@ mod tests {
             }
         }
 
+        fn touch(
+            &mut self,
+            sid: &[u8],
+            cookie: &str,
+            end: u64,
+            limits: &Limits,
+            now: u64,
+        ) -> Option<bool> {
+            let Some(session) = self.live(sid, now) else {
+                return Some(false);
+            };
+            let whole = cookie::replace(&session.0, &Cookie::find(&session.0).span, cookie);
+            if whole.len() > limits.session_bytes && whole.len() > session.0.len() {
+                return None;
+            }
+            session.0 = whole;
+            session.1 = end;
+            self.make_room(limits, now);
+            Some(true)
+        }
+
         fn set(&mut self, sid: &[u8], text: &str, expires: u64, limits: &Limits, now: u64) -> bool {
             if text.len() > limits.session_bytes || cost(sid, text) > limits.bytes {
                 return false;
@@ -855,10 +875,45 @@ mod tests {
         }
     }
 
+    /// The shapes of [`session`]'s cookies, with an end and without.
+    struct Numbered {
+        dated: NonZeroU32,
+        open: NonZeroU32,
+    }
+
+    impl Numbered {
+        fn register(table: &Table) -> Self {
+            let dated = Shape::dated(r#"{"originalMaxAge":"#, r#","expires":""#, r#""}"#);
+            let open = Shape::open(r#"{"originalMaxAge":null,"expires":null}"#);
+            Self {
+                dated: table.shapes.register(dated).unwrap(),
+                open: table.shapes.register(open).unwrap(),
+            }
+        }
+
+        fn cookie(&self, max_age: u64, end: Option<u64>) -> (Shaped, String) {
+            let shaped = Shaped {
+                shape: if end.is_some() { self.dated } else { self.open },
+                max_age,
+                end: end.map(u64::cast_signed),
+            };
+            let text = session(end, "");
+            let text = &text[Cookie::find(&text).span];
+            let spelt = if end.is_some() {
+                text.replacen('1', &max_age.to_string(), 1)
+            } else {
+                text.replacen('1', "null", 1)
+            };
+            (shaped, spelt)
+        }
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Set(u8, u16, Option<u8>),
         Touch(u8, u8),
+        SetShaped(u8, u16, u64, Option<u8>),
+        TouchShaped(u8, u64, Option<u8>),
         Get(u8),
         Has(u8),
         Destroy(u8),
@@ -873,6 +928,10 @@ mod tests {
         prop_oneof![
             6 => (0..12u8, 0..300u16, proptest::option::of(0..60u8)).prop_map(|(sid, size, age)| Step::Set(sid, size, age)),
             3 => (0..12u8, 0..60u8).prop_map(|(sid, age)| Step::Touch(sid, age)),
+            3 => (0..12u8, 0..300u16, 8..12u64, proptest::option::of(0..60u8))
+                .prop_map(|(sid, size, max_age, age)| Step::SetShaped(sid, size, max_age, age)),
+            4 => (0..12u8, 8..12u64, proptest::option::of(0..60u8))
+                .prop_map(|(sid, max_age, age)| Step::TouchShaped(sid, max_age, age)),
             3 => (0..12u8).prop_map(Step::Get),
             2 => (0..12u8).prop_map(Step::Has),
             2 => (0..12u8).prop_map(Step::Destroy),
@@ -893,6 +952,8 @@ mod tests {
         ) {
             let limits = Limits { sessions: most, bytes, session_bytes: 250, evict: true, ttl: 30 };
             let table = Table::new(limits, true);
+            let shapes = Numbered::register(&table);
+            let mut spelling = String::new();
             let mut model = Model::default();
             let mut file = BTreeMap::new();
             let mut now = START;
@@ -905,22 +966,30 @@ mod tests {
                         let expected = model.set(&[sid], &text, end.unwrap_or(now + 30), &limits, now);
                         prop_assert_eq!(done, expected);
                     }
+                    Step::SetShaped(sid, size, max_age, age) => {
+                        let end = age.map(|age| now + u64::from(age));
+                        let (cookie, spelt) = shapes.cookie(max_age, end);
+                        let (rest, whole) = if size == 0 {
+                            ("{}".to_owned(), format!(r#"{{"cookie":{spelt}}}"#))
+                        } else {
+                            let body = format!(r#""body":"{}""#, "é".repeat(usize::from(size) / 2));
+                            (format!("{{{body}}}"), format!(r#"{{"cookie":{spelt},{body}}}"#))
+                        };
+                        let done = table.set_shaped(&[sid], cookie, &rest, &mut spelling, now).is_ok();
+                        prop_assert_eq!(done, model.set(&[sid], &whole, end.unwrap_or(now + 30), &limits, now));
+                    }
                     Step::Touch(sid, age) => {
                         let end = now + u64::from(age);
                         let text = session(Some(end), "");
                         let cookie = &text[Cookie::find(&text).span];
                         let touched = table.touch(&[sid], cookie, Due::At(end), now);
-                        let expected = model.live(&[sid], now).map(|session| {
-                            let whole = cookie::replace(&session.0, &Cookie::find(&session.0).span, cookie);
-                            if whole.len() > limits.session_bytes && whole.len() > session.0.len() {
-                                return false;
-                            }
-                            session.0 = whole;
-                            session.1 = end;
-                            true
-                        });
-                        prop_assert_eq!(touched.ok(), expected.map_or(Some(false), |done| done.then_some(true)));
-                        model.make_room(&limits, now);
+                        prop_assert_eq!(touched.ok(), model.touch(&[sid], cookie, end, &limits, now));
+                    }
+                    Step::TouchShaped(sid, max_age, age) => {
+                        let end = age.map(|age| now + u64::from(age));
+                        let (cookie, spelt) = shapes.cookie(max_age, end);
+                        let touched = table.touch_shaped(&[sid], cookie, &mut spelling, now);
+                        prop_assert_eq!(touched.ok(), model.touch(&[sid], &spelt, end.unwrap_or(now + 30), &limits, now));
                     }
                     Step::Get(sid) => {
                         let got = table.get(&[sid], now).map(|(text, _)| text.to_string());
