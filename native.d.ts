@@ -32,7 +32,7 @@ export declare function closeStore(store: number): Promise<string | null>
 
 /**
  * Registers the shape of a dated cookie (the texts before, between and after its `originalMaxAge` and its `expires`),
- * or of one without an end (its text). Gives the number for `touch`; -1 when there are too many.
+ * or of one without an end (its text). Gives the number for `touch` and `setShaped`; -1 when there are too many.
  */
 export declare function cookieShape(store: number, before: string, between?: string | undefined | null, after?: string | undefined | null): number
 
@@ -50,15 +50,18 @@ export declare function disown(store: number): void
  * 1970, or -1 for the store's `ttl`) has to be told instead of NaN, or the cookie has to be spelt.
  *
  * - `get(store, sid)` gives a session's text.
+ * - `getJson(store, sid)` gives a text that `JSON.parse` takes for the same as that of `get`, sooner.
  * - `has(store, sid)` gives 1 when there is such a session, with a cookie that is an object; else 0.
  * - `set(store, sid, text, expires)` gives 0.
+ * - `setShaped(store, sid, rest, shape, maxAge, expires)` gives 0: the session has a cookie of a registered shape, and `rest`
+ *   is the text of an object with all of the others of its fields.
  * - `touch(store, sid, shape, maxAge, expires)` gives 1, or 0 when there is no such session.
  * - `touchText(store, sid, cookie, expires)`: the same with the cookie's text.
  * - `replace(store, sid, version, text, expires, renew)` gives 0 when it has written, 1 when the session is gone, and 2
  *   when somebody has written it since that version.
  * - `destroy(store, sid)` gives 1, or 0 when there was no such session.
  */
-export declare function embeddedHot(version: Float64Array): { get(store: number, sid: string): string | undefined; has(store: number, sid: string): number; set(store: number, sid: string, text: string, expires: number): number; touch(store: number, sid: string, shape: number, maxAge: number, expires: number): number; touchText(store: number, sid: string, cookie: string, expires: number): number; replace(store: number, sid: string, version: number, text: string, expires: number, renew: number): number; destroy(store: number, sid: string): number }
+export declare function embeddedHot(version: Float64Array): { get(store: number, sid: string): string | undefined; getJson(store: number, sid: string): string | undefined; has(store: number, sid: string): number; set(store: number, sid: string, text: string, expires: number): number; setShaped(store: number, sid: string, rest: string, shape: number, maxAge: number, expires: number): number; touch(store: number, sid: string, shape: number, maxAge: number, expires: number): number; touchText(store: number, sid: string, cookie: string, expires: number): number; replace(store: number, sid: string, version: number, text: string, expires: number, renew: number): number; destroy(store: number, sid: string): number }
 
 /** A session is being destroyed: nothing loaded before may be written back. */
 export declare function end(store: number, sid: string): Ended

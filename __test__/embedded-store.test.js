@@ -182,6 +182,91 @@ test('touch writes the cookie as express-session spells it, whatever it changes'
   }
 });
 
+test('set writes a session as JSON has it, whatever it and its cookie are', async (t) => {
+  const store = open(t);
+  class Own extends Cookie {
+    toJSON() {
+      return { own: true };
+    }
+  }
+  const dated = () => new Cookie({ maxAge: 60_000 });
+  const made = (data) => new Session({ sessionID: 'a' }, data);
+  const inherited = Object.create({ cookie: dated(), a: 1 });
+  const hidden = Object.defineProperty(made({ cookie: dated() }), 'hidden', { value: 1 });
+  const accessor = Object.defineProperty(made({ cookie: dated() }), 'at', {
+    enumerable: true,
+    get: () => new Date(0),
+  });
+  const spelt = Object.assign(dated(), { toJSON: () => ({ of: 'its own' }) });
+  const sessions = [
+    made({ cookie: dated(), user: { name: 'é ’ 😀' }, list: [1, [2]] }), made({ cookie: dated() }), made({ cookie: new Cookie(), n: 1 }),
+    made({ cookie: dated(), left: undefined, out: () => {}, [Symbol('s')]: 1 }), made({ cookie: dated(), 7: 'first' }), made({ n: 1, cookie: dated() }),
+    made({ cookie: new Own({ maxAge: 60_000 }), n: 1 }), made({ cookie: spelt, n: 1 }), made({ cookie: { plain: true }, n: 1 }), made({ cookie: dated(), cart: { cookie: dated() } }),
+    made({ cookie: dated(), toJSON: () => ({ cookie: {}, other: 1 }) }), made({ cookie: dated(), toJSON: 'a text' }), { cookie: dated(), plain: 1 },
+    Object.assign(Object.create(null), { cookie: dated(), bare: 1 }), inherited, hidden, accessor, JSON.parse('{"cookie":{},"__proto__":{"a":1}}'),
+    new Proxy(made({ cookie: dated(), proxied: 1 }), {}), made({ cookie: dated(), '__proto__x': 1, '"': '\\', at: new Date(0) }), [dated()],
+    Object.assign([], { cookie: dated() }), Object.assign(new Number(5), { cookie: dated() }), made({ cookie: new Cookie({ maxAge: 60_000, path: '/"{}\\', sameSite: 'lax' }), n: 1 }),
+  ]; // biome-ignore format: a list
+  for (const [number, data] of sessions.entries()) {
+    const text = JSON.stringify(data);
+    if (!text.startsWith('{')) {
+      await assert.rejects(store.set('a', data), TypeError);
+      continue;
+    }
+    await store.set('a', data);
+    assert.equal(JSON.stringify(await store.get('a')), text, `${number}`);
+  }
+});
+
+test('a touched session has its new cookie for everybody who reads it, and in the file', async (t) => {
+  const file = path.join(await folder(t), 'sessions');
+  const store = new EmbeddedStore({ path: file });
+  const made = (maxAge, n) => new Session({ sessionID: 'a' }, { cookie: new Cookie({ maxAge }), n });
+  const ids = ['read', 'listed', 'written again', 'kept', 'after a restart'];
+  for (const id of ids) await store.set(id, made(60_000, 1));
+  const touched = made(70_000, 2);
+  for (const id of ids) await store.touch(id, touched);
+  const expected = { cookie: JSON.parse(JSON.stringify(touched.cookie)), n: 1 };
+  assert.deepEqual(await store.get('read'), expected);
+  assert.deepEqual((await store.all()).listed, expected);
+  const written = made(50_000, 3);
+  await store.set('written again', written);
+  assert.equal(JSON.stringify(await store.get('written again')), JSON.stringify(written));
+  await store.close();
+  const again = open(t, { path: file });
+  assert.deepEqual(await again.get('after a restart'), expected);
+  assert.equal(JSON.stringify(await again.get('written again')), JSON.stringify(written));
+});
+
+test('a session comes back as it was, whatever characters it has', async (t) => {
+  const store = open(t);
+  const characters = [
+    '’',
+    '😀',
+    'é',
+    'é’',
+    '\u2028',
+    '\ufeff',
+    '\ud800',
+    '\\u2019',
+    '\\’',
+    '"’"',
+    '\0’',
+    'Ж'.repeat(300),
+  ];
+  for (const character of characters) {
+    for (const length of [0, 1, 31, 32, 127, 128, 129, 2000]) {
+      const data = {
+        cookie: {},
+        [character]: character,
+        text: `${'x'.repeat(length)}${character}${'y'.repeat(length)}`,
+      };
+      await store.set('a', data);
+      assert.deepEqual(await store.get('a'), data);
+    }
+  }
+});
+
 test('a session ends with its cookie or its ttl, and is swept by the background task', LIMIT, async (t) => {
   const store = open(t, { ttl: 50, sweepInterval: 20 });
   await store.set('dated', { cookie: { expires: new Date(Date.now() + 50) } });

@@ -31,10 +31,12 @@ class EmbeddedStore extends EventEmitter {
     return answer(callback, () => {
       if (typeof session !== 'object' || session === null)
         throw new TypeError('io-session: a session must be an object.');
+      const held = table(this);
+      if (held.setShaped(sid, session)) return;
       const text = JSON.stringify(session);
       if (text === undefined || !text.startsWith('{'))
         throw new TypeError('io-session: a session must be an object.');
-      table(this).set(key(sid), text);
+      held.set(key(sid), text);
     });
   }
 
@@ -116,10 +118,13 @@ class EmbeddedStore extends EventEmitter {
   /** @param {string} id */
   #read(id) {
     const held = table(this);
+    /** @type {any} */
+    const loaded = /** @type {any} */ (this)[LOADED];
+    if (loaded === undefined) return held.parsed(id);
     const text = held.get(id);
     if (text === undefined) return undefined;
     const data = JSON.parse(text);
-    /** @type {any} */ (this)[LOADED]?.(data, text, held.version());
+    loaded(data, text, held.version());
     return data;
   }
 }

@@ -11,14 +11,19 @@ const LAST_DAY: i64 = 2_932_896;
 /// The first one: 0000-01-01.
 const FIRST_DAY: i64 = -719_528;
 
+/// Whether [`spell`] spells a moment: whether its year has four digits.
+#[must_use]
+pub fn is_spelt(ms: i64) -> bool {
+    (FIRST_DAY..=LAST_DAY).contains(&ms.div_euclid(MS_PER_DAY))
+}
+
 /// Spells a moment, in ms since 1970; nothing when its year has more than four digits.
 #[must_use]
 pub fn spell(ms: i64) -> Option<[u8; LENGTH]> {
-    let days = ms.div_euclid(MS_PER_DAY);
-    if !(FIRST_DAY..=LAST_DAY).contains(&days) {
+    if !is_spelt(ms) {
         return None;
     }
-    let (year, month, day) = civil(days);
+    let (year, month, day) = civil(ms.div_euclid(MS_PER_DAY));
     let rest = ms.rem_euclid(MS_PER_DAY);
     let mut out = *b"0000-00-00T00:00:00.000Z";
     for (at, width, number) in [

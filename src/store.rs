@@ -15,17 +15,15 @@ pub mod table;
 
 use std::path::Path;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 pub use file::{Changes, Damage, File};
 pub use limits::Limits;
-pub use shape::Shape;
+pub use shape::{Shape, Shaped};
 pub use table::{Commit, Due, Refused, Stats, Table};
 
 use crate::error::Error;
 
-/// Most shapes of cookies: an app that has more of them spells them out.
-const MAX_SHAPES: usize = 256;
 /// From so many bytes on, what a sweep has dropped is worth giving back to the system.
 const WORTH_GIVING_BACK: usize = 16 * 1024 * 1024;
 
@@ -34,7 +32,6 @@ const WORTH_GIVING_BACK: usize = 16 * 1024 * 1024;
 pub struct Store {
     /// The sessions.
     pub table: Table,
-    shapes: RwLock<Vec<Shape>>,
     file: Option<Mutex<Behind>>,
     /// Bytes that sweeps have dropped since memory was last given back.
     dropped: Mutex<usize>,
@@ -56,7 +53,6 @@ impl Store {
     pub fn in_memory(limits: Limits) -> Self {
         Self {
             table: Table::new(limits, false),
-            shapes: RwLock::default(),
             file: None,
             dropped: Mutex::default(),
         }
@@ -90,7 +86,6 @@ impl Store {
         });
         Ok(Self {
             table,
-            shapes: RwLock::default(),
             file: Some(Mutex::new(Behind {
                 file: Some(file),
                 changes: gone,
@@ -98,41 +93,6 @@ impl Store {
             })),
             dropped: Mutex::default(),
         })
-    }
-
-    /// Registers a shape of cookies. Gives its number; nothing when there are too many.
-    pub fn shape(&self, shape: Shape) -> Option<usize> {
-        let mut shapes = self.shapes.write();
-        if let Some(known) = shapes.iter().position(|other| *other == shape) {
-            return Some(known);
-        }
-        if shapes.len() == MAX_SHAPES {
-            return None;
-        }
-        shapes.push(shape);
-        Some(shapes.len() - 1)
-    }
-
-    /// Puts a session's end off, as [`Table::touch`], with a cookie of a registered shape: its `originalMaxAge` and its
-    /// end (`None` where the cookie has none).
-    ///
-    /// # Errors
-    /// [`Refused`]; [`Refused::Foreign`] when JavaScript has to spell the cookie.
-    pub fn touch(
-        &self,
-        sid: &[u8],
-        shape: usize,
-        (max_age, end): (u64, Option<i64>),
-        spelling: &mut String,
-        now: u64,
-    ) -> Result<bool, Refused> {
-        let shapes = self.shapes.read();
-        let shape = shapes.get(shape).ok_or(Refused::Foreign)?;
-        if !shape.spell(max_age, end.unwrap_or(0), spelling) {
-            return Err(Refused::Foreign);
-        }
-        let due = end.map_or(Due::Ttl, |end| Due::At(u64::try_from(end).unwrap_or(0)));
-        self.table.touch(sid, spelling, due, now)
     }
 
     /// Drops what has ended by `now`, and gives memory back when that was much. Says whether it did.

@@ -304,7 +304,7 @@ pub fn flush_stores() {
 }
 
 /// Registers the shape of a dated cookie (the texts before, between and after its `originalMaxAge` and its `expires`),
-/// or of one without an end (its text). Gives the number for `touch`; -1 when there are too many.
+/// or of one without an end (its text). Gives the number for `touch` and `setShaped`; -1 when there are too many.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn cookie_shape(
@@ -317,9 +317,9 @@ pub fn cookie_shape(
         (Some(between), Some(after)) => Shape::dated(&before, &between, &after),
         _ => Shape::open(&before),
     };
-    with(f64::from(store), |store| store.shape(shape))
+    with(f64::from(store), |store| store.table.shapes.register(shape))
         .flatten()
-        .and_then(|shape| i32::try_from(shape).ok())
+        .and_then(|shape| i32::try_from(shape.get()).ok())
         .unwrap_or(-1)
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    num::NonZeroU32,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -11,7 +12,7 @@ use napi_derive::napi;
 use super::{embedded, hot::define, index, text::Scratch};
 use crate::{
     error::Error,
-    store::{Commit, Due, Refused, Store, sid},
+    store::{Commit, Due, Refused, Shaped, Store, sid},
 };
 
 /// What a function gives when JavaScript has to tell the end of the session, or spell its cookie.
@@ -22,7 +23,8 @@ const FOREIGN: f64 = -1000.0;
 struct Bench {
     sid: Vec<u8>,
     scratch: Scratch,
-    cookie: String,
+    /// A cookie, or a session with its cookie.
+    spelling: String,
 }
 
 thread_local! {
@@ -38,8 +40,11 @@ thread_local! {
 /// 1970, or -1 for the store's `ttl`) has to be told instead of NaN, or the cookie has to be spelt.
 ///
 /// - `get(store, sid)` gives a session's text.
+/// - `getJson(store, sid)` gives a text that `JSON.parse` takes for the same as that of `get`, sooner.
 /// - `has(store, sid)` gives 1 when there is such a session, with a cookie that is an object; else 0.
 /// - `set(store, sid, text, expires)` gives 0.
+/// - `setShaped(store, sid, rest, shape, maxAge, expires)` gives 0: the session has a cookie of a registered shape, and `rest`
+///   is the text of an object with all of the others of its fields.
 /// - `touch(store, sid, shape, maxAge, expires)` gives 1, or 0 when there is no such session.
 /// - `touchText(store, sid, cookie, expires)`: the same with the cookie's text.
 /// - `replace(store, sid, version, text, expires, renew)` gives 0 when it has written, 1 when the session is gone, and 2
@@ -48,7 +53,7 @@ thread_local! {
 #[napi(
     catch_unwind,
     ts_args_type = "version: Float64Array",
-    ts_return_type = "{ get(store: number, sid: string): string | undefined; has(store: number, sid: string): number; set(store: number, sid: string, text: string, expires: number): number; touch(store: number, sid: string, shape: number, maxAge: number, expires: number): number; touchText(store: number, sid: string, cookie: string, expires: number): number; replace(store: number, sid: string, version: number, text: string, expires: number, renew: number): number; destroy(store: number, sid: string): number }"
+    ts_return_type = "{ get(store: number, sid: string): string | undefined; getJson(store: number, sid: string): string | undefined; has(store: number, sid: string): number; set(store: number, sid: string, text: string, expires: number): number; setShaped(store: number, sid: string, rest: string, shape: number, maxAge: number, expires: number): number; touch(store: number, sid: string, shape: number, maxAge: number, expires: number): number; touchText(store: number, sid: string, cookie: string, expires: number): number; replace(store: number, sid: string, version: number, text: string, expires: number, renew: number): number; destroy(store: number, sid: string): number }"
 )]
 pub fn embedded_hot(env: Env, mut version: Float64Array) -> Result<Object<'static>> {
     // SAFETY: JavaScript keeps the array for as long as the environment lives, and shows it to nobody else.
@@ -56,8 +61,10 @@ pub fn embedded_hot(env: Env, mut version: Float64Array) -> Result<Object<'stati
     SECOND.set(place.as_mut_ptr());
     let mut object = Object::new(&env)?;
     define(&env, &mut object, "get", get)?;
+    define(&env, &mut object, "getJson", get_json)?;
     define(&env, &mut object, "has", has)?;
     define(&env, &mut object, "set", set)?;
+    define(&env, &mut object, "setShaped", set_shaped)?;
     define(&env, &mut object, "touch", touch)?;
     define(&env, &mut object, "touchText", touch_text)?;
     define(&env, &mut object, "replace", replace)?;
@@ -108,6 +115,16 @@ impl<const N: usize> Call<N> {
         number
     }
 
+    /// A cookie as three numbers: its shape, its `originalMaxAge` and its end, which is NaN where it has none.
+    fn cookie(&self, at: usize) -> Option<Shaped> {
+        let end = self.number(at + 2);
+        Some(Shaped {
+            shape: NonZeroU32::new(self.number(at) as u32)?,
+            max_age: self.number(at + 1) as u64,
+            end: (!end.is_nan()).then_some(end as i64),
+        })
+    }
+
     /// Runs with the store, and the key of the session id, that the first two arguments name. A session id that is no
     /// string, and a store that is not open, are `closed`.
     fn with<R>(&self, closed: R, run: impl FnOnce(&Self, &Store, &mut Bench) -> R) -> R {
@@ -125,6 +142,20 @@ impl<const N: usize> Call<N> {
             .ok()
             .flatten()
             .unwrap_or(closed)
+    }
+
+    /// As [`Call::with`], for functions that give a session's text; `undefined` when there is none.
+    fn text_with(
+        &self,
+        make: impl FnOnce(&mut Scratch, &str) -> sys::napi_value,
+    ) -> sys::napi_value {
+        self.with(std::ptr::null_mut(), |_, store, bench| {
+            let Some((text, version)) = store.table.get(&bench.sid, embedded::now()) else {
+                return std::ptr::null_mut();
+            };
+            second(version);
+            make(&mut bench.scratch, &text)
+        })
     }
 
     /// As [`Call::with`], for functions that give a number.
@@ -162,13 +193,21 @@ pub fn due(expires: f64) -> Due {
 unsafe extern "C" fn get(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node.js with its own environment and call.
     let call = unsafe { Call::<2>::new(env, info) };
-    call.with(std::ptr::null_mut(), |_, store, bench| {
-        let Some((text, version)) = store.table.get(&bench.sid, embedded::now()) else {
-            return std::ptr::null_mut();
-        };
-        second(version);
+    call.text_with(|scratch, text| {
         // SAFETY: as above.
-        unsafe { bench.scratch.string(env, &text) }
+        unsafe { scratch.string(env, text) }
+    })
+}
+
+unsafe extern "C" fn get_json(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: called by Node.js with its own environment and call.
+    let call = unsafe { Call::<2>::new(env, info) };
+    call.text_with(|scratch, text| {
+        // SAFETY: as above.
+        unsafe { scratch.json(env, text) }
     })
 }
 
@@ -199,16 +238,48 @@ unsafe extern "C" fn set(env: sys::napi_env, info: sys::napi_callback_info) -> s
     })
 }
 
+unsafe extern "C" fn set_shaped(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: called by Node.js with its own environment and call.
+    let call = unsafe { Call::<6>::new(env, info) };
+    call.number_with(|call, store, bench| {
+        let Bench {
+            sid,
+            scratch,
+            spelling,
+        } = bench;
+        // SAFETY: as above.
+        let Some(rest) = (unsafe { scratch.text(env, call.arguments[2]) }) else {
+            return code(Error::InvalidDocument);
+        };
+        let Some(cookie) = call.cookie(3) else {
+            return FOREIGN;
+        };
+        match store
+            .table
+            .set_shaped(sid, cookie, rest, spelling, embedded::now())
+        {
+            Ok(version) => {
+                second(version);
+                0.0
+            }
+            Err(error) => refused(error),
+        }
+    })
+}
+
 unsafe extern "C" fn touch(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: called by Node.js with its own environment and call.
     let call = unsafe { Call::<5>::new(env, info) };
     call.number_with(|call, store, bench| {
-        let expires = call.number(4);
-        let end = (!expires.is_nan()).then_some(expires as i64);
-        let (shape, max_age) = (call.number(2) as usize, call.number(3) as u64);
-        let cookie = &mut bench.cookie;
+        let Some(cookie) = call.cookie(2) else {
+            return FOREIGN;
+        };
         store
-            .touch(&bench.sid, shape, (max_age, end), cookie, embedded::now())
+            .table
+            .touch_shaped(&bench.sid, cookie, &mut bench.spelling, embedded::now())
             .map_or_else(refused, f64::from)
     })
 }

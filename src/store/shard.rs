@@ -2,25 +2,33 @@
 //!
 //! Entries stay in numbered slots, which two lazy queues have in order: see [`super::queue`].
 
-use std::{ops::Range, sync::Arc};
+use std::{num::NonZeroU32, ops::Range, sync::Arc};
 
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use super::{
     limits::ENTRY_COST,
     queue::{Place, Queue},
+    shape::{Shaped, Shapes},
 };
 
 /// So few slots are not worth moving together.
 const SHORT: usize = 1024;
 
+/// A session id; see [`super::sid`]. Those of express-session, and UUIDs, lie in the entry itself: to compare one is not
+/// to wait for another place in memory.
+type Sid = SmallVec<[u8; 40]>;
+
 /// One session.
 #[derive(Debug)]
 pub struct Entry {
-    /// The session id; see [`super::sid`].
-    pub sid: Box<[u8]>,
-    /// The session.
-    pub text: Arc<str>,
+    /// The session id.
+    pub sid: Sid,
+    /// The session, with the cookie that it had before `touched`.
+    text: Arc<str>,
+    /// The cookie that a touch has given it, which is spelt when somebody wants the text: as long as the one in `text`.
+    touched: Option<Touch>,
     /// Where the cookie is in `text`.
     pub cookie: Range<u32>,
     /// Whether that is an object.
@@ -36,6 +44,13 @@ pub struct Entry {
     hash: u64,
     /// Whether the file has not got its last change yet.
     dirty: bool,
+}
+
+/// A [`Shaped`] cookie but for its end, which is the session's.
+#[derive(Clone, Copy, Debug)]
+struct Touch {
+    shape: NonZeroU32,
+    max_age: u64,
 }
 
 /// What the file has not got yet: a session's end and text, or nothing for one that is no more.
@@ -79,7 +94,7 @@ impl Shard {
 
     /// The slot of a session.
     pub fn find(&self, hash: u64, sid: &[u8]) -> Option<u32> {
-        let is_it = |slot: &u32| self.entry(*slot).sid.as_ref() == sid;
+        let is_it = |slot: &u32| self.entry(*slot).sid.as_slice() == sid;
         self.index.find(hash, is_it).copied()
     }
 
@@ -99,8 +114,9 @@ impl Shard {
     /// Adds a session that is not there yet, as the most recently used.
     pub fn insert(&mut self, hash: u64, sid: &[u8], text: Content, tick: u64) -> u32 {
         let entry = Entry {
-            sid: sid.into(),
+            sid: Sid::from_slice(sid),
             text: text.text,
+            touched: None,
             cookie: text.cookie,
             proper: text.proper,
             end: Place::new(text.expires),
@@ -132,32 +148,42 @@ impl Shard {
     pub fn update(&mut self, slot: u32, text: Content, tick: u64) {
         let entry = self.entry_mut(slot);
         entry.text = text.text;
+        entry.touched = None;
         entry.cookie = text.cookie;
         entry.proper = text.proper;
         entry.version = tick;
         self.move_to(slot, text.expires, tick);
     }
 
-    /// Gives a session another cookie and end, in place where the new cookie is as long as the old one.
+    /// Gives a session another cookie and end.
     pub fn update_cookie(&mut self, slot: u32, cookie: &str, expires: u64, tick: u64) {
         let entry = self.entry_mut(slot);
-        let span = entry.cookie.start as usize..entry.cookie.end as usize;
-        match Arc::get_mut(&mut entry.text) {
-            Some(text) if span.len() == cookie.len() => {
-                // SAFETY: a whole JSON value gives way to another `str` of the same length, so both ends stay on
-                // boundaries of characters.
-                unsafe { text.as_bytes_mut()[span].copy_from_slice(cookie.as_bytes()) }
-            }
-            _ => {
-                let text: Arc<str> = super::cookie::replace(&entry.text, &span, cookie).into();
-                let found = super::cookie::Cookie::find(&text);
-                entry.cookie = narrow(&found.span);
-                entry.proper = found.proper;
-                entry.text = text;
-            }
-        }
+        entry.put_cookie(cookie);
         entry.version = tick;
         self.move_to(slot, expires, tick);
+    }
+
+    /// Gives a session another end, and a cookie that is as long as the one that it has, with that end. Neither is its text
+    /// looked at nor the cookie spelt, which is most of what a touch would cost.
+    pub fn touch(&mut self, slot: u32, cookie: Shaped, expires: u64, tick: u64) {
+        let entry = self.entry_mut(slot);
+        entry.touched = Some(Touch {
+            shape: cookie.shape,
+            max_age: cookie.max_age,
+        });
+        entry.proper = true;
+        entry.version = tick;
+        self.move_to(slot, expires, tick);
+    }
+
+    /// A session's text.
+    pub fn text(&mut self, slot: u32, shapes: &Shapes) -> &Arc<str> {
+        self.entry_mut(slot).text(shapes)
+    }
+
+    /// The sessions, in no order.
+    pub fn each_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.slots.iter_mut().flatten()
     }
 
     /// Notes that a session was used.
@@ -176,7 +202,7 @@ impl Shard {
             found.remove();
         }
         if let Some(journal) = &mut self.journal {
-            journal.removed.push(entry.sid.clone());
+            journal.removed.push(entry.sid.as_slice().into());
         }
         self.tidy();
         entry
@@ -206,16 +232,19 @@ impl Shard {
         let mut journal = self.journal.take();
         if let Some(journal) = &mut journal {
             journal.written.clear();
-            journal
-                .removed
-                .extend(self.slots.drain(..).flatten().map(|entry| entry.sid));
+            journal.removed.extend(
+                self.slots
+                    .drain(..)
+                    .flatten()
+                    .map(|entry| entry.sid.into_vec().into_boxed_slice()),
+            );
         }
         *self = Self::new(false);
         self.journal = journal;
     }
 
     /// Takes up to `most` of the changes that the file has not got yet; fewer mean that there are no more.
-    pub fn take_changes(&mut self, most: usize, changes: &mut Vec<Change>) {
+    pub fn take_changes(&mut self, most: usize, shapes: &Shapes, changes: &mut Vec<Change>) {
         let Some(journal) = &mut self.journal else {
             return;
         };
@@ -230,8 +259,8 @@ impl Shard {
             {
                 entry.dirty = false;
                 changes.push((
-                    entry.sid.clone(),
-                    Some((entry.end.due, Arc::clone(&entry.text))),
+                    entry.sid.as_slice().into(),
+                    Some((entry.end.due, Arc::clone(entry.text(shapes)))),
                 ));
             }
         }
@@ -251,6 +280,7 @@ impl Shard {
         let mut small = Self::new(self.journal.is_some());
         for entry in std::mem::take(&mut self.slots).into_iter().flatten() {
             let (version, born, dirty) = (entry.version, entry.born, entry.dirty);
+            let touched = entry.touched;
             let text = Content {
                 expires: entry.expires(),
                 text: entry.text,
@@ -260,6 +290,7 @@ impl Shard {
             let place = small.insert(entry.hash, &entry.sid, text, entry.usage.due);
             let moved = small.entry_mut(place);
             moved.version = version;
+            moved.touched = touched;
             moved.born = born;
             // One that the file has got already is written once more where this is false: `insert` has noted it.
             moved.dirty |= dirty;
@@ -307,6 +338,48 @@ impl Shard {
 }
 
 impl Entry {
+    /// The session's text, with the cookie that it was touched with last.
+    pub fn text(&mut self, shapes: &Shapes) -> &Arc<str> {
+        if let Some(Touch { shape, max_age }) = self.touched.take() {
+            let cookie = Shaped {
+                shape,
+                max_age,
+                end: i64::try_from(self.expires()).ok(),
+            };
+            let mut spelt = String::with_capacity(self.cookie.len());
+            if shapes.spell(cookie, &mut spelt) {
+                self.put_cookie(&spelt);
+            }
+        }
+        &self.text
+    }
+
+    /// Puts another cookie in the place of the one it has, in place where it is as long.
+    fn put_cookie(&mut self, cookie: &str) {
+        let span = self.cookie.start as usize..self.cookie.end as usize;
+        self.touched = None;
+        match Arc::get_mut(&mut self.text) {
+            Some(text) if span.len() == cookie.len() => {
+                // SAFETY: a whole JSON value gives way to another `str` of the same length, so both ends stay on
+                // boundaries of characters.
+                unsafe { text.as_bytes_mut()[span].copy_from_slice(cookie.as_bytes()) }
+                self.proper = true;
+            }
+            _ => {
+                let text: Arc<str> = super::cookie::replace(&self.text, &span, cookie).into();
+                let found = super::cookie::Cookie::find(&text);
+                self.cookie = narrow(&found.span);
+                self.proper = found.proper;
+                self.text = text;
+            }
+        }
+    }
+
+    /// How many bytes its text has.
+    pub fn length(&self) -> usize {
+        self.text.len()
+    }
+
     /// When it ends, in ms since 1970.
     pub const fn expires(&self) -> u64 {
         self.end.due

@@ -18,6 +18,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::{
     cookie::{Cookie, Expires},
     limits::Limits,
+    shape::{Shaped, Shapes},
     shard::{Change, Content, Shard, cost, narrow},
 };
 use crate::{document, error::Error};
@@ -26,6 +27,8 @@ use crate::{document, error::Error};
 const SHARDS: usize = 16;
 /// How many sessions are dropped, or changes taken, under one lock.
 const BATCH: usize = 256;
+/// How a session begins whose cookie comes first.
+const OPENING: &str = "{\"cookie\":";
 
 /// When a session that is written ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +81,8 @@ pub struct Stats {
 /// Sessions by id.
 #[derive(Debug)]
 pub struct Table {
+    /// The shapes that cookies may come in.
+    pub shapes: Shapes,
     shards: [Mutex<Shard>; SHARDS],
     hasher: DefaultHashBuilder,
     limits: Limits,
@@ -94,6 +99,7 @@ impl Table {
     #[must_use]
     pub fn new(limits: Limits, journal: bool) -> Self {
         Self {
+            shapes: Shapes::default(),
             shards: std::array::from_fn(|_| Mutex::new(Shard::new(journal))),
             hasher: DefaultHashBuilder::default(),
             limits,
@@ -118,8 +124,8 @@ impl Table {
         let (hash, mut shard) = self.shard(sid);
         let slot = self.live(&mut shard, hash, sid, now)?;
         shard.used(slot, self.tick());
-        let entry = shard.entry(slot);
-        Some((Arc::clone(&entry.text), entry.version))
+        let text = Arc::clone(shard.text(slot, &self.shapes));
+        Some((text, shard.entry(slot).version))
     }
 
     /// Whether there is such a session, with a cookie that is an object.
@@ -138,7 +144,44 @@ impl Table {
     /// # Errors
     /// [`Refused`], and what was there before is still there.
     pub fn set(&self, sid: &[u8], text: &str, due: Due, now: u64) -> Result<u64, Refused> {
-        let text = self.text(text, due, now)?;
+        self.put(sid, self.content(text, None, due, now)?, now)
+    }
+
+    /// Writes a session as [`Table::set`], given its cookie and the JSON text of the rest of it, an object. The cookie comes
+    /// first in what is written. `text` is a buffer.
+    ///
+    /// # Errors
+    /// [`Refused`]; [`Refused::Foreign`] when JavaScript has to spell the cookie.
+    pub fn set_shaped(
+        &self,
+        sid: &[u8],
+        cookie: Shaped,
+        rest: &str,
+        text: &mut String,
+        now: u64,
+    ) -> Result<u64, Refused> {
+        text.clear();
+        text.push_str(OPENING);
+        let start = text.len();
+        let members = rest.strip_prefix('{').ok_or(Refused::Foreign)?;
+        if !self.shapes.spell(cookie, text) {
+            return Err(Refused::Foreign);
+        }
+        let span = start..text.len();
+        if members != "}" {
+            text.push(',');
+        }
+        text.push_str(members);
+        let due = due(cookie);
+        let found = Cookie {
+            span,
+            expires: Expires::Open,
+            proper: true,
+        };
+        self.put(sid, self.content(text, Some(found), due, now)?, now)
+    }
+
+    fn put(&self, sid: &[u8], text: Content, now: u64) -> Result<u64, Refused> {
         let cost = cost(sid, &text.text);
         let tick = self.tick();
         let (hash, mut shard) = self.shard(sid);
@@ -179,15 +222,14 @@ impl Table {
         let Some(slot) = self.live(&mut shard, hash, sid, now) else {
             return Ok(false);
         };
-        let expires = match due {
-            Due::At(moment) => moment,
-            Due::Ttl => now.saturating_add(self.limits.ttl),
-            Due::Cookie => return Err(Refused::Foreign),
-        };
+        if due == Due::Cookie {
+            return Err(Refused::Foreign);
+        }
+        let expires = self.moment(due, now);
         // A use, whether or not the new cookie fits.
         shard.used(slot, self.tick());
         let entry = shard.entry(slot);
-        let length = entry.text.len() - entry.cookie.len() + cookie.len();
+        let length = entry.length() - entry.cookie.len() + cookie.len();
         if length > self.limits.session_bytes && cookie.len() > entry.cookie.len() {
             return Err(self.refuse(Error::SessionTooLarge));
         }
@@ -200,6 +242,35 @@ impl Table {
             self.make_room(now);
         }
         Ok(true)
+    }
+
+    /// Puts a session's end off, as [`Table::touch`]. `spelling` is a buffer.
+    ///
+    /// # Errors
+    /// [`Refused`]; [`Refused::Foreign`] when JavaScript has to spell the cookie.
+    pub fn touch_shaped(
+        &self,
+        sid: &[u8],
+        cookie: Shaped,
+        spelling: &mut String,
+        now: u64,
+    ) -> Result<bool, Refused> {
+        let length = self.shapes.length(cookie).ok_or(Refused::Foreign)?;
+        let (hash, mut shard) = self.shard(sid);
+        let Some(slot) = self.live(&mut shard, hash, sid, now) else {
+            return Ok(false);
+        };
+        if shard.entry(slot).cookie.len() == length {
+            let expires = self.moment(due(cookie), now);
+            shard.touch(slot, cookie, expires, self.tick());
+            return Ok(true);
+        }
+        drop(shard);
+        spelling.clear();
+        if !self.shapes.spell(cookie, spelling) {
+            return Err(Refused::Foreign);
+        }
+        self.touch(sid, spelling, due(cookie), now)
     }
 
     /// Takes a session away. False when there is none.
@@ -274,25 +345,26 @@ impl Table {
         let Some(slot) = self.live(&mut shard, hash, sid, now) else {
             return Ok(Commit::Gone);
         };
+        let text = Arc::clone(shard.text(slot, &self.shapes));
         let entry = shard.entry(slot);
         if loaded != 0 && loaded < entry.born {
             // It was destroyed, and somebody has begun another of the same id.
             return Ok(Commit::Gone);
         }
-        let Some(decided) = decide(&entry.text, entry.version) else {
+        let Some(decided) = decide(&text, entry.version) else {
             return Ok(Commit::Changed);
         };
         let Some(written) = decided? else {
             return Ok(Commit::Written(entry.version));
         };
-        let cookie = &entry.text[entry.cookie.start as usize..entry.cookie.end as usize];
+        let cookie = &text[entry.cookie.start as usize..entry.cookie.end as usize];
         let found = Cookie::find(&written);
         let due = if !renew && !cookie.is_empty() && &written[found.span.clone()] == cookie {
             Due::At(entry.expires())
         } else {
             due
         };
-        let text = self.text(&written, due, now)?;
+        let text = self.content(&written, Some(found), due, now)?;
         let before = entry.cost();
         let after = cost(sid, &text.text);
         let growth = after.wrapping_sub(before).cast_signed();
@@ -310,8 +382,10 @@ impl Table {
     /// Calls `visit` with the id, text and end of every session that has not ended.
     pub fn each(&self, now: u64, mut visit: impl FnMut(&[u8], &Arc<str>, u64)) {
         for shard in &self.shards {
-            for entry in shard.lock().iter().filter(|entry| entry.expires() > now) {
-                visit(&entry.sid, &entry.text, entry.expires());
+            let mut shard = shard.lock();
+            for entry in shard.each_mut().filter(|entry| entry.expires() > now) {
+                let text = Arc::clone(entry.text(&self.shapes));
+                visit(&entry.sid, &text, entry.expires());
             }
         }
     }
@@ -386,7 +460,7 @@ impl Table {
             loop {
                 let mut changes = Vec::new();
                 let mut shard = shard.lock();
-                shard.take_changes(BATCH, &mut changes);
+                shard.take_changes(BATCH, &self.shapes, &mut changes);
                 let more = shard.has_changes();
                 drop(shard);
                 if !changes.is_empty() {
@@ -434,15 +508,30 @@ impl Table {
         cost
     }
 
-    fn text(&self, text: &str, due: Due, now: u64) -> Result<Content, Refused> {
+    /// When a session ends whose cookie does not say.
+    fn moment(&self, due: Due, now: u64) -> u64 {
+        match due {
+            Due::At(moment) => moment,
+            Due::Cookie | Due::Ttl => now.saturating_add(self.limits.ttl),
+        }
+    }
+
+    /// What is written: a text, and what is known of its `cookie`, which is looked for if that is not said.
+    fn content(
+        &self,
+        text: &str,
+        cookie: Option<Cookie>,
+        due: Due,
+        now: u64,
+    ) -> Result<Content, Refused> {
         if text.len() > self.limits.session_bytes.min(u32::MAX as usize) {
             return Err(self.refuse(Error::SessionTooLarge));
         }
-        let cookie = Cookie::find(text);
+        let cookie = cookie.unwrap_or_else(|| Cookie::find(text));
         let expires = match (due, cookie.expires) {
-            (Due::At(moment), _) | (Due::Cookie, Expires::At(moment)) => moment,
-            (Due::Ttl, _) | (Due::Cookie, Expires::Open) => now.saturating_add(self.limits.ttl),
+            (Due::Cookie, Expires::At(moment)) => moment,
             (Due::Cookie, Expires::Foreign) => return Err(Refused::Foreign),
+            (due, _) => self.moment(due, now),
         };
         Ok(Content {
             text: text.into(),
@@ -495,6 +584,13 @@ impl Table {
     }
 }
 
+/// When a session ends that has a cookie of a registered shape.
+fn due(cookie: Shaped) -> Due {
+    cookie
+        .end
+        .map_or(Due::Ttl, |end| Due::At(u64::try_from(end).unwrap_or(0)))
+}
+
 /// By how many sessions and bytes a write lets the table grow.
 fn growth(shard: &Shard, slot: Option<u32>, cost: usize) -> (usize, isize) {
     let before = slot.map_or(0, |slot| shard.entry(slot).cost());
@@ -506,12 +602,12 @@ fn growth(shard: &Shard, slot: Option<u32>, cost: usize) -> (usize, isize) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, num::NonZeroU32};
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::store::{cookie, limits::ENTRY_COST};
+    use crate::store::{cookie, limits::ENTRY_COST, shape::Shape};
 
     /// Far enough from 1970 for dates of four digits.
     const START: u64 = 1_795_439_783_000;
@@ -746,6 +842,27 @@ mod tests {
             }
         }
 
+        fn touch(
+            &mut self,
+            sid: &[u8],
+            cookie: &str,
+            end: u64,
+            limits: &Limits,
+            now: u64,
+        ) -> Option<bool> {
+            let Some(session) = self.live(sid, now) else {
+                return Some(false);
+            };
+            let whole = cookie::replace(&session.0, &Cookie::find(&session.0).span, cookie);
+            if whole.len() > limits.session_bytes && whole.len() > session.0.len() {
+                return None;
+            }
+            session.0 = whole;
+            session.1 = end;
+            self.make_room(limits, now);
+            Some(true)
+        }
+
         fn set(&mut self, sid: &[u8], text: &str, expires: u64, limits: &Limits, now: u64) -> bool {
             if text.len() > limits.session_bytes || cost(sid, text) > limits.bytes {
                 return false;
@@ -758,10 +875,45 @@ mod tests {
         }
     }
 
+    /// The shapes of [`session`]'s cookies, with an end and without.
+    struct Numbered {
+        dated: NonZeroU32,
+        open: NonZeroU32,
+    }
+
+    impl Numbered {
+        fn register(table: &Table) -> Self {
+            let dated = Shape::dated(r#"{"originalMaxAge":"#, r#","expires":""#, r#""}"#);
+            let open = Shape::open(r#"{"originalMaxAge":null,"expires":null}"#);
+            Self {
+                dated: table.shapes.register(dated).unwrap(),
+                open: table.shapes.register(open).unwrap(),
+            }
+        }
+
+        fn cookie(&self, max_age: u64, end: Option<u64>) -> (Shaped, String) {
+            let shaped = Shaped {
+                shape: if end.is_some() { self.dated } else { self.open },
+                max_age,
+                end: end.map(u64::cast_signed),
+            };
+            let text = session(end, "");
+            let text = &text[Cookie::find(&text).span];
+            let spelt = if end.is_some() {
+                text.replacen('1', &max_age.to_string(), 1)
+            } else {
+                text.replacen('1', "null", 1)
+            };
+            (shaped, spelt)
+        }
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Set(u8, u16, Option<u8>),
         Touch(u8, u8),
+        SetShaped(u8, u16, u64, Option<u8>),
+        TouchShaped(u8, u64, Option<u8>),
         Get(u8),
         Has(u8),
         Destroy(u8),
@@ -776,6 +928,10 @@ mod tests {
         prop_oneof![
             6 => (0..12u8, 0..300u16, proptest::option::of(0..60u8)).prop_map(|(sid, size, age)| Step::Set(sid, size, age)),
             3 => (0..12u8, 0..60u8).prop_map(|(sid, age)| Step::Touch(sid, age)),
+            3 => (0..12u8, 0..300u16, 8..12u64, proptest::option::of(0..60u8))
+                .prop_map(|(sid, size, max_age, age)| Step::SetShaped(sid, size, max_age, age)),
+            4 => (0..12u8, 8..12u64, proptest::option::of(0..60u8))
+                .prop_map(|(sid, max_age, age)| Step::TouchShaped(sid, max_age, age)),
             3 => (0..12u8).prop_map(Step::Get),
             2 => (0..12u8).prop_map(Step::Has),
             2 => (0..12u8).prop_map(Step::Destroy),
@@ -796,6 +952,8 @@ mod tests {
         ) {
             let limits = Limits { sessions: most, bytes, session_bytes: 250, evict: true, ttl: 30 };
             let table = Table::new(limits, true);
+            let shapes = Numbered::register(&table);
+            let mut spelling = String::new();
             let mut model = Model::default();
             let mut file = BTreeMap::new();
             let mut now = START;
@@ -808,22 +966,30 @@ mod tests {
                         let expected = model.set(&[sid], &text, end.unwrap_or(now + 30), &limits, now);
                         prop_assert_eq!(done, expected);
                     }
+                    Step::SetShaped(sid, size, max_age, age) => {
+                        let end = age.map(|age| now + u64::from(age));
+                        let (cookie, spelt) = shapes.cookie(max_age, end);
+                        let (rest, whole) = if size == 0 {
+                            ("{}".to_owned(), format!(r#"{{"cookie":{spelt}}}"#))
+                        } else {
+                            let body = format!(r#""body":"{}""#, "é".repeat(usize::from(size) / 2));
+                            (format!("{{{body}}}"), format!(r#"{{"cookie":{spelt},{body}}}"#))
+                        };
+                        let done = table.set_shaped(&[sid], cookie, &rest, &mut spelling, now).is_ok();
+                        prop_assert_eq!(done, model.set(&[sid], &whole, end.unwrap_or(now + 30), &limits, now));
+                    }
                     Step::Touch(sid, age) => {
                         let end = now + u64::from(age);
                         let text = session(Some(end), "");
                         let cookie = &text[Cookie::find(&text).span];
                         let touched = table.touch(&[sid], cookie, Due::At(end), now);
-                        let expected = model.live(&[sid], now).map(|session| {
-                            let whole = cookie::replace(&session.0, &Cookie::find(&session.0).span, cookie);
-                            if whole.len() > limits.session_bytes && whole.len() > session.0.len() {
-                                return false;
-                            }
-                            session.0 = whole;
-                            session.1 = end;
-                            true
-                        });
-                        prop_assert_eq!(touched.ok(), expected.map_or(Some(false), |done| done.then_some(true)));
-                        model.make_room(&limits, now);
+                        prop_assert_eq!(touched.ok(), model.touch(&[sid], cookie, end, &limits, now));
+                    }
+                    Step::TouchShaped(sid, max_age, age) => {
+                        let end = age.map(|age| now + u64::from(age));
+                        let (cookie, spelt) = shapes.cookie(max_age, end);
+                        let touched = table.touch_shaped(&[sid], cookie, &mut spelling, now);
+                        prop_assert_eq!(touched.ok(), model.touch(&[sid], &spelt, end.unwrap_or(now + 30), &limits, now));
                     }
                     Step::Get(sid) => {
                         let got = table.get(&[sid], now).map(|(text, _)| text.to_string());
