@@ -18,9 +18,7 @@ class SocketEvent extends SessionEvent {
    * @param {any[]} args the event's name, and what the listeners get
    */
   constructor(connection, emitter, args) {
-    super(connection, { socket: connection.socket, event: args[0] }, (error) =>
-      error === undefined ? this.deliver() : this.refused(error),
-    );
+    super(connection, args[0]);
     this.connection = connection;
     this.emitter = emitter;
     this.args = args;
@@ -36,14 +34,14 @@ class SocketEvent extends SessionEvent {
     this.released = undefined;
   }
 
-  /** The session, as this event sees it. */
+  /** The session, as this event sees it. Most handlers never look, and need no request. */
   get seen() {
-    this.request ??= this.expose(this.sid ?? this.connection.id);
+    this.request ??= new EventRequest(this, this.sid ?? this.connection.id);
     return this.request.session;
   }
 
   set seen(session) {
-    this.request ??= this.expose(this.sid ?? this.connection.id);
+    this.request ??= new EventRequest(this, this.sid ?? this.connection.id);
     this.request.session = session;
   }
 
@@ -70,8 +68,13 @@ class SocketEvent extends SessionEvent {
     this.ack = ack;
     this.args.push((/** @type {any[]} */ ...values) => {
       this.ack = undefined;
-      const { sharing } = this.connection;
-      super.commit(undefined, (error) => (error ? ack(sharing.answerTo(error)) : ack(...values)));
+      this.write((error) => {
+        if (error) {
+          this.report(error);
+          ack(this.connection.sharing.answerTo(error));
+        } else ack(...values);
+        this.settle();
+      });
     });
     return this;
   }
@@ -139,7 +142,7 @@ class SocketEvent extends SessionEvent {
     }
     this.emitter = emitter;
     this.args = args;
-    this.context.event = args[0];
+    this.name = args[0];
     return this;
   }
 
@@ -149,13 +152,25 @@ class SocketEvent extends SessionEvent {
   }
 
   /**
+   * Keeps no more than its session from now on, once no code of it is expected. The sockets of a busy process are many, and
+   * what each holds until its next event has to be copied by the garbage collector over and over.
+   */
+  settle() {
+    if (!this.settled) return;
+    this.args = NOTHING;
+    const origin = originOf(this.session);
+    if (origin === undefined || origin.sid !== this.sid) return;
+    this.text = undefined;
+    this.data = undefined;
+    origin.settle();
+  }
+
+  /**
    * Lets go of what it holds: nothing has happened for a while. The session is made again when it is looked at; who has it
    * keeps it, and it is that one again.
    */
   release() {
     const { adopted, session } = this;
-    this.args = NOTHING;
-    this.resolve = undefined;
     const origin = originOf(session);
     // One with changes that nobody has saved has nothing else that it could be made of.
     if (origin === undefined || origin.sid !== this.sid || isChanged(origin, session)) return;
@@ -177,16 +192,13 @@ class SocketEvent extends SessionEvent {
     return session;
   }
 
-  /** @param {string} sid */
-  expose(sid) {
-    return this.request ?? new EventRequest(this, sid);
+  handle() {
+    return enter(this, handle);
   }
 
-  handle() {
-    return enter(this, () => {
-      this.handled = false;
-      return super.handle();
-    });
+  /** @param {unknown} [error] */
+  run(error) {
+    return error === undefined ? this.deliver() : this.refused(error);
   }
 
   /** Calls the listeners, as Socket.IO does. @returns {Promise<unknown> | undefined} when some of them answered by promise */
@@ -235,35 +247,48 @@ class SocketEvent extends SessionEvent {
     const { ack } = this;
     this.ack = undefined;
     ack?.(this.connection.sharing.answerTo(error));
+    this.settle();
   }
 
-  /** @param {any} value */
-  commit(value) {
+  commit() {
     this.handled = true;
-    const committed = super.commit(value);
+    this.write((error) => {
+      if (error) this.report(error);
+      this.settle();
+    });
     this.keepAlive();
-    return committed;
   }
 
   /** @param {unknown} error */
   failed(error) {
     this.handled = true;
+    this.settle();
     return super.failed(error);
   }
 
   /** Extends the life of the session in the store, where the app wants that and it is time. */
   keepAlive() {
-    const { adopted, connection, request } = this;
+    const { adopted, connection } = this;
     const { touchInterval } = connection.sharing.options;
     if (touchInterval === undefined || this.sid === undefined || connection.sid !== this.sid) return;
     const now = Date.now();
     if (now - connection.touched < touchInterval) return;
-    const { session } = /** @type {any} */ (request);
+    const session = this.seen;
     if (typeof adopted.store.touch !== 'function' || session?.id !== this.sid) return;
     connection.touched = now;
     session.touch();
     adopted.touch(this.sid, session, (error) => error && this.report(error));
   }
+}
+
+/**
+ * Runs an event's handlers, in its scope.
+ *
+ * @param {SocketEvent} event
+ */
+function handle(event) {
+  event.handled = false;
+  return SessionEvent.prototype.handle.call(event);
 }
 
 /**

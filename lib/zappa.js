@@ -4,7 +4,7 @@ const { connectionOf } = require('./connection.js');
 const { KeyRequest } = require('./key-route.js');
 const { KEY_EVENT, presentKey } = require('./key-event.js');
 const { readOptions } = require('./options.js');
-const { SessionEvent } = require('./session-event.js');
+const { HostEvent } = require('./host-event.js');
 const { Sharing } = require('./sharing.js');
 
 const WHERE = 'context.session_store';
@@ -114,7 +114,7 @@ function bind_middleware(host) {
   context.io_use(
     (/** @type {any} */ ctx, /** @type {any} */ _res, /** @type {(error?: unknown) => any} */ next) => {
       if (sharing.adopted === undefined || ctx.event === KEY_EVENT) return next();
-      return new SessionEvent(connectionOf(sharing, ctx.socket, ctx.client), ctx, next).dispatch();
+      return new HostEvent(connectionOf(sharing, ctx.socket, ctx.client), ctx, next).dispatch();
     },
   );
 }
