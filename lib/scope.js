@@ -20,7 +20,7 @@ function enter(event, run) {
   const { connection } = event;
   const { latest } = connection;
   if (latest !== event && !latest.settled) return scopes.run(event, run, event);
-  connection.latest = event;
+  if (latest !== event) connection.follow(event);
   // A store may have answered from within the scope of another event.
   return scopes.getStore() === undefined ? run(event) : scopes.exit(run, event);
 }

@@ -1,5 +1,6 @@
 'use strict';
 
+const native = require('../native.js');
 const { UNREAD } = require('./adopted-store.js');
 const { EventRequest } = require('./event-request.js');
 const { originOf, sources, textOf } = require('./origin.js');
@@ -32,6 +33,8 @@ class SocketEvent extends SessionEvent {
     this.quiet = false;
     /** The session that it has let go of. @type {WeakRef<any> | undefined} */
     this.released = undefined;
+    /** Whether its text is on the shelf. */
+    this.shelved = false;
   }
 
   /** The session, as this event sees it. Most handlers never look, and need no request. */
@@ -117,7 +120,9 @@ class SocketEvent extends SessionEvent {
 
   /** Begins with the session as an earlier event knows it. @param {SocketEvent} earlier */
   resume(earlier) {
-    const origin = earlier.sid === this.sid ? originOf(earlier.session) : undefined;
+    earlier.unshelve();
+    const session = earlier.session ?? earlier.released?.deref();
+    const origin = earlier.sid === this.sid ? originOf(session) : undefined;
     const known = origin ? { ...origin, text: origin.stored } : earlier;
     if (earlier.sid !== this.sid) this.data = { cookie: {} };
     else {
@@ -170,23 +175,59 @@ class SocketEvent extends SessionEvent {
    * keeps it, and it is that one again.
    */
   release() {
-    const { adopted, session } = this;
-    const origin = originOf(session);
-    // One with changes that nobody has saved has nothing else that it could be made of.
-    if (origin === undefined || origin.sid !== this.sid || isChanged(origin, session)) return;
-    this.released = new WeakRef(session);
-    this.text = adopted.table ? UNREAD : /** @type {string} */ (origin.stored);
-    this.version = origin.version;
-    this.clock = origin.clock;
-    this.data = undefined;
-    this.session = undefined;
-    this.request = undefined;
-    this.opened = false;
+    const { session } = this;
+    if (this.opened) {
+      const origin = originOf(session);
+      // One with changes that nobody has saved has nothing else that it could be made of.
+      if (origin === undefined || origin.sid !== this.sid || isChanged(origin, session)) return;
+      this.released = new WeakRef(session);
+      this.text = /** @type {string} */ (origin.stored);
+      this.version = origin.version;
+      this.clock = origin.clock;
+      this.data = undefined;
+      this.session = undefined;
+      this.request = undefined;
+      this.opened = false;
+    }
+    this.shelve();
+  }
+
+  /** Lets go of its text, or has it where it takes less. */
+  shelve() {
+    const { adopted, connection, text } = this;
+    const id = this.storedId();
+    if (id === undefined || !text || connection.line === -1) return;
+    const stored = adopted.textOf(id);
+    if (adopted.table) this.text = UNREAD;
+    else if (stored === text) this.text = stored;
+    // In UTF-8 there are no halves of a character. Not in the types of Node.js 20, which has it.
+    else if (/** @type {any} */ (text).isWellFormed()) {
+      native.shelve(connection.line, text);
+      this.text = undefined;
+      this.shelved = true;
+    }
+  }
+
+  /** Has its text back from the shelf. */
+  unshelve() {
+    if (!this.shelved) return;
+    this.shelved = false;
+    this.text = native.unshelve(this.connection.line) ?? undefined;
+  }
+
+  /** Nobody needs its text any more. */
+  forget() {
+    if (this.shelved) native.unshelve(this.connection.line);
+    this.shelved = false;
   }
 
   open() {
     const session = this.released?.deref();
-    if (session === undefined) return super.open();
+    if (session === undefined) {
+      this.unshelve();
+      return super.open();
+    }
+    this.forget();
     this.opened = true;
     this.session = session;
     return session;
