@@ -181,6 +181,9 @@ export declare function revokeKey(store: number, key: string): void
  */
 export declare function sessionOfRecord(text: string, channel?: string | undefined | null): string | null
 
+/** Puts the session's text of a quiet socket on the shelf, under its line. */
+export declare function shelve(line: number, text: string): void
+
 /** What has happened to a session since a load that noted `clock`: 0 nothing, 1 this process wrote it, 2 it is gone. */
 export declare function since(store: number, sid: string, clock: number): number
 
@@ -227,6 +230,9 @@ export interface StoreStats {
 
 /** Frees a socket. */
 export declare function unbind(store: number, socket: string): void
+
+/** Takes the text from the shelf; null when there is none. */
+export declare function unshelve(line: number): string | null
 
 /** Decides what a GET of a key does. */
 export declare function visit(facts: VisitFacts): VisitStep

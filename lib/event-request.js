@@ -74,7 +74,7 @@ class EventRequest {
 /**
  * Puts the session where the handler looks for it: on the host's context, and on its request.
  *
- * @param {import('./session-event.js').SessionEvent} event
+ * @param {import('./host-event.js').HostEvent} event
  * @param {string} sid
  * @returns {EventRequest}
  */

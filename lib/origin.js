@@ -78,6 +78,11 @@ class Origin {
   /** Sees to it that the session has all of its data. */
   whole() {}
 
+  /** Nobody is expected to look at the session soon: what can be made again is let go of. */
+  settle() {
+    if (this.saving === 0) this.pending = '';
+  }
+
   /**
    * Whether nobody has touched the session's cookie since.
    *

@@ -78,16 +78,14 @@ function redisCompareAndSet(client) {
   return /** @this {any} */ function compareAndSet(sid, expected, { text, session, renew }, callback) {
     const key = this.prefix + sid;
     const args = [expected, text, renew ? timeToLive(this, session) : 'keep'];
-    run('evalsha', SHA, key, args)
-      .catch((/** @type {any} */ error) => {
-        // The server has not seen the script yet, or has been restarted.
-        if (String(error?.message).startsWith('NOSCRIPT')) return run('eval', SCRIPT, key, args);
-        throw error;
-      })
-      .then(
-        (reply) => callback(null, reply === 1 || /** @type {string | null} */ (reply)),
-        (error) => callback(error ?? new Error('The Redis client rejected.')),
-      );
+    const done = (/** @type {any} */ reply) => callback(null, reply === 1 || reply);
+    const failed = (/** @type {any} */ error) => callback(error ?? new Error('The Redis client rejected.'));
+    // The server has not seen the script yet, or has been restarted.
+    const again = async () => run('eval', SCRIPT, key, args);
+    run('evalsha', SHA, key, args).then(done, (error) => {
+      if (String(error?.message).startsWith('NOSCRIPT')) again().then(done, failed);
+      else failed(error);
+    });
   };
 }
 

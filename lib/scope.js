@@ -13,16 +13,16 @@ const scopes = new AsyncLocalStorage();
  *
  * @template T
  * @param {import('./socket-event.js').SocketEvent} event
- * @param {() => T} run
+ * @param {(event: import('./socket-event.js').SocketEvent) => T} run
  * @returns {T}
  */
 function enter(event, run) {
   const { connection } = event;
   const { latest } = connection;
-  if (latest !== event && !latest.settled) return scopes.run(event, run);
-  connection.latest = event;
+  if (latest !== event && !latest.settled) return scopes.run(event, run, event);
+  if (latest !== event) connection.follow(event);
   // A store may have answered from within the scope of another event.
-  return scopes.getStore() === undefined ? run() : scopes.exit(run);
+  return scopes.getStore() === undefined ? run(event) : scopes.exit(run, event);
 }
 
 /**

@@ -6,7 +6,6 @@ const { join, run } = require('./batch.js');
 const { commitSession } = require('./commit.js');
 const { begin, publish } = require('./diagnostics.js');
 const { originOf } = require('./origin.js');
-const { expose } = require('./event-request.js');
 const { markOwn } = require('./own-session.js');
 const { UnparsedText } = require('./redis-load.js');
 const { meansMissing, sessionData } = require('./session-data.js');
@@ -15,13 +14,11 @@ const { meansMissing, sessionData } = require('./session-data.js');
 class SessionEvent {
   /**
    * @param {import('./connection.js').Connection} connection
-   * @param {any} context the host's context of this event
-   * @param {(error?: unknown) => any} next runs the handler and gives what it returned
+   * @param {string} name the event's own
    */
-  constructor(connection, context, next) {
+  constructor(connection, name) {
     this.connection = connection;
-    this.context = context;
-    this.next = next;
+    this.name = name;
     this.adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (connection.sharing.adopted);
     /** The session the socket was bound to when the event was dispatched. */
     this.sid = connection.sid;
@@ -41,9 +38,22 @@ class SessionEvent {
     this.request = undefined;
     /** Whether the session was looked at, or one was put in its place. */
     this.opened = false;
-    /** @type {((value: any) => void) | undefined} */
-    this.resolve = undefined;
   }
+
+  /**
+   * Runs the handler, or tells its host of a failure.
+   *
+   * @abstract
+   * @param {unknown} [_error]
+   * @returns {any} what the handler returned
+   */
+  run(_error) {}
+
+  /** What stands for what the handler will have returned; nothing where nobody waits for it. @returns {any} */
+  expected() {}
+
+  /** What that becomes. @param {any} _handled */
+  returned(_handled) {}
 
   /**
    * Dispatches the event.
@@ -57,9 +67,7 @@ class SessionEvent {
     if (id === undefined && connection.loading === 0) return this.handle();
     connection.loading += 1;
     this.began = begin('load');
-    const promise = new Promise((resolve) => {
-      this.resolve = resolve;
-    });
+    const promise = this.expected();
     if (adopted.isAtHand() && connection.loading === connection.batched + 1) {
       connection.batched += 1;
       join(this);
@@ -104,7 +112,7 @@ class SessionEvent {
    */
   answered(error, data) {
     if (error && !meansMissing(error)) {
-      /** @type {(value: any) => void} */ (this.resolve)(this.refuse(error));
+      this.returned(this.refuse(error));
       this.connection.loaded();
       return;
     }
@@ -124,10 +132,9 @@ class SessionEvent {
    */
   proceed(found) {
     const { connection, sid } = this;
-    const resolve = /** @type {(value: any) => void} */ (this.resolve);
     if (sid !== undefined) {
       this.adopted.counts.loads += 1;
-      publish('load', sid, { event: this.context.event, found }, this.began);
+      publish('load', sid, { event: this.name, found }, this.began);
     }
     if (sid !== undefined && !found) {
       // Logged out elsewhere, or expired: the socket is a stranger from this event on.
@@ -139,7 +146,7 @@ class SessionEvent {
       // What the handler throws, and no `onError` takes, goes on from here to Node.js: once, as it would without us.
       handled = this.handle();
     } finally {
-      resolve(handled);
+      this.returned(handled);
       connection.loaded();
     }
   }
@@ -150,10 +157,9 @@ class SessionEvent {
    * @param {unknown} error
    */
   refuse(error) {
-    const { connection, context } = this;
-    connection.sharing.report(error, { socket: connection.socket, event: context.event });
+    this.report(error);
     try {
-      return this.next(error);
+      return this.run(error);
     } catch (thrown) {
       // ZappaJS throws what its `next` is called with; it has just been reported.
       if (thrown !== error) throw thrown;
@@ -163,10 +169,9 @@ class SessionEvent {
 
   /** Runs the handler and commits after it. */
   handle() {
-    this.request = this.expose(this.sid ?? this.connection.id);
     let returned;
     try {
-      returned = this.next();
+      returned = this.run();
     } catch (error) {
       return this.failed(error);
     }
@@ -177,16 +182,6 @@ class SessionEvent {
       );
     }
     return this.commit(returned);
-  }
-
-  /**
-   * Puts the session where the handler looks for it.
-   *
-   * @param {string} sid
-   * @returns {import('./event-request.js').EventRequest & { session?: any }}
-   */
-  expose(sid) {
-    return expose(this, sid);
   }
 
   /** A session has been made, or put in the place of the one that was there. @param {any} session */
@@ -231,27 +226,13 @@ class SessionEvent {
   }
 
   /**
-   * Writes what the handler has changed.
+   * Its handler has come to its end: writes what that has changed.
    *
-   * @param {any} value what the handler returned
-   * @param {(error: unknown) => void} [told] called when it is written, or failed
+   * @abstract
+   * @param {any} _value what the handler returned
    * @returns {any} the value, or a promise for it
    */
-  commit(value, told) {
-    /** @type {((value: any) => void) | undefined} */
-    let resolve;
-    let saved = false;
-    this.write((error) => {
-      if (error) this.report(error);
-      told?.(error);
-      saved = true;
-      if (resolve) resolve(value);
-    });
-    if (saved) return value;
-    return new Promise((resolved) => {
-      resolve = resolved;
-    });
-  }
+  commit(_value) {}
 
   /**
    * Writes what is another than it was loaded.
@@ -303,8 +284,8 @@ class SessionEvent {
 
   /** @param {unknown} error */
   report(error) {
-    const { connection, context } = this;
-    connection.sharing.report(error, { socket: connection.socket, event: context.event });
+    const { connection, name } = this;
+    connection.sharing.report(error, { socket: connection.socket, event: name });
   }
 
   /**

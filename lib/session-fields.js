@@ -5,6 +5,8 @@ const { Slices } = require('./slices.js');
 
 /** @type {string[]} */
 const NONE = [];
+/** Of no session: they are made again of its text. */
+const NO_SLICES = new Slices('');
 
 /**
  * The fields of a session that is still its stored text: each is parsed at the first look at it, and only what was looked
@@ -31,6 +33,8 @@ class SessionFields extends Origin {
     this.written = false;
     /** Its text when it was spelt last, before it was whole. */
     this.spelt = slices.text;
+    /** Whether it would be spelt so again: nothing was put in since, and nothing that was looked at can have changed. */
+    this.isSpelt = true;
     /** What the stored session has, and a whole one has not: names that its prototype has. @type {string[]} */
     this.leftOut = NONE;
   }
@@ -44,6 +48,7 @@ class SessionFields extends Origin {
     let value = JSON.parse(this.slices.value(at));
     if (key === 'cookie') value = this.cookieOf(value);
     this.values.set(key, value);
+    if (isChangeable(value)) this.isSpelt = false;
     return value;
   }
 
@@ -60,6 +65,11 @@ class SessionFields extends Origin {
     return at;
   }
 
+  settle() {
+    super.settle();
+    this.slices = NO_SLICES;
+  }
+
   /** @param {any} raw the stored cookie */
   cookieOf(raw) {
     const cookie = this.makeCookie(raw);
@@ -74,6 +84,7 @@ class SessionFields extends Origin {
     if (values === undefined) return;
     const data = JSON.parse(this.base);
     this.values = undefined;
+    this.isSpelt = false;
     this.leftOut = Object.keys(data).filter((key) => key in target);
     super.saved(this.without(this.base));
     for (const key in data) {
@@ -123,11 +134,14 @@ class SessionFields extends Origin {
    * @returns {string}
    */
   spell(session) {
+    if (this.isSpelt) return this.spelt;
     const { values } = this;
     /** @type {{ at: number, value: string }[]} */
     const changes = [];
     let added = '';
+    let isSteady = true;
     for (const [key, value] of values ?? []) {
+      if (isChangeable(value)) isSteady = false;
       if (!this.written && (typeof value !== 'object' || value === null)) continue;
       if (key === 'cookie' && super.hasCookie(session)) continue;
       const text = spellValue(key, value);
@@ -139,10 +153,16 @@ class SessionFields extends Origin {
       else if (this.differs(this.slices.value(at), text)) changes.push({ at, value: text });
     }
     if (this.values === undefined) return super.spell(this.target);
+    this.isSpelt = isSteady;
     const isSame = changes.length === 0 && added === '';
     this.spelt = isSame ? this.base : this.slices.replace(changes, added);
     return this.spelt;
   }
+}
+
+/** Whether a value may be spelt otherwise later, without being put in again. @param {any} value */
+function isChangeable(value) {
+  return (typeof value === 'object' && value !== null) || typeof value === 'bigint';
 }
 
 /**

@@ -57,6 +57,7 @@ class SlicedSession extends SessionFields {
     ) {
       values.set(key, value);
       this.written = true;
+      this.isSpelt = false;
       return true;
     }
     this.whole();

@@ -26,6 +26,16 @@ class SocketConnection extends Connection {
     connections.set(this.id, this);
   }
 
+  /**
+   * Another event is the one whose session is seen outside of any.
+   *
+   * @param {SocketEvent} event
+   */
+  follow(event) {
+    this.latest.forget();
+    this.latest = event;
+  }
+
   /** The session of the event that is running; outside of any, that of the last one. */
   get session() {
     return eventOf(this).seen;
@@ -48,7 +58,7 @@ class SocketConnection extends Connection {
     const error = super.bind(adopted, sid);
     if (error === -1) {
       this.touched = Date.now();
-      if (this.latest.settled) this.latest = new SocketEvent(this, this.socket, ['']).rest(found);
+      if (this.latest.settled) this.follow(new SocketEvent(this, this.socket, ['']).rest(found));
       this.sharing.binds += 1;
     }
     return error;
@@ -77,11 +87,17 @@ class SocketConnection extends Connection {
     latest.quiet = true;
   }
 
+  leave() {
+    // Before its line is another socket's.
+    if (this.loading === 0) this.latest.unshelve();
+    super.leave();
+  }
+
   /** @param {string} reason */
   end(reason) {
     super.end(reason);
     // Code outside of any event must not go on with what the session held.
-    if (this.latest.settled) this.latest = new SocketEvent(this, this.socket, ['']).rest();
+    if (this.latest.settled) this.follow(new SocketEvent(this, this.socket, ['']).rest());
   }
 }
 

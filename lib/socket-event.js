@@ -1,5 +1,6 @@
 'use strict';
 
+const native = require('../native.js');
 const { UNREAD } = require('./adopted-store.js');
 const { EventRequest } = require('./event-request.js');
 const { originOf, sources, textOf } = require('./origin.js');
@@ -18,9 +19,7 @@ class SocketEvent extends SessionEvent {
    * @param {any[]} args the event's name, and what the listeners get
    */
   constructor(connection, emitter, args) {
-    super(connection, { socket: connection.socket, event: args[0] }, (error) =>
-      error === undefined ? this.deliver() : this.refused(error),
-    );
+    super(connection, args[0]);
     this.connection = connection;
     this.emitter = emitter;
     this.args = args;
@@ -34,16 +33,18 @@ class SocketEvent extends SessionEvent {
     this.quiet = false;
     /** The session that it has let go of. @type {WeakRef<any> | undefined} */
     this.released = undefined;
+    /** Whether its text is on the shelf. */
+    this.shelved = false;
   }
 
-  /** The session, as this event sees it. */
+  /** The session, as this event sees it. Most handlers never look, and need no request. */
   get seen() {
-    this.request ??= this.expose(this.sid ?? this.connection.id);
+    this.request ??= new EventRequest(this, this.sid ?? this.connection.id);
     return this.request.session;
   }
 
   set seen(session) {
-    this.request ??= this.expose(this.sid ?? this.connection.id);
+    this.request ??= new EventRequest(this, this.sid ?? this.connection.id);
     this.request.session = session;
   }
 
@@ -70,8 +71,13 @@ class SocketEvent extends SessionEvent {
     this.ack = ack;
     this.args.push((/** @type {any[]} */ ...values) => {
       this.ack = undefined;
-      const { sharing } = this.connection;
-      super.commit(undefined, (error) => (error ? ack(sharing.answerTo(error)) : ack(...values)));
+      this.write((error) => {
+        if (error) {
+          this.report(error);
+          ack(this.connection.sharing.answerTo(error));
+        } else ack(...values);
+        this.settle();
+      });
     });
     return this;
   }
@@ -114,7 +120,9 @@ class SocketEvent extends SessionEvent {
 
   /** Begins with the session as an earlier event knows it. @param {SocketEvent} earlier */
   resume(earlier) {
-    const origin = earlier.sid === this.sid ? originOf(earlier.session) : undefined;
+    earlier.unshelve();
+    const session = earlier.session ?? earlier.released?.deref();
+    const origin = earlier.sid === this.sid ? originOf(session) : undefined;
     const known = origin ? { ...origin, text: origin.stored } : earlier;
     if (earlier.sid !== this.sid) this.data = { cookie: {} };
     else {
@@ -139,7 +147,7 @@ class SocketEvent extends SessionEvent {
     }
     this.emitter = emitter;
     this.args = args;
-    this.context.event = args[0];
+    this.name = args[0];
     return this;
   }
 
@@ -149,44 +157,89 @@ class SocketEvent extends SessionEvent {
   }
 
   /**
+   * Keeps no more than its session from now on, once no code of it is expected. The sockets of a busy process are many, and
+   * what each holds until its next event has to be copied by the garbage collector over and over.
+   */
+  settle() {
+    if (!this.settled) return;
+    this.args = NOTHING;
+    const origin = originOf(this.session);
+    if (origin === undefined || origin.sid !== this.sid) return;
+    this.text = undefined;
+    this.data = undefined;
+    origin.settle();
+  }
+
+  /**
    * Lets go of what it holds: nothing has happened for a while. The session is made again when it is looked at; who has it
    * keeps it, and it is that one again.
    */
   release() {
-    const { adopted, session } = this;
-    this.args = NOTHING;
-    this.resolve = undefined;
-    const origin = originOf(session);
-    // One with changes that nobody has saved has nothing else that it could be made of.
-    if (origin === undefined || origin.sid !== this.sid || isChanged(origin, session)) return;
-    this.released = new WeakRef(session);
-    this.text = adopted.table ? UNREAD : /** @type {string} */ (origin.stored);
-    this.version = origin.version;
-    this.clock = origin.clock;
-    this.data = undefined;
-    this.session = undefined;
-    this.request = undefined;
-    this.opened = false;
+    const { session } = this;
+    if (this.opened) {
+      const origin = originOf(session);
+      // One with changes that nobody has saved has nothing else that it could be made of.
+      if (origin === undefined || origin.sid !== this.sid || isChanged(origin, session)) return;
+      this.released = new WeakRef(session);
+      this.text = /** @type {string} */ (origin.stored);
+      this.version = origin.version;
+      this.clock = origin.clock;
+      this.data = undefined;
+      this.session = undefined;
+      this.request = undefined;
+      this.opened = false;
+    }
+    this.shelve();
+  }
+
+  /** Lets go of its text, or has it where it takes less. */
+  shelve() {
+    const { adopted, connection, text } = this;
+    const id = this.storedId();
+    if (id === undefined || !text || connection.line === -1) return;
+    const stored = adopted.textOf(id);
+    if (adopted.table) this.text = UNREAD;
+    else if (stored === text) this.text = stored;
+    // In UTF-8 there are no halves of a character. Not in the types of Node.js 20, which has it.
+    else if (/** @type {any} */ (text).isWellFormed()) {
+      native.shelve(connection.line, text);
+      this.text = undefined;
+      this.shelved = true;
+    }
+  }
+
+  /** Has its text back from the shelf. */
+  unshelve() {
+    if (!this.shelved) return;
+    this.shelved = false;
+    this.text = native.unshelve(this.connection.line) ?? undefined;
+  }
+
+  /** Nobody needs its text any more. */
+  forget() {
+    if (this.shelved) native.unshelve(this.connection.line);
+    this.shelved = false;
   }
 
   open() {
     const session = this.released?.deref();
-    if (session === undefined) return super.open();
+    if (session === undefined) {
+      this.unshelve();
+      return super.open();
+    }
+    this.forget();
     this.opened = true;
     this.session = session;
     return session;
   }
 
-  /** @param {string} sid */
-  expose(sid) {
-    return this.request ?? new EventRequest(this, sid);
+  handle() {
+    return enter(this, handle);
   }
 
-  handle() {
-    return enter(this, () => {
-      this.handled = false;
-      return super.handle();
-    });
+  /** @param {unknown} [error] */
+  run(error) {
+    return error === undefined ? this.deliver() : this.refused(error);
   }
 
   /** Calls the listeners, as Socket.IO does. @returns {Promise<unknown> | undefined} when some of them answered by promise */
@@ -235,35 +288,48 @@ class SocketEvent extends SessionEvent {
     const { ack } = this;
     this.ack = undefined;
     ack?.(this.connection.sharing.answerTo(error));
+    this.settle();
   }
 
-  /** @param {any} value */
-  commit(value) {
+  commit() {
     this.handled = true;
-    const committed = super.commit(value);
+    this.write((error) => {
+      if (error) this.report(error);
+      this.settle();
+    });
     this.keepAlive();
-    return committed;
   }
 
   /** @param {unknown} error */
   failed(error) {
     this.handled = true;
+    this.settle();
     return super.failed(error);
   }
 
   /** Extends the life of the session in the store, where the app wants that and it is time. */
   keepAlive() {
-    const { adopted, connection, request } = this;
+    const { adopted, connection } = this;
     const { touchInterval } = connection.sharing.options;
     if (touchInterval === undefined || this.sid === undefined || connection.sid !== this.sid) return;
     const now = Date.now();
     if (now - connection.touched < touchInterval) return;
-    const { session } = /** @type {any} */ (request);
+    const session = this.seen;
     if (typeof adopted.store.touch !== 'function' || session?.id !== this.sid) return;
     connection.touched = now;
     session.touch();
     adopted.touch(this.sid, session, (error) => error && this.report(error));
   }
+}
+
+/**
+ * Runs an event's handlers, in its scope.
+ *
+ * @param {SocketEvent} event
+ */
+function handle(event) {
+  event.handled = false;
+  return SessionEvent.prototype.handle.call(event);
 }
 
 /**

@@ -16,6 +16,8 @@ const { Sharing } = require('./sharing.js');
 const END_EVENT = 'session:end';
 /** How often sockets are looked for that have been quiet, in ms. */
 const QUIET = 2000;
+/** How many of them are told at once. */
+const AT_ONCE = 100;
 /** What is wrong with a key or a cookie, and no fault of the store's. */
 const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
 
@@ -147,11 +149,27 @@ class SocketSharing extends Sharing {
 
   /** There is a socket: from now on those that are quiet are told to let go of what they hold. */
   quieten() {
-    this.quieting ??= setInterval(() => {
-      const sockets = this.sockets();
-      for (const socket of sockets) sharedBy(socket)?.rest();
-      if (sockets.length === 0) this.stopQuieting();
-    }, QUIET).unref();
+    this.quieting ??= setInterval(() => this.rest(), QUIET).unref();
+  }
+
+  /** Tells its sockets, some at a time: others are not to wait for that, and the weak references that it makes stay few. */
+  rest() {
+    const all = connections.values();
+    let isUsed = false;
+    const some = () => {
+      for (let index = 0; index < AT_ONCE; index += 1) {
+        const { done, value } = all.next();
+        if (done) {
+          if (!isUsed) this.stopQuieting();
+          return;
+        }
+        if (value.sharing !== this) continue;
+        isUsed = true;
+        sharedBy(value.socket)?.rest();
+      }
+      setImmediate(some);
+    };
+    some();
   }
 
   stopQuieting() {

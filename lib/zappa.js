@@ -2,11 +2,11 @@
 
 const { isForeignLoad } = require('./allowed-origins.js');
 const { failure } = require('./failure.js');
+const { HostEvent } = require('./host-event.js');
 const { HostSharing } = require('./host-sharing.js');
 const { KeyRequest } = require('./key-route.js');
 const { KEY_EVENT, presentKey } = require('./key-event.js');
 const { readOptions } = require('./options.js');
-const { SessionEvent } = require('./session-event.js');
 
 const WHERE = 'context.session_store';
 
@@ -120,7 +120,7 @@ function bind_middleware(host) {
   context.io_use(
     (/** @type {any} */ ctx, /** @type {any} */ _res, /** @type {(error?: unknown) => any} */ next) => {
       if (sharing.adopted === undefined || ctx.event === KEY_EVENT) return next();
-      return new SessionEvent(sharing.connectionOf(ctx.socket, ctx.client), ctx, next).dispatch();
+      return new HostEvent(sharing.connectionOf(ctx.socket, ctx.client), ctx, next).dispatch();
     },
   );
 }

@@ -19,6 +19,7 @@ pub mod handshake;
 pub mod key;
 pub mod keyring;
 pub mod record;
+pub mod shelf;
 pub mod store;
 pub mod ticket;
 pub mod version;

@@ -45,7 +45,7 @@ impl Ticket {
 }
 
 /// The line of one socket's events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Line(u32);
 
 impl Line {

@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::{adoption::Adoption, ticket::Tickets};
+use crate::{adoption::Adoption, shelf::Shelf, ticket::Tickets};
 
 /// What one environment keeps.
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub struct Desk {
     pub tickets: Mutex<Tickets>,
     /// The adopted stores, by number.
     pub stores: Mutex<Vec<Option<Adoption>>>,
+    /// The texts of quiet sockets.
+    pub shelf: Mutex<Shelf>,
     /// Wakes the background task when the first ticket is opened after a quiet time.
     pub wake: tokio::sync::Notify,
     /// Whether the background task sleeps until woken.

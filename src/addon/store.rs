@@ -46,6 +46,19 @@ pub fn close_line(line: u32) {
     desk::with(|desk| desk.tickets.lock().close_line(Line::from_number(line)));
 }
 
+/// Puts the session's text of a quiet socket on the shelf, under its line.
+#[napi(catch_unwind)]
+pub fn shelve(line: u32, text: String) {
+    desk::with(|desk| desk.shelf.lock().put(Line::from_number(line), text));
+}
+
+/// Takes the text from the shelf; null when there is none.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn unshelve(line: u32) -> Option<String> {
+    desk::with(|desk| desk.shelf.lock().take(Line::from_number(line)))
+}
+
 /// A write to a session starts or has ended. Gives the clock after it.
 #[napi(catch_unwind)]
 #[must_use]
