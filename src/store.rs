@@ -3,9 +3,8 @@
 //! [`Table`] holds them, with limits and ends; [`File`] keeps them over a restart; [`Store`] is both. Time is the
 //! caller's, so that tests have a clock of their own.
 
-mod backend;
 pub mod cookie;
-mod file;
+mod damage;
 pub mod limits;
 mod queue;
 pub mod shape;
@@ -16,8 +15,9 @@ pub mod table;
 use std::path::Path;
 
 use parking_lot::Mutex;
+use store_file::{Changes, File};
 
-pub use file::{Changes, Damage, File};
+pub use damage::Damage;
 pub use limits::Limits;
 pub use shape::{Shape, Shaped};
 pub use table::{Commit, Due, Refused, Stats, Table};
@@ -61,12 +61,13 @@ impl Store {
     /// A store that is kept in the file at `path`: with what the file holds and has not ended by `now` (ms since 1970).
     ///
     /// # Errors
-    /// See [`File::open`]. Also [`Error::StoreFull`] when the file holds more than `limits` and `evict` is off.
+    /// [`Error::StorePathInUse`], [`Error::StoreDamaged`] for a file that is damaged or is not a store's,
+    /// [`Error::StoreFailed`] for what the system refuses: the file is as it was then. Also [`Error::StoreFull`] when the file holds more than `limits` and `evict` is off.
     pub fn at(path: &Path, limits: Limits, now: u64) -> Result<Self, Damage> {
         let table = Table::new(limits, true);
         let mut gone = Changes::new();
         let mut refused = None;
-        let file = File::open(path, |sid, expires, text| {
+        let file = File::open(path, &mut |sid, expires, text| {
             if expires <= now {
                 gone.insert(sid.into(), None);
             } else if let Err(Refused::Limit(error)) = table.set(sid, text, Due::At(expires), now) {
@@ -147,7 +148,7 @@ impl Behind {
         if self.changes.is_empty() {
             return Ok(());
         }
-        let written = file.write(&self.changes);
+        let written = file.write(&self.changes).map_err(Damage::from);
         match &written {
             Ok(()) => {
                 self.changes = Changes::new();
@@ -166,8 +167,6 @@ impl Behind {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     const NOW: u64 = 1_795_439_783_000;
@@ -209,76 +208,5 @@ mod tests {
         assert_eq!(at(&path).unwrap_err().error, Error::StorePathInUse);
         store.close().unwrap();
         at(&path).unwrap();
-    }
-
-    #[test]
-    fn a_file_that_is_not_ours_is_refused_and_left_as_it_was() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sessions");
-        let mut foreign: Vec<Vec<u8>> = vec![
-            Vec::new(),
-            b"{}".to_vec(),
-            b"SQLite format 3\0".repeat(600),
-            vec![0; 100_000],
-            b"redb\x1A\x0A\xA9\x0D\x0A".repeat(10_000),
-        ];
-        let other = folder.path().join("other");
-        let database = redb::Database::create(&other).unwrap();
-        database.begin_write().unwrap().commit().unwrap();
-        drop(database);
-        foreign.push(fs::read(&other).unwrap());
-        for bytes in foreign {
-            fs::write(&path, &bytes).unwrap();
-            let damage = at(&path).unwrap_err();
-            assert_eq!(damage.error, Error::StoreDamaged, "{damage:?}");
-            assert!(fs::read(&path).unwrap() == bytes);
-        }
-    }
-
-    #[test]
-    fn a_damaged_file_is_refused_and_left_as_it_was_or_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sessions");
-        let store = at(&path).unwrap();
-        for number in 0..200u32 {
-            set(
-                &store,
-                &number.to_le_bytes(),
-                &format!(r#"{{"n":{number},"pad":"{}"}}"#, "x".repeat(300)),
-                NOW + 1000,
-            );
-        }
-        store.close().unwrap();
-        drop(store);
-        let whole = fs::read(&path).unwrap();
-        let mut refused = 0;
-        for cut in [100, 4096, whole.len() / 2, whole.len() - 4096] {
-            fs::write(&path, &whole[..cut]).unwrap();
-            assert_eq!(at(&path).unwrap_err().error, Error::StoreDamaged);
-            assert!(fs::read(&path).unwrap() == whole[..cut]);
-        }
-        for at_byte in (0..whole.len()).step_by(whole.len() / 97) {
-            let mut bytes = whole.clone();
-            for byte in bytes.iter_mut().skip(at_byte).take(64) {
-                *byte ^= 0x5A;
-            }
-            fs::write(&path, &bytes).unwrap();
-            match at(&path) {
-                Err(damage) => {
-                    assert_eq!(damage.error, Error::StoreDamaged, "{damage:?} at {at_byte}");
-                    assert!(fs::read(&path).unwrap() == bytes);
-                    refused += 1;
-                }
-                // Bytes that nothing is in.
-                Ok(store) => {
-                    assert_eq!(store.table.len(NOW), 200);
-                    store.table.each(NOW, |sid, text, _| {
-                        let number = u32::from_le_bytes(sid.try_into().unwrap());
-                        assert!(text.starts_with(&format!(r#"{{"n":{number},"#)));
-                    });
-                }
-            }
-        }
-        assert!(refused > 0);
     }
 }
