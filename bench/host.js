@@ -11,10 +11,13 @@ const { serveZappa } = require('./zappa-host.js');
 
 // Long enough that no heartbeat falls into a measurement.
 const PING_INTERVAL = 3_600_000;
+// Nor is an idle HTTP connection closed under a request that is about to use it: the clients keep theirs, 50 at most.
+const KEEP_ALIVE = 3_600_000;
 
 function createHost({ rival, store }) {
   const app = express();
   const server = http.createServer(app);
+  server.keepAliveTimeout = KEEP_ALIVE;
   const io = new Server(server, {
     serveClient: false,
     transports: ['websocket'],
