@@ -6,8 +6,8 @@
 const { Stage } = require('./stage.js');
 const { median } = require('./statistics.js');
 
-// Longer than anything is kept for sockets that have just been busy, in ms.
-const QUIET = 5000;
+// Longer than anything is kept for sockets that have just been busy, and than V8 takes to see that nothing happens, in ms.
+const QUIET = 6000;
 
 async function measureOnce({ load, redis, rival, store, size, sockets }) {
   const stage = await Stage.open({ load, redis, rival, store, bytes: size.bytes, size: sockets });
