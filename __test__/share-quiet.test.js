@@ -2,45 +2,70 @@
 
 // What a socket holds of its session while nothing happens.
 
-const { describe, test } = require('node:test');
+const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const v8 = require('node:v8');
 const vm = require('node:vm');
-const { MemoryStore } = require('express-session');
-const { EmbeddedStore } = require('..');
 const { HostileStore } = require('./support/hostile-store.js');
+const { startRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
+const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 30_000 };
+const LIMIT = { timeout: 40_000 };
 const STORES = {
-  MemoryStore: () => new MemoryStore(),
-  EmbeddedStore: () => new EmbeddedStore(),
-  'a store that has to be waited for': () => new HostileStore(),
+  MemoryStore: async () => (await stores.memory()).store,
+  EmbeddedStore: async () => null,
+  'connect-redis': async (t) => {
+    const { store, cleanup } = await stores.redis(redis);
+    t.after(cleanup);
+    return store;
+  },
+  'a store that has to be waited for': async () => new HostileStore(),
 };
 
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc');
 
-// Sockets that look at their sessions in an event.
-async function looking(t, store) {
+let redis;
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.stop());
+
+// Sockets that look at their sessions in an event, each of a browser of its own.
+async function looking(t, store, { size = 0 } = {}) {
   const seen = [];
-  const { bound } = await shareFixture(t, {
+  const shared = await shareFixture(t, {
     store,
-    app: ({ io }) => {
+    app: ({ app, io }) => {
+      app.get('/fill', (req, res) => {
+        req.session.filling = 'x'.repeat(size);
+        res.json('filled');
+      });
       io.on('connection', (socket) => {
         socket.on('look', (ack) => {
           seen.push({ socket, session: new WeakRef(socket.session) });
           ack(socket.session.user);
         });
+        socket.on('count', async (ack) => {
+          socket.session.count = (socket.session.count ?? 0) + 1;
+          ack(socket.session.count);
+        });
       });
     },
   });
-  return async () => {
-    const { socket } = await bound();
-    assert.equal(await socket.ask('look'), 'ann');
-    return seen.at(-1);
+  return async (user = 'ann') => {
+    const browser = await shared.login(encodeURIComponent(user));
+    if (size > 0) await browser.request('/fill');
+    const client = await shared.connect({ key: await shared.keyOf(browser) });
+    assert.equal(await client.ask('look'), user);
+    return { browser, client, ...seen.at(-1) };
   };
+}
+
+async function stored({ browser }) {
+  return (await browser.json('/read')).body;
 }
 
 function isCollected({ session }) {
@@ -48,22 +73,87 @@ function isCollected({ session }) {
   return session.deref() === undefined;
 }
 
+function heapUsed() {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
 describe('a quiet socket lets go of the session of its last event', { concurrency: true }, () => {
   for (const [name, makeStore] of Object.entries(STORES)) {
     test(`but not of what somebody has, or has changed, with ${name}`, LIMIT, async (t) => {
-      const look = await looking(t, makeStore());
+      const look = await looking(t, await makeStore(t));
       const keeping = await look();
       const kept = keeping.session.deref();
       const changed = await look();
       changed.socket.session.draft = 'half a sentence';
-      const quiet = await look();
-      await until(() => isCollected(quiet), 'the session is collected', 20_000);
+      const quiet = await look('ann “the quiet one” 🙈');
+      const unused = await look();
+      await until(() => isCollected(quiet) && isCollected(unused), 'the sessions are collected', 30_000);
 
-      assert.equal(quiet.socket.session.user, 'ann');
+      assert.equal(quiet.socket.session.user, 'ann “the quiet one” 🙈');
       assert.equal(quiet.socket.session, quiet.socket.session);
       assert.equal(keeping.socket.session, kept);
       assert.equal(changed.socket.session.draft, 'half a sentence');
       await changed.socket.session.save();
+      assert.equal((await stored(changed)).draft, 'half a sentence');
+
+      // Whatever it has let go of, what comes next is as ever.
+      quiet.socket.session.note = 'later';
+      await quiet.socket.session.save();
+      assert.equal((await stored(quiet)).note, 'later');
+      assert.equal(await quiet.client.ask('count'), 1);
+      assert.equal(await unused.client.ask('count'), 1);
+      unused.client.close();
+      await until(() => !unused.socket.connected, 'the socket has left');
+      assert.equal(unused.socket.session.count, 1);
+    });
+
+    test(`and has it again after it has left, with ${name}`, LIMIT, async (t) => {
+      const look = await looking(t, await makeStore(t));
+      const quiet = await look();
+      await until(() => isCollected(quiet), 'the session is collected', 30_000);
+      quiet.client.close();
+      await until(() => !quiet.socket.connected, 'the socket has left');
+      assert.equal(quiet.socket.session.user, 'ann');
     });
   }
+});
+
+describe('a session that its handler has kept', { concurrency: true }, () => {
+  for (const [name, makeStore] of Object.entries(STORES)) {
+    test(`is saved with what was changed in it since, with ${name}`, LIMIT, async (t) => {
+      const look = await looking(t, await makeStore(t));
+      const keeping = await look();
+      const kept = keeping.session.deref();
+      kept.list = ['one'];
+      assert.equal(keeping.socket.session, kept);
+      await keeping.socket.session.save();
+      kept.list.push('two');
+      assert.deepEqual(keeping.socket.session.list, ['one', 'two']);
+      await kept.save();
+      assert.deepEqual((await stored(keeping)).list, ['one', 'two']);
+
+      // Events after it have sessions of their own; what is saved of the old one is merged with what they have written.
+      assert.equal(await keeping.client.ask('count'), 1);
+      assert.notEqual(keeping.socket.session, kept);
+      kept.list.push('three');
+      await kept.save();
+      const { count, list } = await stored(keeping);
+      assert.deepEqual({ count, list }, { count: 1, list: ['one', 'two', 'three'] });
+    });
+  }
+});
+
+test('the texts of quiet sockets are not in V8’s heap', LIMIT, async (t) => {
+  const size = 400_000;
+  const count = 10;
+  const look = await looking(t, await STORES['connect-redis'](t), { size });
+  const empty = heapUsed();
+  const all = [];
+  for (let number = 0; number < count; number += 1) all.push(await look());
+  const busy = heapUsed();
+  assert.ok(busy - empty > (size * count) / 2, `${busy - empty} bytes while they are busy`);
+
+  await until(() => heapUsed() - empty < (size * count) / 4, 'they are out of the heap', 30_000);
+  for (const { socket } of all) assert.equal(socket.session.filling.length, size);
 });

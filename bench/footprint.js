@@ -6,8 +6,8 @@
 const { Stage } = require('./stage.js');
 const { median } = require('./statistics.js');
 
-// Longer than anything is kept for sockets that have just been busy, in ms.
-const QUIET = 5000;
+// Longer than anything is kept for sockets that have just been busy, and than V8 takes to see that nothing happens, in ms.
+const QUIET = 6000;
 
 // What a server holds once, however many sockets it has, is no socket's: compiled code, modules, caches. So there are
 // others before, who stay; they have done the same, and so often that V8 has compiled what it will compile.
