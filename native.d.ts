@@ -175,6 +175,9 @@ export declare function releaseStore(store: number): void
 /** The record of a key is gone, or was never set. */
 export declare function revokeKey(store: number, key: string): void
 
+/** The session that this process remembers a key to lead to: a hint, no more. */
+export declare function sessionOfKey(store: number, key: string): string | null
+
 /**
  * The session's id in the text of what the store holds under a key; null when that is no record, or, where a channel is
  * given, another channel's.
@@ -270,8 +273,11 @@ export interface VisitStep {
   error: number
 }
 
-/** The session of a key whose record was seen within the last seconds; each vouching counts once. */
-export declare function vouchedSession(store: number, key: string): string | null
+/**
+ * The session of a key for `channel` (any without it) whose record was seen within the last seconds; each vouching counts
+ * once.
+ */
+export declare function vouchedSession(store: number, key: string, channel?: string | undefined | null): string | null
 
 /** The record of a key has just been seen in the store. */
 export declare function vouchKey(store: number, key: string, sid: string, channel: string): void

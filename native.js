@@ -863,6 +863,7 @@ module.exports.present = nativeBinding.present
 module.exports.recordText = nativeBinding.recordText
 module.exports.releaseStore = nativeBinding.releaseStore
 module.exports.revokeKey = nativeBinding.revokeKey
+module.exports.sessionOfKey = nativeBinding.sessionOfKey
 module.exports.sessionOfRecord = nativeBinding.sessionOfRecord
 module.exports.shelve = nativeBinding.shelve
 module.exports.since = nativeBinding.since

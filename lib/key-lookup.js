@@ -3,7 +3,7 @@
 const native = require('../native.js');
 const { UNREAD } = require('./adopted-store.js');
 const { failure } = require('./failure.js');
-const { sessionOfRecord } = require('./record.js');
+const { sessionOfRecord, sessionOfRecordText } = require('./record.js');
 const { UnparsedText } = require('./redis-load.js');
 const { isBrowserSession, isPlainlyBrowsers } = require('./session-data.js');
 
@@ -47,12 +47,55 @@ class KeyLookup {
       this.claims = true;
       adopted.claimed.add(key);
     } else {
-      const vouched = native.vouchedSession(adopted.number, key);
+      const vouched = native.vouchedSession(adopted.number, key, this.channel);
       if (vouched !== null) {
         this.look(vouched);
         return;
       }
+      if (this.takesText && adopted.atOnce) {
+        const sid = native.sessionOfKey(adopted.number, key);
+        if (sid !== null) {
+          this.lookAtOnce(adopted.atOnce, sid);
+          return;
+        }
+      }
     }
+    this.lookAtRecord();
+  }
+
+  /**
+   * Reads the record together with the session that this process remembers it to name. It is the record's word that counts.
+   *
+   * @param {import('./redis-pair.js').RedisPair} pair
+   * @param {string} sid
+   */
+  lookAtOnce(pair, sid) {
+    const { adopted, key } = this;
+    const clock = adopted.clock();
+    pair.get(key, sid, (error, texts) => {
+      if (error) {
+        this.done(error);
+        return;
+      }
+      const [record, text] = texts ?? [];
+      if (record === null) {
+        this.miss();
+        return;
+      }
+      // Redis refused, or a client is set to give bytes.
+      if (typeof record !== 'string') {
+        this.lookAtRecord();
+        return;
+      }
+      const named = sessionOfRecordText(record, this.channel);
+      if (named === sid && typeof text === 'string' && isPlainlyBrowsers(text)) {
+        this.done(null, { sid, data: undefined, text, clock });
+      } else this.named(named);
+    });
+  }
+
+  lookAtRecord() {
+    const { adopted, key } = this;
     const record = this.takesText && adopted.isAtHand() ? textAtHand(adopted, key).text : undefined;
     if (record !== undefined) {
       this.named(native.sessionOfRecord(record, this.channel));

@@ -18,8 +18,29 @@ function sessionOfRecord(record, channel) {
   } catch {
     return null;
   }
-  if (Date.parse(record.cookie?.expires) <= Date.now()) return null;
+  return named(record, text, channel);
+}
+
+/**
+ * The same of the record's text.
+ *
+ * @param {string} text
+ * @param {string} [channel]
+ * @returns {string | null}
+ */
+function sessionOfRecordText(text, channel) {
+  try {
+    return named(JSON.parse(text), text, channel);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {any} record @param {string} text @param {string | undefined} channel */
+function named(record, text, channel) {
+  if (Date.parse(record?.cookie?.expires) <= Date.now()) return null;
   return native.sessionOfRecord(text, channel);
 }
 
+module.exports.sessionOfRecordText = sessionOfRecordText;
 module.exports.sessionOfRecord = sessionOfRecord;

@@ -4,6 +4,7 @@ const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
 const { GatheredLoads } = require('./gathered-loads.js');
+const { RedisPair } = require('./redis-pair.js');
 const { RedisLoads } = require('./redis-load.js');
 const { meansMissing } = require('./session-data.js');
 
@@ -47,6 +48,8 @@ class StoreCalls {
     const texts = isRedis ? new RedisLoads(this) : undefined;
     const send = (/** @type {string} */ sid, /** @type {any} */ callback) =>
       texts ? texts.get(sid, callback) : this.original.get.call(store, sid, callback);
+    /** How a key's record is read together with the session that it is remembered to name. */
+    this.pair = isRedis ? new RedisPair(this) : undefined;
     // A client that gathers commands itself need not be waited for.
     const loads = texts?.waits ? texts : new GatheredLoads(send);
     /** The store's own methods, for `ask`; `get` may give an `UnparsedText`. */
@@ -86,6 +89,11 @@ class StoreCalls {
       return;
     }
     ask({ answered: present(done) }, NO_LINE, this.timeout, this.plain, 'get', id, undefined, this.callsBack);
+  }
+
+  /** How two ids are read at once; undefined where they are read one by one. */
+  get atOnce() {
+    return this.pair?.works && this.store.get === this.followed.get ? this.pair : undefined;
   }
 
   /**

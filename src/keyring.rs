@@ -116,10 +116,21 @@ impl Keyring {
         }
     }
 
-    /// The session of a key that was vouched for within the last seconds. Each vouching counts once.
-    pub fn vouched(&mut self, key: &Key, now: u64) -> Option<Arc<str>> {
-        let at = self.find(key)?.vouched_at.take()?;
-        (now.saturating_sub(at) < VOUCH_MS).then(|| self.by_key.get(key).map(Arc::clone))?
+    /// The session of a key that was vouched for within the last seconds, where it was made for `channel` (`None`: any).
+    /// Each vouching counts once.
+    pub fn vouched(&mut self, key: &Key, channel: Option<&str>, now: u64) -> Option<Arc<str>> {
+        let issued = self.find(key)?;
+        if channel.is_some_and(|channel| channel != &*issued.channel) {
+            return None;
+        }
+        let at = issued.vouched_at.take()?;
+        (now.saturating_sub(at) < VOUCH_MS).then(|| self.session_of(key))?
+    }
+
+    /// The session that a key was made for, for all that is remembered. Whether it is good the store has to say.
+    #[must_use]
+    pub fn session_of(&self, key: &Key) -> Option<Arc<str>> {
+        self.by_key.get(key).map(Arc::clone)
     }
 
     /// The key's record is gone, or was never set.
@@ -262,12 +273,33 @@ mod tests {
     fn a_vouching_counts_once_and_not_for_long() {
         let mut keyring = Keyring::default();
         let key = Key::generate();
-        assert_eq!(keyring.vouched(&key, 0), None);
+        assert_eq!(keyring.vouched(&key, None, 0), None);
         keyring.vouch(&key, "s", "c", 0);
-        assert_eq!(keyring.vouched(&key, 1).as_deref(), Some("s"));
-        assert_eq!(keyring.vouched(&key, 1), None);
+        assert_eq!(keyring.vouched(&key, None, 1).as_deref(), Some("s"));
+        assert_eq!(keyring.vouched(&key, None, 1), None);
         keyring.vouch(&key, "s", "c", 0);
-        assert_eq!(keyring.vouched(&key, VOUCH_MS), None);
+        assert_eq!(keyring.vouched(&key, None, VOUCH_MS), None);
+    }
+
+    #[test]
+    fn a_vouching_is_for_its_channel() {
+        let mut keyring = Keyring::default();
+        let key = made(&mut keyring, "s", "c", 0);
+        keyring.vouch(&key, "s", "c", 0);
+        assert_eq!(keyring.vouched(&key, Some("d"), 1), None);
+        assert_eq!(keyring.vouched(&key, Some("c"), 1).as_deref(), Some("s"));
+    }
+
+    #[test]
+    fn a_key_is_remembered_with_its_session_until_either_ends() {
+        let mut keyring = Keyring::default();
+        let revoked = made(&mut keyring, "s", "c", 0);
+        let ended = made(&mut keyring, "t", "c", 0);
+        assert_eq!(keyring.session_of(&revoked).as_deref(), Some("s"));
+        keyring.revoke(&revoked);
+        assert_eq!(keyring.session_of(&revoked), None);
+        keyring.end("t");
+        assert_eq!(keyring.session_of(&ended), None);
     }
 
     #[test]
@@ -276,7 +308,7 @@ mod tests {
         let key = made(&mut keyring, "s", "c", 0);
         keyring.vouch(&key, "s", "c", 0);
         keyring.end("s");
-        assert_eq!(keyring.vouched(&key, 1), None);
+        assert_eq!(keyring.vouched(&key, None, 1), None);
     }
 
     #[test]

@@ -125,12 +125,23 @@ pub fn vouch_key(store: u32, key: String, sid: String, channel: String) {
     });
 }
 
-/// The session of a key whose record was seen within the last seconds; each vouching counts once.
+/// The session of a key for `channel` (any without it) whose record was seen within the last seconds; each vouching counts
+/// once.
 #[napi(catch_unwind)]
 #[must_use]
-pub fn vouched_session(store: u32, key: String) -> Option<String> {
+pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Option<String> {
     let key = Key::parse(&key).ok()?;
-    desk::with_store(store, |store| store.keyring.vouched(&key, now()))?.map(|sid| sid.to_string())
+    let channel = channel.as_deref();
+    desk::with_store(store, |store| store.keyring.vouched(&key, channel, now()))?
+        .map(|sid| sid.to_string())
+}
+
+/// The session that this process remembers a key to lead to: a hint, no more.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn session_of_key(store: u32, key: String) -> Option<String> {
+    let key = Key::parse(&key).ok()?;
+    desk::with_store(store, |store| store.keyring.session_of(&key))?.map(|sid| sid.to_string())
 }
 
 /// Decides whether the store is asked for what a client sent as `key`; `left` is how many more keys this socket
