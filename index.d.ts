@@ -670,6 +670,11 @@ export interface EmbeddedStoreStats {
   evicted: number;
   /** Writes that were refused. */
   refused: number;
+  /**
+   * How often the background task, `flush()` or `close()` has written changes to the file, and the disk has them. What was
+   * written to the store before it had grown twice is in the file: the first of the two may have been under way.
+   */
+  flushes: number;
   /** What the last attempt to write the file failed with; absent when it did not fail. It is tried again. */
   failure?: string;
 }

@@ -227,6 +227,8 @@ export interface StoreStats {
   evicted: number
   /** Writes refused. */
   refused: number
+  /** How often changes have been written to the file, and the disk has them. */
+  flushes: number
   /** What the last attempt to write the file failed with; absent when it did not. */
   failure?: string
 }

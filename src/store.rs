@@ -33,6 +33,8 @@ pub struct Store {
     /// The sessions.
     pub table: Table,
     file: Option<Mutex<Behind>>,
+    /// Apart from the file, which is locked while the disk is waited for.
+    progress: Mutex<Progress>,
     /// Bytes that sweeps have dropped since memory was last given back.
     dropped: Mutex<usize>,
 }
@@ -44,7 +46,15 @@ struct Behind {
     file: Option<File>,
     /// What could not be written yet.
     changes: Changes,
-    failure: Option<Damage>,
+}
+
+/// How the writing of the file goes.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// How often changes have been written, and the disk has them.
+    pub flushes: u64,
+    /// What the last attempt failed with.
+    pub failure: Option<Damage>,
 }
 
 impl Store {
@@ -54,6 +64,7 @@ impl Store {
         Self {
             table: Table::new(limits, false),
             file: None,
+            progress: Mutex::default(),
             dropped: Mutex::default(),
         }
     }
@@ -90,8 +101,8 @@ impl Store {
             file: Some(Mutex::new(Behind {
                 file: Some(file),
                 changes: gone,
-                failure: None,
             })),
+            progress: Mutex::default(),
             dropped: Mutex::default(),
         })
     }
@@ -115,7 +126,7 @@ impl Store {
     pub fn flush(&self) -> Result<(), Damage> {
         self.file.as_ref().map_or(Ok(()), |behind| {
             let mut behind = behind.lock();
-            behind.flush(&self.table)
+            behind.flush(&self.table, &self.progress)
         })
     }
 
@@ -126,21 +137,21 @@ impl Store {
     pub fn close(&self) -> Result<(), Damage> {
         self.file.as_ref().map_or(Ok(()), |behind| {
             let mut behind = behind.lock();
-            let flushed = behind.flush(&self.table);
+            let flushed = behind.flush(&self.table, &self.progress);
             behind.file = None;
             flushed
         })
     }
 
-    /// What the last attempt to write the file failed with.
+    /// How the writing of the file goes.
     #[must_use]
-    pub fn failure(&self) -> Option<Damage> {
-        self.file.as_ref()?.lock().failure.clone()
+    pub fn progress(&self) -> Progress {
+        self.progress.lock().clone()
     }
 }
 
 impl Behind {
-    fn flush(&mut self, table: &Table) -> Result<(), Damage> {
+    fn flush(&mut self, table: &Table, progress: &Mutex<Progress>) -> Result<(), Damage> {
         let Some(file) = &self.file else {
             return Ok(());
         };
@@ -149,13 +160,15 @@ impl Behind {
             return Ok(());
         }
         let written = file.write(&self.changes).map_err(Damage::from);
+        let mut progress = progress.lock();
         match &written {
             Ok(()) => {
                 self.changes = Changes::new();
-                self.failure = None;
+                progress.flushes += 1;
+                progress.failure = None;
             }
             Err(damage) => {
-                self.failure = Some(Damage {
+                progress.failure = Some(Damage {
                     error: Error::StoreFailed,
                     reason: damage.reason.clone(),
                 });
@@ -188,8 +201,13 @@ mod tests {
         set(&store, b"b", "{}", NOW + 1);
         set(&store, b"c", "{}", NOW + 1000);
         store.flush().unwrap();
+        assert_eq!(store.progress().flushes, 1);
+        // There is nothing to write.
+        store.flush().unwrap();
+        assert_eq!(store.progress().flushes, 1);
         store.table.destroy(b"c");
         store.close().unwrap();
+        assert_eq!(store.progress().flushes, 2);
         let store = Store::at(&path, Limits::default(), NOW + 1).unwrap();
         assert!(store.table.get(b"a", NOW + 1).is_some());
         assert_eq!(store.table.len(NOW + 1), 1);

@@ -409,6 +409,8 @@ pub struct StoreStats {
     pub evicted: f64,
     /// Writes refused.
     pub refused: f64,
+    /// How often changes have been written to the file, and the disk has them.
+    pub flushes: f64,
     /// What the last attempt to write the file failed with; absent when it did not.
     pub failure: Option<String>,
 }
@@ -419,13 +421,15 @@ pub struct StoreStats {
 pub fn store_stats(store: u32) -> Option<StoreStats> {
     with(f64::from(store), |store| {
         let stats = store.table.stats();
+        let progress = store.progress();
         StoreStats {
             sessions: stats.sessions as f64,
             bytes: stats.bytes as f64,
             expired: stats.expired as f64,
             evicted: stats.evicted as f64,
             refused: stats.refused as f64,
-            failure: store.failure().map(|damage| damage.reason),
+            flushes: progress.flushes as f64,
+            failure: progress.failure.map(|damage| damage.reason),
         }
     })
 }
