@@ -435,6 +435,61 @@ test(
 );
 
 test(
+  'what its client was told could not be saved is not saved after all, and onError hears of it once',
+  LIMIT,
+  async (t) => {
+    for (const makeStore of [() => new HostileStore(), () => new EmbeddedStore({ maxSessionBytes: 1000 })]) {
+      const failures = [];
+      const ends = deferred();
+      const { bound, sharing } = await shareFixture(t, {
+        store: makeStore(),
+        options: { onError: (error) => failures.push(error.code ?? error.message) },
+        app: listening({
+          change: async (socket, ack) => {
+            const { session } = socket;
+            session.changed = 'x'.repeat(1000);
+            ack('done');
+            await ends.promise;
+          },
+          look: (socket, ack) => ack(socket.session.changed ?? null),
+        }),
+      });
+      const { store } = sharing;
+      const { socket } = await bound();
+      store.next?.('set', 'error');
+      const told = await socket.ask('change');
+      assert.match(told.code, /ERR_STORE_UNAVAILABLE|ERR_SESSION_TOO_LARGE/);
+      ends.resolve();
+      await settle();
+      assert.equal(await socket.ask('look'), null);
+      assert.equal(failures.length, 1, failures.join());
+    }
+  },
+);
+
+test('what a handler changes after a save that failed is saved when it ends', LIMIT, async (t) => {
+  const failures = [];
+  const ends = deferred();
+  const { bound, store } = await shareFixture(t, {
+    options: { onError: (error) => failures.push(error.message) },
+    app: listening({
+      change: async (socket, ack) => {
+        socket.session.first = true;
+        ack('done');
+        await ends.promise;
+        socket.session.later = true;
+      },
+    }),
+  });
+  const { socket, sid } = await bound();
+  store.next('set', 'error');
+  assert.equal((await socket.ask('change')).code, 'ERR_STORE_UNAVAILABLE');
+  ends.resolve();
+  await until(() => store.read(sid).later, 'it is saved');
+  assert.deepEqual(failures, ['scripted']);
+});
+
+test(
   'an event whose session cannot be loaded does not run, and is acknowledged with an error',
   LIMIT,
   async (t) => {
@@ -576,6 +631,40 @@ test(
     assert.equal(store.count('touch'), 1);
     assert.ok(store.read(sid).cookie.expires > before);
     assert.equal(store.count('set'), 0);
+  },
+);
+
+test(
+  'with touchInterval a session put in the place of the socket’s own extends nothing',
+  LIMIT,
+  async (t) => {
+    const { bound, store } = await shareFixture(t, {
+      options: { touchInterval: 1000 },
+      sessionOptions: { rolling: true, cookie: { maxAge: 60_000 } },
+      app: listening({
+        nudge: (_socket, ack) => ack(),
+        swap: (socket, sid, ack) => {
+          const cookie = { originalMaxAge: null, expires: null };
+          socket.session = sid && store.createSession({ sessionID: sid, sessionStore: store }, { cookie });
+          ack();
+        },
+      }),
+    });
+    const [one, other] = [await bound(), await bound()];
+    const touches = ({ sid }) =>
+      store.calls.filter((call) => call.method === 'touch' && call.sid === sid).length;
+    store.taken();
+    await until(async () => {
+      await other.socket.ask('nudge');
+      return touches(other) > 0;
+    }, 'a second has passed');
+    for (const sid of ['another', null]) {
+      await one.socket.ask('swap', sid);
+      await settle();
+      assert.equal(touches(one), 0);
+    }
+    await one.socket.ask('nudge');
+    await until(() => touches(one) === 1, 'it was due');
   },
 );
 

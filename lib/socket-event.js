@@ -27,6 +27,8 @@ class SocketEvent extends SessionEvent {
     this.isPacket = false;
     /** Sends the acknowledgement that its client waits for. @type {((...values: any[]) => void) | undefined} */
     this.ack = undefined;
+    /** What its client has been told could not be saved: the session's id, and its text. @type {string | undefined} */
+    this.unsaved = undefined;
     /** Whether its handlers have come to their end. */
     this.handled = false;
     /** Whether its socket has been quiet since it was last seen to be. */
@@ -163,6 +165,7 @@ class SocketEvent extends SessionEvent {
   settle() {
     if (!this.settled) return;
     this.args = NOTHING;
+    this.unsaved = undefined;
     const origin = originOf(this.session);
     if (origin === undefined || origin.sid !== this.sid) return;
     this.text = undefined;
@@ -289,6 +292,25 @@ class SocketEvent extends SessionEvent {
     this.ack = undefined;
     ack?.(this.connection.sharing.answerTo(error));
     this.settle();
+  }
+
+  /**
+   * @param {any} session
+   * @param {import('./origin.js').Origin | undefined} origin
+   * @param {string} text
+   * @param {(error?: unknown) => void} done
+   */
+  save(session, origin, text, done) {
+    const { unsaved } = this;
+    // A client that was told of the failure must not find it saved after all.
+    if (unsaved !== undefined && unsaved === session.id + text) done();
+    else if (this.handled) super.save(session, origin, text, done);
+    else {
+      super.save(session, origin, text, (error) => {
+        if (error) this.unsaved = session.id + text;
+        done(error);
+      });
+    }
   }
 
   commit() {
