@@ -5,6 +5,7 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const diagnostics = require('node:diagnostics_channel');
+const { adoptedBy } = require('../lib/adopted-store.js');
 const { deferred } = require('./support/deferred.js');
 const { shareApp } = require('./support/share-app.js');
 const { share } = require('./support/socket-client.js');
@@ -385,6 +386,35 @@ describe('connection state recovery', () => {
     await until(() => answers.length === 2, 'both are answered');
     assert.deepEqual(answers, ['ann', 2]);
   });
+
+  test(
+    'beyond 10,000 packets that wait so, an event is refused at once, by its acknowledgement',
+    LIMIT,
+    async (t) => {
+      const failures = [];
+      const options = {
+        storeTimeout: 600_000,
+        onError: ({ code }, { event }) => failures.push([event, code]),
+      };
+      const f = await shareApp(t, { ...recovering, options });
+      const bound = await lively(f);
+      let hold;
+      await lose(bound, async () => {
+        await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
+        hold = f.store.hold('get', (sid) => sid === bound.sid);
+      });
+      await hold.reached;
+      const answers = Array.from({ length: 10_003 }, (_, n) => bound.socket.ask('echo', n));
+      const refused = await Promise.all(answers.slice(10_000));
+      for (const { code } of refused) assert.equal(code, 'ERR_OVERLOADED');
+      assert.deepEqual(failures, new Array(3).fill(['echo', 'ERR_OVERLOADED']));
+      hold.release();
+      const expected = Array.from({ length: 10_000 }, (_, n) => n);
+      assert.deepEqual(await Promise.all(answers.slice(0, 10_000)), expected);
+      // None of them waits any more.
+      assert.equal(adoptedBy(f.store).waiting, 0);
+    },
+  );
 
   test('a socket that leaves again before that is known is not announced to the app', LIMIT, async (t) => {
     const f = await shareApp(t, recovering);

@@ -2,10 +2,20 @@
 
 const { failure } = require('./failure.js');
 
-/** How many may wait for their turn with one session. A client can make its own wait, as fast as it sends events. */
+/** How many may wait for their turn with one session, or for one socket to be known. A client can make its own wait, as fast as it sends events. */
 const MOST = 10_000;
 /** How many in one store. Who has a session to itself waits for nobody. */
 const MOST_IN_ALL = 65_536;
+
+/**
+ * Whether no more may wait.
+ *
+ * @param {import('./adopted-store.js').AdoptedStore} adopted
+ * @param {number} length how many wait already in the same place
+ */
+function isFull(adopted, length) {
+  return length >= MOST || adopted.waiting >= MOST_IN_ALL;
+}
 
 /**
  * Waits until no other commit or update of a session is under way in this process: each sees what the one before it has
@@ -25,7 +35,7 @@ function enter(adopted, sid, start) {
     start();
     return true;
   }
-  if (lane.length >= MOST || adopted.waiting >= MOST_IN_ALL) return false;
+  if (isFull(adopted, lane.length)) return false;
   adopted.waiting += 1;
   // An update in front may take so long for its function, and then for the store.
   const late = performance.now() + 2 * timeout;
@@ -61,4 +71,5 @@ function leave(adopted, sid) {
 }
 
 module.exports.enter = enter;
+module.exports.isFull = isFull;
 module.exports.leave = leave;

@@ -1,6 +1,7 @@
 'use strict';
 
 const { settle } = require('./arrival.js');
+const { HeldPackets } = require('./held-packets.js');
 const { share } = require('./shared-socket.js');
 
 /**
@@ -12,9 +13,11 @@ const { share } = require('./shared-socket.js');
  */
 function settleRecovered(sharing, socket) {
   const connection = share(sharing, socket);
-  connection.held = [];
+  const { adopted } = sharing;
+  const held = new HeldPackets(/** @type {import('./adopted-store.js').AdoptedStore} */ (adopted));
+  connection.held = held;
   settle(connection, (error) => {
-    const packets = connection.held ?? [];
+    const packets = held.take();
     connection.held = undefined;
     // It has left again, and the app has never heard of it.
     if (connection.disconnected && !sharing.closed) return;

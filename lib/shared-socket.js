@@ -1,5 +1,6 @@
 'use strict';
 
+const { failure } = require('./failure.js');
 const { KEY_EVENT, presentKey } = require('./key-event.js');
 const { SocketConnection } = require('./socket-connection.js');
 const { SocketEvent } = require('./socket-event.js');
@@ -132,12 +133,13 @@ function inherited(socket, name) {
  */
 function receive(packet) {
   const connection = /** @type {SocketConnection} */ (sharedBy(this));
-  if (connection.held) {
-    connection.held.push(packet);
-    return;
-  }
+  if (connection.held?.add(packet)) return;
   const args = packet.data ?? [];
   const ack = packet.id === undefined || packet.id === null ? undefined : this.ack(packet.id);
+  if (connection.held) {
+    new SocketEvent(connection, this, args).asPacket(ack).refuse(failure('ERR_OVERLOADED'));
+    return;
+  }
   const [name, data] = args;
   if (name === KEY_EVENT) {
     presentKey(connection.sharing, connection, data, ack);

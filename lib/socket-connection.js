@@ -19,7 +19,7 @@ class SocketConnection extends Connection {
     this.latest = new SocketEvent(this, socket, ['']).rest();
     /** When the life of its session was last extended, in ms. */
     this.touched = 0;
-    /** The packets that wait until it is known whose socket this is. @type {any[] | undefined} */
+    /** The packets that wait until it is known whose socket this is. @type {import('./held-packets.js').HeldPackets | undefined} */
     this.held = undefined;
     /** Whether it has come back without the session that it had, and has not been told. */
     this.lost = false;
