@@ -48,6 +48,16 @@ async function startThree(t, adapter, input = {}) {
   return all.map(({ url }) => url);
 }
 
+// The reads of a session that have reached Redis.
+async function readsOf(t, sid) {
+  const monitor = await connectRedis(t);
+  const reads = [];
+  await monitor.monitor((line) => {
+    if (line.includes('"GET"') && line.includes(`sess:${sid}`)) reads.push(line);
+  });
+  return reads;
+}
+
 async function login(url, user = 'ann') {
   const browser = new HttpClient(url);
   await browser.json(`/login?user=${user}`);
@@ -168,6 +178,82 @@ describe('processes that no adapter connects', () => {
     assert.deepEqual(await client.ask('set', 'user', 'eve'), { ok: true });
     assert.equal((await browser.json('/read')).body.user, undefined, 'the session does not come back');
   });
+});
+
+describe('what several processes do not keep from happening, as docs/security.md says', () => {
+  test(
+    'without an adapter, the room of a session that was ended elsewhere is left at the next event',
+    LIMIT,
+    async (t) => {
+      const [a, b] = await startThree(t);
+      const browser = await login(a);
+      const { sid } = browser;
+      const announce = (what) => at(browser, b).json(`/announce?sid=${sid}&what=${what}`);
+      // From the first name that is asked for, sockets take their rooms.
+      await announce('nobody is there');
+      const client = await bound(t, browser, b);
+      const heard = client.collect('news');
+      await browser.json('/logout');
+      await announce('before');
+      await until(() => heard.length > 0, 'it is reached');
+      assert.equal(await client.ask('whoami'), null);
+      await announce('after');
+      assert.equal(await client.ask('whoami'), null);
+      assert.deepEqual(heard, ['before']);
+    },
+  );
+
+  test(
+    'a one-time key shown to two processes at once binds a socket at each, and none later',
+    LIMIT,
+    async (t) => {
+      const input = { late: 1000, oneTimeKeys: true, required: true, serves: 'sockets' };
+      const [express, one, two] = await Promise.all([
+        start(t, { serves: 'express', oneTimeKeys: true }),
+        start(t, input),
+        start(t, input),
+      ]);
+      const browser = await login(express.url);
+      const { key } = (await browser.json(CHANNEL)).body;
+      const connect = async ({ url }) => {
+        const client = await connectSocket(url, { auth: { key } });
+        t.after(() => client.close());
+        return client;
+      };
+      const clients = await Promise.all([connect(one), connect(two)]);
+      assert.deepEqual(await Promise.all(clients.map((client) => client.ask('whoami'))), ['ann', 'ann']);
+      const spy = await connectRedis(t);
+      await until(async () => (await spy.exists(`sess:${key}`)) === 0, 'it is used up');
+      for (const process of [one, two]) {
+        await assert.rejects(connect(process), {
+          data: { code: 'ERR_MISSING_DATA', message: 'Missing data' },
+        });
+      }
+    },
+  );
+
+  test(
+    'a logout between the read and the write of another process’s commit is undone, where a store reads first',
+    LIMIT,
+    async (t) => {
+      // A store with a `get` of the app's is none that compares and sets.
+      const [express, sockets] = await Promise.all([
+        start(t, { serves: 'express' }),
+        start(t, { late: 1000, serves: 'sockets' }),
+      ]);
+      const browser = await login(express.url);
+      const { sid } = browser;
+      const client = await bound(t, browser, sockets.url);
+      const reads = await readsOf(t, sid);
+      const written = client.ask('set', 'late', true);
+      await until(() => reads.length === 2, 'the session was read for the event, and for its commit');
+      await browser.json('/logout');
+      const spy = await connectRedis(t);
+      assert.equal(await spy.exists(`sess:${sid}`), 0);
+      assert.deepEqual(await written, { ok: true });
+      assert.equal(await spy.exists(`sess:${sid}`), 1);
+    },
+  );
 });
 
 describe('an Express process without Socket.IO, with an Emitter', () => {
@@ -292,20 +378,11 @@ test(
     ]);
     const browser = await login(express.url);
     const { key } = (await browser.json(CHANNEL)).body;
-    const spy = await connectRedis(t);
-    const reads = [];
-    const monitor = spy.duplicate();
-    monitor.on('error', () => {});
-    await monitor.connect();
-    t.after(() => monitor.destroy());
-    await monitor.monitor((line) => reads.push(line));
+    const reads = await readsOf(t, browser.sid);
     const refused = assert.rejects(connectSocket(sockets.url, { auth: { key } }), {
       data: { code: 'ERR_MISSING_DATA', message: 'Missing data' },
     });
-    await until(
-      () => reads.some((line) => line.includes('"GET"') && line.includes(`sess:${browser.sid}`)),
-      'the session was read for the socket',
-    );
+    await until(() => reads.length > 0, 'the session was read for the socket');
     await browser.json('/logout');
     await refused;
   },

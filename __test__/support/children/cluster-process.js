@@ -10,7 +10,7 @@ const session = require('express-session');
 const { createClient } = require('redis');
 const { Emitter } = require('@socket.io/redis-emitter');
 const { RedisStore } = require('connect-redis');
-const { shareSession } = require('../../..');
+const { sessionRoom, shareSession } = require('../../..');
 const { express, socketIoServer } = require('../versions.js');
 
 const SECRET = 'a secret';
@@ -66,7 +66,11 @@ function serveExpress(app, sharing) {
   });
 }
 
-function serveSockets(io, sharing, namespaces) {
+function serveSockets(app, io, sharing, namespaces) {
+  app.get('/announce', (req, res) => {
+    io.to(sessionRoom(req.query.sid)).emit('news', req.query.what);
+    res.json({});
+  });
   for (const name of namespaces) {
     const namespace = io.of(name);
     namespace.use(sharing.socket(namespace));
@@ -92,11 +96,19 @@ async function adapterFor({ adapter, redisPort }) {
   return adapter === 'cluster' ? require('@socket.io/cluster-adapter').createAdapter() : undefined;
 }
 
-async function main({ namespaces = ['/'], emitters = [], onSessionEnd, required, serves, ...input }) {
+async function main({
+  namespaces = ['/'],
+  emitters = [],
+  oneTimeKeys,
+  onSessionEnd,
+  required,
+  serves,
+  ...input
+}) {
   const store = new RedisStore({ client: await connect(input.redisPort), prefix: 'sess:' });
   if (input.slow) slowly(store, input.slow);
   if (input.late) lately(store, input.late);
-  const options = { store, onSessionEnd, required };
+  const options = { store, oneTimeKeys, onSessionEnd, required };
   if (emitters.length > 0) {
     const emitter = new Emitter(await connect(input.redisPort));
     options.emitter = emitters.map((name) => emitter.of(name));
@@ -107,7 +119,7 @@ async function main({ namespaces = ['/'], emitters = [], onSessionEnd, required,
   if (serves !== 'sockets') serveExpress(app, sharing);
   if (serves !== 'express') {
     const { Server } = socketIoServer(4);
-    serveSockets(new Server(server, { adapter: await adapterFor(input) }), sharing, namespaces);
+    serveSockets(app, new Server(server, { adapter: await adapterFor(input) }), sharing, namespaces);
   }
   // Each worker of node:cluster on a port of its own: a test says which one it talks to.
   server.listen({ port: 0, host: '127.0.0.1', exclusive: true });
