@@ -9,7 +9,7 @@ const net = require('node:net');
 const { once } = require('node:events');
 const path = require('node:path');
 const { createClient } = require('redis');
-const { shareSession } = require('..');
+const { sessionRoom, shareSession } = require('..');
 const { startChild } = require('./support/child.js');
 const { HttpClient } = require('./support/http-client.js');
 const { startRedis } = require('./support/redis-server.js');
@@ -387,6 +387,44 @@ test(
     await refused;
   },
 );
+
+// As an adapter hands over what another process has sent.
+function hear(io, ...args) {
+  io.of('/')._onServerSideEmit(['io-session:end', ...args]);
+}
+
+test(
+  'a session that came back is bound again, once a socket cannot be waiting for the one of before',
+  LIMIT,
+  async (t) => {
+    const f = await shareFixture(t, { options: { storeTimeout: 2000, required: true } });
+    const browser = await f.login();
+    const key = await f.keyOf(browser);
+    // From the first socket that comes, the server hears of the others.
+    await assert.rejects(f.connect(), { message: 'Missing key.' });
+    hear(f.io, sessionRoom(browser.sid), 'destroy');
+    await assert.rejects(f.connect({ key }), { message: 'Missing data' });
+    await until(() => f.connect({ key }).catch(() => undefined), 'it is bound');
+  },
+);
+
+test('what is no message of ours from another process ends no session', LIMIT, async (t) => {
+  const f = await shareFixture(t, {
+    app: ({ io }) =>
+      io.on('connection', (socket) => socket.on('whoami', (ack) => ack(socket.session.user ?? null))),
+  });
+  const { socket, sid } = await f.bound();
+  const told = socket.collect('session:end');
+  const room = sessionRoom(sid);
+  for (const reason of ['expire', 'logout', 'toString', '', undefined, null, {}, 1]) hear(f.io, room, reason);
+  for (const other of [undefined, null, 7, [room], { room }, `${room}x`]) hear(f.io, other, 'destroy');
+  assert.equal(await socket.ask('whoami'), 'ann');
+  assert.deepEqual(told, []);
+  const ended = socket.next('session:end');
+  hear(f.io, room, 'regenerate');
+  assert.deepEqual(await ended, { reason: 'regenerate' });
+  assert.equal(await socket.ask('whoami'), null);
+});
 
 test('the sockets of other processes hear of it when the browser has its new cookie', LIMIT, async (t) => {
   const [express, sockets] = await Promise.all([
