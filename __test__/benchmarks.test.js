@@ -4,11 +4,15 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { bars, lines } = require('../bench/chart.js');
 const { makeReport } = require('../bench/report.js');
+const { readOptions } = require('../bench/run-options.js');
+const { scenarios } = require('../bench/scenarios.js');
 
+const BENCH = path.join(__dirname, '..', 'bench');
 const DOCS = path.join(__dirname, '..', 'docs');
 
 test('the page and its charts are what the results make of them: else `node bench/report.js`', () => {
@@ -44,4 +48,37 @@ test('a line goes up as its values do, a power of ten at a time', () => {
   assert.equal(heights.length, 3);
   assert.ok(Math.abs(heights[0] - heights[1] - (heights[1] - heights[2])) < 0.01, heights.join());
   assert.ok(heights[0] > heights[2]);
+});
+
+function run(...args) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(BENCH, 'run.js'), ...args], {
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+test('--help prints each option that bench/README.md has, and measures nothing', () => {
+  const { status, stdout, stderr } = run('--help');
+  assert.deepEqual([status, stderr], [0, '']);
+  const readme = fs.readFileSync(path.join(BENCH, 'README.md'), 'utf8');
+  const table = readme.slice(readme.indexOf('## `run.js`'), readme.indexOf('### What is measured'));
+  const documented = [...table.matchAll(/`(--[a-z-]+)`/g)].map(([, option]) => option);
+  const printed = [...stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, option]) => option);
+  assert.deepEqual(new Set(printed), new Set([...documented, '--help']));
+});
+
+test('--only chooses by name, and one that fits no scenario is an error that says so', () => {
+  const { chosen } = readOptions(['--only', 'share/redis']);
+  assert.deepEqual(
+    chosen,
+    scenarios.filter(({ name }) => name.startsWith('share/Redis')),
+  );
+  assert.throws(() => readOptions(['--only', 'rediss']), {
+    name: 'TypeError',
+    message: /--only fits no scenario: rediss\. There are:\n {2}\w+/,
+  });
+  assert.throws(() => readOptions(['--only', '(']), { name: 'TypeError', message: /regular expression/ });
+  const { status, stdout, stderr } = run('--only', 'rediss');
+  assert.deepEqual([status, stdout], [1, '']);
+  assert.match(stderr, /^--only fits no scenario: rediss/);
 });

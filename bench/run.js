@@ -14,7 +14,6 @@ const { commandLine, machine } = require('./machine.js');
 const { writeReport } = require('./report.js');
 const { isInstalled } = require('./rival.js');
 const { readOptions } = require('./run-options.js');
-const { scenarios } = require('./scenarios.js');
 const { measureStoreCalls } = require('./store-calls.js');
 const { TABLES } = require('./table.js');
 const { Turns } = require('./turns.js');
@@ -74,8 +73,11 @@ async function surroundings(redis) {
 }
 
 async function main() {
-  const { rivals, only, deadline, output, settings } = readOptions(process.argv.slice(2));
-  const chosen = scenarios.filter(({ name }) => only.test(name));
+  const { help, rivals, chosen, deadline, output, settings } = readOptions(process.argv.slice(2));
+  if (help !== undefined) {
+    console.log(help);
+    return;
+  }
   const redis = await RedisServer.start();
   const load = new Child(path.join(__dirname, 'load.js'));
   const measurements = new Measurements({ load, redis, settings });
