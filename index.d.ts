@@ -70,16 +70,6 @@ export interface ShareSessionOptions extends IoSessionOptions {
   required?: boolean | undefined;
 
   /**
-   * The origins other than the app's own whose pages may ask for keys and connect: texts such as `'https://app.example'`, or
-   * `'capacitor://localhost'` for an app's own scheme; exact, never `'*'`. Default: `[]`.
-   *
-   * The key route refuses all others with `ERR_BAD_ORIGIN` (403), and answers these with CORS headers for requests with
-   * credentials. With at least one, sockets from all others are refused as well; without any, a key is good from everywhere,
-   * and the cookie from the page of the same host.
-   */
-  allowedOrigins?: string[] | undefined;
-
-  /**
    * Lets a socket's events extend the life of its session in the store, by the store's `touch`, at most once in so many ms: a
    * whole number from 1000. Default: none, only HTTP requests do. The browser's cookie is not prolonged by it.
    */
@@ -310,6 +300,19 @@ export interface IoSessionOptions {
    * Two processes that are shown one key in the same moment may both accept it. Each GET makes a key of its own then.
    */
   oneTimeKeys?: boolean | undefined;
+
+  /**
+   * The origins other than the app's own whose pages may ask for keys: texts such as `'https://app.example'`, or
+   * `'capacitor://localhost'` for an app's own scheme; exact, never `'*'`. The key route refuses all others with
+   * `ERR_BAD_ORIGIN` (403), and answers these with CORS headers for requests with credentials.
+   *
+   * With `shareSession` the default is `[]`. With at least one, sockets from all others are refused as well; without any, a
+   * key is good from everywhere, and the cookie from the page of the same host.
+   *
+   * In a Zappa app the option is for the key route alone. Default: none. Pages of all origins may ask by `fetch` then, as
+   * with the original, and the app's own CORS says whether they can read the answer; `[]` keeps all others out.
+   */
+  allowedOrigins?: string[] | undefined;
 
   /**
    * What becomes of a socket whose session has ended. Default: `'unbind'`.

@@ -87,6 +87,7 @@ for (const [name, values] of [
   ['keyMaxAge', [0, -1, Number.NaN, '100']],
   ['maxChannels', [0, -1, 1.5, '32']],
   ['oneTimeKeys', ['yes', 1]],
+  ['allowedOrigins', ['https://app.example', ['*'], ['https://app.example/'], [7]]],
   ['onError', ['text', 7, {}]],
   ['onSessionEnd', ['explode', 7]],
 ]) {

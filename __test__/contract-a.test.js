@@ -383,6 +383,42 @@ test(
   },
 );
 
+test(
+  'A16: with allowedOrigins the pages of all other origins make no key, and take no channel',
+  LIMIT,
+  async (t) => {
+    const allowed = 'https://app.example';
+    const cors = ({ headers }) => headers.get('access-control-allow-origin');
+    for (const allowedOrigins of [[allowed], []]) {
+      const f = await fixture(t, { options: { allowedOrigins } });
+      const browser = f.browser();
+      const ask = (headers) => browser.json(channelPath('elsewhere'), { headers });
+      for (const headers of [
+        { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
+        { origin: 'null' },
+        { 'sec-fetch-site': 'cross-site' },
+      ]) {
+        const answer = await ask(headers);
+        assert.deepEqual([answer.status, answer.body], [403, { error: 'This origin is not allowed.' }]);
+        assert.equal(cors(answer), null);
+        assert.match(answer.headers.get('vary'), /\bOrigin\b/i);
+      }
+      assert.deepEqual(f.store.ids(), []);
+
+      const page = await ask({ origin: allowed, 'sec-fetch-site': 'cross-site' });
+      if (allowedOrigins.length === 0) assert.deepEqual([page.status, cors(page)], [403, null]);
+      else {
+        assert.deepEqual([page.status, cors(page)], [200, allowed]);
+        assert.equal(page.headers.get('access-control-allow-credentials'), 'true');
+      }
+      // A page of the app's own.
+      const own = await ask({ origin: f.host.url, 'sec-fetch-site': 'same-origin' });
+      assert.deepEqual([own.status, cors(own)], [200, null]);
+      assert.equal((await ask({})).status, 200);
+    }
+  },
+);
+
 test('A20: HEAD answers 200 without a body and without a key', LIMIT, async (t) => {
   const f = await fixture(t);
   const browser = await f.login();

@@ -30,5 +30,24 @@ function isForeign(headers, allowed) {
   return !(WEB.test(origin) && URL.canParse(origin) && new URL(origin).host === host);
 }
 
+/**
+ * Answers as CORS wants it: to pages of this host, and of the origins that the app allows.
+ *
+ * @param {any} req
+ * @param {any} res
+ * @param {string[]} allowed
+ * @returns {boolean} false for a page of another origin
+ */
+function admit({ headers }, res, allowed) {
+  res.vary('Origin');
+  if (isForeign(headers, allowed)) return false;
+  if (allowed.includes(headers.origin)) {
+    res.setHeader('Access-Control-Allow-Origin', headers.origin);
+    res.setHeader('Access-Control-Allow-Credentials', 'true');
+  }
+  return true;
+}
+
+module.exports.admit = admit;
 module.exports.isForeign = isForeign;
 module.exports.isForeignLoad = isForeignLoad;

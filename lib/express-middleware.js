@@ -2,7 +2,7 @@
 
 const debug = require('debug')('io-session');
 const { clientModule } = require('./client-module.js');
-const { isForeign } = require('./allowed-origins.js');
+const { admit } = require('./allowed-origins.js');
 const { isOfAnotherSecret } = require('./cookie-secret.js');
 const { failure } = require('./failure.js');
 const { KeyRequest } = require('./key-route.js');
@@ -39,7 +39,7 @@ function expressMiddleware(sharing) {
 }
 
 /**
- * Answers as CORS wants it: to pages of this host, and of the origins that the app allows.
+ * Answers pages of this host, and of the origins that the app allows.
  *
  * @param {import('./socket-sharing.js').SocketSharing} sharing
  * @param {any} req
@@ -47,20 +47,14 @@ function expressMiddleware(sharing) {
  * @param {(req: any, res: any) => void} answer
  */
 function serve(sharing, req, res, answer) {
-  const { origin } = req.headers;
-  const { allowedOrigins } = sharing.options;
-  res.vary('Origin');
-  if (isForeign(req.headers, allowedOrigins)) {
+  if (!admit(req, res, sharing.options.allowedOrigins)) {
+    const { origin, 'sec-fetch-site': site } = req.headers;
     const error = failure('ERR_BAD_ORIGIN');
-    debug('refused the key route to %j: not one of allowedOrigins', origin ?? req.headers['sec-fetch-site']);
+    debug('refused the key route to %j: not one of allowedOrigins', origin ?? site);
     res.statusCode = error.status;
     res.setHeader('Content-Type', 'application/json; charset=utf-8');
     res.end(JSON.stringify(sharing.answerTo(error)));
     return;
-  }
-  if (allowedOrigins.includes(origin)) {
-    res.setHeader('Access-Control-Allow-Origin', origin);
-    res.setHeader('Access-Control-Allow-Credentials', 'true');
   }
   if (req.method !== 'OPTIONS') {
     answer(req, res);

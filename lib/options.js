@@ -11,6 +11,7 @@ const { FLAG, LONGEST, check, showNames, whole } = require('./rules.js');
  * @property {number} keyMaxAge
  * @property {number} maxChannels
  * @property {boolean} oneTimeKeys
+ * @property {string[] | undefined} allowedOrigins
  * @property {'unbind' | 'disconnect' | ((end: { socket: any, reason: string }) => void)} onSessionEnd
  * @property {((error: unknown, where: { socket?: any, event?: string }) => void) | undefined} onError
  *
@@ -43,6 +44,7 @@ const DEFAULTS = {
   keyMaxAge: DAY,
   maxChannels: 32,
   oneTimeKeys: false,
+  allowedOrigins: undefined,
   onSessionEnd: 'unbind',
   onError: undefined,
 };
@@ -53,6 +55,7 @@ const RULES = {
   keyMaxAge: ['a whole number of ms from 1000', whole(1000, Number.MAX_SAFE_INTEGER)],
   maxChannels: ['a whole number from 1 to 1000', whole(1, 1000)],
   oneTimeKeys: FLAG,
+  allowedOrigins: ["an array of origins such as 'https://app.example'", isOrigins],
   onSessionEnd: [
     "'unbind', 'disconnect' or a function",
     (value) => value === 'unbind' || value === 'disconnect' || typeof value === 'function',
@@ -67,12 +70,12 @@ const SHARE_DEFAULTS = {
   channel: '__local',
   cookie: undefined,
   required: false,
-  allowedOrigins: [],
   touchInterval: undefined,
   maxKeysPerMinute: 300,
   maxFailedKeys: 64,
   emitter: [],
   ...DEFAULTS,
+  allowedOrigins: [],
 };
 
 /** @type {{ [name in keyof ShareOptions]: import('./rules.js').Rule }} */
@@ -89,7 +92,6 @@ const SHARE_RULES = {
     showNames,
   ],
   required: FLAG,
-  allowedOrigins: ["an array of origins such as 'https://app.example'", isOrigins],
   touchInterval: [`a whole number of ms from 1000 to ${LONGEST}`, whole(1000, LONGEST)],
   maxKeysPerMinute: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
   maxFailedKeys: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],

@@ -1,6 +1,6 @@
 'use strict';
 
-const { isForeignLoad } = require('./allowed-origins.js');
+const { admit, isForeignLoad } = require('./allowed-origins.js');
 const { failure } = require('./failure.js');
 const { HostEvent } = require('./host-event.js');
 const { HostSharing } = require('./host-sharing.js');
@@ -79,15 +79,19 @@ function bind_express(host) {
   const context = checkContext('bind_express', host, 'get');
   const sharing = sharingOf(context);
   // Wrong options are said at set-up: the app's own function has run by now.
-  void sharing.options;
+  const { allowedOrigins } = sharing.options;
   const prefix = context.app.settings.zappa_prefix ?? '/zappa';
   context.get(
     `${prefix}/socket/:channel_name/:socket_id`,
     /** @this {any} */ function () {
       const request = new KeyRequest(sharing, this);
-      // By `fetch` a page of another origin may ask, as with the original: whether it can read the answer is the app's CORS.
-      if (isForeignLoad(this.req.headers ?? {})) request.refuse(failure('ERR_BAD_ORIGIN'));
-      else request.answer();
+      // Without the option a page of another origin may ask by `fetch`, as with the original: whether it can read the answer
+      // is the app's CORS.
+      const admitted = allowedOrigins
+        ? admit(this.req, this.res, allowedOrigins)
+        : !isForeignLoad(this.req.headers ?? {});
+      if (admitted) request.answer();
+      else request.refuse(failure('ERR_BAD_ORIGIN'));
     },
   );
 }

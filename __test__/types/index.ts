@@ -58,7 +58,14 @@ sessionRoom(undefined);
 // The options: each value that is taken.
 const options: IoSessionOptions[] = [
   {},
-  { storeTimeout: 1, keyMaxAge: 1000, maxChannels: 1, oneTimeKeys: true, onSessionEnd: 'disconnect' },
+  {
+    storeTimeout: 1,
+    keyMaxAge: 1000,
+    maxChannels: 1,
+    oneTimeKeys: true,
+    allowedOrigins: ['https://app.example'],
+    onSessionEnd: 'disconnect',
+  },
   { storeTimeout: undefined, onSessionEnd: undefined },
   { onSessionEnd: 'unbind', onError: (error, { socket, event }) => console.error(error, socket?.id, event) },
   { onSessionEnd: ({ socket, reason }) => socket.emit('logged out', reason === 'expire') },
