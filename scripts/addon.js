@@ -5,7 +5,7 @@ const path = require('node:path');
 const { ROOT, StepError, isInstalled, step } = require('./step');
 
 /** What the addon is made of. */
-const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src'];
+const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src', 'cdylib', 'store-file'];
 
 /**
  * When the newest of these files changed, in milliseconds; 0 for none.

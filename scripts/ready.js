@@ -16,7 +16,7 @@ const program = (name) => path.join(ROOT, 'node_modules', '.bin', name);
 script(() => {
   installDependencies();
   step('Biome', program('biome'), ['check', '--error-on-warnings', '.'], { hint: 'Try `npm run format`.' });
-  step('cargo fmt', 'cargo', ['fmt', '--check'], { hint: 'Try `npm run format`.' });
+  step('cargo fmt', 'cargo', ['fmt', '--all', '--check'], { hint: 'Try `npm run format`.' });
 
   // Before the types: they are checked against the generated ones.
   buildAddon();
@@ -28,7 +28,7 @@ script(() => {
   step('types', program('tsc'), ['-p', 'tsconfig.json']);
 
   const clippy = ['clippy', '--all-targets'];
-  step('clippy', 'cargo', [...clippy, '--', '-D', 'warnings']);
+  step('clippy', 'cargo', [...clippy, '--workspace', '--', '-D', 'warnings']);
   step('clippy, no features', 'cargo', [...clippy, '--no-default-features', '--', '-D', 'warnings']);
   step('cargo doc', 'cargo', ['doc', '--no-deps'], { env: { RUSTDOCFLAGS: '-D warnings' } });
   step('API reference', program('typedoc'), []);
