@@ -289,6 +289,17 @@ describe('connection state recovery', () => {
     assert.equal(client.recovered, true);
   }
 
+  // It is back, and the store does not answer yet whose it is.
+  async function returnUnknown({ sharing, store }, bound) {
+    let hold;
+    await lose(bound, async () => {
+      await until(() => sharing.stats().sockets === 0, 'the server has noticed');
+      hold = store.hold('get', (sid) => sid === bound.sid);
+    });
+    await hold.reached;
+    return hold;
+  }
+
   for (const skipMiddlewares of [true, false]) {
     const set = { ioOptions: { connectionStateRecovery: { skipMiddlewares } } };
     const way = skipMiddlewares ? 'without the middlewares' : 'through the middlewares';
@@ -398,12 +409,7 @@ describe('connection state recovery', () => {
       };
       const f = await shareApp(t, { ...recovering, options });
       const bound = await lively(f);
-      let hold;
-      await lose(bound, async () => {
-        await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
-        hold = f.store.hold('get', (sid) => sid === bound.sid);
-      });
-      await hold.reached;
+      const hold = await returnUnknown(f, bound);
       const answers = Array.from({ length: 10_003 }, (_, n) => bound.socket.ask('echo', n));
       const refused = await Promise.all(answers.slice(10_000));
       for (const { code } of refused) assert.equal(code, 'ERR_OVERLOADED');
@@ -419,12 +425,7 @@ describe('connection state recovery', () => {
   test('a socket that leaves again before that is known is not announced to the app', LIMIT, async (t) => {
     const f = await shareApp(t, recovering);
     const bound = await lively(f);
-    let hold;
-    await lose(bound, async () => {
-      await until(() => f.sharing.stats().sockets === 0, 'the server has noticed');
-      hold = f.store.hold('get', (sid) => sid === bound.sid);
-    });
-    await hold.reached;
+    const hold = await returnUnknown(f, bound);
     f.seen.clear();
     bound.socket.send('write', { late: true });
     bound.socket.close();

@@ -59,14 +59,17 @@ function warnOfSecret(sharing) {
   );
 }
 
+/** What makes a middleware has been used as one. @param {string} call what was meant */
+function withoutParentheses(call) {
+  return `${call}: the parentheses are missing.`;
+}
+
 /**
- * What makes a middleware has been used as one.
- *
  * @param {string} call what was meant
  * @returns {TypeError}
  */
 function notCalled(call) {
-  return new TypeError(`io-session: ${call}: the parentheses are missing.`);
+  return new TypeError(`io-session: ${withoutParentheses(call)}`);
 }
 
 /**
@@ -78,7 +81,7 @@ function notCalled(call) {
  */
 function refuseSocket(sharing, next) {
   const call = 'io.use(sharing.socket())';
-  warn(sharing, 'IO_SESSION_NOT_CALLED', `${call}: the parentheses are missing.`);
+  warn(sharing, 'IO_SESSION_NOT_CALLED', withoutParentheses(call));
   next(notCalled(call));
 }
 

@@ -172,6 +172,14 @@ fn code(error: Error) -> f64 {
     -1.0 - f64::from(index(error))
 }
 
+/// What a set answers: 0, with the version beside it, or why not.
+fn written(outcome: std::result::Result<u64, Refused>) -> f64 {
+    outcome.map_or_else(refused, |version| {
+        second(version);
+        0.0
+    })
+}
+
 fn refused(refused: Refused) -> f64 {
     match refused {
         Refused::Limit(error) => code(error),
@@ -225,16 +233,11 @@ unsafe extern "C" fn set(env: sys::napi_env, info: sys::napi_callback_info) -> s
         let Some(text) = (unsafe { bench.scratch.text(env, call.arguments[2]) }) else {
             return code(Error::InvalidDocument);
         };
-        match store
-            .table
-            .set(&bench.sid, text, due(call.number(3)), embedded::now())
-        {
-            Ok(version) => {
-                second(version);
-                0.0
-            }
-            Err(error) => refused(error),
-        }
+        written(
+            store
+                .table
+                .set(&bench.sid, text, due(call.number(3)), embedded::now()),
+        )
     })
 }
 
@@ -257,16 +260,11 @@ unsafe extern "C" fn set_shaped(
         let Some(cookie) = call.cookie(3) else {
             return FOREIGN;
         };
-        match store
-            .table
-            .set_shaped(sid, cookie, rest, spelling, embedded::now())
-        {
-            Ok(version) => {
-                second(version);
-                0.0
-            }
-            Err(error) => refused(error),
-        }
+        written(
+            store
+                .table
+                .set_shaped(sid, cookie, rest, spelling, embedded::now()),
+        )
     })
 }
 
