@@ -9,6 +9,9 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** The file that this addon was loaded from, as a URL: the engine is beside it. */
+export declare function addonUrl(): string
+
 /** Begins to remember a store. Gives its number. */
 export declare function adopt(): number
 
@@ -113,6 +116,9 @@ export declare function isChannel(name: string): boolean
 
 /** The record of a key was set and expires `max_age` ms from now. */
 export declare function keyMade(store: number, key: string, maxAge: number): void
+
+/** Loads the engine in a file, if none is loaded yet. Gives why it cannot be used; null when it can. */
+export declare function loadEngine(file: string): string | null
 
 /**
  * Merges the session texts `mine` and `theirs`, both made from `base`.

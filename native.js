@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.addonUrl = nativeBinding.addonUrl
 module.exports.adopt = nativeBinding.adopt
 module.exports.allSessions = nativeBinding.allSessions
 module.exports.bind = nativeBinding.bind
@@ -854,6 +855,7 @@ module.exports.flushStores = nativeBinding.flushStores
 module.exports.hot = nativeBinding.hot
 module.exports.isChannel = nativeBinding.isChannel
 module.exports.keyMade = nativeBinding.keyMade
+module.exports.loadEngine = nativeBinding.loadEngine
 module.exports.merge = nativeBinding.merge
 module.exports.mergeSession = nativeBinding.mergeSession
 module.exports.notEnded = nativeBinding.notEnded

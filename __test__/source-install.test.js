@@ -38,33 +38,46 @@ function checkout(t) {
 }
 
 function loads(cwd) {
-  const code = "new (require('io-session').EmbeddedStore)().length().then(console.log)";
+  const code = "new (require('io-session').EmbeddedStore)({ path: 'sessions' }).length().then(console.log)";
   const { stdout, stderr } = spawnSync(process.execPath, ['-e', code], { cwd, encoding: 'utf8' });
   assert.equal(stdout, '0\n', stderr);
 }
 
-test('from a git URL: the addon is built, and nothing but what is needed is kept', LIMIT, (t) => {
-  const app = emptyFolder(t);
-  const { status, output } = install(app, `git+${pathToFileURL(ROOT).href}`, withRust);
-  assert.equal(status, 0, output);
-  const names = fs.readdirSync(path.join(app, 'node_modules', 'io-session'));
-  assert.equal(names.filter((name) => name.endsWith('.node')).length, 1, names.join());
-  assert.equal(names.includes('src') || names.includes('target'), false, names.join());
-  loads(app);
-});
+test(
+  'from a git URL: the addon and its engine are built, and nothing but what is needed is kept',
+  LIMIT,
+  (t) => {
+    const app = emptyFolder(t);
+    const { status, output } = install(app, `git+${pathToFileURL(ROOT).href}`, withRust);
+    assert.equal(status, 0, output);
+    const names = fs.readdirSync(path.join(app, 'node_modules', 'io-session'));
+    const libraries = names.filter((name) => name.endsWith('.node'));
+    assert.deepEqual(
+      libraries.map((name) => name.split('.')[0]),
+      ['io-session-engine', 'io-session'],
+    );
+    assert.equal(names.includes('src') || names.includes('target'), false, names.join());
+    loads(app);
+  },
+);
 
-test('from a folder: the addon is built in it, once', LIMIT, (t) => {
+test('from a folder: they are built in it, once', LIMIT, (t) => {
   const [app, folder] = [emptyFolder(t), checkout(t)];
-  const addon = () => fs.readdirSync(folder).find((name) => name.endsWith('.node'));
-  assert.equal(addon(), undefined);
-  const first = install(app, folder, withRust);
-  assert.equal(first.status, 0, first.output);
+  const built = () =>
+    fs
+      .readdirSync(folder)
+      .filter((name) => name.endsWith('.node'))
+      .map((name) => [name, fs.statSync(path.join(folder, name)).mtimeMs]);
+  assert.deepEqual(built(), []);
+  const building = install(app, folder, withRust);
+  assert.equal(building.status, 0, building.output);
   loads(app);
-  const built = fs.statSync(path.join(folder, addon())).mtimeMs;
+  const first = built();
+  assert.equal(first.length, 2);
   // Without a Rust now: there is nothing left to build.
-  const second = install(emptyFolder(t), folder, withoutRust);
-  assert.equal(second.status, 0, second.output);
-  assert.equal(fs.statSync(path.join(folder, addon())).mtimeMs, built);
+  const again = install(emptyFolder(t), folder, withoutRust);
+  assert.equal(again.status, 0, again.output);
+  assert.deepEqual(built(), first);
 });
 
 test('without a Rust it says what is missing, and where that is to be had', LIMIT, (t) => {

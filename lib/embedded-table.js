@@ -4,6 +4,7 @@ const { isBoxedPrimitive } = require('node:util').types;
 const native = require('../native.js');
 const { CookieShapes } = require('./cookie-shape.js');
 const { failure } = require('./failure.js');
+const { loadStoreEngine } = require('./store-engine.js');
 
 /** Where the native side leaves the version of what it has read or written. */
 const VERSION = new Float64Array(1);
@@ -26,6 +27,7 @@ let flushesAtExit = false;
 class EmbeddedTable {
   /** @param {ReturnType<typeof import('./embedded-options.js').readEmbeddedOptions>} options */
   constructor(options) {
+    if (options.path !== undefined) loadStoreEngine();
     const { store, error, reason } = native.openStore(options);
     if (store < 0) throw openFailure(options, error, reason);
     /** -1 once it is closed. */

@@ -4,8 +4,19 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { ROOT, StepError, isInstalled, step } = require('./step');
 
-/** What the addon is made of. */
-const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src', 'cdylib', 'store-file'];
+/** What the addon and the engine beside it are made of. */
+const SOURCES = [
+  'Cargo.toml',
+  'Cargo.lock',
+  'build.rs',
+  'src',
+  'cdylib',
+  'store-file',
+  'store-engine',
+  'store-engine-cdylib',
+];
+/** The two libraries, whatever platform they are for. */
+const LIBRARIES = [/^io-session\..*\.node$/, /^io-session-engine\..*\.node$/];
 
 /**
  * When the newest of these files changed, in milliseconds; 0 for none.
@@ -26,24 +37,22 @@ function newest(files) {
   return latest;
 }
 
-/** The addons that are there, whatever platform they are for. */
-function builtAddons() {
-  return fs.readdirSync(ROOT).filter((name) => /^io-session\..*\.node$/.test(name));
+/** The files of a library that are there. @param {RegExp} library */
+function built(library) {
+  return fs.readdirSync(ROOT).filter((name) => library.test(name));
 }
 
-/** Is there a built addon? */
+/** Are there a built addon and a built engine? */
 function isBuilt() {
-  return builtAddons().length > 0;
+  return LIBRARIES.every((library) => built(library).length > 0);
 }
 
-/** Is there a built addon, at least as new as its sources? */
+/** Is each of them at least as new as the sources? */
 function isFresh() {
-  const loader = fs.existsSync(path.join(ROOT, 'native.js'));
-  return (
-    loader &&
-    newest(builtAddons().map((name) => path.join(ROOT, name))) >=
-      newest(SOURCES.map((name) => path.join(ROOT, name)))
-  );
+  const at = (/** @type {string} */ name) => path.join(ROOT, name);
+  const changed = newest(SOURCES.map(at));
+  const loader = fs.existsSync(at('native.js'));
+  return loader && LIBRARIES.every((library) => newest(built(library).map(at)) >= changed);
 }
 
 /** Ends the script where there is no Rust, before anything is spent on a build. */
@@ -55,13 +64,13 @@ function requireRust() {
   }
 }
 
-/** Builds the addon for this machine, optimised, and its loader `native.js` with it. */
+/** Builds the addon and the engine for this machine, optimised, and the loader `native.js` with them. */
 function buildAddon() {
   requireRust();
   step('the addon', 'npm', ['run', '--silent', 'build']);
 }
 
-/** Builds the addon if it is missing or older than its sources. */
+/** Builds them if one is missing or older than its sources. */
 function buildStaleAddon() {
   if (!isFresh()) {
     buildAddon();

@@ -1,7 +1,7 @@
 'use strict';
 
-// `npm run pack:all`: what is published, as tarballs in dist/: the package, and the addon of each platform that is built here, in
-// a package of its own. `--every-target`, for a release: a platform without an addon is an error.
+// `npm run pack:all`: what is published, as tarballs in dist/: the package, and the addon and the engine of each platform that are
+// built here, in a package of their own. `--every-target`, for a release: a platform without them is an error.
 
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -13,9 +13,16 @@ const { ROOT, StepError, script, step } = require('./step');
 const DIST = path.join(ROOT, 'dist');
 const PLATFORMS = path.join(DIST, 'npm');
 const MAIN = path.join(DIST, 'io-session');
+const ADDON = require('../package.json').napi.binaryName;
+const ENGINE = require('../store-engine-cdylib/package.json').napi.binaryName;
 
 /** @param {string} folder */
 const manifestOf = (folder) => JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
+
+/** @param {string} folder @param {object} manifest */
+function writeManifest(folder, manifest) {
+  fs.writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+}
 
 /** The files of the package, by npm's own account. @returns {string[]} */
 function publishedFiles() {
@@ -30,25 +37,32 @@ function publishedFiles() {
   return files.map((/** @type {{ path: string }} */ file) => file.path);
 }
 
-/** A folder for each platform, with its addon if it is here. @returns {string[]} those that have one */
+/** Gives a folder what is built for its platform. @param {string} folder @returns {boolean} whether all of it is here */
+function stagePlatform(folder) {
+  const manifest = manifestOf(folder);
+  // The engine has its place beside the addon (lib/store-engine.js), so napi's manifest, which knows of one file, gets a second.
+  const libraries = [manifest.main, manifest.main.replace(ADDON, ENGINE)];
+  if (!libraries.every((name) => fs.existsSync(path.join(ROOT, name)))) return false;
+  for (const name of [...libraries, 'LICENSE'])
+    fs.copyFileSync(path.join(ROOT, name), path.join(folder, name));
+  writeManifest(folder, { ...manifest, files: libraries });
+  return true;
+}
+
+/** A folder for each platform. @returns {string[]} those of the platforms that are built here */
 function stagePlatforms() {
   step('platform packages', path.join(ROOT, 'node_modules', '.bin', 'napi'), [
     'create-npm-dirs',
     '--npm-dir',
     path.relative(ROOT, PLATFORMS),
   ]);
-  const folders = fs.readdirSync(PLATFORMS).map((name) => path.join(PLATFORMS, name));
-  return folders.filter((folder) => {
-    const { main } = manifestOf(folder);
-    const built = path.join(ROOT, main);
-    if (!fs.existsSync(built)) return false;
-    fs.copyFileSync(built, path.join(folder, main));
-    fs.copyFileSync(path.join(ROOT, 'LICENSE'), path.join(folder, 'LICENSE'));
-    return true;
-  });
+  return fs
+    .readdirSync(PLATFORMS)
+    .map((name) => path.join(PLATFORMS, name))
+    .filter(stagePlatform);
 }
 
-/** The folder of the package itself: no addon in it, each platform's as an optional dependency, to the version. */
+/** The folder of the package itself: neither is in it, each platform's as an optional dependency, to the version. */
 function stageMain() {
   for (const file of publishedFiles().filter((name) => !name.endsWith('.node'))) {
     const copy = path.join(MAIN, file);
@@ -65,18 +79,15 @@ function stageMain() {
   } = manifestOf(MAIN);
   const platforms = fs.readdirSync(PLATFORMS).map((name) => manifestOf(path.join(PLATFORMS, name)));
   manifest.optionalDependencies = Object.fromEntries(platforms.map(({ name, version }) => [name, version]));
-  fs.writeFileSync(path.join(MAIN, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  writeManifest(MAIN, manifest);
 }
 
 /** npm's provenance wants each package to name the repository that it comes from. @param {string} folder */
 function nameRepository(folder) {
   const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository } = process.env;
   if (!server || !repository) return;
-  const manifest = {
-    ...manifestOf(folder),
-    repository: { type: 'git', url: `git+${server}/${repository}.git` },
-  };
-  fs.writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  const url = `git+${server}/${repository}.git`;
+  writeManifest(folder, { ...manifestOf(folder), repository: { type: 'git', url } });
 }
 
 script(() => {
@@ -91,7 +102,7 @@ script(() => {
   const missing = fs.readdirSync(PLATFORMS).filter((name) => !built.includes(path.join(PLATFORMS, name)));
   if (built.length === 0 || (all && missing.length > 0)) {
     throw new StepError(
-      `There is no addon for ${missing.join(', ')}: io-session.<platform>.node belongs in ${ROOT}.`,
+      `There is no addon, or no engine, for ${missing.join(', ')}: ${ADDON}.<platform>.node and ${ENGINE}.<platform>.node belong in ${ROOT}.`,
     );
   }
   stageMain();

@@ -12,10 +12,8 @@ mod shard;
 pub mod sid;
 pub mod table;
 
-use std::path::Path;
-
 use parking_lot::Mutex;
-use store_file::{Changes, File};
+use store_file::{Changes, Engine, File};
 
 pub use damage::Damage;
 pub use limits::Limits;
@@ -69,16 +67,21 @@ impl Store {
         }
     }
 
-    /// A store that is kept in the file at `path`: with what the file holds and has not ended by `now` (ms since 1970).
+    /// A store that `engine` keeps in the file at `path`: with what the file holds and has not ended by `now` (ms since 1970).
     ///
     /// # Errors
     /// [`Error::StorePathInUse`], [`Error::StoreDamaged`] for a file that is damaged or is not a store's,
     /// [`Error::StoreFailed`] for what the system refuses: the file is as it was then. Also [`Error::StoreFull`] when the file holds more than `limits` and `evict` is off.
-    pub fn at(path: &Path, limits: Limits, now: u64) -> Result<Self, Damage> {
+    pub fn at(
+        engine: &'static Engine,
+        path: &str,
+        limits: Limits,
+        now: u64,
+    ) -> Result<Self, Damage> {
         let table = Table::new(limits, true);
         let mut gone = Changes::new();
         let mut refused = None;
-        let file = File::open(path, &mut |sid, expires, text| {
+        let file = File::open(engine, path, &mut |sid, expires, text| {
             if expires <= now {
                 gone.insert(sid.into(), None);
             } else if let Err(Refused::Limit(error)) = table.set(sid, text, Due::At(expires), now) {
@@ -152,7 +155,7 @@ impl Store {
 
 impl Behind {
     fn flush(&mut self, table: &Table, progress: &Mutex<Progress>) -> Result<(), Damage> {
-        let Some(file) = &self.file else {
+        let Some(file) = &mut self.file else {
             return Ok(());
         };
         table.take_changes(|changes| self.changes.extend(changes));
@@ -180,12 +183,21 @@ impl Behind {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use store_engine::ENGINE;
+
     use super::*;
 
     const NOW: u64 = 1_795_439_783_000;
 
+    fn at_time(path: &Path, now: u64) -> Result<Store, Damage> {
+        let path = path.to_str().unwrap();
+        Store::at(&ENGINE, path, Limits::default(), now)
+    }
+
     fn at(path: &Path) -> Result<Store, Damage> {
-        Store::at(path, Limits::default(), NOW)
+        at_time(path, NOW)
     }
 
     fn set(store: &Store, sid: &[u8], text: &str, end: u64) {
@@ -208,7 +220,7 @@ mod tests {
         store.table.destroy(b"c");
         store.close().unwrap();
         assert_eq!(store.progress().flushes, 2);
-        let store = Store::at(&path, Limits::default(), NOW + 1).unwrap();
+        let store = at_time(&path, NOW + 1).unwrap();
         assert!(store.table.get(b"a", NOW + 1).is_some());
         assert_eq!(store.table.len(NOW + 1), 1);
         store.flush().unwrap();

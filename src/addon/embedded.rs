@@ -6,7 +6,6 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
-    path::Path,
     sync::{Arc, Weak},
     time::{Duration, SystemTime},
 };
@@ -15,7 +14,7 @@ use napi::{Env, Task, bindgen_prelude::*};
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use super::{embedded_hot::due, index, watch};
+use super::{embedded_hot::due, engine::engine, index, watch};
 use crate::{
     error::Error,
     store::{Commit, Damage, Limits, Refused, Shape, Store, sid},
@@ -143,7 +142,7 @@ fn open(options: StoreOptions) -> std::result::Result<Open, Option<Damage>> {
         ttl: options.ttl as u64,
     };
     let store = Arc::new(match &options.path {
-        Some(path) => Store::at(Path::new(path), limits, now())?,
+        Some(path) => Store::at(engine()?, path, limits, now())?,
         None => Store::in_memory(limits),
     });
     tend(&store, &options).map_err(|error| Damage {

@@ -18,6 +18,7 @@
 mod desk;
 mod embedded;
 mod embedded_hot;
+mod engine;
 mod handshake;
 mod hot;
 mod store;

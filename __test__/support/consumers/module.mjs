@@ -1,4 +1,4 @@
-// Express 5 and Socket.IO 4 as an ES module: each name is found by `import`.
+// Express 5 and Socket.IO 4 as an ES module: each name is found by `import`. Its sessions are in a file.
 
 import { createServer } from 'node:http';
 import express from 'express';
@@ -6,7 +6,7 @@ import session from 'express-session';
 import { EmbeddedStore, shareSession } from 'io-session';
 import { Server } from 'socket.io';
 
-const sharing = shareSession({ store: new EmbeddedStore() });
+const sharing = shareSession({ store: new EmbeddedStore({ path: 'sessions.redb' }) });
 
 const app = express();
 app.use(session({ store: sharing.store, secret: 'not a secret', resave: false, saveUninitialized: false }));
