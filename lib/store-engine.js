@@ -20,7 +20,8 @@ function engineFile() {
 /** Loads the engine, unless it is loaded. */
 function loadStoreEngine() {
   const file = engineFile();
-  const reason = native.loadEngine(file);
+  // As Node.js loads an addon: Windows takes only 260 characters of a path otherwise.
+  const reason = native.loadEngine(path.toNamespacedPath(file));
   if (reason === null) return;
   const code = 'ERR_STORE_ENGINE_NOT_LOADED';
   const lines = [
