@@ -42,8 +42,9 @@ impl File {
             let handle = unsafe { (engine.open)(path, visited.callback(), fail.callback()) };
             (!handle.is_null()).then_some(handle)
         });
+        let file = handle.map(|handle| Self { engine, handle });
         visited.resume();
-        handle.map(|handle| Self { engine, handle })
+        file
     }
 
     /// Writes changes, all or none, and waits until the disk has them.
