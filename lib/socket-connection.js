@@ -57,7 +57,8 @@ class SocketConnection extends Connection {
   bind(adopted, sid, found) {
     const error = super.bind(adopted, sid);
     if (error === -1) {
-      this.touched = Date.now();
+      // A number as large as that takes an object of its own.
+      if (this.sharing.options.touchInterval !== undefined) this.touched = Date.now();
       if (this.latest.settled) this.follow(new SocketEvent(this, this.socket, ['']).rest(found));
       this.sharing.binds += 1;
     }

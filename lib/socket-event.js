@@ -191,7 +191,7 @@ class SocketEvent extends SessionEvent {
       this.session = undefined;
       this.request = undefined;
       this.opened = false;
-    }
+    } else if (this.released?.deref() === undefined) this.released = undefined;
     this.shelve();
   }
 
@@ -220,7 +220,7 @@ class SocketEvent extends SessionEvent {
 
   /** Nobody needs its text any more. */
   forget() {
-    if (this.shelved) native.unshelve(this.connection.line);
+    if (this.shelved) native.clearShelved(this.connection.line);
     this.shelved = false;
   }
 
