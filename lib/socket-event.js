@@ -16,7 +16,7 @@ const NOTHING = [];
  *
  * @typedef {object} Remains
  * @property {string} sid
- * @property {undefined} data
+ * @property {undefined} [data]
  * @property {string | undefined} text
  * @property {number} version
  * @property {number} clock
@@ -230,7 +230,7 @@ class SocketEvent extends SessionEvent {
     this.retired = true;
     this.shelved = false;
     if (sid === undefined) return undefined;
-    return { sid, data: undefined, text, version, clock: /** @type {number} */ (clock), shelved };
+    return { sid, text, version, clock: /** @type {number} */ (clock), shelved };
   }
 
   /** Lets go of its text, or has it where it takes less. */
