@@ -18,7 +18,7 @@ const ROOT = path.join(__dirname, '..');
 const LIMIT = { timeout: 60_000 };
 const LOAD_MS = 5;
 // redb, the file of the embedded store, is two fifths of it: CONTRIBUTING.md, "The size of the addon".
-const ADDON_BYTES = 1_650_000;
+const ADDON_BYTES = 1_665_000;
 
 const script = (name) => path.join(__dirname, 'support', 'children', name);
 

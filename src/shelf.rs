@@ -2,7 +2,8 @@
 //!
 //! There they would take twice as much, once a single character is beyond Latin-1, and the garbage collector would go by
 //! each of them. The sessions of one app have the same fields, and much of what is in those: with one of them as a sample,
-//! LZ4 writes of another one little more than what differs.
+//! LZ4 writes of another one little more than what differs. A sample stays for as long as a text needs it, though its own
+//! session may have ended; nothing reads it but to unpack others.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,20 +13,25 @@ use crate::ticket::Line;
 
 /// Most bytes of a sample: LZ4 goes through it for each text.
 const SAMPLE_MOST: usize = 4096;
+/// Most bytes of a text that is packed: a longer one would keep the thread of all events waiting for too long.
+const PACKED_MOST: usize = 32 * 1024;
 /// So many texts that have not become half as long bring another sample. There are no more samples than that many to
 /// one, whatever the texts are.
 const POOR_MOST: u32 = 64;
 
-/// A text, and what it was packed with.
+/// A text, and what it was packed with; nothing where it was not.
 #[derive(Debug)]
 struct Packed {
     bytes: Box<[u8]>,
-    sample: Arc<[u8]>,
+    sample: Option<Arc<[u8]>>,
 }
 
 impl Packed {
-    fn text(&self) -> Option<String> {
-        let text = decompress_size_prepended_with_dict(&self.bytes, &self.sample).ok()?;
+    fn text(self) -> Option<String> {
+        let text = match self.sample {
+            Some(sample) => decompress_size_prepended_with_dict(&self.bytes, &sample).ok()?,
+            None => self.bytes.into_vec(),
+        };
         String::from_utf8(text).ok()
     }
 }
@@ -41,8 +47,19 @@ pub struct Shelf {
 
 impl Shelf {
     /// Puts a socket's text there, in the place of what it had there before.
-    pub fn put(&mut self, line: Line, text: &str) {
-        let text = text.as_bytes();
+    pub fn put(&mut self, line: Line, text: String) {
+        let packed = if text.len() > PACKED_MOST {
+            Packed {
+                bytes: text.into_bytes().into_boxed_slice(),
+                sample: None,
+            }
+        } else {
+            self.pack(text.as_bytes())
+        };
+        self.texts.insert(line, packed);
+    }
+
+    fn pack(&mut self, text: &[u8]) -> Packed {
         if self.sample.is_empty() || self.poor >= POOR_MOST {
             self.sample = text[..text.len().min(SAMPLE_MOST)].into();
             self.poor = 0;
@@ -52,7 +69,10 @@ impl Shelf {
         if bytes.len() > text.len() / 2 {
             self.poor += 1;
         }
-        self.texts.insert(line, Packed { bytes, sample });
+        Packed {
+            bytes,
+            sample: Some(sample),
+        }
     }
 
     /// Takes a socket's text from there; nothing when it has none there.
@@ -98,8 +118,8 @@ mod tests {
         let lines = lines(2);
         let (one, other) = (lines[0], lines[1]);
         let mut shelf = Shelf::default();
-        shelf.put(one, "first");
-        shelf.put(one, "second");
+        shelf.put(one, "first".into());
+        shelf.put(one, "second".into());
         assert_eq!(shelf.take(other), None);
         assert_eq!(shelf.take(one).as_deref(), Some("second"));
         assert_eq!(shelf.take(one), None);
@@ -109,8 +129,8 @@ mod tests {
     fn a_text_that_was_cleared_is_not_there() {
         let lines = lines(2);
         let mut shelf = Shelf::default();
-        shelf.put(lines[0], "first");
-        shelf.put(lines[1], "second");
+        shelf.put(lines[0], "first".into());
+        shelf.put(lines[1], "second".into());
         shelf.clear(lines[0]);
         assert_eq!(shelf.take(lines[0]), None);
         assert_eq!(shelf.take(lines[1]).as_deref(), Some("second"));
@@ -121,7 +141,7 @@ mod tests {
         let lines = lines(10_000);
         let mut shelf = Shelf::default();
         for &line in &lines {
-            shelf.put(line, "text");
+            shelf.put(line, "text".into());
         }
         for &line in &lines[1..] {
             assert!(shelf.take(line).is_some());
@@ -151,7 +171,7 @@ mod tests {
                 )
             };
             length += text.len();
-            shelf.put(line, &text);
+            shelf.put(line, text);
         }
         assert!(held(&shelf) < length / 2, "{} of {length}", held(&shelf));
     }
@@ -162,6 +182,7 @@ mod tests {
             steps in prop::collection::vec((0..8usize, prop_oneof![
                 any::<String>(),
                 "[a-z{}\":,’🙈]{0,20}".prop_map(|text: String| text.repeat(100)),
+                "[a-z’]{1,20}".prop_map(|text: String| text.repeat(PACKED_MOST / text.len() + 1)),
             ]), 0..40),
         ) {
             let lines = lines(8);
@@ -171,7 +192,7 @@ mod tests {
                 if let Some(before) = expected[place].take_if(|_| text.len() % 3 == 0) {
                     prop_assert_eq!(shelf.take(lines[place]), Some(before));
                 } else {
-                    shelf.put(lines[place], &text);
+                    shelf.put(lines[place], text.clone());
                     expected[place] = Some(text);
                 }
             }

@@ -51,7 +51,7 @@ pub fn close_line(line: u32) {
 pub fn shelve(line: u32, text: String) {
     let line = Line::from_number(line);
     desk::with(|desk| {
-        desk.shelf.lock().put(line, &text);
+        desk.shelf.lock().put(line, text);
         desk.tickets.lock().rest_line(line);
     });
 }
