@@ -27,6 +27,9 @@ export declare function cleared(store: number): void
 /** Takes every session of a store away. */
 export declare function clearSessions(store: number): void
 
+/** Clears away the text that a socket has on the shelf. */
+export declare function clearShelved(line: number): void
+
 /** Closes the line of a socket. */
 export declare function closeLine(line: number): void
 

@@ -841,6 +841,7 @@ module.exports.allSessions = nativeBinding.allSessions
 module.exports.bind = nativeBinding.bind
 module.exports.cleared = nativeBinding.cleared
 module.exports.clearSessions = nativeBinding.clearSessions
+module.exports.clearShelved = nativeBinding.clearShelved
 module.exports.closeLine = nativeBinding.closeLine
 module.exports.closeStore = nativeBinding.closeStore
 module.exports.cookieShape = nativeBinding.cookieShape

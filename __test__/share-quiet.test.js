@@ -12,7 +12,7 @@ const { shareFixture } = require('./support/share-fixture.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 40_000 };
+const LIMIT = { timeout: 70_000 };
 const STORES = {
   MemoryStore: async () => (await stores.memory()).store,
   EmbeddedStore: async () => null,
@@ -43,9 +43,13 @@ async function looking(t, store, { size = 0 } = {}) {
         req.session.filling = 'x'.repeat(size);
         res.json('filled');
       });
+      app.get('/rename', (req, res) => {
+        req.session.user = 'bea';
+        res.json('renamed');
+      });
       io.on('connection', (socket) => {
         socket.on('look', (ack) => {
-          seen.push({ socket, session: new WeakRef(socket.session) });
+          seen.push({ socket, session: new WeakRef(socket.session), request: socket.session.req });
           ack(socket.session.user);
         });
         socket.on('count', async (ack) => {
@@ -117,6 +121,71 @@ describe('a quiet socket lets go of the session of its last event', { concurrenc
       assert.equal(quiet.socket.session.user, 'ann');
     });
   }
+});
+
+describe('long after a quiet socket has let go of it', { concurrency: true }, () => {
+  for (const [name, makeStore] of Object.entries(STORES)) {
+    test(
+      `its session is there again, for the socket and the request alike, with ${name}`,
+      LIMIT,
+      async (t) => {
+        const look = await looking(t, await makeStore(t));
+        const quiet = await look();
+        await until(() => isCollected(quiet), 'the session is collected', 30_000);
+        // It takes as long once more until another one is.
+        const other = await look('bob');
+        await until(() => isCollected(other), 'another session is collected', 30_000);
+
+        assert.equal(quiet.request.session.user, 'ann');
+        assert.equal(quiet.socket.session, quiet.request.session);
+        quiet.request.session.note = 'kept';
+        await quiet.socket.session.save();
+        assert.equal((await stored(quiet)).note, 'kept');
+        assert.equal(other.socket.session.user, 'bob');
+        assert.equal(await quiet.client.ask('count'), 1);
+        assert.equal(quiet.socket.session.note, 'kept');
+      },
+    );
+  }
+
+  for (const name of ['MemoryStore', 'connect-redis']) {
+    test(`it is the one of its last event, whatever was written since, with ${name}`, LIMIT, async (t) => {
+      const look = await looking(t, await STORES[name](t));
+      const quiet = await look();
+      await until(() => isCollected(quiet), 'the session is collected', 30_000);
+      await quiet.browser.request('/rename');
+      const other = await look('bob');
+      await until(() => isCollected(other), 'another session is collected', 30_000);
+
+      assert.equal(quiet.socket.session.user, 'ann');
+      assert.equal(await quiet.client.ask('look'), 'bea');
+      assert.equal(quiet.socket.session.user, 'bea');
+    });
+  }
+
+  test('a stranger has its own session still', LIMIT, async (t) => {
+    const strangers = [];
+    const shared = await shareFixture(t, {
+      app: ({ io }) => {
+        io.on('connection', (socket) => {
+          strangers.push(socket);
+          socket.on('note', (ack) => {
+            socket.session.note = 'own';
+            ack('noted');
+          });
+          socket.on('pass', (ack) => ack('passed'));
+        });
+      },
+    });
+    const client = await shared.connect();
+    assert.equal(await client.ask('note'), 'noted');
+    // An event that does not look at it.
+    assert.equal(await client.ask('pass'), 'passed');
+    const look = await looking(t, new HostileStore());
+    const other = await look();
+    await until(() => isCollected(other), 'another session is collected', 30_000);
+    assert.equal(strangers[0].session.note, 'own');
+  });
 });
 
 describe('a session that its handler has kept', { concurrency: true }, () => {

@@ -55,11 +55,11 @@ class Browser {
     return this.connected();
   }
 
-  // With what binds its socket when it connects.
+  // With what binds its socket when it connects. Every browser sends its cookie, whether that binds it or not.
   async connectBound(binding) {
     if (binding === 'key' && this.key === undefined) await this.fetchKey();
-    const shown = { key: { auth: { key: this.key } }, cookie: { extraHeaders: { cookie: this.cookie } } };
-    await this.connect(shown[binding]);
+    const auth = binding === 'key' ? { key: this.key } : undefined;
+    await this.connect({ extraHeaders: { cookie: this.cookie }, auth });
     if (binding === 'handshake') await this.bind();
   }
 

@@ -76,6 +76,11 @@ answer({
     await each(browsers, (browser) => browser.login(bytes));
   },
 
+  // Everybody looks at a page, whose request reads the session.
+  async visit({ crowd }) {
+    await each(crowds.get(crowd), (browser) => browser.get('/last-event'));
+  },
+
   async connect({ crowd, binding }) {
     await each(crowds.get(crowd), (browser) => browser.connectBound(binding));
   },

@@ -119,9 +119,18 @@ function sidOfCookie(sharing, headers) {
   if (value === undefined || !value.startsWith(SIGNED)) return undefined;
   for (const secret of options.secrets) {
     const sid = signature.unsign(value.slice(SIGNED.length), secret);
-    if (sid !== false) return sid.length > 0 && sid.length <= LONGEST_SID ? sid : undefined;
+    if (sid !== false) return sid.length > 0 && sid.length <= LONGEST_SID ? flat(sid) : undefined;
   }
   return undefined;
+}
+
+/**
+ * The same text as a string of its own: it is kept for as long as the socket lives, and a slice would keep the whole cookie.
+ *
+ * @param {string} text
+ */
+function flat(text) {
+  return Buffer.from(text).toString();
 }
 
 module.exports.settle = settle;

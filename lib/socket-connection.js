@@ -15,8 +15,10 @@ class SocketConnection extends Connection {
     this.sharing = sharing;
     /** @type {string | undefined} */
     this.__session_id = undefined;
-    /** The event whose session code sees that belongs to no other one. @type {SocketEvent} */
-    this.latest = new SocketEvent(this, socket, ['']).rest();
+    /** The event whose session code sees that belongs to no other one; undefined while that is `quiet`. @type {SocketEvent | undefined} */
+    this.event = new SocketEvent(this, socket, ['']).rest();
+    /** What has taken its place, as nothing happens. @type {import('./socket-event.js').Remains | undefined} */
+    this.quiet = undefined;
     /** When the life of its session was last extended, in ms. */
     this.touched = 0;
     /** The packets that wait until it is known whose socket this is. @type {import('./held-packets.js').HeldPackets | undefined} */
@@ -26,6 +28,16 @@ class SocketConnection extends Connection {
     connections.set(this.id, this);
   }
 
+  /** The event whose session code sees that belongs to no other one. */
+  get latest() {
+    if (this.event === undefined) {
+      this.event = new SocketEvent(this, this.socket, ['']).rest(this.quiet);
+      this.event.shelved = this.quiet?.shelved === true;
+      this.quiet = undefined;
+    }
+    return this.event;
+  }
+
   /**
    * Another event is the one whose session is seen outside of any.
    *
@@ -33,7 +45,7 @@ class SocketConnection extends Connection {
    */
   follow(event) {
     this.latest.forget();
-    this.latest = event;
+    this.event = event;
   }
 
   /** The session of the event that is running; outside of any, that of the last one. */
@@ -57,7 +69,8 @@ class SocketConnection extends Connection {
   bind(adopted, sid, found) {
     const error = super.bind(adopted, sid);
     if (error === -1) {
-      this.touched = Date.now();
+      // A number as large as that takes an object of its own.
+      if (this.sharing.options.touchInterval !== undefined) this.touched = Date.now();
       if (this.latest.settled) this.follow(new SocketEvent(this, this.socket, ['']).rest(found));
       this.sharing.binds += 1;
     }
@@ -79,11 +92,21 @@ class SocketConnection extends Connection {
     this.sharing.tellEnd(this, 'expire');
   }
 
-  /** Lets go of what the last event holds, when the socket has been quiet since the last call. */
+  /** Lets go of what the last event holds, and then of the event, when the socket has been quiet since the last call. */
   rest() {
+    const { quiet } = this;
+    // As long as the store has the very text, that takes nothing.
+    if (this.event === undefined && (!quiet?.text || this.sharing.adopted?.textOf(quiet.sid) === quiet.text))
+      return;
     const { latest } = this;
     if (!latest.settled) return;
-    if (latest.quiet) latest.release();
+    if (latest.quiet) {
+      latest.release();
+      if (latest.isSpent()) {
+        this.quiet = latest.retire();
+        this.event = undefined;
+      }
+    }
     latest.quiet = true;
   }
 

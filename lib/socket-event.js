@@ -11,6 +11,18 @@ const { socketMethods } = require('./session-methods.js');
 /** @type {any[]} */
 const NOTHING = [];
 
+/**
+ * What is left of an event after which nothing has happened for a while: what its session can be made of again.
+ *
+ * @typedef {object} Remains
+ * @property {string} sid
+ * @property {undefined} [data]
+ * @property {string | undefined} text
+ * @property {number} version
+ * @property {number} clock
+ * @property {boolean} shelved whether its text is on the shelf
+ */
+
 /** One event of a socket that shares a session by `shareSession`. */
 class SocketEvent extends SessionEvent {
   /**
@@ -37,6 +49,8 @@ class SocketEvent extends SessionEvent {
     this.released = undefined;
     /** Whether its text is on the shelf. */
     this.shelved = false;
+    /** Whether its socket has put its remains in its place. */
+    this.retired = false;
   }
 
   /** The session, as this event sees it. Most handlers never look, and need no request. */
@@ -56,6 +70,10 @@ class SocketEvent extends SessionEvent {
 
   /** Whoever makes its session, it has our methods. @param {any} session */
   accept(session) {
+    if (this.retired) {
+      this.connection.latest.accept(session);
+      return;
+    }
     this.methods.give(session);
     super.accept(session);
   }
@@ -87,7 +105,7 @@ class SocketEvent extends SessionEvent {
   /**
    * It is no event, but stands for the time until the next one.
    *
-   * @param {import('./key-lookup.js').Found} [found] the session that is seen then; without it, one of the socket's own
+   * @param {import('./key-lookup.js').Found | Remains} [found] the session that is seen then; without it, one of the socket's own
    * @returns {this}
    */
   rest(found) {
@@ -191,8 +209,28 @@ class SocketEvent extends SessionEvent {
       this.session = undefined;
       this.request = undefined;
       this.opened = false;
-    }
+    } else if (this.released?.deref() === undefined) this.released = undefined;
     this.shelve();
+  }
+
+  /** Whether it holds no more than a browser's session can be made of again, and nobody has that session. */
+  isSpent() {
+    const { data, opened, released, sid, shelved, text } = this;
+    const isEmpty = text === undefined && !shelved;
+    return !opened && released === undefined && data === undefined && (sid !== undefined || isEmpty);
+  }
+
+  /**
+   * Its socket goes on without it. What still has it (code that runs in its scope) sees what the socket does.
+   *
+   * @returns {Remains | undefined} what its session can be made of again; nothing where it is the socket's own, and empty
+   */
+  retire() {
+    const { clock, shelved, sid, text, version } = this;
+    this.retired = true;
+    this.shelved = false;
+    if (sid === undefined) return undefined;
+    return { sid, text, version, clock: /** @type {number} */ (clock), shelved };
   }
 
   /** Lets go of its text, or has it where it takes less. */
@@ -220,11 +258,12 @@ class SocketEvent extends SessionEvent {
 
   /** Nobody needs its text any more. */
   forget() {
-    if (this.shelved) native.unshelve(this.connection.line);
+    if (this.shelved) native.clearShelved(this.connection.line);
     this.shelved = false;
   }
 
   open() {
+    if (this.retired) return this.connection.latest.seen;
     const session = this.released?.deref();
     if (session === undefined) {
       this.unshelve();

@@ -127,6 +127,14 @@ impl Tickets {
         self.free_lines.push(line.0);
     }
 
+    /// A socket is quiet: its line gives back what it has for those that wait.
+    pub fn rest_line(&mut self, line: Line) {
+        let queue = self.lines.get_mut(line.0 as usize).and_then(Option::as_mut);
+        if let Some(queue) = queue {
+            queue.shrink_to_fit();
+        }
+    }
+
     /// Takes a ticket for a store call that is due at `due` (ms on the caller's clock), in a socket's line or in none.
     ///
     /// # Errors
@@ -282,6 +290,21 @@ mod tests {
         assert_eq!(tickets.release(line), Some(c));
         assert_eq!(tickets.release(line), None);
         assert_eq!(tickets.in_flight(), 0);
+    }
+
+    #[test]
+    fn a_line_that_rests_holds_no_memory_and_keeps_its_order() {
+        let mut tickets = Tickets::default();
+        let line = tickets.open_line();
+        let first = tickets.open(Some(line), 10).unwrap();
+        tickets.answer(first);
+        tickets.rest_line(line);
+        assert_eq!(tickets.lines[0].as_ref().map(VecDeque::capacity), Some(0));
+        let [a, b] = [(); 2].map(|()| tickets.open(Some(line), 10).unwrap());
+        tickets.rest_line(line);
+        assert_eq!(tickets.answer(b), Answer::Hold);
+        assert_eq!(tickets.answer(a), Answer::RunAndRelease);
+        assert_eq!(tickets.release(line), Some(b));
     }
 
     #[test]

@@ -49,7 +49,11 @@ pub fn close_line(line: u32) {
 /// Puts the session's text of a quiet socket on the shelf, under its line.
 #[napi(catch_unwind)]
 pub fn shelve(line: u32, text: String) {
-    desk::with(|desk| desk.shelf.lock().put(Line::from_number(line), text));
+    let line = Line::from_number(line);
+    desk::with(|desk| {
+        desk.shelf.lock().put(line, text);
+        desk.tickets.lock().rest_line(line);
+    });
 }
 
 /// Takes the text from the shelf; null when there is none.
@@ -57,6 +61,12 @@ pub fn shelve(line: u32, text: String) {
 #[must_use]
 pub fn unshelve(line: u32) -> Option<String> {
     desk::with(|desk| desk.shelf.lock().take(Line::from_number(line)))
+}
+
+/// Clears away the text that a socket has on the shelf.
+#[napi(catch_unwind)]
+pub fn clear_shelved(line: u32) {
+    desk::with(|desk| desk.shelf.lock().clear(Line::from_number(line)));
 }
 
 /// A write to a session starts or has ended. Gives the clock after it.
