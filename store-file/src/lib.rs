@@ -8,7 +8,7 @@
 mod backend;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     fmt, fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -29,8 +29,9 @@ const FORMAT: u64 = 1;
 /// The engine's cache in bytes: the sessions are in the table anyway.
 const CACHE: usize = 8 * 1024 * 1024;
 
-/// What a file is to be told: the newest state of each session that has changed, nothing for one that is gone.
-pub type Changes = HashMap<Box<[u8]>, Option<(u64, Arc<str>)>>;
+/// What a file is to be told: the newest state of each session that has changed, nothing for one that is gone. In the order of
+/// the file: neighbours share a page there, which is changed once then.
+pub type Changes = BTreeMap<Box<[u8]>, Option<(u64, Arc<str>)>>;
 
 /// Which kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
