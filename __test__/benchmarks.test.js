@@ -11,6 +11,8 @@ const { bars, lines } = require('../bench/chart.js');
 const { makeReport } = require('../bench/report.js');
 const { readOptions } = require('../bench/run-options.js');
 const { scenarios } = require('../bench/scenarios.js');
+const { interval } = require('../bench/statistics.js');
+const { TABLES } = require('../bench/table.js');
 
 const BENCH = path.join(__dirname, '..', 'bench');
 const DOCS = path.join(__dirname, '..', 'docs');
@@ -48,6 +50,38 @@ test('a line goes up as its values do, a power of ten at a time', () => {
   assert.equal(heights.length, 3);
   assert.ok(Math.abs(heights[0] - heights[1] - (heights[1] - heights[2])) < 0.01, heights.join());
   assert.ok(heights[0] > heights[2]);
+});
+
+test('the interval of a median leaves out as many values as the table of the sign test says for 95 %', () => {
+  const upTo = (count) => Array.from({ length: count }, (_, index) => index + 1).reverse();
+  const table = { 1: [1, 1], 5: [1, 5], 6: [1, 6], 9: [2, 8], 20: [6, 15], 21: [6, 16], 40: [14, 27] };
+  for (const [count, places] of Object.entries(table)) {
+    assert.deepEqual(interval(upTo(Number(count))), places, count);
+  }
+});
+
+test('a goal is met or missed when nearly all rounds say so, by what each was of its neighbour, else not settled', () => {
+  const [, events] = TABLES.events;
+  const verdict = (multiples) => {
+    // The machine gets slower and slower, and both with it.
+    const bare = multiples.map((_, round) => ({ cpu: 10 * (round + 1) }));
+    const ours = bare.map(({ cpu }, round) => ({ cpu: cpu * multiples[round] }));
+    const rivals = {
+      bare: { cpu: 10, rounds: bare },
+      ours: { cpu: 10, rounds: ours },
+      'ours-path': { cpu: 10, rounds: ours },
+    };
+    const goals = [{ most: 1.1, of: ['bare'], only: ['ours'] }];
+    return events([{ name: 'one', goals, rivals }])
+      .split('\n')
+      .at(-1);
+  };
+  assert.match(
+    verdict([1, 1.02, 1.04, 1.05, 1.06, 1.08]),
+    / {2}ours 1\.04 \(1\.00–1\.08\) × bare, ≤ 1\.1: met$/,
+  );
+  assert.match(verdict([1.2, 1.2, 1.3, 1.3, 1.4, 1.4]), /: missed$/);
+  assert.match(verdict([1, 1, 1, 1, 1, 1.2]), /: not settled$/);
 });
 
 function run(...args) {

@@ -205,6 +205,24 @@ test('C13c: session.destroy() inside a handler holds', LIMIT, async (t) => {
   assert.equal((await socket.ask('read', {})).id, socket.id);
 });
 
+test('C13c: after session.destroy() the event has no session, until one is put there', LIMIT, async (t) => {
+  const f = await fixture(t, {
+    app: (context) =>
+      context.on('destroy', async function (_data, ack) {
+        const { session } = this;
+        const own = Object.keys(this.req).includes('session');
+        await new Promise((resolve) => session.destroy(resolve));
+        const none = [this.session, this.req.session].every((seen) => seen === undefined);
+        const other = { cookie: {} };
+        this.req.session = other;
+        const put = [this.session, this.req.session].every((seen) => seen === other);
+        ack({ own, none, put });
+      }),
+  });
+  const { socket } = await f.bound();
+  assert.deepEqual(await socket.ask('destroy', {}), { own: true, none: true, put: true });
+});
+
 test('C13c: session.destroy() inside an async handler that goes on writing holds', LIMIT, async (t) => {
   const f = await fixture(t, {
     app: (context) =>

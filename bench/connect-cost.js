@@ -8,13 +8,11 @@ const RESIDENTS = 20;
 // Until the code is compiled, nobody is measured.
 const WARM_UPS = 12;
 const KEY_ROUNDS = 3;
-// Short turns, and many of them: what else the machine does is shorter than all of them.
-const TURNS = 3;
 
 async function measureConnections(turns, { store, size, kind }, { rivals }) {
   const crowd = { rivals, store, bytes: size.bytes, size: CONNECTIONS + RESIDENTS };
   await turns.prepare(`${kind}/${store}`, crowd, warm);
-  return turns.take(connectAll, TURNS);
+  return turns.take(connectAll);
 }
 
 async function warm(stage) {

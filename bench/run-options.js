@@ -8,7 +8,8 @@ const { scenarios } = require('./scenarios.js');
 const RESULTS = path.join(__dirname, 'results', 'all.json');
 // `--quick`: everything, to see whether it works and about where it stands.
 const QUICK = { rounds: '3', events: '1000', repeats: '1', crowd: '2000' };
-const THOROUGH = { rounds: '7', events: '5000', repeats: '3', crowd: '10000' };
+// Many short turns: what else the machine does lasts longer, and falls on neighbours alike.
+const THOROUGH = { rounds: '21', events: '1500', repeats: '3', crowd: '10000' };
 
 const number = (name) => ({ type: 'string', takes: 'number', normally: THOROUGH[name] });
 const OPTIONS = {

@@ -1,6 +1,7 @@
 'use strict';
 
-// What is measured, whom beside, and the goals: what ours may cost as a multiple of others.
+// What is measured, whom beside, and the goals: what ours (those of a goal's `only`, else all) may cost as a multiple of
+// others.
 
 const STORES = ['MemoryStore', 'Redis'];
 // `rate`: events per second, so that the slowest of the rivals is busy for about half of the time.
@@ -19,6 +20,15 @@ const ZAPPA_GOALS = {
   Redis: { read: 0.8, write: 1.15, ignore: 0.8 },
 };
 
+// On an `EmbeddedStore`, beside those on MemoryStore: the module's own part, and then that of the file.
+const EMBEDDED = ['ours-embedded', 'ours-path'];
+const EMBEDDED_GOALS = {
+  read: { most: 0.8, of: ['straight-port'], only: EMBEDDED },
+  write: { most: 0.8, of: ['straight-port'], only: EMBEDDED },
+  ignore: { most: 1.1, of: ['bare'], only: EMBEDDED },
+};
+const PATH_GOAL = { most: 1.15, of: ['ours-embedded'], only: ['ours-path'] };
+
 const SHARE_RIVALS = {
   MemoryStore: ['plain', ...COOKIE_RIVALS, 'ours-share', 'ours-share-embedded'],
   // The straight port is beside it because it too is what ours may not cost much more than.
@@ -27,7 +37,7 @@ const SHARE_RIVALS = {
 const SHARE_GOALS = {
   read: [{ most: 1.1, of: COOKIE_RIVALS }],
   write: [{ most: 1, of: COOKIE_RIVALS }],
-  ignore: [],
+  ignore: [{ most: 1.1, of: ['plain'], only: ['ours-share-embedded'] }],
 };
 
 const label = (size) => size.label.replace(' ', '');
@@ -42,7 +52,10 @@ function zappaScenarios(store) {
       size,
       event,
       sockets: SOCKETS,
-      goals: [{ most: ZAPPA_GOALS[store][event], of: ['straight-port'] }],
+      goals: [
+        { most: ZAPPA_GOALS[store][event], of: ['straight-port'], only: ['ours'] },
+        ...(store === 'MemoryStore' ? [EMBEDDED_GOALS[event], PATH_GOAL] : []),
+      ],
     })),
   );
   return [

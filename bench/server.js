@@ -16,7 +16,7 @@ const SETTLE = 30;
 const { rival: named, store: name, redisPort, prefix, count } = JSON.parse(process.argv[2]);
 
 let callCount;
-let cpu;
+let before;
 
 async function listen() {
   const rival = loadRival(named);
@@ -40,6 +40,13 @@ async function collectAll() {
   session.disconnect();
 }
 
+// The CPU so far, in µs, and how often a thread has slept and been woken, or has been pushed aside by another process.
+function usage() {
+  const { user, system } = process.cpuUsage();
+  const { voluntaryContextSwitches, involuntaryContextSwitches } = process.resourceUsage();
+  return { user, system, wakeUps: voluntaryContextSwitches, pushed: involuntaryContextSwitches };
+}
+
 answer({
   listen,
 
@@ -48,13 +55,12 @@ answer({
   },
 
   startCpu() {
-    cpu = process.cpuUsage();
+    before = usage();
   },
 
   async stopCpu() {
     await sleep(SETTLE);
-    const { user, system } = process.cpuUsage(cpu);
-    return { user, system };
+    return Object.fromEntries(Object.entries(usage()).map(([name, count]) => [name, count - before[name]]));
   },
 
   // Of sockets that have been quiet for so many ms.

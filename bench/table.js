@@ -2,6 +2,8 @@
 
 // The results as text: one table for each kind of measurement, for a terminal or as `rendered` draws it.
 
+const { interval, median } = require('./statistics.js');
+
 function render(heads, rows) {
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column].length)));
   const line = (cells) =>
@@ -17,25 +19,37 @@ function rivalsOf(results) {
   return [...new Set(results.flatMap(({ rivals }) => Object.keys(rivals)))];
 }
 
-// For each goal and each rival of ours: the multiple of the cheapest of those it is measured against.
-function verdicts(goals, rivals, figure) {
+// For each goal and each rival of ours: the multiple of the cheapest of those that it is measured against.
+function verdicts(goals, rivals, figure, multiple) {
   const ours = Object.keys(rivals).filter((name) => name.startsWith('ours'));
-  return goals.flatMap(({ most, of }) => {
+  return goals.flatMap(({ most, of, only = ours }) => {
     const costs = of.filter((name) => rivals[name]).map((name) => [figure(rivals[name]), name]);
     const [least] = costs.sort(([a], [b]) => a - b);
     if (least === undefined) return [];
-    return ours.map((name) => {
-      const ratio = figure(rivals[name]) / least[0];
-      return `${name} ${ratio.toFixed(2)} × ${least[1]}, ≤ ${most}: ${ratio <= most ? 'met' : 'missed'}`;
-    });
+    return ours
+      .filter((name) => only.includes(name))
+      .map((name) => {
+        const [ratio, low, high] = multiple(rivals[name], rivals[least[1]]);
+        const range = low === high ? '' : ` (${low.toFixed(2)}–${high.toFixed(2)})`;
+        const verdict = high <= most ? 'met' : low > most ? 'missed' : 'not settled';
+        return `${name} ${ratio.toFixed(2)}${range} × ${least[1]}, ≤ ${most}: ${verdict}`;
+      });
   });
+}
+
+// Round by round, because what else the machine does falls on neighbours: the median of the ratios, and where it lies.
+function pairedMultiple(ours, theirs) {
+  const ratios = ours.rounds.map(({ cpu }, round) => cpu / theirs.rounds[round].cpu);
+  return [median(ratios), ...interval(ratios)];
 }
 
 function costText({ cpu, rounds }) {
   const all = rounds.map((round) => round.cpu);
   const fetches = rounds.map(({ fetch }) => fetch).filter((fetch) => fetch !== undefined);
   const fetch = fetches.length === 0 ? '' : `, its key ${Math.min(...fetches).toFixed(0)}+`;
-  return `${cpu.toFixed(1)} (${Math.min(...all).toFixed(1)}–${Math.max(...all).toFixed(1)})${fetch}`;
+  const woken = rounds.map(({ wakeUps }) => wakeUps).filter((wakeUps) => wakeUps !== undefined);
+  const sleeps = woken.length === 0 ? '' : `, woken ${median(woken).toFixed(2)}`;
+  return `${cpu.toFixed(1)} (${Math.min(...all).toFixed(1)}–${Math.max(...all).toFixed(1)})${fetch}${sleeps}`;
 }
 
 function costTable(results, rendered = render) {
@@ -43,7 +57,7 @@ function costTable(results, rendered = render) {
   const rows = results.map(({ name, goals, rivals: taken }) => [
     name,
     ...rivals.map((rival) => (taken[rival] ? costText(taken[rival]) : '–')),
-    verdicts(goals, taken, ({ cpu }) => cpu).join('; '),
+    verdicts(goals, taken, ({ cpu }) => cpu, pairedMultiple).join('; '),
   ]);
   return rendered(['median (min–max)', ...rivals, 'goals'], rows);
 }
@@ -72,12 +86,16 @@ function callsTable(results, rendered = render) {
 function footprintTable(results, rendered = render) {
   const rivals = rivalsOf(results);
   const parts = ['heapUsed', 'external', 'rss', 'process'];
+  const verdictsOf = (part, goals, taken) => {
+    const multiple = (ours, theirs) => Array(3).fill(ours[part] / theirs[part]);
+    return verdicts(goals, taken, (row) => row[part], multiple).join('; ');
+  };
   const rows = results.flatMap(({ name, goals, rivals: taken }) =>
     parts.map((part) => [
       name,
       part,
       ...rivals.map((rival) => String(taken[rival]?.[part] ?? '–')),
-      part === 'external' ? '' : verdicts(goals, taken, (row) => row[part]).join('; '),
+      part === 'external' ? '' : verdictsOf(part, goals, taken),
     ]),
   );
   return rendered(['bytes per socket', '', ...rivals, 'goals'], rows);

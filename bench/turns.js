@@ -25,12 +25,11 @@ class Turns {
   }
 
   // `act(stage)` gives the CPU that it took of the server, in µs: user and system; all else it gives is kept beside.
-  // Everybody has so many turns in a round.
-  async take(act, each = 1) {
+  async take(act) {
     const taken = new Map(this.stages.map(({ rival }) => [rival, []]));
     for (let round = 0; round < this.rounds; round += 1) {
       this.progress(round);
-      for (let turn = 0; turn < this.stages.length * each; turn += 1) {
+      for (let turn = 0; turn < this.stages.length; turn += 1) {
         const stage = this.stages[(round + turn) % this.stages.length];
         const { user, system, ...beside } = await act(stage);
         taken.get(stage.rival).push({ cpu: user + system, user, system, ...beside });

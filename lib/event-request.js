@@ -2,6 +2,8 @@
 
 /** Where a host's context keeps its event. */
 const EVENT = Symbol('io-session');
+/** Where a request has whether its session was its own. */
+const HAD = Symbol('io-session had');
 
 /** `session` on a host's context: whatever the event's request has. */
 const FORWARD = {
@@ -27,8 +29,8 @@ const FORWARD_ID = {
   },
 };
 
-/** `session` on the event's own request: made when it is first looked at, since most handlers never do. */
-const LAZY = {
+/** `session` on the event's own request, once something was looked for there. */
+const OWN = {
   configurable: true,
   enumerable: true,
   /** @this {any} */
@@ -47,6 +49,9 @@ class EventRequest {
   /** @type {any} */
   [EVENT];
 
+  /** Whether it has had a `session` of its own. */
+  [HAD] = false;
+
   /**
    * @param {import('./session-event.js').SessionEvent} event
    * @param {string} sid
@@ -56,8 +61,28 @@ class EventRequest {
     this.sessionID = sid;
     /** @type {any} */
     this.sessionStore = event.adopted.store;
-    // Of its own, so that express-session can delete it.
-    Object.defineProperty(this, 'session', LAZY);
+  }
+
+  /**
+   * Made when it is first looked at, since most handlers never do. From then on it is the request's own, so that
+   * express-session can delete it: to define it for every event would cost more than all the rest that an event costs whose
+   * handler does not look.
+   *
+   * @returns {any}
+   */
+  get session() {
+    // Deleted.
+    if (this[HAD]) return undefined;
+    own(this, OWN);
+    return this.session;
+  }
+
+  set session(session) {
+    if (this[HAD]) own(this, { configurable: true, enumerable: true, writable: true, value: session });
+    else {
+      own(this, OWN);
+      this.session = session;
+    }
   }
 
   /** A failure that nobody waits for. @param {unknown} error */
@@ -69,6 +94,12 @@ class EventRequest {
   get headers() {
     return this[EVENT].connection.socket.handshake?.headers ?? {};
   }
+}
+
+/** @param {any} request @param {PropertyDescriptor} property */
+function own(request, property) {
+  request[HAD] = true;
+  Object.defineProperty(request, 'session', property);
 }
 
 /**
@@ -99,7 +130,7 @@ function expose(event, sid) {
 /** @param {object} object */
 function isEmpty(object) {
   for (const _key in object) return false;
-  return Object.getPrototypeOf(object) === Object.prototype;
+  return object.constructor === Object;
 }
 
 module.exports.EventRequest = EventRequest;

@@ -1,6 +1,6 @@
 //! The file of a store, as the store knows it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     callback::Caught,
@@ -8,8 +8,9 @@ use crate::{
     failure::{Failure, Kind},
 };
 
-/// What a file is to be told: the newest state of each session that has changed, nothing for one that is gone.
-pub type Changes = HashMap<Box<[u8]>, Option<(u64, Arc<str>)>>;
+/// What a file is to be told: the newest state of each session that has changed, nothing for one that is gone. In the order of
+/// the file: neighbours share a page there, which is changed once then.
+pub type Changes = BTreeMap<Box<[u8]>, Option<(u64, Arc<str>)>>;
 
 /// The file of a store, locked while it is open.
 #[derive(Debug)]
