@@ -106,10 +106,33 @@ class StoreCalls {
    */
   put(id, record, done, clock) {
     const begun = this.written(id);
+    this.putUnlessGone(id, record, clock ?? begun, (error) => {
+      this.written(id);
+      done(error);
+    });
+  }
+
+  /**
+   * Writes a key's record. It is new: nobody has loaded it before, so this write is in no version.
+   *
+   * @param {string} key
+   * @param {any} record
+   * @param {(error: unknown) => void} done
+   */
+  putRecord(key, record, done) {
+    this.putUnlessGone(key, record, this.clock(), done);
+  }
+
+  /**
+   * @param {string} id
+   * @param {any} record
+   * @param {number} clock
+   * @param {(error: unknown) => void} done
+   */
+  putUnlessGone(id, record, clock, done) {
     const answered = (/** @type {unknown} */ error) => {
       // A store may have worked off a destroy before this set, though it was called after it.
-      if (this.since(id, clock ?? begun) === 'gone') this.discard(id);
-      this.written(id);
+      if (this.since(id, clock) === 'gone') this.discard(id);
       done(error);
     };
     ask({ answered }, NO_LINE, this.timeout, this.plain, 'set', id, record);
