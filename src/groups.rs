@@ -1,15 +1,14 @@
 //! Groups: the entries of a [`Roll`], found by what they have in common, too.
 
-use std::hash::{BuildHasher, Hash, RandomState};
-
-use hashbrown::HashTable;
-
-use crate::roll::{Entry, Roll, spare};
+use crate::{
+    index::{Index, Name},
+    roll::{Entry, Roll},
+};
 
 /// What belongs to a group.
 pub trait Grouped: Entry {
     /// What a group is found by.
-    type Group: Eq + Hash + ?Sized;
+    type Group: Name + ?Sized;
 
     /// The entry's group, which does not change.
     fn group(&self) -> &Self::Group;
@@ -36,16 +35,14 @@ impl<T: Entry> Entry for Member<T> {
 pub struct Groups<T> {
     roll: Roll<Member<T>>,
     /// The first member of each group.
-    first: HashTable<u32>,
-    hasher: RandomState,
+    first: Index,
 }
 
 impl<T> Default for Groups<T> {
     fn default() -> Self {
         Self {
             roll: Roll::default(),
-            first: HashTable::new(),
-            hasher: RandomState::new(),
+            first: Index::default(),
         }
     }
 }
@@ -87,10 +84,9 @@ impl<T: Grouped> Groups<T> {
             self.link(before, place);
             self.link(place, next);
         } else {
-            let (hash, roll, hasher) = (self.hash_at(place), &self.roll, &self.hasher);
-            self.first.insert_unique(hash, place, |place| {
-                hasher.hash_one(roll.at(*place).entry.group())
-            });
+            let roll = &self.roll;
+            let hash_of = |place| roll.at(place).entry.group().hash();
+            self.first.add(hash_of(place), place, &hash_of);
         }
     }
 
@@ -130,13 +126,12 @@ impl<T: Grouped> Groups<T> {
     }
 
     fn first_of(&self, group: &T::Group) -> Option<u32> {
-        let hash = self.hasher.hash_one(group);
-        let is_it = |place: &u32| self.roll.at(*place).entry.group() == group;
-        self.first.find(hash, is_it).copied()
+        let is_it = |place| self.roll.at(place).entry.group() == group;
+        self.first.find(group.hash(), &is_it)
     }
 
     fn hash_at(&self, place: u32) -> u64 {
-        self.hasher.hash_one(self.roll.at(place).entry.group())
+        self.roll.at(place).entry.group().hash()
     }
 
     fn link(&mut self, one: u32, next: u32) {
@@ -151,25 +146,20 @@ impl<T: Grouped> Groups<T> {
         if last != place {
             self.moved(last, place);
         }
-        if let Some(room) = spare(self.first.len(), self.first.capacity()) {
-            let (roll, hasher) = (&self.roll, &self.hasher);
-            self.first
-                .shrink_to(room, |place| hasher.hash_one(roll.at(*place).entry.group()));
-        }
+        let roll = &self.roll;
+        self.first
+            .shrink(&|place| roll.at(place).entry.group().hash());
         removed.entry
     }
 
     fn leave_ring(&mut self, place: u32) {
         let Member { next, before, .. } = *self.roll.at(place);
         let hash = self.hash_at(place);
-        let first = self.first.find_entry(hash, |first| *first == place);
-        if next != place {
-            if let Ok(mut first) = first {
-                *first.get_mut() = next;
-            }
+        if next == place {
+            self.first.remove(hash, place);
+        } else {
+            self.first.replace(hash, place, next);
             self.link(before, next);
-        } else if let Ok(first) = first {
-            first.remove();
         }
     }
 
@@ -186,10 +176,7 @@ impl<T: Grouped> Groups<T> {
         };
         self.link(here(before), place);
         self.link(place, here(next));
-        let hash = self.hash_at(place);
-        if let Some(first) = self.first.find_mut(hash, |first| *first == former) {
-            *first = place;
-        }
+        self.first.replace(self.hash_at(place), former, place);
     }
 }
 
@@ -201,22 +188,22 @@ mod tests {
 
     #[derive(Clone, Debug, PartialEq)]
     struct Person {
-        name: u8,
-        house: u8,
+        name: [u8; 1],
+        house: [u8; 1],
     }
 
     impl Entry for Person {
-        type Id = u8;
+        type Id = [u8];
 
-        fn id(&self) -> &u8 {
+        fn id(&self) -> &[u8] {
             &self.name
         }
     }
 
     impl Grouped for Person {
-        type Group = u8;
+        type Group = [u8];
 
-        fn group(&self) -> &u8 {
+        fn group(&self) -> &[u8] {
             &self.house
         }
     }
@@ -231,7 +218,7 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            8 => (0..24u8, 0..4u8).prop_map(|(name, house)| Step::Add(Person { name, house })),
+            8 => (0..24u8, 0..4u8).prop_map(|(name, house)| Step::Add(Person { name: [name], house: [house] })),
             4 => (0..24u8).prop_map(Step::Remove),
             1 => (0..4u8).prop_map(Step::RemoveGroup),
             1 => (0..24u8).prop_map(Step::Keep),
@@ -246,57 +233,32 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Add(person) => {
-                        if groups.get(&person.name).is_none() {
+                        if groups.get(person.id()).is_none() {
                             groups.add(person.clone());
                             model.push(person);
                         }
                     }
                     Step::Remove(name) => {
-                        let at = model.iter().position(|person| person.name == name);
-                        prop_assert_eq!(groups.remove(&name), at.map(|at| model.remove(at)));
+                        let at = model.iter().position(|person| person.name == [name]);
+                        prop_assert_eq!(groups.remove(&[name]), at.map(|at| model.remove(at)));
                     }
                     Step::RemoveGroup(house) => {
-                        let (gone, left) = model.into_iter().partition(|person| person.house == house);
+                        let (gone, left) = model.into_iter().partition(|person| person.house == [house]);
                         model = left;
-                        prop_assert_eq!(groups.remove_group(&house), gone);
+                        prop_assert_eq!(groups.remove_group(&[house]), gone);
                     }
                     Step::Keep(most) => {
-                        groups.retain(|person| person.name <= most);
-                        model.retain(|person| person.name <= most);
+                        groups.retain(|person| person.name <= [most]);
+                        model.retain(|person| person.name <= [most]);
                     }
                 }
                 prop_assert_eq!(groups.len(), model.len());
                 for house in 0..4 {
-                    let expected: Vec<&Person> = model.iter().filter(|person| person.house == house).collect();
-                    prop_assert_eq!(groups.group(&house).collect::<Vec<_>>(), expected);
+                    let expected: Vec<&Person> = model.iter().filter(|person| person.house == [house]).collect();
+                    prop_assert_eq!(groups.group(&[house]).collect::<Vec<_>>(), expected);
                 }
-                let houses: std::collections::HashSet<u8> = model.iter().map(|person| person.house).collect();
-                prop_assert_eq!(groups.first.len(), houses.len());
                 prop_assert_eq!(groups.iter().count(), model.len());
             }
         }
-    }
-
-    #[test]
-    fn what_a_crowd_has_taken_is_given_back() {
-        #[derive(Debug)]
-        struct Hermit(u32);
-        impl Entry for Hermit {
-            type Id = u32;
-            fn id(&self) -> &u32 {
-                &self.0
-            }
-        }
-        impl Grouped for Hermit {
-            type Group = u32;
-            fn group(&self) -> &u32 {
-                &self.0
-            }
-        }
-        let mut groups = Groups::default();
-        (0..10_000).for_each(|number| groups.add(Hermit(number)));
-        groups.retain(|hermit| hermit.0 < 10);
-        assert!((0..10).all(|number| groups.group(&number).count() == 1));
-        assert!(groups.first.capacity() <= 2048);
     }
 }

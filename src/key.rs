@@ -57,6 +57,11 @@ impl Key {
         }
         Uuid::parse_str(text).map(Self).map_err(|_| InvalidKey)
     }
+
+    /// The UUID's bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 /// The key's text, for the client or the session store; never for a log.

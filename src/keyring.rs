@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use crate::{
     digest::Digest,
     groups::{Grouped, Groups},
+    index::Name,
     key::Key,
     roll::Entry,
 };
@@ -66,6 +67,12 @@ struct Issued {
 impl Issued {
     fn sid(&self) -> &str {
         str::from_utf8(&self.sid).expect("an id is text")
+    }
+}
+
+impl Name for Key {
+    fn hash(&self) -> u64 {
+        self.as_bytes().hash()
     }
 }
 

@@ -18,6 +18,7 @@ pub mod document;
 pub mod error;
 mod groups;
 pub mod handshake;
+mod index;
 pub mod key;
 pub mod keyring;
 pub mod record;

@@ -3,17 +3,12 @@
 //! The entries lie side by side, and the index has four bytes for each. A `HashMap` has room for up to twice as many
 //! entries as there are, and keeps it when they have gone.
 
-use std::hash::{BuildHasher, Hash, RandomState};
-
-use hashbrown::HashTable;
-
-/// So few entries are not worth giving room back.
-const SHORT: usize = 1024;
+use crate::index::{Index, Name, spare};
 
 /// What is on a roll.
 pub trait Entry {
     /// What an entry is found by.
-    type Id: Eq + Hash + ?Sized;
+    type Id: Name + ?Sized;
 
     /// The entry's id, which does not change.
     fn id(&self) -> &Self::Id;
@@ -23,16 +18,14 @@ pub trait Entry {
 #[derive(Debug)]
 pub struct Roll<T> {
     entries: Vec<T>,
-    index: HashTable<u32>,
-    hasher: RandomState,
+    index: Index,
 }
 
 impl<T> Default for Roll<T> {
     fn default() -> Self {
         Self {
             entries: Vec::new(),
-            index: HashTable::new(),
-            hasher: RandomState::new(),
+            index: Index::default(),
         }
     }
 }
@@ -40,8 +33,8 @@ impl<T> Default for Roll<T> {
 impl<T: Entry> Roll<T> {
     /// The place of the entry of this id.
     pub fn find(&self, id: &T::Id) -> Option<u32> {
-        let is_it = |place: &u32| self.entries[*place as usize].id() == id;
-        self.index.find(self.hasher.hash_one(id), is_it).copied()
+        let is_it = |place| self.at(place).id() == id;
+        self.index.find(id.hash(), &is_it)
     }
 
     /// The entry of this id.
@@ -67,39 +60,33 @@ impl<T: Entry> Roll<T> {
 
     /// Adds an entry whose id is not there yet, at the last place, and gives that.
     pub fn add(&mut self, entry: T) -> u32 {
-        let hash = self.hasher.hash_one(entry.id());
+        let hash = entry.id().hash();
         if self.entries.len() == self.entries.capacity() {
             // Twice as much, as a `Vec` takes by itself, is room for nobody most of the time.
             self.entries.reserve_exact(self.entries.len() / 8 + 8);
         }
+        let place = self.places();
         self.entries.push(entry);
-        let place =
-            u32::try_from(self.entries.len() - 1).expect("a roll has less than 2^32 entries");
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        self.index.insert_unique(hash, place, |place| {
-            hasher.hash_one(entries[*place as usize].id())
-        });
+        let entries = &self.entries;
+        self.index
+            .add(hash, place, &|place| entries[place as usize].id().hash());
         place
     }
 
     /// Takes away the entry at a place. The last one has that place from now on.
     pub fn remove(&mut self, place: u32) -> T {
         let last = self.places() - 1;
-        let hash = self.hasher.hash_one(self.at(place).id());
-        let indexed = self.index.find_entry(hash, |other| *other == place);
-        indexed.expect("each entry is in the index").remove();
+        self.index.remove(self.at(place).id().hash(), place);
         if last != place {
-            let hash = self.hasher.hash_one(self.at(last).id());
-            let moved = self.index.find_mut(hash, |other| *other == last);
-            *moved.expect("each entry is in the index") = place;
+            self.index.replace(self.at(last).id().hash(), last, place);
         }
         let removed = self.entries.swap_remove(place as usize);
         if let Some(room) = spare(self.entries.len(), self.entries.capacity()) {
             self.entries.shrink_to(room);
-            let (entries, hasher) = (&self.entries, &self.hasher);
-            self.index
-                .shrink_to(room, |place| hasher.hash_one(entries[*place as usize].id()));
         }
+        let entries = &self.entries;
+        self.index
+            .shrink(&|place| entries[place as usize].id().hash());
         removed
     }
 
@@ -135,11 +122,6 @@ impl<T: Entry> Roll<T> {
     }
 }
 
-/// The room to be kept where a crowd has gone and left most of it empty.
-pub fn spare(taken: usize, room: usize) -> Option<usize> {
-    (room > SHORT && taken < room / 4).then_some(room / 2)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -152,10 +134,10 @@ mod tests {
     struct Numbered(String, u8);
 
     impl Entry for Numbered {
-        type Id = str;
+        type Id = [u8];
 
-        fn id(&self) -> &str {
-            &self.0
+        fn id(&self) -> &[u8] {
+            self.0.as_bytes()
         }
     }
 
@@ -168,8 +150,8 @@ mod tests {
         assert!(roll.entries.capacity() < 11_500);
         roll.retain(|entry| entry.0.len() == 1);
         assert_eq!(roll.len(), 10);
-        assert!(roll.entries.capacity() <= SHORT && roll.index.capacity() <= 2 * SHORT);
-        assert!((0..10).all(|number| roll.find(&number.to_string()).is_some()));
+        assert!(roll.entries.capacity() <= 1024);
+        assert!((0..10).all(|number| roll.find(number.to_string().as_bytes()).is_some()));
     }
 
     #[derive(Clone, Debug)]
@@ -195,7 +177,7 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Put(id, value) => {
-                        if let Some(entry) = roll.get_mut(&id.to_string()) {
+                        if let Some(entry) = roll.get_mut(id.to_string().as_bytes()) {
                             entry.1 = value;
                         } else {
                             let place = roll.add(Numbered(id.to_string(), value));
@@ -204,7 +186,7 @@ mod tests {
                         model.insert(id.to_string(), value);
                     }
                     Step::Remove(id) => {
-                        let removed = roll.remove_id(&id.to_string()).map(|entry| entry.1);
+                        let removed = roll.remove_id(id.to_string().as_bytes()).map(|entry| entry.1);
                         prop_assert_eq!(removed, model.remove(&id.to_string()));
                     }
                     Step::Keep(most) => {
@@ -214,7 +196,7 @@ mod tests {
                 }
                 prop_assert_eq!(roll.len(), model.len());
                 for id in (0..16).map(|id: u8| id.to_string()) {
-                    prop_assert_eq!(roll.get(&id).map(|entry| entry.1), model.get(&id).copied());
+                    prop_assert_eq!(roll.get(id.as_bytes()).map(|entry| entry.1), model.get(&id).copied());
                 }
                 prop_assert_eq!(roll.iter().count(), model.len());
             }
