@@ -219,6 +219,8 @@ impl Keyring {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn made(keyring: &mut Keyring, sid: &str, channel: &str, now: u64) -> Key {
@@ -319,5 +321,142 @@ mod tests {
             made(&mut keyring, &index.to_string(), "c", index);
         }
         assert!(keyring.keys.len() <= MAX_KEYS);
+    }
+
+    /// A key as the plain list has it.
+    #[derive(Clone, Debug)]
+    struct Plain {
+        key: Key,
+        sid: String,
+        channel: String,
+        made: Option<u64>,
+        expires: u64,
+        vouched: Option<u64>,
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Issue(u8, u8),
+        IssueOwn(u8, u8),
+        Made(usize),
+        Vouch(usize),
+        VouchForAnother(u8, u8),
+        Vouched(usize, u8),
+        Revoke(usize),
+        End(u8),
+        Sweep,
+        Wait(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (sid, channel) = (0..4u8, 0..3u8);
+        let both = (sid.clone(), channel.clone());
+        prop_oneof![
+            6 => both.clone().prop_map(|(sid, channel)| Step::Issue(sid, channel)),
+            2 => both.clone().prop_map(|(sid, channel)| Step::IssueOwn(sid, channel)),
+            6 => any::<usize>().prop_map(Step::Made),
+            3 => any::<usize>().prop_map(Step::Vouch),
+            1 => both.prop_map(|(sid, channel)| Step::VouchForAnother(sid, channel)),
+            4 => (any::<usize>(), channel).prop_map(|(key, channel)| Step::Vouched(key, channel)),
+            2 => any::<usize>().prop_map(Step::Revoke),
+            1 => sid.prop_map(Step::End),
+            1 => Just(Step::Sweep),
+            3 => (0..7_000u64).prop_map(Step::Wait),
+        ]
+    }
+
+    fn put(list: &mut Vec<Plain>, key: &Key, sid: String, channel: String) -> usize {
+        list.retain(|plain| (&plain.sid, &plain.channel) != (&sid, &channel));
+        list.push(Plain {
+            key: key.clone(),
+            sid,
+            channel,
+            made: None,
+            expires: u64::MAX,
+            vouched: None,
+        });
+        list.len() - 1
+    }
+
+    proptest! {
+        #[test]
+        fn it_remembers_what_a_plain_list_does(steps in proptest::collection::vec(step(), 0..120)) {
+            let mut keyring = Keyring::default();
+            let mut list: Vec<Plain> = Vec::new();
+            let mut now = 0;
+            for step in steps {
+                let among = |at: usize| (!list.is_empty()).then(|| at % list.len());
+                match step {
+                    Step::Issue(sid, channel) => {
+                        let (sid, channel) = (sid.to_string(), channel.to_string());
+                        let known = list.iter().find(|plain| plain.sid == sid && plain.channel == channel);
+                        let shared = known.filter(|plain| plain.made.is_none_or(|at| now - at < SHARE_MS));
+                        match (keyring.issue(&sid, &channel, now), shared) {
+                            (Issue::Make(key), None) => {
+                                put(&mut list, &key, sid, channel);
+                            }
+                            (Issue::Join(key), Some(plain)) => {
+                                prop_assert!(key == plain.key && plain.made.is_none());
+                            }
+                            (Issue::Share(key), Some(plain)) => {
+                                prop_assert!(key == plain.key && plain.made.is_some());
+                            }
+                            other => prop_assert!(false, "{other:?}"),
+                        }
+                    }
+                    Step::IssueOwn(sid, channel) => {
+                        let (sid, channel) = (sid.to_string(), channel.to_string());
+                        let Issue::Make(key) = keyring.issue_own(&sid, &channel) else {
+                            panic!("expected a new key");
+                        };
+                        put(&mut list, &key, sid, channel);
+                    }
+                    Step::Made(at) => if let Some(at) = among(at) {
+                        keyring.made(&list[at].key, now, 20_000);
+                        (list[at].made, list[at].expires) = (Some(now), now + 20_000);
+                    }
+                    Step::Vouch(at) => if let Some(at) = among(at) {
+                        keyring.vouch(&list[at].key, &list[at].sid, &list[at].channel, now);
+                        list[at].vouched = Some(now);
+                    }
+                    Step::VouchForAnother(sid, channel) => {
+                        let (key, sid, channel) = (Key::generate(), sid.to_string(), channel.to_string());
+                        keyring.vouch(&key, &sid, &channel, now);
+                        let at = put(&mut list, &key, sid, channel);
+                        list[at].made = Some(0);
+                        list[at].expires = now + 86_400_000;
+                        list[at].vouched = Some(now);
+                    }
+                    Step::Vouched(at, channel) => if let Some(at) = among(at) {
+                        let plain = &mut list[at];
+                        let is_it = plain.channel == channel.to_string();
+                        let vouched = if is_it { plain.vouched.take() } else { None };
+                        let expected = vouched.filter(|at| now - at < VOUCH_MS).map(|_| plain.sid.as_str());
+                        prop_assert_eq!(keyring.vouched(&plain.key, Some(&channel.to_string()), now), expected);
+                    }
+                    Step::Revoke(at) => if let Some(at) = among(at) {
+                        keyring.revoke(&list.remove(at).key);
+                    }
+                    Step::End(sid) => {
+                        let (gone, left) = list.into_iter().partition(|plain| plain.sid == sid.to_string());
+                        list = left;
+                        let gone: Vec<Plain> = gone;
+                        let gone: Vec<Key> = gone.into_iter().map(|plain| plain.key).collect();
+                        prop_assert_eq!(keyring.end(&sid.to_string()), gone);
+                    }
+                    Step::Sweep => {
+                        keyring.sweep(now);
+                        list.retain(|plain| plain.expires > now);
+                    }
+                    Step::Wait(ms) => now += ms,
+                }
+                prop_assert_eq!(keyring.keys.len(), list.len());
+                for plain in &list {
+                    prop_assert_eq!(keyring.session_of(&plain.key), Some(plain.sid.as_str()));
+                    let others = list.iter().filter(|other| other.sid == plain.sid && other.channel != plain.channel);
+                    prop_assert_eq!(keyring.other_channels(&plain.sid, &plain.channel), others.count());
+                }
+            }
+        }
     }
 }

@@ -152,6 +152,10 @@ impl Versions {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -218,5 +222,68 @@ mod tests {
         }
         assert!(versions.entries.len() <= MAX_REMEMBERED);
         assert_eq!(versions.since("0", 0), Since::Changed);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Written(u8),
+        Gone(u8),
+        NotGone(u8),
+        Sweep,
+        Wait(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (0..6u8).prop_map(Step::Written),
+            2 => (0..6u8).prop_map(Step::Gone),
+            1 => (0..6u8).prop_map(Step::NotGone),
+            1 => Just(Step::Sweep),
+            2 => (0..MEMORY_MS).prop_map(Step::Wait),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_has_happened_is_told_and_what_is_forgotten_counts_as_changed(
+            steps in proptest::collection::vec(step(), 0..60)
+        ) {
+            let mut versions = Versions::default();
+            // The clock at the last write and at the last destroy of each.
+            let mut writes: BTreeMap<u8, u64> = BTreeMap::new();
+            let mut ends: BTreeMap<u8, u64> = BTreeMap::new();
+            let mut now = 0;
+            for step in steps {
+                match step {
+                    Step::Written(sid) => {
+                        let clock = versions.written(&sid.to_string(), now);
+                        prop_assert_eq!(clock, versions.clock());
+                        writes.insert(sid, clock);
+                    }
+                    Step::Gone(sid) => {
+                        versions.gone(&sid.to_string(), now);
+                        writes.insert(sid, versions.clock());
+                        ends.insert(sid, versions.clock());
+                    }
+                    Step::NotGone(sid) => {
+                        versions.not_gone(&sid.to_string());
+                        ends.remove(&sid);
+                    }
+                    Step::Sweep => versions.sweep(now),
+                    Step::Wait(ms) => now += ms,
+                }
+                for (sid, clock) in (0..6u8).flat_map(|sid| (0..=versions.clock()).map(move |clock| (sid, clock))) {
+                    let after = |at: Option<&u64>| at.is_some_and(|at| *at > clock);
+                    let told = versions.since(&sid.to_string(), clock);
+                    if after(ends.get(&sid)) && versions.forgotten <= clock {
+                        prop_assert_eq!(told, Since::Gone);
+                    } else if after(writes.get(&sid)) {
+                        prop_assert_ne!(told, Since::Unchanged);
+                    } else if versions.forgotten <= clock {
+                        prop_assert_eq!(told, Since::Unchanged);
+                    }
+                }
+            }
+        }
     }
 }
