@@ -15,7 +15,7 @@ pub fn key(data: &[u8]) {
         return;
     };
     if let Ok(key) = Key::parse(text) {
-        assert_eq!(key.as_str(), text);
+        assert_eq!(key.to_string(), text);
         let uuid = uuid_of(text);
         assert_eq!(uuid >> 76 & 0xf, 4, "version");
         assert_eq!(uuid >> 62 & 0b11, 0b10, "variant");

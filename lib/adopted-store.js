@@ -57,7 +57,6 @@ class AdoptedStore extends StoreCalls {
     this.commitTo = commitTo;
     /** Between whom a commit or an update is exact: all `processes` that use the store, or only those of this `process`. */
     this.exact = exact;
-    /** Whether the store keeps JSON texts in this process that can be looked at. */
     this.keepsTexts = isMemoryStore(store) || isEmbeddedStore(store);
     /** The table of an `EmbeddedStore`. @type {import('./embedded-table.js').EmbeddedTable | undefined} */
     this.table = isEmbeddedStore(store) ? store[TABLE] : undefined;

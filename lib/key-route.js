@@ -91,7 +91,7 @@ class KeyRequest {
     const record = JSON.parse(
       /** @type {string} */ (native.recordText(this.session.id, this.channel, age, Date.now())),
     );
-    adopted.put(key, record, (error) => {
+    adopted.putRecord(key, record, (error) => {
       if (error) native.revokeKey(adopted.number, key);
       else native.keyMade(adopted.number, key, age);
       const joined = making.get(key) ?? [];

@@ -34,6 +34,8 @@ class StoreCalls {
     this.store = store;
     /** The number under which the native side remembers this store. */
     this.number = native.adopt();
+    /** Whether the store keeps JSON texts in this process that can be looked at. */
+    this.keepsTexts = false;
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
     /** Where failures go that nobody waits for. @type {(error: unknown) => void} */
@@ -106,10 +108,33 @@ class StoreCalls {
    */
   put(id, record, done, clock) {
     const begun = this.written(id);
+    this.putUnlessGone(id, record, clock ?? begun, (error) => {
+      this.written(id);
+      done(error);
+    });
+  }
+
+  /**
+   * Writes a key's record. It is new: nobody has loaded it before, so this write is in no version.
+   *
+   * @param {string} key
+   * @param {any} record
+   * @param {(error: unknown) => void} done
+   */
+  putRecord(key, record, done) {
+    this.putUnlessGone(key, record, this.clock(), done);
+  }
+
+  /**
+   * @param {string} id
+   * @param {any} record
+   * @param {number} clock
+   * @param {(error: unknown) => void} done
+   */
+  putUnlessGone(id, record, clock, done) {
     const answered = (/** @type {unknown} */ error) => {
       // A store may have worked off a destroy before this set, though it was called after it.
-      if (this.since(id, clock ?? begun) === 'gone') this.discard(id);
-      this.written(id);
+      if (this.since(id, clock) === 'gone') this.discard(id);
       done(error);
     };
     ask({ answered }, NO_LINE, this.timeout, this.plain, 'set', id, record);
@@ -148,9 +173,14 @@ class StoreCalls {
     return clock(this.number);
   }
 
-  /** Notes that a write to an id begins or has ended; gives the clock after it. @param {string} id */
+  /**
+   * Notes that a write to an id begins or has ended; gives the clock after it. Of a store that keeps its texts in this process
+   * nobody asks for that: a commit looks at what is there, and writes, in one go.
+   *
+   * @param {string} id
+   */
   written(id) {
-    return native.written(this.number, id);
+    return this.keepsTexts ? this.clock() : native.written(this.number, id);
   }
 
   /**

@@ -1,16 +1,35 @@
 //! The allowance: how many keys a session may ask for in a minute.
 
-use std::collections::HashMap;
+use crate::{
+    digest::Digest,
+    roll::{Entry, Roll},
+};
 
 /// How long an allowance lasts before it begins anew, in ms.
 const WINDOW_MS: u64 = 60_000;
 /// How many sessions are counted at once in one store.
 const MAX_SESSIONS: usize = 100_000;
 
-/// What each session has taken of its allowance since its current minute began.
+/// What a session has taken of its allowance since its current minute began.
+#[derive(Debug)]
+struct Minute {
+    session: Digest,
+    began: u64,
+    taken: u32,
+}
+
+impl Entry for Minute {
+    type Id = Digest;
+
+    fn id(&self) -> &Digest {
+        &self.session
+    }
+}
+
+/// What each session has taken.
 #[derive(Debug, Default)]
 pub struct Allowances {
-    taken: HashMap<Box<str>, (u64, u32)>,
+    all: Roll<Minute>,
 }
 
 impl Allowances {
@@ -19,32 +38,37 @@ impl Allowances {
     /// Above 100,000 sessions those whose minute is over are forgotten; if that is none of them, a session that is new
     /// is not counted, since refusing strangers would let one client lock all others out.
     pub fn take(&mut self, sid: &str, most: u32, now: u64) -> bool {
-        if let Some((began, taken)) = self.taken.get_mut(sid) {
-            if now.saturating_sub(*began) >= WINDOW_MS {
-                (*began, *taken) = (now, 0);
+        let session = Digest::of(sid);
+        if let Some(known) = self.all.get_mut(&session) {
+            if now.saturating_sub(known.began) >= WINDOW_MS {
+                (known.began, known.taken) = (now, 0);
             }
-            let allowed = *taken < most;
-            *taken += u32::from(allowed);
+            let allowed = known.taken < most;
+            known.taken += u32::from(allowed);
             return allowed;
         }
-        if self.taken.len() >= MAX_SESSIONS {
+        if self.all.len() >= MAX_SESSIONS {
             self.sweep(now);
         }
-        if self.taken.len() < MAX_SESSIONS {
-            self.taken.insert(sid.into(), (now, 1));
+        if self.all.len() < MAX_SESSIONS {
+            self.all.add(Minute {
+                session,
+                began: now,
+                taken: 1,
+            });
         }
         most > 0
     }
 
     /// The session has ended.
     pub fn end(&mut self, sid: &str) {
-        self.taken.remove(sid);
+        self.all.remove_id(&Digest::of(sid));
     }
 
     /// Forgets those whose minute is over by `now` (ms).
     pub fn sweep(&mut self, now: u64) {
-        self.taken
-            .retain(|_, (began, _)| now.saturating_sub(*began) < WINDOW_MS);
+        self.all
+            .retain(|known| now.saturating_sub(known.began) < WINDOW_MS);
     }
 }
 
@@ -75,7 +99,7 @@ mod tests {
         allowances.take("new", 1, 59_000);
         allowances.end("ended");
         allowances.sweep(60_000);
-        assert_eq!(allowances.taken.len(), 1);
+        assert_eq!(allowances.all.len(), 1);
     }
 
     #[test]
@@ -84,6 +108,6 @@ mod tests {
         for number in 0..=MAX_SESSIONS {
             assert!(allowances.take(&number.to_string(), 1, 0));
         }
-        assert_eq!(allowances.taken.len(), MAX_SESSIONS);
+        assert_eq!(allowances.all.len(), MAX_SESSIONS);
     }
 }

@@ -5,25 +5,22 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::hint::black_box;
-use std::str;
 use std::sync::OnceLock;
 
-use uuid::Builder;
 use uuid::fmt::Hyphenated;
+use uuid::{Builder, Uuid};
 
-/// Length of a key's text, in bytes and in characters.
-const KEY_LENGTH: usize = Hyphenated::LENGTH;
 /// Random bytes that one key takes.
 const RANDOM_PER_KEY: usize = 16;
 /// Keys drawn at once: asking the system costs about 460 ns each time, however little is asked for.
 const KEYS_PER_DRAW: usize = 64;
 
-/// A key: the text of a random UUID (version 4).
+/// A key: a random UUID (version 4).
 ///
 /// Whoever presents it is bound to the session that its record names, so it is a secret: `Debug` shows its
-/// [`fingerprint`] only. The text itself is given by [`Key::as_str`] and `Display`.
+/// [`fingerprint`] only. Its text is given by `Display`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Key([u8; KEY_LENGTH]);
+pub struct Key(Uuid);
 
 impl Key {
     /// Makes a new key from the system's random source.
@@ -37,10 +34,8 @@ impl Key {
         thread_local! {
             static POOL: RefCell<RandomPool> = const { RefCell::new(RandomPool::new()) };
         }
-        let uuid = Builder::from_random_bytes(POOL.with_borrow_mut(RandomPool::take)).into_uuid();
-        let mut text = [0; KEY_LENGTH];
-        uuid.hyphenated().encode_lower(&mut text);
-        Self(text)
+        let random = POOL.with_borrow_mut(RandomPool::take);
+        Self(Builder::from_random_bytes(random).into_uuid())
     }
 
     /// Reads a key in the one form that is handed out, which is also that of `uuid.v4()` in JavaScript: 36 characters,
@@ -51,44 +46,35 @@ impl Key {
     /// # Errors
     /// [`InvalidKey`] for any other text: also for other spellings of a UUID (upper case, braces, `urn:`, no hyphens).
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
-        let bytes: [u8; KEY_LENGTH] = text.as_bytes().try_into().map_err(|_| InvalidKey)?;
-        let well_formed = bytes
-            .iter()
-            .enumerate()
-            .all(|(position, byte)| match position {
-                8 | 13 | 18 | 23 => *byte == b'-',
-                14 => *byte == b'4',
-                19 => matches!(byte, b'8' | b'9' | b'a' | b'b'),
-                _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-            });
-        if well_formed {
-            Ok(Self(bytes))
-        } else {
-            Err(InvalidKey)
+        let well_formed = |(position, byte)| match position {
+            8 | 13 | 18 | 23 => byte == b'-',
+            14 => byte == b'4',
+            19 => matches!(byte, b'8' | b'9' | b'a' | b'b'),
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        };
+        if text.len() != Hyphenated::LENGTH || !text.bytes().enumerate().all(well_formed) {
+            return Err(InvalidKey);
         }
+        Uuid::parse_str(text).map(Self).map_err(|_| InvalidKey)
     }
 
-    /// The key itself, for the client or the session store; never for a log.
-    ///
-    /// # Panics
-    /// Never: a key consists of ASCII characters.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.0).expect("a key is ASCII")
+    /// The UUID's bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
-/// The key itself, as [`Key::as_str`].
+/// The key's text, for the client or the session store; never for a log.
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
+        fmt::Display::fmt(&self.0, formatter)
     }
 }
 
 /// Redacted: a fingerprint such as `Key(#1a2b3c4d)`.
 impl fmt::Debug for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Key(#{})", fingerprint(self.as_str()))
+        write!(formatter, "Key(#{})", fingerprint(&self.to_string()))
     }
 }
 
@@ -162,7 +148,6 @@ mod tests {
     use std::thread;
 
     use proptest::prelude::*;
-    use uuid::Uuid;
 
     use super::*;
 
@@ -172,10 +157,10 @@ mod tests {
     fn a_generated_key_is_a_well_formed_random_uuid() {
         for _ in 0..1_000 {
             let key = Key::generate();
-            let uuid = Uuid::parse_str(key.as_str()).expect("a UUID");
+            let uuid = Uuid::parse_str(&key.to_string()).expect("a UUID");
             assert_eq!(uuid.get_version_num(), 4);
             assert_eq!(uuid.get_variant(), uuid::Variant::RFC4122);
-            assert_eq!(Key::parse(key.as_str()), Ok(key));
+            assert_eq!(Key::parse(&key.to_string()), Ok(key));
         }
     }
 
@@ -195,9 +180,7 @@ mod tests {
     fn every_free_bit_of_a_key_is_random() {
         let (mut ones, mut zeros) = (0_u128, 0_u128);
         for _ in 0..500 {
-            let bits = Uuid::parse_str(Key::generate().as_str())
-                .expect("a UUID")
-                .as_u128();
+            let bits = Key::generate().0.as_u128();
             ones |= bits;
             zeros |= !bits;
         }

@@ -4,9 +4,17 @@
 //! and spares the socket's half of a repeated handshake the read that the HTTP half has just made. It is a memory,
 //! not an authority: whether a key is good is always the store's word.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{num::NonZeroU64, str};
 
-use crate::key::Key;
+use smallvec::SmallVec;
+
+use crate::{
+    digest::Digest,
+    groups::{Grouped, Groups},
+    index::Name,
+    key::Key,
+    roll::Entry,
+};
 
 /// For how long after a key was made a request of the same session and channel that does not see it yet gets the same
 /// one, in ms. Longer than a page's concurrent requests, far shorter than a key's life.
@@ -27,34 +35,76 @@ pub enum Issue {
     Share(Key),
 }
 
+/// A point in time. Where there may be none yet, it takes no more room.
+#[derive(Clone, Copy, Debug)]
+struct Moment(NonZeroU64);
+
+impl Moment {
+    /// `now` in ms.
+    fn at(now: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(now))
+    }
+
+    /// In ms.
+    fn ms(self) -> u64 {
+        self.0.get() - 1
+    }
+}
+
 #[derive(Debug)]
 struct Issued {
     key: Key,
-    channel: Box<str>,
-    /// When its record was set; nothing while it is being set. All times in ms.
-    made_at: Option<u64>,
+    /// As bytes of a text. The ids that express-session makes have 32 characters: they take no block of their own.
+    sid: SmallVec<[u8; 32]>,
+    channel: Digest,
+    /// When its record was set; nothing while it is being set.
+    made: Option<Moment>,
+    /// In ms.
     expires_at: u64,
-    vouched_at: Option<u64>,
+    vouched: Option<Moment>,
+}
+
+impl Issued {
+    fn sid(&self) -> &str {
+        str::from_utf8(&self.sid).expect("an id is text")
+    }
+}
+
+impl Name for Key {
+    fn hash(&self) -> u64 {
+        self.as_bytes().hash()
+    }
+}
+
+impl Entry for Issued {
+    type Id = Key;
+
+    fn id(&self) -> &Key {
+        &self.key
+    }
+}
+
+impl Grouped for Issued {
+    type Group = [u8];
+
+    fn group(&self) -> &[u8] {
+        &self.sid
+    }
 }
 
 /// The keys of one store.
 #[derive(Debug, Default)]
 pub struct Keyring {
-    by_session: HashMap<Arc<str>, Vec<Issued>>,
-    by_key: HashMap<Key, Arc<str>>,
+    keys: Groups<Issued>,
 }
 
 impl Keyring {
     /// The key for a session's channel whose session has none yet; `now` in ms.
     pub fn issue(&mut self, sid: &str, channel: &str, now: u64) -> Issue {
-        let recent = self
-            .by_session
-            .get(sid)
-            .and_then(|keys| keys.iter().find(|issued| &*issued.channel == channel));
-        if let Some(issued) = recent {
-            match issued.made_at {
+        if let Some(issued) = self.of_channel(sid, Digest::of(channel)) {
+            match issued.made {
                 None => return Issue::Join(issued.key.clone()),
-                Some(at) if now.saturating_sub(at) < SHARE_MS => {
+                Some(made) if now.saturating_sub(made.ms()) < SHARE_MS => {
                     return Issue::Share(issued.key.clone());
                 }
                 Some(_) => {}
@@ -66,161 +116,111 @@ impl Keyring {
     /// A key that nobody else gets, whatever other requests of the session do.
     pub fn issue_own(&mut self, sid: &str, channel: &str) -> Issue {
         let key = Key::generate();
-        self.insert(
-            sid,
-            Issued {
-                key: key.clone(),
-                channel: channel.into(),
-                made_at: None,
-                expires_at: u64::MAX,
-                vouched_at: None,
-            },
-        );
+        self.insert(Issued {
+            key: key.clone(),
+            sid: SmallVec::from_slice(sid.as_bytes()),
+            channel: Digest::of(channel),
+            made: None,
+            expires_at: u64::MAX,
+            vouched: None,
+        });
         Issue::Make(key)
     }
 
     /// On how many channels this session has keys that this process remembers, `channel` left out.
     #[must_use]
     pub fn other_channels(&self, sid: &str, channel: &str) -> usize {
-        self.by_session.get(sid).map_or(0, |keys| {
-            keys.iter()
-                .filter(|issued| &*issued.channel != channel)
-                .count()
-        })
+        let channel = Digest::of(channel);
+        let issued = self.keys.group(sid.as_bytes());
+        issued.filter(|issued| issued.channel != channel).count()
     }
 
     /// The record of a key was set at `now` and expires `max_age` ms later.
     pub fn made(&mut self, key: &Key, now: u64, max_age: u64) {
-        if let Some(issued) = self.find(key) {
-            issued.made_at = Some(now);
+        if let Some(issued) = self.keys.get_mut(key) {
+            issued.made = Some(Moment::at(now));
             issued.expires_at = now.saturating_add(max_age);
         }
     }
 
     /// The HTTP half of a repeated handshake has just seen this key's record in the store.
     pub fn vouch(&mut self, key: &Key, sid: &str, channel: &str, now: u64) {
-        if self.find(key).is_none() {
-            self.insert(
-                sid,
-                Issued {
-                    key: key.clone(),
-                    channel: channel.into(),
-                    made_at: Some(0),
-                    expires_at: now.saturating_add(86_400_000),
-                    vouched_at: None,
-                },
-            );
+        let vouched = Some(Moment::at(now));
+        if let Some(issued) = self.keys.get_mut(key) {
+            issued.vouched = vouched;
+            return;
         }
-        if let Some(issued) = self.find(key) {
-            issued.vouched_at = Some(now);
-        }
+        self.insert(Issued {
+            key: key.clone(),
+            sid: SmallVec::from_slice(sid.as_bytes()),
+            channel: Digest::of(channel),
+            made: Some(Moment::at(0)),
+            expires_at: now.saturating_add(86_400_000),
+            vouched,
+        });
     }
 
     /// The session of a key that was vouched for within the last seconds, where it was made for `channel` (`None`: any).
     /// Each vouching counts once.
-    pub fn vouched(&mut self, key: &Key, channel: Option<&str>, now: u64) -> Option<Arc<str>> {
-        let issued = self.find(key)?;
-        if channel.is_some_and(|channel| channel != &*issued.channel) {
+    pub fn vouched(&mut self, key: &Key, channel: Option<&str>, now: u64) -> Option<&str> {
+        let issued = self.keys.get_mut(key)?;
+        if channel.is_some_and(|channel| Digest::of(channel) != issued.channel) {
             return None;
         }
-        let at = issued.vouched_at.take()?;
-        (now.saturating_sub(at) < VOUCH_MS).then(|| self.session_of(key))?
+        let at = issued.vouched.take()?.ms();
+        (now.saturating_sub(at) < VOUCH_MS).then(|| issued.sid())
     }
 
     /// The session that a key was made for, for all that is remembered. Whether it is good the store has to say.
     #[must_use]
-    pub fn session_of(&self, key: &Key) -> Option<Arc<str>> {
-        self.by_key.get(key).map(Arc::clone)
+    pub fn session_of(&self, key: &Key) -> Option<&str> {
+        self.keys.get(key).map(Issued::sid)
     }
 
     /// The key's record is gone, or was never set.
     pub fn revoke(&mut self, key: &Key) {
-        let Some(sid) = self.by_key.remove(key) else {
-            return;
-        };
-        if let Some(keys) = self.by_session.get_mut(&sid) {
-            keys.retain(|issued| issued.key != *key);
-            if keys.is_empty() {
-                self.by_session.remove(&sid);
-            }
-        }
+        self.keys.remove(key);
     }
 
     /// The session has ended: gives the keys whose records go with it.
     pub fn end(&mut self, sid: &str) -> Vec<Key> {
-        let keys = self.by_session.remove(sid).unwrap_or_default();
-        keys.into_iter()
-            .map(|issued| {
-                self.by_key.remove(&issued.key);
-                issued.key
-            })
-            .collect()
+        let ended = self.keys.remove_group(sid.as_bytes()).into_iter();
+        ended.map(|issued| issued.key).collect()
     }
 
     /// Forgets the keys whose records have expired by `now` (ms).
     pub fn sweep(&mut self, now: u64) {
-        self.retain(|issued| issued.expires_at > now);
+        self.keys.retain(|issued| issued.expires_at > now);
     }
 
-    fn insert(&mut self, sid: &str, issued: Issued) {
-        if self.by_key.len() >= MAX_KEYS {
+    fn insert(&mut self, issued: Issued) {
+        if self.keys.len() >= MAX_KEYS {
             // Those that have been there longest; a key that is being made stays, somebody may wait for it.
-            let mut times: Vec<u64> = self
-                .by_session
-                .values()
-                .flatten()
-                .filter_map(|issued| issued.made_at)
-                .collect();
+            let made = |issued: &Issued| issued.made.map(Moment::ms);
+            let mut times: Vec<u64> = self.keys.iter().filter_map(made).collect();
             times.sort_unstable();
             let middle = times.get(times.len() / 2).copied().unwrap_or(0);
-            self.retain(|issued| issued.made_at.is_none_or(|at| at > middle));
+            self.keys
+                .retain(|issued| made(issued).is_none_or(|at| at > middle));
         }
-        let sid: Arc<str> = match self.by_session.get_key_value(sid) {
-            Some((known, _)) => Arc::clone(known),
-            None => sid.into(),
-        };
-        self.by_key.insert(issued.key.clone(), Arc::clone(&sid));
-        // Most sessions have a key for one channel; a `Vec` that grows by itself begins with room for four.
-        let keys = self
-            .by_session
-            .entry(sid)
-            .or_insert_with(|| Vec::with_capacity(1));
         // One key a channel: what it replaces stays valid in the store until it expires there.
-        if let Some(position) = keys
-            .iter()
-            .position(|other| other.channel == issued.channel)
-        {
-            let replaced = keys.swap_remove(position);
-            self.by_key.remove(&replaced.key);
+        let replaced = self.of_channel(issued.sid(), issued.channel);
+        if let Some(key) = replaced.map(|replaced| replaced.key.clone()) {
+            self.keys.remove(&key);
         }
-        keys.push(issued);
+        self.keys.add(issued);
     }
 
-    fn find(&mut self, key: &Key) -> Option<&mut Issued> {
-        let sid = self.by_key.get(key)?;
-        self.by_session
-            .get_mut(sid)?
-            .iter_mut()
-            .find(|issued| issued.key == *key)
-    }
-
-    fn retain(&mut self, keep: impl Fn(&Issued) -> bool) {
-        let by_key = &mut self.by_key;
-        self.by_session.retain(|_, keys| {
-            keys.retain(|issued| {
-                let kept = keep(issued);
-                if !kept {
-                    by_key.remove(&issued.key);
-                }
-                kept
-            });
-            !keys.is_empty()
-        });
+    fn of_channel(&self, sid: &str, channel: Digest) -> Option<&Issued> {
+        let mut issued = self.keys.group(sid.as_bytes());
+        issued.find(|issued| issued.channel == channel)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn made(keyring: &mut Keyring, sid: &str, channel: &str, now: u64) -> Key {
@@ -275,7 +275,7 @@ mod tests {
         let key = Key::generate();
         assert_eq!(keyring.vouched(&key, None, 0), None);
         keyring.vouch(&key, "s", "c", 0);
-        assert_eq!(keyring.vouched(&key, None, 1).as_deref(), Some("s"));
+        assert_eq!(keyring.vouched(&key, None, 1), Some("s"));
         assert_eq!(keyring.vouched(&key, None, 1), None);
         keyring.vouch(&key, "s", "c", 0);
         assert_eq!(keyring.vouched(&key, None, VOUCH_MS), None);
@@ -287,7 +287,7 @@ mod tests {
         let key = made(&mut keyring, "s", "c", 0);
         keyring.vouch(&key, "s", "c", 0);
         assert_eq!(keyring.vouched(&key, Some("d"), 1), None);
-        assert_eq!(keyring.vouched(&key, Some("c"), 1).as_deref(), Some("s"));
+        assert_eq!(keyring.vouched(&key, Some("c"), 1), Some("s"));
     }
 
     #[test]
@@ -295,7 +295,7 @@ mod tests {
         let mut keyring = Keyring::default();
         let revoked = made(&mut keyring, "s", "c", 0);
         let ended = made(&mut keyring, "t", "c", 0);
-        assert_eq!(keyring.session_of(&revoked).as_deref(), Some("s"));
+        assert_eq!(keyring.session_of(&revoked), Some("s"));
         keyring.revoke(&revoked);
         assert_eq!(keyring.session_of(&revoked), None);
         keyring.end("t");
@@ -316,14 +316,147 @@ mod tests {
         let mut keyring = Keyring::default();
         made(&mut keyring, "s", "c", 0);
         keyring.sweep(60_000);
-        assert!(keyring.by_key.is_empty() && keyring.by_session.is_empty());
+        assert_eq!(keyring.keys.len(), 0);
         for index in 0..=MAX_KEYS as u64 {
             made(&mut keyring, &index.to_string(), "c", index);
         }
-        assert!(keyring.by_key.len() <= MAX_KEYS);
-        assert_eq!(
-            keyring.by_key.len(),
-            keyring.by_session.values().map(Vec::len).sum::<usize>()
-        );
+        assert!(keyring.keys.len() <= MAX_KEYS);
+    }
+
+    /// A key as the plain list has it.
+    #[derive(Clone, Debug)]
+    struct Plain {
+        key: Key,
+        sid: String,
+        channel: String,
+        made: Option<u64>,
+        expires: u64,
+        vouched: Option<u64>,
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Issue(u8, u8),
+        IssueOwn(u8, u8),
+        Made(usize),
+        Vouch(usize),
+        VouchForAnother(u8, u8),
+        Vouched(usize, u8),
+        Revoke(usize),
+        End(u8),
+        Sweep,
+        Wait(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (sid, channel) = (0..4u8, 0..3u8);
+        let both = (sid.clone(), channel.clone());
+        prop_oneof![
+            6 => both.clone().prop_map(|(sid, channel)| Step::Issue(sid, channel)),
+            2 => both.clone().prop_map(|(sid, channel)| Step::IssueOwn(sid, channel)),
+            6 => any::<usize>().prop_map(Step::Made),
+            3 => any::<usize>().prop_map(Step::Vouch),
+            1 => both.prop_map(|(sid, channel)| Step::VouchForAnother(sid, channel)),
+            4 => (any::<usize>(), channel).prop_map(|(key, channel)| Step::Vouched(key, channel)),
+            2 => any::<usize>().prop_map(Step::Revoke),
+            1 => sid.prop_map(Step::End),
+            1 => Just(Step::Sweep),
+            3 => (0..7_000u64).prop_map(Step::Wait),
+        ]
+    }
+
+    fn put(list: &mut Vec<Plain>, key: &Key, sid: String, channel: String) -> usize {
+        list.retain(|plain| (&plain.sid, &plain.channel) != (&sid, &channel));
+        list.push(Plain {
+            key: key.clone(),
+            sid,
+            channel,
+            made: None,
+            expires: u64::MAX,
+            vouched: None,
+        });
+        list.len() - 1
+    }
+
+    proptest! {
+        #[test]
+        fn it_remembers_what_a_plain_list_does(steps in proptest::collection::vec(step(), 0..120)) {
+            let mut keyring = Keyring::default();
+            let mut list: Vec<Plain> = Vec::new();
+            let mut now = 0;
+            for step in steps {
+                let among = |at: usize| (!list.is_empty()).then(|| at % list.len());
+                match step {
+                    Step::Issue(sid, channel) => {
+                        let (sid, channel) = (sid.to_string(), channel.to_string());
+                        let known = list.iter().find(|plain| plain.sid == sid && plain.channel == channel);
+                        let shared = known.filter(|plain| plain.made.is_none_or(|at| now - at < SHARE_MS));
+                        match (keyring.issue(&sid, &channel, now), shared) {
+                            (Issue::Make(key), None) => {
+                                put(&mut list, &key, sid, channel);
+                            }
+                            (Issue::Join(key), Some(plain)) => {
+                                prop_assert!(key == plain.key && plain.made.is_none());
+                            }
+                            (Issue::Share(key), Some(plain)) => {
+                                prop_assert!(key == plain.key && plain.made.is_some());
+                            }
+                            other => prop_assert!(false, "{other:?}"),
+                        }
+                    }
+                    Step::IssueOwn(sid, channel) => {
+                        let (sid, channel) = (sid.to_string(), channel.to_string());
+                        let Issue::Make(key) = keyring.issue_own(&sid, &channel) else {
+                            panic!("expected a new key");
+                        };
+                        put(&mut list, &key, sid, channel);
+                    }
+                    Step::Made(at) => if let Some(at) = among(at) {
+                        keyring.made(&list[at].key, now, 20_000);
+                        (list[at].made, list[at].expires) = (Some(now), now + 20_000);
+                    }
+                    Step::Vouch(at) => if let Some(at) = among(at) {
+                        keyring.vouch(&list[at].key, &list[at].sid, &list[at].channel, now);
+                        list[at].vouched = Some(now);
+                    }
+                    Step::VouchForAnother(sid, channel) => {
+                        let (key, sid, channel) = (Key::generate(), sid.to_string(), channel.to_string());
+                        keyring.vouch(&key, &sid, &channel, now);
+                        let at = put(&mut list, &key, sid, channel);
+                        list[at].made = Some(0);
+                        list[at].expires = now + 86_400_000;
+                        list[at].vouched = Some(now);
+                    }
+                    Step::Vouched(at, channel) => if let Some(at) = among(at) {
+                        let plain = &mut list[at];
+                        let is_it = plain.channel == channel.to_string();
+                        let vouched = if is_it { plain.vouched.take() } else { None };
+                        let expected = vouched.filter(|at| now - at < VOUCH_MS).map(|_| plain.sid.as_str());
+                        prop_assert_eq!(keyring.vouched(&plain.key, Some(&channel.to_string()), now), expected);
+                    }
+                    Step::Revoke(at) => if let Some(at) = among(at) {
+                        keyring.revoke(&list.remove(at).key);
+                    }
+                    Step::End(sid) => {
+                        let (gone, left) = list.into_iter().partition(|plain| plain.sid == sid.to_string());
+                        list = left;
+                        let gone: Vec<Plain> = gone;
+                        let gone: Vec<Key> = gone.into_iter().map(|plain| plain.key).collect();
+                        prop_assert_eq!(keyring.end(&sid.to_string()), gone);
+                    }
+                    Step::Sweep => {
+                        keyring.sweep(now);
+                        list.retain(|plain| plain.expires > now);
+                    }
+                    Step::Wait(ms) => now += ms,
+                }
+                prop_assert_eq!(keyring.keys.len(), list.len());
+                for plain in &list {
+                    prop_assert_eq!(keyring.session_of(&plain.key), Some(plain.sid.as_str()));
+                    let others = list.iter().filter(|other| other.sid == plain.sid && other.channel != plain.channel);
+                    prop_assert_eq!(keyring.other_channels(&plain.sid, &plain.channel), others.count());
+                }
+            }
+        }
     }
 }

@@ -4,7 +4,10 @@
 //! written, or destroyed, since. What is not known any more (it was long ago) counts as written, so that the commit
 //! reads the store again: forgetting costs a read, never an update.
 
-use std::collections::HashMap;
+use crate::{
+    digest::Digest,
+    roll::{self, Roll},
+};
 
 /// How long a write is remembered, in ms: longer than almost any handler runs.
 const MEMORY_MS: u64 = 600_000;
@@ -24,6 +27,7 @@ pub enum Since {
 
 #[derive(Debug)]
 struct Entry {
+    session: Digest,
     /// The clock at the last write or destroy.
     written: u64,
     /// The clock at the last destroy; 0 if never.
@@ -32,13 +36,21 @@ struct Entry {
     at: u64,
 }
 
+impl roll::Entry for Entry {
+    type Id = Digest;
+
+    fn id(&self) -> &Digest {
+        &self.session
+    }
+}
+
 /// The versions of one store's sessions.
 #[derive(Debug, Default)]
 pub struct Versions {
     clock: u64,
     /// Writes up to here may have been forgotten.
     forgotten: u64,
-    entries: HashMap<Box<str>, Entry>,
+    entries: Roll<Entry>,
 }
 
 impl Versions {
@@ -68,7 +80,7 @@ impl Versions {
 
     /// The destroy of `sid` failed: its session is still there.
     pub fn not_gone(&mut self, sid: &str) {
-        if let Some(entry) = self.entries.get_mut(sid) {
+        if let Some(entry) = self.entries.get_mut(&Digest::of(sid)) {
             entry.gone = 0;
         }
     }
@@ -77,13 +89,13 @@ impl Versions {
     pub fn cleared(&mut self) {
         self.clock += 1;
         self.forgotten = self.clock;
-        self.entries.clear();
+        self.entries = Roll::default();
     }
 
     /// What has happened to `sid` since a load that noted `clock`.
     #[must_use]
     pub fn since(&self, sid: &str, clock: u64) -> Since {
-        match self.entries.get(sid) {
+        match self.entries.get(&Digest::of(sid)) {
             Some(entry) if entry.gone > clock => Since::Gone,
             Some(entry) if entry.written > clock => Since::Changed,
             None if self.forgotten > clock => Since::Changed,
@@ -98,26 +110,36 @@ impl Versions {
     }
 
     fn entry(&mut self, sid: &str, now: u64) -> &mut Entry {
-        if self.entries.len() >= MAX_REMEMBERED && !self.entries.contains_key(sid) {
-            // First those that were only written; if all are gone, the older half of them.
-            self.forget(|entry| entry.gone != 0);
-            if self.entries.len() >= MAX_REMEMBERED {
-                let middle = self.clock - MAX_REMEMBERED as u64 / 2;
-                self.forget(|entry| entry.written > middle);
-            }
-        }
-        let entry = self.entries.entry(sid.into()).or_insert(Entry {
-            written: 0,
-            gone: 0,
-            at: now,
+        let session = Digest::of(sid);
+        let place = self.entries.find(&session).unwrap_or_else(|| {
+            self.make_room();
+            self.entries.add(Entry {
+                session,
+                written: 0,
+                gone: 0,
+                at: now,
+            })
         });
+        let entry = self.entries.at_mut(place);
         entry.at = now;
         entry
     }
 
+    fn make_room(&mut self) {
+        if self.entries.len() < MAX_REMEMBERED {
+            return;
+        }
+        // First those that were only written; if all are gone, the older half of them.
+        self.forget(|entry| entry.gone != 0);
+        if self.entries.len() >= MAX_REMEMBERED {
+            let middle = self.clock - MAX_REMEMBERED as u64 / 2;
+            self.forget(|entry| entry.written > middle);
+        }
+    }
+
     fn forget(&mut self, keep: impl Fn(&Entry) -> bool) {
         let mut forgotten = self.forgotten;
-        self.entries.retain(|_, entry| {
+        self.entries.retain(|entry| {
             let kept = keep(entry);
             if !kept {
                 forgotten = forgotten.max(entry.written);
@@ -130,6 +152,10 @@ impl Versions {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -196,5 +222,68 @@ mod tests {
         }
         assert!(versions.entries.len() <= MAX_REMEMBERED);
         assert_eq!(versions.since("0", 0), Since::Changed);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Written(u8),
+        Gone(u8),
+        NotGone(u8),
+        Sweep,
+        Wait(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (0..6u8).prop_map(Step::Written),
+            2 => (0..6u8).prop_map(Step::Gone),
+            1 => (0..6u8).prop_map(Step::NotGone),
+            1 => Just(Step::Sweep),
+            2 => (0..MEMORY_MS).prop_map(Step::Wait),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_has_happened_is_told_and_what_is_forgotten_counts_as_changed(
+            steps in proptest::collection::vec(step(), 0..60)
+        ) {
+            let mut versions = Versions::default();
+            // The clock at the last write and at the last destroy of each.
+            let mut writes: BTreeMap<u8, u64> = BTreeMap::new();
+            let mut ends: BTreeMap<u8, u64> = BTreeMap::new();
+            let mut now = 0;
+            for step in steps {
+                match step {
+                    Step::Written(sid) => {
+                        let clock = versions.written(&sid.to_string(), now);
+                        prop_assert_eq!(clock, versions.clock());
+                        writes.insert(sid, clock);
+                    }
+                    Step::Gone(sid) => {
+                        versions.gone(&sid.to_string(), now);
+                        writes.insert(sid, versions.clock());
+                        ends.insert(sid, versions.clock());
+                    }
+                    Step::NotGone(sid) => {
+                        versions.not_gone(&sid.to_string());
+                        ends.remove(&sid);
+                    }
+                    Step::Sweep => versions.sweep(now),
+                    Step::Wait(ms) => now += ms,
+                }
+                for (sid, clock) in (0..6u8).flat_map(|sid| (0..=versions.clock()).map(move |clock| (sid, clock))) {
+                    let after = |at: Option<&u64>| at.is_some_and(|at| *at > clock);
+                    let told = versions.since(&sid.to_string(), clock);
+                    if after(ends.get(&sid)) && versions.forgotten <= clock {
+                        prop_assert_eq!(told, Since::Gone);
+                    } else if after(writes.get(&sid)) {
+                        prop_assert_ne!(told, Since::Unchanged);
+                    } else if versions.forgotten <= clock {
+                        prop_assert_eq!(told, Since::Unchanged);
+                    }
+                }
+            }
+        }
     }
 }

@@ -132,8 +132,10 @@ pub fn vouch_key(store: u32, key: String, sid: String, channel: String) {
 pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Option<String> {
     let key = Key::parse(&key).ok()?;
     let channel = channel.as_deref();
-    desk::with_store(store, |store| store.keyring.vouched(&key, channel, now()))?
-        .map(|sid| sid.to_string())
+    desk::with_store(store, |store| {
+        let vouched = store.keyring.vouched(&key, channel, now());
+        vouched.map(str::to_owned)
+    })?
 }
 
 /// The session that this process remembers a key to lead to: a hint, no more.
@@ -141,7 +143,9 @@ pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Opti
 #[must_use]
 pub fn session_of_key(store: u32, key: String) -> Option<String> {
     let key = Key::parse(&key).ok()?;
-    desk::with_store(store, |store| store.keyring.session_of(&key))?.map(|sid| sid.to_string())
+    desk::with_store(store, |store| {
+        store.keyring.session_of(&key).map(str::to_owned)
+    })?
 }
 
 /// Decides whether the store is asked for what a client sent as `key`; `left` is how many more keys this socket

@@ -109,7 +109,7 @@ pub fn end(store: u32, sid: String) -> Ended {
     let (sockets, keys) =
         desk::with_store(store, |store| store.end(&sid, now())).unwrap_or_default();
     Ended {
-        sockets: sockets.iter().map(ToString::to_string).collect(),
+        sockets,
         keys: keys.iter().map(ToString::to_string).collect(),
     }
 }

@@ -1,8 +1,8 @@
 //! The background task: sees passed deadlines, forgets what has expired, wakes JavaScript in batches.
 //!
 //! One tokio runtime on one thread for the whole process, started with the first store that is adopted or opened, and one
-//! task in it per environment. A task whose environment has no store call in flight sleeps until the next one; nothing of
-//! it keeps the process alive.
+//! task in it per environment. A task whose environment has no store call in flight sleeps until the next one, or until
+//! something may have expired; nothing of it keeps the process alive.
 
 use std::{
     sync::{OnceLock, atomic::Ordering},
@@ -48,6 +48,10 @@ pub fn watch(callback: Function<'_, Vec<f64>, ()>) -> napi::Result<()> {
                 }
             }
             if now() - swept >= SWEEP_MS {
+                // The environment has ended: what was kept for it goes with this task.
+                if wake_javascript.aborted() {
+                    return;
+                }
                 swept = now();
                 for store in desk.stores.lock().iter_mut().flatten() {
                     store.sweep(swept);
@@ -89,7 +93,8 @@ async fn look_again(desk: &Desk, seen: &mut u64, quiet: &mut u32) {
         desk.asleep.store(false, Ordering::SeqCst);
         return;
     }
-    desk.wake.notified().await;
+    // What has expired meanwhile is forgotten in quiet times, too.
+    let _ = tokio::time::timeout(Duration::from_millis(SWEEP_MS), desk.wake.notified()).await;
 }
 
 /// The runtime of the process, started when it is first needed.
