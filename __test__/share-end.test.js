@@ -126,6 +126,22 @@ for (const socketIoVersion of [2, 4]) {
       },
     );
 
+    test('a logout of a session with many tabs is no leak of listeners', LIMIT, async (t) => {
+      const warnings = [];
+      const warn = (warning) => warnings.push(warning.message);
+      process.on('warning', warn);
+      t.after(() => process.off('warning', warn));
+      const f = await shareApp(t, { socketIoVersion });
+      const { browser, key, socket } = await f.bound();
+      const tabs = [socket];
+      while (tabs.length < 12) tabs.push(await f.connect({ key }));
+      const told = Promise.all(tabs.map((tab) => tab.next('session:end')));
+      await browser.request('/logout');
+      await told;
+      await settle();
+      assert.deepEqual(warnings, []);
+    });
+
     test('a reconnect is followed: the new socket is the session’s, the old one is not', LIMIT, async (t) => {
       const f = await shareApp(t, { socketIoVersion });
       const { browser, socket, sid } = await f.bound();
