@@ -11,6 +11,7 @@ const { EmbeddedStore } = require('..');
 const { deferred } = require('./support/deferred.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { shareFixture } = require('./support/share-fixture.js');
+const { share } = require('./support/socket-client.js');
 const { settle, until } = require('./support/wait.js');
 
 const LIMIT = { timeout: 15_000 };
@@ -684,6 +685,68 @@ test('after a logout code outside of any event does not see the session any more
   await browser.request('/logout');
   assert.equal(server.session.user, undefined);
 });
+
+// A listener that has looked at its session and goes on until it is told to end, and the server's side of its socket.
+async function underWay(t) {
+  const begun = deferred();
+  const go = deferred();
+  let server;
+  const f = await shareFixture(t, {
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        server = socket;
+        socket.on('slow', async (ack) => {
+          assert.equal(typeof socket.session.id, 'string');
+          begun.resolve();
+          await go.promise;
+          ack(socket.session.user ?? null);
+        });
+        socket.on('silent', (_ack) => assert.equal(socket.session.user, 'ann'));
+        socket.on('ping', (ack) => ack('pong'));
+      });
+    },
+  });
+  return { ...f, begun: begun.promise, end: go.resolve, seen: () => server.session?.user };
+}
+
+test('nor when a handler was under way at the logout, once that has ended', LIMIT, async (t) => {
+  const f = await underWay(t);
+  const { browser, socket } = await f.bound();
+  const answer = socket.ask('slow');
+  await f.begun;
+  await browser.request('/logout');
+  f.end();
+  assert.equal(await answer, 'ann', 'a handler keeps the session that it began with');
+  await settle();
+  assert.equal(f.seen(), undefined);
+});
+
+test('nor when an acknowledgement was never sent', LIMIT, async (t) => {
+  const f = await underWay(t);
+  const { browser, socket } = await f.bound();
+  socket.send('silent', () => {});
+  assert.equal(await socket.ask('ping'), 'pong');
+  assert.equal(f.seen(), 'ann');
+  await browser.request('/logout');
+  assert.equal(f.seen(), undefined);
+});
+
+test(
+  'code outside of any event sees the session of a socket that was bound while a handler was under way',
+  LIMIT,
+  async (t) => {
+    const f = await underWay(t);
+    const browser = await f.login();
+    const socket = await f.connect();
+    const answer = socket.ask('slow');
+    await f.begun;
+    await share(browser, socket);
+    f.end();
+    assert.equal(await answer, null, 'a handler keeps the session that it began with');
+    await settle();
+    assert.equal(f.seen(), 'ann');
+  },
+);
 
 test('stats and the diagnostics channels tell what is done, and no session id', LIMIT, async (t) => {
   const messages = [];

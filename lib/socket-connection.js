@@ -17,6 +17,8 @@ class SocketConnection extends Connection {
     this.__session_id = undefined;
     /** The event whose session code sees that belongs to no other one. @type {SocketEvent} */
     this.latest = new SocketEvent(this, socket, ['']).rest();
+    /** What takes its place when its handlers have come to their end: meanwhile the socket was bound, or unbound. @type {SocketEvent | undefined} */
+    this.next = undefined;
     /** When the life of its session was last extended, in ms. */
     this.touched = 0;
     /** The packets that wait until it is known whose socket this is. @type {import('./held-packets.js').HeldPackets | undefined} */
@@ -34,6 +36,12 @@ class SocketConnection extends Connection {
   follow(event) {
     this.latest.forget();
     this.latest = event;
+    this.next = undefined;
+  }
+
+  /** An event has settled. @param {SocketEvent} event */
+  settled(event) {
+    if (event === this.latest && this.next !== undefined) this.follow(this.next);
   }
 
   /** The session of the event that is running; outside of any, that of the last one. */
@@ -58,7 +66,8 @@ class SocketConnection extends Connection {
     const error = super.bind(adopted, sid);
     if (error === -1) {
       this.touched = Date.now();
-      if (this.latest.settled) this.follow(new SocketEvent(this, this.socket, ['']).rest(found));
+      this.next = new SocketEvent(this, this.socket, ['']).rest(found);
+      if (this.latest.settled) this.follow(this.next);
       this.sharing.binds += 1;
     }
     return error;
@@ -96,8 +105,9 @@ class SocketConnection extends Connection {
   /** @param {string} reason */
   end(reason) {
     super.end(reason);
-    // Code outside of any event must not go on with what the session held.
-    if (this.latest.settled) this.follow(new SocketEvent(this, this.socket, ['']).rest());
+    // Code outside of any event must not go on with what the session held, though an acknowledgement may never be sent.
+    this.next = new SocketEvent(this, this.socket, ['']).rest();
+    if (this.latest.handled) this.follow(this.next);
   }
 }
 

@@ -166,6 +166,7 @@ class SocketEvent extends SessionEvent {
     if (!this.settled) return;
     this.args = NOTHING;
     this.unsaved = undefined;
+    this.connection.settled(this);
     const origin = originOf(this.session);
     if (origin === undefined || origin.sid !== this.sid) return;
     this.text = undefined;
