@@ -128,6 +128,28 @@ for (const version of [2, 4]) {
 }
 
 test(
+  'one namespace with two shareSession(): connections are refused, and the app is warned once',
+  LIMIT,
+  async (t) => {
+    const warnings = [];
+    const warn = ({ code, message }) => warnings.push({ code, message });
+    process.on('warning', warn);
+    const f = await shareFixture(t);
+    const other = shareSession();
+    t.after(() => {
+      process.off('warning', warn);
+      other.close();
+    });
+    f.io.use(other.socket());
+    const message =
+      "io-session: the namespace '/' shares sessions by another shareSession() already: give each namespace one of them, or close() the other first.";
+    for (let n = 0; n < 2; n += 1) await assert.rejects(f.connect(), { message });
+    await settle();
+    assert.deepEqual(warnings, [{ code: 'IO_SESSION_TWO_SHARINGS', message }]);
+  },
+);
+
+test(
   'a cookie option with another secret than the session has: a warning that names it, once',
   LIMIT,
   async (t) => {

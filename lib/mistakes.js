@@ -86,6 +86,19 @@ function refuseSocket(sharing, next) {
 }
 
 /**
+ * A namespace has been given to two sharings.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing the later one
+ * @param {{ name: string }} namespace
+ * @returns {Error}
+ */
+function servedByAnother(sharing, { name }) {
+  const text = `the namespace '${name}' shares sessions by another shareSession() already: give each namespace one of them, or close() the other first.`;
+  warn(sharing, 'IO_SESSION_TWO_SHARINGS', text);
+  return new Error(`io-session: ${text}`);
+}
+
+/**
  * @param {object} sharing
  * @param {string} code
  * @param {string} text
@@ -101,4 +114,5 @@ function warn(sharing, code, text) {
 module.exports.lookForMistakes = lookForMistakes;
 module.exports.notCalled = notCalled;
 module.exports.refuseSocket = refuseSocket;
+module.exports.servedByAnother = servedByAnother;
 module.exports.warnOfSecret = warnOfSecret;
