@@ -82,6 +82,47 @@ for (const socketIoVersion of [2, 4]) {
       });
     }
 
+    test('an asynchronous onSessionEnd that rejects is told to onError', LIMIT, async (t) => {
+      const told = [];
+      const f = await shareApp(t, {
+        socketIoVersion,
+        options: {
+          onSessionEnd: async ({ reason }) => {
+            throw new Error(`after ${reason}`);
+          },
+          onError: (error, { socket }) => told.push([error.message, socket.id]),
+        },
+      });
+      const bound = await f.bound();
+      await bound.browser.request('/logout');
+      await until(() => told.length > 0, 'it is told');
+      assert.deepEqual(told, [['after destroy', bound.socket.id]]);
+    });
+
+    test('a client that leaves while a middleware hangs is not kept for ever', LIMIT, async (t) => {
+      const held = [];
+      const f = await shareApp(t, {
+        socketIoVersion,
+        app({ io }) {
+          io.use((socket, next) => {
+            if (socket.handshake.query.hangs) held.push(socket);
+            else next();
+          });
+        },
+      });
+      const { key, sid, socket } = await f.bound();
+      const query = { hangs: 'yes', ...(socketIoVersion === 2 && { key }) };
+      const never = f.connect({ query, ...(socketIoVersion === 4 && { key }) });
+      never.catch(() => {});
+      const [waiting] = await until(() => held.length > 0 && held, 'the middleware has it');
+      await settle();
+      assert.equal(f.sharing.socketsOf(sid).length, 2);
+      waiting.conn.close();
+      await until(() => f.sharing.socketsOf(sid).length === 1, 'it is forgotten', 10_000);
+      assert.equal(f.sharing.stats().sockets, 1);
+      assert.equal((await socket.ask('read')).user, 'ann');
+    });
+
     test('every tab is told of the logout, in each of its namespaces', LIMIT, async (t) => {
       const f = await shareApp(t, { socketIoVersion, namespaces: ['/admin'] });
       const { browser, socket, key } = await f.bound();
@@ -546,6 +587,15 @@ describe('sharing.close()', () => {
     await until(() => f.store.read(sid).late, 'what it wrote is saved');
     assert.equal(await socket.ask('echo', 1), 1);
     assert.equal(f.sharing.stats().sockets, 0);
+  });
+
+  test('leaves nothing in the store that was a socket’s own', LIMIT, async (t) => {
+    const f = await shareApp(t);
+    const socket = await f.connect();
+    await socket.ask('write', { note: 'a stranger’s' });
+    await until(() => f.store.read(socket.id), 'it is written');
+    f.sharing.close();
+    await until(() => f.store.ids().length === 0, 'it is gone');
   });
 
   test("behind io.close() leaves the listeners of 'disconnect' their session", LIMIT, async (t) => {

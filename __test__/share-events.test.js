@@ -6,6 +6,8 @@ const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
 const diagnostics = require('node:diagnostics_channel');
+const { format } = require('node:util');
+const debug = require('debug');
 const { MemoryStore } = require('express-session');
 const { EmbeddedStore } = require('..');
 const { deferred } = require('./support/deferred.js');
@@ -513,6 +515,31 @@ test(
     assert.equal(ran, 0);
     assert.deepEqual(failures, ['scripted', 'ERR_STORE_TIMEOUT']);
     assert.equal(await socket.ask('run'), 'done');
+  },
+);
+
+test(
+  'a database’s error is logged without the values of its command, which name the session',
+  LIMIT,
+  async (t) => {
+    const lines = [];
+    const { log } = debug;
+    t.after(() => {
+      debug.disable();
+      debug.log = log;
+    });
+    debug.enable('io-session*');
+    debug.log = (...args) => lines.push(format(...args));
+    const { bound, store } = await shareFixture(t, {
+      options: { onError: () => {} },
+      app: ({ io }) => io.on('connection', (socket) => socket.on('read', (ack) => ack(socket.session.user))),
+    });
+    const { socket, sid } = await bound();
+    const sql = `SELECT data FROM sessions WHERE sid = '${sid}'`;
+    store.next('get', (_run, answer) => answer(Object.assign(new Error('no such table'), { sql })));
+    assert.equal((await socket.ask('read')).code, 'ERR_STORE_UNAVAILABLE');
+    assert.match(lines.join('\n'), /'read': Error: no such table/);
+    assert.ok(!lines.join('\n').includes(sid), lines.join('\n'));
   },
 );
 

@@ -50,6 +50,17 @@ function words(error) {
 }
 
 /**
+ * A failure for the debug log: without the fields that database clients put into their errors, the command and its values,
+ * which have session ids in them.
+ *
+ * @param {any} error
+ * @returns {string}
+ */
+function traceOf(error) {
+  return typeof error?.stack === 'string' ? error.stack : words(error);
+}
+
+/**
  * The HTTP status for a failure. What a store's error says of a status is not meant for us.
  *
  * @param {unknown} error
@@ -62,4 +73,5 @@ function statusOf(error) {
 module.exports.Failure = Failure;
 module.exports.failure = failure;
 module.exports.statusOf = statusOf;
+module.exports.traceOf = traceOf;
 module.exports.words = words;

@@ -88,6 +88,15 @@ class SocketConnection extends Connection {
     this.sharing.tellEnd(this, 'expire');
   }
 
+  /**
+   * Whether its client has left before the socket was connected, and Socket.IO tells nobody: a middleware of the app's behind
+   * ours has not answered, and may never do so.
+   */
+  isAbandoned() {
+    const { conn, connected } = this.socket;
+    return !this.disconnected && !connected && conn.readyState === 'closed';
+  }
+
   /** Lets go of what the last event holds, when the socket has been quiet since the last call. */
   rest() {
     const { latest } = this;

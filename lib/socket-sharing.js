@@ -152,7 +152,7 @@ class SocketSharing extends Sharing {
     this.quieting ??= setInterval(() => this.rest(), QUIET).unref();
   }
 
-  /** Tells its sockets, some at a time: others are not to wait for that, and the weak references that it makes stay few. */
+  /** Tells its sockets, and forgets those that never connected, some at a time: others are not to wait for that, and the weak references that it makes stay few. */
   rest() {
     const all = connections.values();
     let isUsed = false;
@@ -165,7 +165,9 @@ class SocketSharing extends Sharing {
         }
         if (value.sharing !== this) continue;
         isUsed = true;
-        sharedBy(value.socket)?.rest();
+        const connection = sharedBy(value.socket);
+        if (connection?.isAbandoned()) connection.disconnect();
+        else connection?.rest();
       }
       setImmediate(some);
     };
@@ -193,6 +195,8 @@ class SocketSharing extends Sharing {
       // One that has left may have a listener of `disconnect` still to come.
       if (connection.disconnected) continue;
       connection.disconnect();
+      // While the store is still known: what it has there of its own goes.
+      connection.leave();
       unshare(socket);
     }
     this.stopQuieting();

@@ -3,6 +3,7 @@
 const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
+const { traceOf } = require('./failure.js');
 const { GatheredLoads } = require('./gathered-loads.js');
 const { RedisPair } = require('./redis-pair.js');
 const { RedisLoads } = require('./redis-load.js');
@@ -37,7 +38,7 @@ class StoreCalls {
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
     /** Where failures go that nobody waits for. @type {(error: unknown) => void} */
-    this.onError = (error) => debug('%s', error);
+    this.onError = (error) => debug('%s', traceOf(error));
     /** Whether its `get` is known to call back always, and its promise never to reject. */
     this.callsBack = isRedis;
     /** @type {{ [method: string]: any }} */
