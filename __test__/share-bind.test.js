@@ -384,6 +384,27 @@ for (const [name, [make, code]] of Object.entries(COOKIES)) {
   }));
 }
 
+test(
+  'a key that is presented while the store fails: the app is told, and the client no word of it',
+  LIMIT,
+  async (t) => {
+    const told = [];
+    const f = await shareApp(t, {
+      options: { onError: (error, { event, socket }) => told.push([error.message, event, socket.id]) },
+    });
+    const key = await f.keyOf(await f.login());
+    const socket = await f.connect();
+    assert.equal((await socket.ask('__zappa_key', { key: randomUUID() })).error, 'Missing data');
+    f.store.next('get', 'error');
+    assert.deepEqual(await socket.ask('__zappa_key', { key }), {
+      error: 'The session store failed.',
+      code: 'ERR_STORE_UNAVAILABLE',
+    });
+    assert.deepEqual(told, [['scripted', '__zappa_key', socket.id]]);
+    assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
+  },
+);
+
 test('a signed key is no session id: what is under it is a record', LIMIT, async (t) => {
   const f = await shareApp(t, { options: { cookie: COOKIE } });
   const key = await f.keyOf(await f.login());

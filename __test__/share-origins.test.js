@@ -219,16 +219,26 @@ for (const expressVersion of [4, 5]) {
       await f.keyOf(await f.login());
     });
 
-    test('says no word of a store that fails', LIMIT, async (t) => {
-      const f = await shareApp(t, { expressVersion });
-      const browser = await f.login();
-      f.store.next('set', 'error');
-      const { status, body } = await browser.json(ROUTE);
-      assert.equal(status, 500);
-      assert.equal(body.code, 'ERR_STORE_UNAVAILABLE');
-      assert.doesNotMatch(JSON.stringify(body), /scripted/);
-      await f.keyOf(browser);
-    });
+    for (const [what, method, prepare] of [
+      ['made', 'set', async () => {}],
+      ['looked at', 'get', (f, browser) => f.keyOf(browser)],
+    ]) {
+      test(`says no word of a store that fails as a key is ${what}: the app is told`, LIMIT, async (t) => {
+        const told = [];
+        const f = await shareApp(t, {
+          expressVersion,
+          options: { onError: (error) => told.push(error.message) },
+        });
+        const browser = await f.login();
+        await prepare(f, browser);
+        f.store.next(method, 'error', (id) => id !== browser.sid);
+        const { status, body } = await browser.json(ROUTE);
+        assert.equal(status, 503);
+        assert.deepEqual(body, { error: 'The session store failed.', code: 'ERR_STORE_UNAVAILABLE' });
+        assert.deepEqual(told, ['scripted']);
+        await f.keyOf(browser);
+      });
+    }
   });
 }
 

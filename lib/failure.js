@@ -60,18 +60,7 @@ function traceOf(error) {
   return typeof error?.stack === 'string' ? error.stack : words(error);
 }
 
-/**
- * The HTTP status for a failure. What a store's error says of a status is not meant for us.
- *
- * @param {unknown} error
- * @returns {number}
- */
-function statusOf(error) {
-  return error instanceof Failure ? error.status : 500;
-}
-
 module.exports.Failure = Failure;
 module.exports.failure = failure;
-module.exports.statusOf = statusOf;
 module.exports.traceOf = traceOf;
 module.exports.words = words;

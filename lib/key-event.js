@@ -84,7 +84,10 @@ class KeyEvent {
   refuse(error) {
     const { connection } = this;
     // Anything else is the store's fault, not the client's.
-    if (error?.code !== 'ERR_MISSING_DATA') connection.forgive();
+    if (error?.code !== 'ERR_MISSING_DATA') {
+      connection.forgive();
+      connection.sharing.refused(error, { socket: connection.socket, event: KEY_EVENT });
+    }
     this.answer(connection.sharing.answerTo(error));
   }
 

@@ -4,7 +4,7 @@ const { inspect } = require('node:util');
 const debug = require('debug')('io-session');
 const { adopt } = require('./adopted-store.js');
 const { connections } = require('./connection.js');
-const { traceOf, words } = require('./failure.js');
+const { Failure, traceOf, words } = require('./failure.js');
 const { NO_LIMIT, SHARE_DEFAULTS } = require('./options.js');
 
 /** How long a failure that was warned of is not warned of again, in ms. */
@@ -150,6 +150,24 @@ class Sharing {
   answerTo(error) {
     return { error: words(error) };
   }
+
+  /**
+   * The HTTP status that goes with it. What a store's error says of a status is not meant for us.
+   *
+   * @param {unknown} error
+   * @returns {number}
+   */
+  statusOf(error) {
+    return error instanceof Failure ? error.status : 500;
+  }
+
+  /**
+   * The store has failed, and a client is told by `answerTo`: in the store's own words, which is enough.
+   *
+   * @param {unknown} _error
+   * @param {{ socket?: any, event?: string }} _where
+   */
+  refused(_error, _where) {}
 
   /**
    * A failure that no caller waits for: the app's `onError` gets it, else a process warning says it once a minute.

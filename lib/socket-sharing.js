@@ -21,6 +21,11 @@ const AT_ONCE = 100;
 /** What is wrong with a key or a cookie, and no fault of the store's. */
 const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
 
+/** What a client may know of a failure. @param {unknown} error */
+function concealed(error) {
+  return error instanceof Failure ? error : failure('ERR_STORE_UNAVAILABLE');
+}
+
 /** What an app shares that calls `shareSession`. */
 class SocketSharing extends Sharing {
   /** @param {import('./options.js').ShareOptions} options */
@@ -137,8 +142,18 @@ class SocketSharing extends Sharing {
 
   /** @param {unknown} error */
   answerTo(error) {
-    const { code, message } = error instanceof Failure ? error : failure('ERR_STORE_UNAVAILABLE');
+    const { code, message } = concealed(error);
     return { error: message, code };
+  }
+
+  /** @param {unknown} error */
+  statusOf(error) {
+    return concealed(error).status;
+  }
+
+  /** Its client is told no word of the store's: the app is. @param {unknown} error @param {{ socket?: any, event?: string }} where */
+  refused(error, where) {
+    this.report(error, where);
   }
 
   /** The sockets of this process that it serves. @returns {any[]} */
