@@ -424,6 +424,32 @@ test('a cookie is found among many, whatever they are called', LIMIT, async (t) 
   await isBound(f, await f.connect({ cookie }), browser.sid);
 });
 
+for (const [host, origin, isOwn] of [
+  ['app.example:443', 'https://app.example', true],
+  ['app.example:80', 'http://app.example', true],
+  ['App.Example', 'https://app.example', true],
+  ['app.example:8443', 'https://app.example:8443', true],
+  ['app.example:443', 'http://app.example', false],
+  ['app.example:80', 'https://app.example', false],
+  ['app.example', 'https://app.example:444', false],
+  ['app.example:444', 'https://app.example', false],
+  ['evil.example:443', 'https://app.example', false],
+  ['app.example:443', 'https://app.example.evil.example', false],
+  ['app.example:port', 'https://app.example', false],
+]) {
+  test(
+    `a proxy that passes Host: ${host} on: the cookie of a page of ${origin} binds ${isOwn ? 'its socket' : 'nothing'}`,
+    LIMIT,
+    async (t) => {
+      const f = await shareApp(t, { options: { cookie: COOKIE } });
+      const browser = await f.login();
+      const socket = await f.connect({ extraHeaders: { cookie: cookieOf(browser), host, origin } });
+      if (isOwn) await isBound(f, socket, browser.sid);
+      else await isStranger(f, socket);
+    },
+  );
+}
+
 test('secrets that are rotated: a cookie of the old one binds as well', LIMIT, async (t) => {
   const f = await shareApp(t, {
     sessionOptions: { secret: ['new', 'old'] },
