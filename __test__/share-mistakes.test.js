@@ -193,6 +193,31 @@ for (const version of [4, 5]) {
   });
 }
 
+test('app.use(prefix, sharing.express()) is warned of once, and gives no key', LIMIT, async (t) => {
+  const warnings = [];
+  const warn = ({ code, message }) => warnings.push({ code, message });
+  process.on('warning', warn);
+  const sharing = shareSession();
+  const app = express(5)();
+  app.use('/zappa', sharing.express());
+  const server = http.createServer(app);
+  t.after(async () => {
+    process.off('warning', warn);
+    await closeServer(server);
+    sharing.close();
+  });
+  const url = await listen(server);
+  for (let n = 0; n < 2; n += 1) assert.equal((await fetch(`${url}/zappa/socket/__local/id`)).status, 404);
+  await settle();
+  assert.deepEqual(warnings, [
+    {
+      code: 'IO_SESSION_MOUNTED',
+      message:
+        "io-session: app.use('/zappa', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.",
+    },
+  ]);
+});
+
 test('an Express process without Socket.IO is no mistake', LIMIT, async (t) => {
   const { answers, warnings } = await run(t, {});
   assert.equal(answers[0].status, 200);

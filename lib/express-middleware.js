@@ -7,7 +7,7 @@ const { isOfAnotherSecret } = require('./cookie-secret.js');
 const { failure } = require('./failure.js');
 const { KeyRequest } = require('./key-route.js');
 const { requestMethods } = require('./session-methods.js');
-const { lookForMistakes, warnOfSecret } = require('./mistakes.js');
+const { lookForMistakes, warnOfMount, warnOfSecret } = require('./mistakes.js');
 
 /**
  * The Express middleware: answers `GET <prefix>/socket/:channel_name[/:socket_id]` with a key, and
@@ -27,6 +27,8 @@ function expressMiddleware(sharing) {
       requestMethods.give(req.session);
       if (isOfAnotherSecret(sharing, req)) warnOfSecret(sharing);
     }
+    // A natural mistake: then it sees no other request, a logout's either.
+    if (req.baseUrl === prefix && keyPath.test(prefix + path)) warnOfMount(sharing, prefix);
     if (sharing.closed || !path.startsWith(prefix) || !['GET', 'HEAD', 'OPTIONS'].includes(req.method))
       next();
     else if (path === `${prefix}/io-session.js`) serve(sharing, req, res, clientModule);

@@ -59,6 +59,15 @@ function warnOfSecret(sharing) {
   );
 }
 
+/** @param {import('./socket-sharing.js').SocketSharing} sharing @param {string} prefix */
+function warnOfMount(sharing, prefix) {
+  warn(
+    sharing,
+    'IO_SESSION_MOUNTED',
+    `app.use('${prefix}', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.`,
+  );
+}
+
 /** What makes a middleware has been used as one. @param {string} call what was meant */
 function withoutParentheses(call) {
   return `${call}: the parentheses are missing.`;
@@ -115,4 +124,5 @@ module.exports.lookForMistakes = lookForMistakes;
 module.exports.notCalled = notCalled;
 module.exports.refuseSocket = refuseSocket;
 module.exports.servedByAnother = servedByAnother;
+module.exports.warnOfMount = warnOfMount;
 module.exports.warnOfSecret = warnOfSecret;
