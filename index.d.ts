@@ -309,8 +309,9 @@ export interface IoSessionOptions {
    * With `shareSession` the default is `[]`. With at least one, sockets from all others are refused as well; without any, a
    * key is good from everywhere, and the cookie from the page of the same host.
    *
-   * In a Zappa app the option is for the key route alone. Default: none. Pages of all origins may ask by `fetch` then, as
-   * with the original, and the app's own CORS says whether they can read the answer; `[]` keeps all others out.
+   * In a Zappa app the default is none: pages of all origins may ask by `fetch` then, as with the original, and the app's own
+   * CORS says whether they can read the answer; `[]` keeps all others out. With at least one, `__zappa_key` is refused to the
+   * sockets of all others as well; whether they may connect is Socket.IO's own `cors` to say.
    */
   allowedOrigins?: string[] | undefined;
 
