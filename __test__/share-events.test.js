@@ -470,27 +470,36 @@ test(
   },
 );
 
-test('what a handler changes after a save that failed is saved when it ends', LIMIT, async (t) => {
-  const failures = [];
-  const ends = deferred();
-  const { bound, store } = await shareFixture(t, {
-    options: { onError: (error) => failures.push(error.message) },
-    app: listening({
-      change: async (socket, ack) => {
-        socket.session.first = true;
-        ack('done');
-        await ends.promise;
-        socket.session.later = true;
-      },
-    }),
+for (const [what, drop, stored] of [
+  ['is saved with it when it ends', async () => {}, { first: true, later: true }],
+  ['is saved alone, if it has reloaded', (session) => session.reload(), { first: undefined, later: true }],
+]) {
+  test(`what a handler changes after a save that failed ${what}`, LIMIT, async (t) => {
+    const failures = [];
+    const ends = deferred();
+    const { bound, store } = await shareFixture(t, {
+      options: { onError: (error) => failures.push(error.message) },
+      app: listening({
+        change: async (socket, ack) => {
+          socket.session.first = true;
+          ack('done');
+          await ends.promise;
+          await drop(socket.session);
+          socket.session.later = true;
+        },
+      }),
+    });
+    const { socket, sid } = await bound();
+    store.next('set', 'error');
+    assert.equal((await socket.ask('change')).code, 'ERR_STORE_UNAVAILABLE');
+    assert.equal(store.read(sid).first, undefined);
+    ends.resolve();
+    await until(() => store.read(sid).later, 'it is saved');
+    const { first, later } = store.read(sid);
+    assert.deepEqual({ first, later }, stored);
+    assert.deepEqual(failures, ['scripted']);
   });
-  const { socket, sid } = await bound();
-  store.next('set', 'error');
-  assert.equal((await socket.ask('change')).code, 'ERR_STORE_UNAVAILABLE');
-  ends.resolve();
-  await until(() => store.read(sid).later, 'it is saved');
-  assert.deepEqual(failures, ['scripted']);
-});
+}
 
 test(
   'an event whose session cannot be loaded does not run, and is acknowledged with an error',
