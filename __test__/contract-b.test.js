@@ -432,11 +432,12 @@ test('B26: store.get throws: the ack has its text, the process lives', LIMIT, as
 
 test('B: after 64 well-formed keys that failed a socket reaches the store no more', LIMIT, async (t) => {
   const f = await fixture(t);
-  const browser = await f.login();
+  const { browser, socket } = await f.bound();
   const good = await newKey(browser);
-  const socket = await f.connect();
   for (let n = 0; n < 64; n += 1) {
     assert.deepEqual(await socket.ask('__zappa_key', { key: randomUUID() }), MISSING_DATA);
+    // Whatever it does in between, they are counted.
+    assert.equal((await socket.ask('read', {})).bound, browser.sid);
   }
   for (const key of [randomUUID(), good]) {
     f.store.taken();
