@@ -705,6 +705,65 @@ test(
   },
 );
 
+test(
+  'with touchInterval a packet that spoils its session, where a handler takes what it is given, ends nothing',
+  LIMIT,
+  async (t) => {
+    const failures = [];
+    const { bound, store } = await shareFixture(t, {
+      options: { touchInterval: 1000, onError: (error, { event }) => failures.push([error.name, event]) },
+      sessionOptions: { cookie: { maxAge: 60_000 } },
+      app: listening({
+        nudge: (_socket, ack) => ack(),
+        take: (socket, data) => {
+          Object.assign(socket.session, data);
+        },
+      }),
+    });
+    const [witness, ...others] = await Promise.all(Array.from({ length: 4 }, () => bound()));
+    await until(async () => {
+      await witness.socket.ask('nudge');
+      return store.count('touch') > 0;
+    }, 'a second has passed');
+    // As a client sends it.
+    const spoilt = [{ cookie: null }, { touch: 'x' }, JSON.parse('{"__proto__":null}')];
+    for (const [index, { socket }] of others.entries()) socket.send('take', spoilt[index]);
+    for (const { socket } of others) await socket.ask('nudge');
+    await until(() => failures.length === others.length, 'the app is told');
+    assert.deepEqual(failures, Array(others.length).fill(['TypeError', 'take']));
+  },
+);
+
+test(
+  'an object in the place of the session is refused, and nothing is stored under no id',
+  LIMIT,
+  async (t) => {
+    const failures = [];
+    const { bound, store } = await shareFixture(t, {
+      options: { onError: (error) => failures.push(error.message) },
+      app: listening({
+        replace: (socket, data, ack) => {
+          socket.session = data;
+          ack('done');
+        },
+        read: (socket, ack) => ack(socket.session.user),
+      }),
+    });
+    const { socket, sid } = await bound();
+    const before = store.ids().sort();
+    for (const data of [{ user: 'eve', cookie: {} }, { user: 'eve' }, 7]) {
+      assert.equal((await socket.ask('replace', data)).code, 'ERR_STORE_UNAVAILABLE');
+      assert.match(
+        failures.splice(0).join(),
+        /^io-session: what was put in the place of the session is none: change its fields/,
+      );
+    }
+    assert.deepEqual(store.ids().sort(), before);
+    assert.equal(store.read(sid).user, 'ann');
+    assert.equal(await socket.ask('read'), 'ann');
+  },
+);
+
 test('after a logout code outside of any event does not see the session any more', LIMIT, async (t) => {
   let server;
   const { bound } = await shareFixture(t, {

@@ -263,6 +263,14 @@ class SessionEvent {
       return;
     }
     const origin = originOf(session);
+    if (origin === undefined && typeof session.id !== 'string') {
+      done(
+        new TypeError(
+          'io-session: what was put in the place of the session is none: change its fields instead.',
+        ),
+      );
+      return;
+    }
     let text;
     try {
       text = origin ? origin.spell(session) : JSON.stringify(session);

@@ -340,7 +340,13 @@ class SocketEvent extends SessionEvent {
     const session = this.seen;
     if (typeof adopted.store.touch !== 'function' || session?.id !== this.sid) return;
     connection.touched = now;
-    session.touch();
+    try {
+      session.touch();
+    } catch (error) {
+      // A handler has put what a client sent into its place: `Object.assign(session, { cookie: null })`.
+      this.report(error);
+      return;
+    }
     adopted.touch(this.sid, session, (error) => error && this.report(error));
   }
 }
