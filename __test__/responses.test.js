@@ -61,3 +61,20 @@ test('a response that is begun twice, by an app with two middlewares, is one', (
   assert.equal(called, 1);
   assert.equal(responses.open.size, 0);
 });
+
+test('who waits is called once, whether the responses are out in time or not', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const responses = new Responses();
+  const called = [];
+  for (const name of ['in time', 'late']) {
+    const res = new EventEmitter();
+    responses.begin(name, res);
+    responses.afterThose(name, () => called.push(name));
+    if (name === 'in time') res.emit('close');
+    else t.mock.timers.tick(2000);
+    assert.equal(called.at(-1), name);
+    t.mock.timers.tick(10_000);
+    res.emit('close');
+  }
+  assert.deepEqual(called, ['in time', 'late']);
+});

@@ -836,10 +836,15 @@ test(
     const answer = socket.ask('slow');
     await f.begun;
     await share(browser, socket);
+    // Another one that ends meanwhile changes nothing of that.
+    assert.equal(await socket.ask('ping'), 'pong');
     f.end();
     assert.equal(await answer, null, 'a handler keeps the session that it began with');
     await settle();
     assert.equal(f.seen(), 'ann');
+    await browser.request('/login?user=bob');
+    assert.equal(await socket.ask('ping'), 'pong');
+    assert.equal(f.seen(), 'bob', 'that of the last event again');
   },
 );
 

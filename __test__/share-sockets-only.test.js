@@ -26,8 +26,9 @@ const STORES = {
 };
 
 // A socket of the session that the other process has made, and what its listeners do.
-async function socketOnly(t, store, listeners) {
-  const expires = new Date(Date.now() + MINUTE).toISOString();
+async function socketOnly(t, store, listeners, { isStranger = false } = {}) {
+  // Much of its minute is over.
+  const expires = new Date(Date.now() + MINUTE / 4).toISOString();
   const cookie = { originalMaxAge: MINUTE, expires, httpOnly: true, path: '/app' };
   await promisify(store.set).call(store, SID, { cookie, user: 'ann' });
   const sharing = shareSession({ store, cookie: { secret: SECRET } });
@@ -41,7 +42,9 @@ async function socketOnly(t, store, listeners) {
   });
   const url = await listen(server);
   const sent = encodeURIComponent(`s:${signature.sign(SID, SECRET)}`);
-  const socket = await connectSocket(url, { extraHeaders: { cookie: `connect.sid=${sent}` } });
+  const socket = await connectSocket(url, {
+    extraHeaders: isStranger ? {} : { cookie: `connect.sid=${sent}` },
+  });
   t.after(async () => {
     socket.close();
     io.close();
@@ -80,3 +83,26 @@ for (const [name, makeStore] of Object.entries(STORES)) {
     },
   );
 }
+
+test(
+  'regenerate() of a stranger’s own session gives one of a browser, with a cookie of its own',
+  LIMIT,
+  async (t) => {
+    const store = new HostileStore();
+    const listeners = {
+      renew: async ({ session }, ack) => {
+        const fresh = await session.regenerate();
+        fresh.note = 'kept';
+        ack(fresh.id);
+      },
+    };
+    const socket = await socketOnly(t, store, listeners, { isStranger: true });
+    const id = await socket.ask('renew');
+    assert.notEqual(id, socket.id);
+    await until(() => store.read(id), 'it is saved');
+    assert.deepEqual(store.read(id), {
+      cookie: { originalMaxAge: null, expires: null, httpOnly: true, path: '/' },
+      note: 'kept',
+    });
+  },
+);
