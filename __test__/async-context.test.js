@@ -12,7 +12,7 @@ const { startRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { share } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
-const { settle } = require('./support/wait.js');
+const { settle, until } = require('./support/wait.js');
 
 const LIMIT = { timeout: 20_000 };
 const SOCKETS = 5;
@@ -102,8 +102,10 @@ for (const [name, open] of Object.entries(STORES)) {
   });
 }
 
-test('in a Zappa app, too', LIMIT, async (t) => {
+test('in a Zappa app, too, and where the store fails', LIMIT, async (t) => {
+  const told = [];
   const f = await fixture(t, {
+    options: { onError: (_error, { socket }) => told.push([socket.id, whose.getStore()]) },
     app: (context) =>
       context.on('look', async function (_data, ack) {
         const { user } = this.session;
@@ -120,4 +122,8 @@ test('in a Zappa app, too', LIMIT, async (t) => {
     seen,
     sockets.map(({ id }) => [id, 'ann']),
   );
+  f.store.always('get', 'error');
+  for (const socket of sockets) socket.send('look', {});
+  await until(() => told.length === SOCKETS, 'the app is told of each');
+  assert.deepEqual(told.sort(), sockets.map(({ id }) => [id, id]).sort());
 });

@@ -218,6 +218,17 @@ test('app.use(prefix, sharing.express()) is warned of once, and gives no key', L
   ]);
 });
 
+test('a path of the app’s own that looks like the end of the key route is no mistake', LIMIT, async (t) => {
+  const warnings = [];
+  const warn = ({ code }) => warnings.push(code);
+  process.on('warning', warn);
+  t.after(() => process.off('warning', warn));
+  const f = await shareFixture(t);
+  assert.equal((await f.browser().request('/socket/__local')).status, 404);
+  await settle();
+  assert.deepEqual(warnings, []);
+});
+
 test('an Express process without Socket.IO is no mistake', LIMIT, async (t) => {
   const { answers, warnings } = await run(t, {});
   assert.equal(answers[0].status, 200);

@@ -39,7 +39,6 @@ function isForeign(headers, allowed) {
 function isOfHost(origin, host) {
   if (typeof host !== 'string' || !WEB.test(origin) || !URL.canParse(origin)) return false;
   const page = new URL(origin);
-  if (page.host === host) return true;
   const own = `${page.protocol}//${host}`;
   return URL.canParse(own) && new URL(own).host === page.host;
 }
