@@ -176,6 +176,34 @@ test(
   },
 );
 
+test(
+  'a cookie option with another name than the session has: a warning that names it, once',
+  LIMIT,
+  async (t) => {
+    const warnings = [];
+    const warn = ({ code, message }) => warnings.push({ code, message });
+    process.on('warning', warn);
+    t.after(() => process.off('warning', warn));
+    for (const [name, told] of [
+      ['app.sid', 0],
+      ['connect.sid', 1],
+    ]) {
+      const f = await shareFixture(t, {
+        sessionOptions: { name: 'app.sid' },
+        options: { cookie: { name, secret: SECRET } },
+      });
+      const browser = await f.login();
+      // What only looks like one proves nothing.
+      await f.browser().request('/read', { headers: { cookie: 'other=s%3Aforged.signature' } });
+      for (let n = 0; n < 3; n += 1) await browser.request('/read');
+      await settle();
+      assert.equal(warnings.length, told);
+    }
+    assert.equal(warnings[0].code, 'IO_SESSION_COOKIE_NAME');
+    assert.match(warnings[0].message, /cookie is not called 'connect\.sid'.*give both the same name/);
+  },
+);
+
 for (const version of [4, 5]) {
   test(`app.use(sharing.express) answers with what is missing, Express ${version}`, LIMIT, async (t) => {
     const sharing = shareSession();

@@ -50,12 +50,17 @@ function lookForMistakes(sharing, req) {
   return false;
 }
 
-/** @param {import('./socket-sharing.js').SocketSharing} sharing */
-function warnOfSecret(sharing) {
+/** @param {import('./socket-sharing.js').SocketSharing} sharing @param {'name' | 'secret'} wrong */
+function warnOfCookie(sharing, wrong) {
+  const texts = {
+    name: `the session middleware's cookie is not called '${sharing.options.cookie?.name}', as shareSession()'s option 'cookie' has it: give both the same name.`,
+    secret:
+      "the secret of shareSession()'s option 'cookie' is not the one that the session middleware signs its cookie with.",
+  };
   warn(
     sharing,
-    'IO_SESSION_COOKIE_SECRET',
-    "the secret of shareSession()'s option 'cookie' is not the one that the session middleware signs its cookie with: no socket is bound by its cookie.",
+    `IO_SESSION_COOKIE_${wrong.toUpperCase()}`,
+    `${texts[wrong]} No socket is bound by its cookie.`,
   );
 }
 
@@ -124,5 +129,5 @@ module.exports.lookForMistakes = lookForMistakes;
 module.exports.notCalled = notCalled;
 module.exports.refuseSocket = refuseSocket;
 module.exports.servedByAnother = servedByAnother;
+module.exports.warnOfCookie = warnOfCookie;
 module.exports.warnOfMount = warnOfMount;
-module.exports.warnOfSecret = warnOfSecret;
