@@ -5,6 +5,7 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const diagnostics = require('node:diagnostics_channel');
+const { shareSession } = require('..');
 const { adoptedBy } = require('../lib/adopted-store.js');
 const { deferred } = require('./support/deferred.js');
 const { shareApp } = require('./support/share-app.js');
@@ -596,6 +597,23 @@ describe('sharing.close()', () => {
     await until(() => f.store.read(socket.id), 'it is written');
     f.sharing.close();
     await until(() => f.store.ids().length === 0, 'it is gone');
+  });
+
+  test('of one of two that share a store leaves the other what the store fails with', LIMIT, async (t) => {
+    const told = { first: [], second: [] };
+    const f = await shareApp(t, { options: { onError: (error) => told.first.push(error.message) } });
+    const second = shareSession({
+      store: f.sharing.store,
+      onError: (error) => told.second.push(error.message),
+    });
+    second.close();
+    const stranger = await f.connect();
+    await stranger.ask('write', { note: 'a record that its disconnect takes away' });
+    await until(() => f.store.read(stranger.id), 'it is written');
+    f.store.next('destroy', 'error');
+    stranger.close();
+    await until(() => told.first.length > 0, 'the first is told');
+    assert.deepEqual(told, { first: ['scripted'], second: [] });
   });
 
   test("behind io.close() leaves the listeners of 'disconnect' their session", LIMIT, async (t) => {

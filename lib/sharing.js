@@ -46,6 +46,7 @@ class Sharing {
     this.warned = new Map();
     /** @type {import('./adopted-store.js').EndListener} */
     this.onEnd = (end) => this.unbindAll(end);
+    this.onFailure = (/** @type {unknown} */ error) => this.report(error, {});
   }
 
   get options() {
@@ -69,6 +70,7 @@ class Sharing {
       return;
     }
     this.adopted?.onEnd.delete(this.onEnd);
+    this.adopted?.reporters.delete(this.onFailure);
     this.adopted?.release();
     this.adopted = adopted;
     adopted?.onEnd.add(this.onEnd);
@@ -79,7 +81,7 @@ class Sharing {
   tell() {
     if (!this.adopted || !this.read) return;
     this.adopted.timeout = this.read.storeTimeout;
-    this.adopted.onError = (error) => this.report(error, {});
+    this.adopted.reporters.add(this.onFailure);
   }
 
   /**

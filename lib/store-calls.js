@@ -37,8 +37,12 @@ class StoreCalls {
     this.number = native.adopt();
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
-    /** Where failures go that nobody waits for. @type {(error: unknown) => void} */
-    this.onError = (error) => debug('%s', traceOf(error));
+    /** Who is told of failures that nobody waits for: each of its sharings. @type {Set<(error: unknown) => void>} */
+    this.reporters = new Set();
+    this.onError = (/** @type {unknown} */ error) => {
+      if (this.reporters.size === 0) debug('%s', traceOf(error));
+      for (const report of this.reporters) report(error);
+    };
     /** Whether its `get` is known to call back always, and its promise never to reject. */
     this.callsBack = isRedis;
     /** @type {{ [method: string]: any }} */
