@@ -309,8 +309,9 @@ export interface IoSessionOptions {
    * With `shareSession` the default is `[]`. With at least one, sockets from all others are refused as well; without any, a
    * key is good from everywhere, and the cookie from the page of the same host.
    *
-   * In a Zappa app the option is for the key route alone. Default: none. Pages of all origins may ask by `fetch` then, as
-   * with the original, and the app's own CORS says whether they can read the answer; `[]` keeps all others out.
+   * In a Zappa app the default is none: pages of all origins may ask by `fetch` then, as with the original, and the app's own
+   * CORS says whether they can read the answer; `[]` keeps all others out. With at least one, `__zappa_key` is refused to the
+   * sockets of all others as well; whether they may connect is Socket.IO's own `cors` to say.
    */
   allowedOrigins?: string[] | undefined;
 
@@ -319,7 +320,7 @@ export interface IoSessionOptions {
    *
    * - `'unbind'`: it stays connected, as a stranger.
    * - `'disconnect'`: it is unbound, then `socket.disconnect(true)`.
-   * - a function: it is unbound, then the function is called, once per socket. What it throws goes to `onError`.
+   * - a function: it is unbound, then the function is called, once per socket. What it throws or rejects with goes to `onError`.
    */
   onSessionEnd?: 'unbind' | 'disconnect' | SessionEndListener | undefined;
 
@@ -329,14 +330,15 @@ export interface IoSessionOptions {
    * io-session (which ends the process, unless the app handles it).
    *
    * It gets, with `where.socket` and `where.event`: what the store failed with when an event's session was to be loaded or
-   * saved, and what the event's handler threw or rejected with (nothing is saved then). With an empty `where`: failures
-   * that belong to no event. It must not throw: what it throws becomes a process warning.
+   * saved, and what the event's handler threw or rejected with (nothing is saved then); with `shareSession` also what it failed
+   * with when a key was presented. With an empty `where`: failures that belong to no event, with `shareSession` those of the key
+   * route. It must not fail itself: what it throws or rejects with becomes a process warning.
    */
-  onError?(error: unknown, where: FailurePlace): void;
+  onError?(error: unknown, where: FailurePlace): void | Promise<void>;
 }
 
 /** See {@link IoSessionOptions.onSessionEnd}. A listener may declare its socket as Socket.IO's own `Socket`. */
-export type SessionEndListener = { listener(end: SessionEnd): void }['listener'];
+export type SessionEndListener = { listener(end: SessionEnd): void | Promise<void> }['listener'];
 
 /** A socket has lost its session. */
 export interface SessionEnd {

@@ -143,6 +143,38 @@ test(
   },
 );
 
+test(
+  'B: with allowedOrigins the socket of another page is bound to nothing, with the best of keys',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t, { options: { allowedOrigins: ['https://app.example'] } });
+    const browser = await f.login();
+    const { key } = (await browser.json(keyPath('s'))).body;
+    for (const origin of ['https://evil.example', 'null', 'https://app.example.evil.example']) {
+      const socket = await f.connect({ extraHeaders: { origin } });
+      assert.deepEqual(await socket.ask('__zappa_key', { key }), { error: 'This origin is not allowed.' });
+      assert.equal((await socket.ask('read', {})).bound, undefined);
+      socket.send('__zappa_key', { key });
+      assert.equal(await socket.ask('ping', {}), 'pong');
+    }
+    for (const origin of ['https://app.example', f.host.ioUrl, undefined]) {
+      const socket = await f.connect({ extraHeaders: { ...(origin && { origin }) } });
+      assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
+      assert.equal((await socket.ask('read', {})).bound, browser.sid);
+    }
+  },
+);
+
+test('B: with no allowedOrigins, or none other, a key is good from everywhere', LIMIT, async (t) => {
+  for (const options of [undefined, { allowedOrigins: [] }]) {
+    const f = await fixture(t, { options });
+    const browser = await f.login();
+    const socket = await f.connect({ extraHeaders: { origin: 'https://page.example' } });
+    assert.equal((await share(browser, socket)).ack.error, undefined);
+    assert.equal((await socket.ask('read', {})).bound, browser.sid);
+  }
+});
+
 test('B15: the id of a session is no key, even when ids are uuids', LIMIT, async (t) => {
   const f = await fixture(t, { sessionOptions: { genid: () => randomUUID() } });
   const victim = await f.login();
@@ -400,11 +432,12 @@ test('B26: store.get throws: the ack has its text, the process lives', LIMIT, as
 
 test('B: after 64 well-formed keys that failed a socket reaches the store no more', LIMIT, async (t) => {
   const f = await fixture(t);
-  const browser = await f.login();
+  const { browser, socket } = await f.bound();
   const good = await newKey(browser);
-  const socket = await f.connect();
   for (let n = 0; n < 64; n += 1) {
     assert.deepEqual(await socket.ask('__zappa_key', { key: randomUUID() }), MISSING_DATA);
+    // Whatever it does in between, they are counted.
+    assert.equal((await socket.ask('read', {})).bound, browser.sid);
   }
   for (const key of [randomUUID(), good]) {
     f.store.taken();

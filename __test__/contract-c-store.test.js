@@ -74,18 +74,30 @@ test(
   },
 );
 
-test('C12a: an onError that throws itself does not end the process', LIMIT, async (t) => {
-  const warned = once(process, 'warning');
-  const { socket, store, mine } = await counting(t, {
-    onError() {
+for (const [how, onError] of [
+  [
+    'throws',
+    () => {
       throw new Error('the hook failed');
     },
+  ],
+  [
+    'rejects',
+    async () => {
+      throw new Error('the hook failed');
+    },
+  ],
+]) {
+  test(`C12a: an onError that ${how} itself does not end the process`, LIMIT, async (t) => {
+    const warned = once(process, 'warning');
+    const { socket, store, mine } = await counting(t, { onError });
+    store.next('get', 'error', mine);
+    socket.send('count', 1);
+    const [{ message }] = await warned;
+    assert.equal(message, "io-session: the app's onError failed: the hook failed");
+    assert.equal(await socket.ask('count', 2), 2);
   });
-  store.next('get', 'error', mine);
-  socket.send('count', 1);
-  await warned;
-  assert.equal(await socket.ask('count', 2), 2);
-});
+}
 
 test(
   'C12b: store.get answers ENOENT: as no data, the handler runs with an anonymous session',

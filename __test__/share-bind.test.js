@@ -384,6 +384,27 @@ for (const [name, [make, code]] of Object.entries(COOKIES)) {
   }));
 }
 
+test(
+  'a key that is presented while the store fails: the app is told, and the client no word of it',
+  LIMIT,
+  async (t) => {
+    const told = [];
+    const f = await shareApp(t, {
+      options: { onError: (error, { event, socket }) => told.push([error.message, event, socket.id]) },
+    });
+    const key = await f.keyOf(await f.login());
+    const socket = await f.connect();
+    assert.equal((await socket.ask('__zappa_key', { key: randomUUID() })).error, 'Missing data');
+    f.store.next('get', 'error');
+    assert.deepEqual(await socket.ask('__zappa_key', { key }), {
+      error: 'The session store failed.',
+      code: 'ERR_STORE_UNAVAILABLE',
+    });
+    assert.deepEqual(told, [['scripted', '__zappa_key', socket.id]]);
+    assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
+  },
+);
+
 test('a signed key is no session id: what is under it is a record', LIMIT, async (t) => {
   const f = await shareApp(t, { options: { cookie: COOKIE } });
   const key = await f.keyOf(await f.login());
@@ -402,6 +423,32 @@ test('a cookie is found among many, whatever they are called', LIMIT, async (t) 
   const cookie = [...others, '__proto__=1', 'constructor=2', '=3', 'x', cookieOf(browser)].join('; ');
   await isBound(f, await f.connect({ cookie }), browser.sid);
 });
+
+for (const [host, origin, isOwn] of [
+  ['app.example:443', 'https://app.example', true],
+  ['app.example:80', 'http://app.example', true],
+  ['App.Example', 'https://app.example', true],
+  ['app.example:8443', 'https://app.example:8443', true],
+  ['app.example:443', 'http://app.example', false],
+  ['app.example:80', 'https://app.example', false],
+  ['app.example', 'https://app.example:444', false],
+  ['app.example:444', 'https://app.example', false],
+  ['evil.example:443', 'https://app.example', false],
+  ['app.example:443', 'https://app.example.evil.example', false],
+  ['app.example:port', 'https://app.example', false],
+]) {
+  test(
+    `a proxy that passes Host: ${host} on: the cookie of a page of ${origin} binds ${isOwn ? 'its socket' : 'nothing'}`,
+    LIMIT,
+    async (t) => {
+      const f = await shareApp(t, { options: { cookie: COOKIE } });
+      const browser = await f.login();
+      const socket = await f.connect({ extraHeaders: { cookie: cookieOf(browser), host, origin } });
+      if (isOwn) await isBound(f, socket, browser.sid);
+      else await isStranger(f, socket);
+    },
+  );
+}
 
 test('secrets that are rotated: a cookie of the old one binds as well', LIMIT, async (t) => {
   const f = await shareApp(t, {

@@ -5,6 +5,7 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const diagnostics = require('node:diagnostics_channel');
+const { shareSession } = require('..');
 const { adoptedBy } = require('../lib/adopted-store.js');
 const { deferred } = require('./support/deferred.js');
 const { shareApp } = require('./support/share-app.js');
@@ -82,6 +83,47 @@ for (const socketIoVersion of [2, 4]) {
       });
     }
 
+    test('an asynchronous onSessionEnd that rejects is told to onError', LIMIT, async (t) => {
+      const told = [];
+      const f = await shareApp(t, {
+        socketIoVersion,
+        options: {
+          onSessionEnd: async ({ reason }) => {
+            throw new Error(`after ${reason}`);
+          },
+          onError: (error, { socket }) => told.push([error.message, socket.id]),
+        },
+      });
+      const bound = await f.bound();
+      await bound.browser.request('/logout');
+      await until(() => told.length > 0, 'it is told');
+      assert.deepEqual(told, [['after destroy', bound.socket.id]]);
+    });
+
+    test('a client that leaves while a middleware hangs is not kept for ever', LIMIT, async (t) => {
+      const held = [];
+      const f = await shareApp(t, {
+        socketIoVersion,
+        app({ io }) {
+          io.use((socket, next) => {
+            if (socket.handshake.query.hangs) held.push(socket);
+            else next();
+          });
+        },
+      });
+      const { key, sid, socket } = await f.bound();
+      const query = { hangs: 'yes', ...(socketIoVersion === 2 && { key }) };
+      const never = f.connect({ query, ...(socketIoVersion === 4 && { key }) });
+      never.catch(() => {});
+      const [waiting] = await until(() => held.length > 0 && held, 'the middleware has it');
+      await settle();
+      assert.equal(f.sharing.socketsOf(sid).length, 2);
+      waiting.conn.close();
+      await until(() => f.sharing.socketsOf(sid).length === 1, 'it is forgotten', 10_000);
+      assert.equal(f.sharing.stats().sockets, 1);
+      assert.equal((await socket.ask('read')).user, 'ann');
+    });
+
     test('every tab is told of the logout, in each of its namespaces', LIMIT, async (t) => {
       const f = await shareApp(t, { socketIoVersion, namespaces: ['/admin'] });
       const { browser, socket, key } = await f.bound();
@@ -125,6 +167,22 @@ for (const socketIoVersion of [2, 4]) {
         for (const other of others) await other.ask('echo', 1);
       },
     );
+
+    test('a logout of a session with many tabs is no leak of listeners', LIMIT, async (t) => {
+      const warnings = [];
+      const warn = (warning) => warnings.push(warning.message);
+      process.on('warning', warn);
+      t.after(() => process.off('warning', warn));
+      const f = await shareApp(t, { socketIoVersion });
+      const { browser, key, socket } = await f.bound();
+      const tabs = [socket];
+      while (tabs.length < 12) tabs.push(await f.connect({ key }));
+      const told = Promise.all(tabs.map((tab) => tab.next('session:end')));
+      await browser.request('/logout');
+      await told;
+      await settle();
+      assert.deepEqual(warnings, []);
+    });
 
     test('a reconnect is followed: the new socket is the session’s, the old one is not', LIMIT, async (t) => {
       const f = await shareApp(t, { socketIoVersion });
@@ -530,6 +588,32 @@ describe('sharing.close()', () => {
     await until(() => f.store.read(sid).late, 'what it wrote is saved');
     assert.equal(await socket.ask('echo', 1), 1);
     assert.equal(f.sharing.stats().sockets, 0);
+  });
+
+  test('leaves nothing in the store that was a socket’s own', LIMIT, async (t) => {
+    const f = await shareApp(t);
+    const socket = await f.connect();
+    await socket.ask('write', { note: 'a stranger’s' });
+    await until(() => f.store.read(socket.id), 'it is written');
+    f.sharing.close();
+    await until(() => f.store.ids().length === 0, 'it is gone');
+  });
+
+  test('of one of two that share a store leaves the other what the store fails with', LIMIT, async (t) => {
+    const told = { first: [], second: [] };
+    const f = await shareApp(t, { options: { onError: (error) => told.first.push(error.message) } });
+    const second = shareSession({
+      store: f.sharing.store,
+      onError: (error) => told.second.push(error.message),
+    });
+    second.close();
+    const stranger = await f.connect();
+    await stranger.ask('write', { note: 'a record that its disconnect takes away' });
+    await until(() => f.store.read(stranger.id), 'it is written');
+    f.store.next('destroy', 'error');
+    stranger.close();
+    await until(() => told.first.length > 0, 'the first is told');
+    assert.deepEqual(told, { first: ['scripted'], second: [] });
   });
 
   test("behind io.close() leaves the listeners of 'disconnect' their session", LIMIT, async (t) => {

@@ -6,11 +6,14 @@ const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
 const diagnostics = require('node:diagnostics_channel');
+const { format } = require('node:util');
+const debug = require('debug');
 const { MemoryStore } = require('express-session');
 const { EmbeddedStore } = require('..');
 const { deferred } = require('./support/deferred.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { shareFixture } = require('./support/share-fixture.js');
+const { share } = require('./support/socket-client.js');
 const { settle, until } = require('./support/wait.js');
 
 const LIMIT = { timeout: 15_000 };
@@ -467,27 +470,36 @@ test(
   },
 );
 
-test('what a handler changes after a save that failed is saved when it ends', LIMIT, async (t) => {
-  const failures = [];
-  const ends = deferred();
-  const { bound, store } = await shareFixture(t, {
-    options: { onError: (error) => failures.push(error.message) },
-    app: listening({
-      change: async (socket, ack) => {
-        socket.session.first = true;
-        ack('done');
-        await ends.promise;
-        socket.session.later = true;
-      },
-    }),
+for (const [what, drop, stored] of [
+  ['is saved with it when it ends', async () => {}, { first: true, later: true }],
+  ['is saved alone, if it has reloaded', (session) => session.reload(), { first: undefined, later: true }],
+]) {
+  test(`what a handler changes after a save that failed ${what}`, LIMIT, async (t) => {
+    const failures = [];
+    const ends = deferred();
+    const { bound, store } = await shareFixture(t, {
+      options: { onError: (error) => failures.push(error.message) },
+      app: listening({
+        change: async (socket, ack) => {
+          socket.session.first = true;
+          ack('done');
+          await ends.promise;
+          await drop(socket.session);
+          socket.session.later = true;
+        },
+      }),
+    });
+    const { socket, sid } = await bound();
+    store.next('set', 'error');
+    assert.equal((await socket.ask('change')).code, 'ERR_STORE_UNAVAILABLE');
+    assert.equal(store.read(sid).first, undefined);
+    ends.resolve();
+    await until(() => store.read(sid).later, 'it is saved');
+    const { first, later } = store.read(sid);
+    assert.deepEqual({ first, later }, stored);
+    assert.deepEqual(failures, ['scripted']);
   });
-  const { socket, sid } = await bound();
-  store.next('set', 'error');
-  assert.equal((await socket.ask('change')).code, 'ERR_STORE_UNAVAILABLE');
-  ends.resolve();
-  await until(() => store.read(sid).later, 'it is saved');
-  assert.deepEqual(failures, ['scripted']);
-});
+}
 
 test(
   'an event whose session cannot be loaded does not run, and is acknowledged with an error',
@@ -512,6 +524,31 @@ test(
     assert.equal(ran, 0);
     assert.deepEqual(failures, ['scripted', 'ERR_STORE_TIMEOUT']);
     assert.equal(await socket.ask('run'), 'done');
+  },
+);
+
+test(
+  'a database’s error is logged without the values of its command, which name the session',
+  LIMIT,
+  async (t) => {
+    const lines = [];
+    const { log } = debug;
+    t.after(() => {
+      debug.disable();
+      debug.log = log;
+    });
+    debug.enable('io-session*');
+    debug.log = (...args) => lines.push(format(...args));
+    const { bound, store } = await shareFixture(t, {
+      options: { onError: () => {} },
+      app: ({ io }) => io.on('connection', (socket) => socket.on('read', (ack) => ack(socket.session.user))),
+    });
+    const { socket, sid } = await bound();
+    const sql = `SELECT data FROM sessions WHERE sid = '${sid}'`;
+    store.next('get', (_run, answer) => answer(Object.assign(new Error('no such table'), { sql })));
+    assert.equal((await socket.ask('read')).code, 'ERR_STORE_UNAVAILABLE');
+    assert.match(lines.join('\n'), /'read': Error: no such table/);
+    assert.ok(!lines.join('\n').includes(sid), lines.join('\n'));
   },
 );
 
@@ -668,6 +705,65 @@ test(
   },
 );
 
+test(
+  'with touchInterval a packet that spoils its session, where a handler takes what it is given, ends nothing',
+  LIMIT,
+  async (t) => {
+    const failures = [];
+    const { bound, store } = await shareFixture(t, {
+      options: { touchInterval: 1000, onError: (error, { event }) => failures.push([error.name, event]) },
+      sessionOptions: { cookie: { maxAge: 60_000 } },
+      app: listening({
+        nudge: (_socket, ack) => ack(),
+        take: (socket, data) => {
+          Object.assign(socket.session, data);
+        },
+      }),
+    });
+    const [witness, ...others] = await Promise.all(Array.from({ length: 4 }, () => bound()));
+    await until(async () => {
+      await witness.socket.ask('nudge');
+      return store.count('touch') > 0;
+    }, 'a second has passed');
+    // As a client sends it.
+    const spoilt = [{ cookie: null }, { touch: 'x' }, JSON.parse('{"__proto__":null}')];
+    for (const [index, { socket }] of others.entries()) socket.send('take', spoilt[index]);
+    for (const { socket } of others) await socket.ask('nudge');
+    await until(() => failures.length === others.length, 'the app is told');
+    assert.deepEqual(failures, Array(others.length).fill(['TypeError', 'take']));
+  },
+);
+
+test(
+  'an object in the place of the session is refused, and nothing is stored under no id',
+  LIMIT,
+  async (t) => {
+    const failures = [];
+    const { bound, store } = await shareFixture(t, {
+      options: { onError: (error) => failures.push(error.message) },
+      app: listening({
+        replace: (socket, data, ack) => {
+          socket.session = data;
+          ack('done');
+        },
+        read: (socket, ack) => ack(socket.session.user),
+      }),
+    });
+    const { socket, sid } = await bound();
+    const before = store.ids().sort();
+    for (const data of [{ user: 'eve', cookie: {} }, { user: 'eve' }, 7]) {
+      assert.equal((await socket.ask('replace', data)).code, 'ERR_STORE_UNAVAILABLE');
+      assert.match(
+        failures.splice(0).join(),
+        /^io-session: what was put in the place of the session is none: change its fields/,
+      );
+    }
+    assert.deepEqual(store.ids().sort(), before);
+    assert.equal(store.read(sid).user, 'ann');
+    assert.equal(await socket.ask('read'), 'ann');
+  },
+);
+
 test('after a logout code outside of any event does not see the session any more', LIMIT, async (t) => {
   let server;
   const { bound } = await shareFixture(t, {
@@ -684,6 +780,73 @@ test('after a logout code outside of any event does not see the session any more
   await browser.request('/logout');
   assert.equal(server.session.user, undefined);
 });
+
+// A listener that has looked at its session and goes on until it is told to end, and the server's side of its socket.
+async function underWay(t) {
+  const begun = deferred();
+  const go = deferred();
+  let server;
+  const f = await shareFixture(t, {
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        server = socket;
+        socket.on('slow', async (ack) => {
+          assert.equal(typeof socket.session.id, 'string');
+          begun.resolve();
+          await go.promise;
+          ack(socket.session.user ?? null);
+        });
+        socket.on('silent', (_ack) => assert.equal(socket.session.user, 'ann'));
+        socket.on('ping', (ack) => ack('pong'));
+      });
+    },
+  });
+  return { ...f, begun: begun.promise, end: go.resolve, seen: () => server.session?.user };
+}
+
+test('nor when a handler was under way at the logout, once that has ended', LIMIT, async (t) => {
+  const f = await underWay(t);
+  const { browser, socket } = await f.bound();
+  const answer = socket.ask('slow');
+  await f.begun;
+  await browser.request('/logout');
+  f.end();
+  assert.equal(await answer, 'ann', 'a handler keeps the session that it began with');
+  await settle();
+  assert.equal(f.seen(), undefined);
+});
+
+test('nor when an acknowledgement was never sent', LIMIT, async (t) => {
+  const f = await underWay(t);
+  const { browser, socket } = await f.bound();
+  socket.send('silent', () => {});
+  assert.equal(await socket.ask('ping'), 'pong');
+  assert.equal(f.seen(), 'ann');
+  await browser.request('/logout');
+  assert.equal(f.seen(), undefined);
+});
+
+test(
+  'code outside of any event sees the session of a socket that was bound while a handler was under way',
+  LIMIT,
+  async (t) => {
+    const f = await underWay(t);
+    const browser = await f.login();
+    const socket = await f.connect();
+    const answer = socket.ask('slow');
+    await f.begun;
+    await share(browser, socket);
+    // Another one that ends meanwhile changes nothing of that.
+    assert.equal(await socket.ask('ping'), 'pong');
+    f.end();
+    assert.equal(await answer, null, 'a handler keeps the session that it began with');
+    await settle();
+    assert.equal(f.seen(), 'ann');
+    await browser.request('/login?user=bob');
+    assert.equal(await socket.ask('ping'), 'pong');
+    assert.equal(f.seen(), 'bob', 'that of the last event again');
+  },
+);
 
 test('stats and the diagnostics channels tell what is done, and no session id', LIMIT, async (t) => {
   const messages = [];

@@ -128,6 +128,28 @@ for (const version of [2, 4]) {
 }
 
 test(
+  'one namespace with two shareSession(): connections are refused, and the app is warned once',
+  LIMIT,
+  async (t) => {
+    const warnings = [];
+    const warn = ({ code, message }) => warnings.push({ code, message });
+    process.on('warning', warn);
+    const f = await shareFixture(t);
+    const other = shareSession();
+    t.after(() => {
+      process.off('warning', warn);
+      other.close();
+    });
+    f.io.use(other.socket());
+    const message =
+      "io-session: the namespace '/' shares sessions by another shareSession() already: give each namespace one of them, or close() the other first.";
+    for (let n = 0; n < 2; n += 1) await assert.rejects(f.connect(), { message });
+    await settle();
+    assert.deepEqual(warnings, [{ code: 'IO_SESSION_TWO_SHARINGS', message }]);
+  },
+);
+
+test(
   'a cookie option with another secret than the session has: a warning that names it, once',
   LIMIT,
   async (t) => {
@@ -154,6 +176,34 @@ test(
   },
 );
 
+test(
+  'a cookie option with another name than the session has: a warning that names it, once',
+  LIMIT,
+  async (t) => {
+    const warnings = [];
+    const warn = ({ code, message }) => warnings.push({ code, message });
+    process.on('warning', warn);
+    t.after(() => process.off('warning', warn));
+    for (const [name, told] of [
+      ['app.sid', 0],
+      ['connect.sid', 1],
+    ]) {
+      const f = await shareFixture(t, {
+        sessionOptions: { name: 'app.sid' },
+        options: { cookie: { name, secret: SECRET } },
+      });
+      const browser = await f.login();
+      // What only looks like one proves nothing.
+      await f.browser().request('/read', { headers: { cookie: 'other=s%3Aforged.signature' } });
+      for (let n = 0; n < 3; n += 1) await browser.request('/read');
+      await settle();
+      assert.equal(warnings.length, told);
+    }
+    assert.equal(warnings[0].code, 'IO_SESSION_COOKIE_NAME');
+    assert.match(warnings[0].message, /cookie is not called 'connect\.sid'.*give both the same name/);
+  },
+);
+
 for (const version of [4, 5]) {
   test(`app.use(sharing.express) answers with what is missing, Express ${version}`, LIMIT, async (t) => {
     const sharing = shareSession();
@@ -170,6 +220,42 @@ for (const version of [4, 5]) {
     assert.match(await response.text(), /app\.use\(sharing\.express\(\)\): the parentheses are missing/);
   });
 }
+
+test('app.use(prefix, sharing.express()) is warned of once, and gives no key', LIMIT, async (t) => {
+  const warnings = [];
+  const warn = ({ code, message }) => warnings.push({ code, message });
+  process.on('warning', warn);
+  const sharing = shareSession();
+  const app = express(5)();
+  app.use('/zappa', sharing.express());
+  const server = http.createServer(app);
+  t.after(async () => {
+    process.off('warning', warn);
+    await closeServer(server);
+    sharing.close();
+  });
+  const url = await listen(server);
+  for (let n = 0; n < 2; n += 1) assert.equal((await fetch(`${url}/zappa/socket/__local/id`)).status, 404);
+  await settle();
+  assert.deepEqual(warnings, [
+    {
+      code: 'IO_SESSION_MOUNTED',
+      message:
+        "io-session: app.use('/zappa', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.",
+    },
+  ]);
+});
+
+test('a path of the app’s own that looks like the end of the key route is no mistake', LIMIT, async (t) => {
+  const warnings = [];
+  const warn = ({ code }) => warnings.push(code);
+  process.on('warning', warn);
+  t.after(() => process.off('warning', warn));
+  const f = await shareFixture(t);
+  assert.equal((await f.browser().request('/socket/__local')).status, 404);
+  await settle();
+  assert.deepEqual(warnings, []);
+});
 
 test('an Express process without Socket.IO is no mistake', LIMIT, async (t) => {
   const { answers, warnings } = await run(t, {});

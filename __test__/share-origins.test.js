@@ -5,6 +5,8 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
+const net = require('node:net');
+const { text } = require('node:stream/consumers');
 const { shareApp } = require('./support/share-app.js');
 const { keyPath, share } = require('./support/socket-client.js');
 const { UUID_V4 } = require('./support/uuid.js');
@@ -72,6 +74,14 @@ for (const expressVersion of [4, 5]) {
         }
       }
       assert.deepEqual(f.store.ids(), []);
+    });
+
+    test('takes a request without a Host for no page’s own', LIMIT, async (t) => {
+      const f = await shareApp(t, { expressVersion });
+      const { hostname, port } = new URL(f.url);
+      const socket = net.connect(Number(port), hostname);
+      socket.end(`GET ${ROUTE} HTTP/1.0\r\nOrigin: http://undefined\r\n\r\n`);
+      assert.match(await text(socket), /^HTTP\/1\.1 403 /);
     });
 
     test('refuses what another page has the browser load, which sends no Origin', LIMIT, async (t) => {
@@ -219,16 +229,26 @@ for (const expressVersion of [4, 5]) {
       await f.keyOf(await f.login());
     });
 
-    test('says no word of a store that fails', LIMIT, async (t) => {
-      const f = await shareApp(t, { expressVersion });
-      const browser = await f.login();
-      f.store.next('set', 'error');
-      const { status, body } = await browser.json(ROUTE);
-      assert.equal(status, 500);
-      assert.equal(body.code, 'ERR_STORE_UNAVAILABLE');
-      assert.doesNotMatch(JSON.stringify(body), /scripted/);
-      await f.keyOf(browser);
-    });
+    for (const [what, method, prepare] of [
+      ['made', 'set', async () => {}],
+      ['looked at', 'get', (f, browser) => f.keyOf(browser)],
+    ]) {
+      test(`says no word of a store that fails as a key is ${what}: the app is told`, LIMIT, async (t) => {
+        const told = [];
+        const f = await shareApp(t, {
+          expressVersion,
+          options: { onError: (error) => told.push(error.message) },
+        });
+        const browser = await f.login();
+        await prepare(f, browser);
+        f.store.next(method, 'error', (id) => id !== browser.sid);
+        const { status, body } = await browser.json(ROUTE);
+        assert.equal(status, 503);
+        assert.deepEqual(body, { error: 'The session store failed.', code: 'ERR_STORE_UNAVAILABLE' });
+        assert.deepEqual(told, ['scripted']);
+        await f.keyOf(browser);
+      });
+    }
   });
 }
 

@@ -192,6 +192,15 @@ function rows(open) {
   );
 
   stored(
+    'a value whose toJSON gives nothing is left out, also where there was one',
+    (session) => {
+      session.visits = { toJSON: () => undefined };
+      session.new = { toJSON: () => undefined };
+    },
+    JSON.stringify({ cookie: COOKIE, user: FIELDS.user, note: FIELDS.note, none: null }),
+  );
+
+  stored(
     'a cookie that is changed is saved',
     (session) => {
       session.cookie.path = '/elsewhere';

@@ -26,8 +26,21 @@ function isForeign(headers, allowed) {
   const { host, origin } = headers;
   if (origin === undefined) return isForeignLoad(headers);
   if (allowed.includes(origin)) return false;
-  // By its host alone: behind a proxy that ends TLS, the server does not know the page's scheme.
-  return !(WEB.test(origin) && URL.canParse(origin) && new URL(origin).host === host);
+  return !isOfHost(origin, host);
+}
+
+/**
+ * Whether a page of an origin is this host's. By its host alone: behind a proxy that ends TLS, the server does not know the
+ * page's scheme. In `Host` some proxies name the default port, which an origin leaves out.
+ *
+ * @param {string} origin
+ * @param {unknown} host
+ */
+function isOfHost(origin, host) {
+  if (typeof host !== 'string' || !WEB.test(origin) || !URL.canParse(origin)) return false;
+  const page = new URL(origin);
+  const own = `${page.protocol}//${host}`;
+  return URL.canParse(own) && new URL(own).host === page.host;
 }
 
 /**

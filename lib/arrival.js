@@ -1,5 +1,6 @@
 'use strict';
 
+const { AsyncResource } = require('node:async_hooks');
 const cookie = require('cookie');
 const signature = require('cookie-signature');
 const native = require('../native.js');
@@ -52,11 +53,13 @@ function arrive(sharing, socket, done) {
  */
 function settle(connection, done) {
   const { sharing, socket } = connection;
+  // Its session is loaded together with others, and it must not go on in their async context.
+  const caller = new AsyncResource('io-session');
   arrive(sharing, socket, (error, found) => {
     const { adopted } = sharing;
     // Closed while we were looking: a socket like any other.
     if (adopted === undefined) {
-      done();
+      caller.runInAsyncScope(done);
       return;
     }
     let failed = error;
@@ -68,7 +71,7 @@ function settle(connection, done) {
     }
     if (socket.recovered) leaveFormer(connection, failed);
     if (failed && sharing.isFault(failed)) sharing.report(failed, { socket, event: 'connection' });
-    done(failed ?? undefined);
+    caller.runInAsyncScope(done, undefined, failed ?? undefined);
   });
 }
 

@@ -3,11 +3,11 @@
 const debug = require('debug')('io-session');
 const { clientModule } = require('./client-module.js');
 const { admit } = require('./allowed-origins.js');
-const { isOfAnotherSecret } = require('./cookie-secret.js');
+const { wrongWithCookie } = require('./cookie-option.js');
 const { failure } = require('./failure.js');
 const { KeyRequest } = require('./key-route.js');
 const { requestMethods } = require('./session-methods.js');
-const { lookForMistakes, warnOfSecret } = require('./mistakes.js');
+const { lookForMistakes, warnOfCookie, warnOfMount } = require('./mistakes.js');
 
 /**
  * The Express middleware: answers `GET <prefix>/socket/:channel_name[/:socket_id]` with a key, and
@@ -25,8 +25,11 @@ function expressMiddleware(sharing) {
       sharing.responses.begin(req.sessionID, res);
       // A new session has not been made by the store.
       requestMethods.give(req.session);
-      if (isOfAnotherSecret(sharing, req)) warnOfSecret(sharing);
+      const wrong = wrongWithCookie(sharing, req);
+      if (wrong !== undefined) warnOfCookie(sharing, wrong);
     }
+    // A natural mistake: then it sees no other request, a logout's either.
+    if (req.baseUrl === prefix && keyPath.test(prefix + path)) warnOfMount(sharing, prefix);
     if (sharing.closed || !path.startsWith(prefix) || !['GET', 'HEAD', 'OPTIONS'].includes(req.method))
       next();
     else if (path === `${prefix}/io-session.js`) serve(sharing, req, res, clientModule);

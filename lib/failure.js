@@ -50,16 +50,17 @@ function words(error) {
 }
 
 /**
- * The HTTP status for a failure. What a store's error says of a status is not meant for us.
+ * A failure for the debug log: without the fields that database clients put into their errors, the command and its values,
+ * which have session ids in them.
  *
- * @param {unknown} error
- * @returns {number}
+ * @param {any} error
+ * @returns {string}
  */
-function statusOf(error) {
-  return error instanceof Failure ? error.status : 500;
+function traceOf(error) {
+  return typeof error?.stack === 'string' ? error.stack : words(error);
 }
 
 module.exports.Failure = Failure;
 module.exports.failure = failure;
-module.exports.statusOf = statusOf;
+module.exports.traceOf = traceOf;
 module.exports.words = words;

@@ -3,6 +3,7 @@
 const native = require('../native.js');
 const { commitSession } = require('./commit.js');
 const { LOADED } = require('./embedded-store.js');
+const { generateSession } = require('./generated-session.js');
 const { originOf, sources, textOf } = require('./origin.js');
 
 /**
@@ -80,6 +81,9 @@ function follow(adopted) {
 
   if (typeof store.regenerate === 'function') {
     define(adopted, 'regenerate', (req, callback) => {
+      // Where no session middleware has put its own there, the store would throw in the middle of it.
+      if (typeof store.generate !== 'function')
+        define(adopted, 'generate', (asked) => generateSession(adopted, asked));
       adopted.regenerating = req?.sessionID;
       try {
         return original.regenerate.call(store, req, (/** @type {unknown} */ error) => {

@@ -84,7 +84,10 @@ class KeyEvent {
   refuse(error) {
     const { connection } = this;
     // Anything else is the store's fault, not the client's.
-    if (error?.code !== 'ERR_MISSING_DATA') connection.forgive();
+    if (error?.code !== 'ERR_MISSING_DATA') {
+      connection.forgive();
+      connection.sharing.refused(error, { socket: connection.socket, event: KEY_EVENT });
+    }
     this.answer(connection.sharing.answerTo(error));
   }
 
@@ -115,16 +118,38 @@ function memoOf(memos, key) {
  * @param {any} ack its acknowledgement function; where it is none, nothing is answered and nothing is bound
  */
 function presentKey(sharing, connection, data, ack) {
-  // Without data, Socket.IO hands the acknowledgement over in its place.
-  const hasNoData = typeof data === 'function' && ack === undefined;
-  const reply = hasNoData ? data : ack;
-  if (typeof reply !== 'function') return;
-  const key = hasNoData ? undefined : data?.key;
+  const reply = replyOf(data, ack);
+  if (reply === undefined) return;
+  const key = reply === data ? undefined : data?.key;
   const left = Math.max(0, sharing.maxFailedKeys - connection.failed);
   const error = native.present(sharing.adopted !== undefined, key, left);
   if (error === -1) new KeyEvent(connection, key, reply).present();
   else reply(sharing.answerTo(failure(error)));
 }
 
+/**
+ * How a `__zappa_key` is answered: without data, Socket.IO hands the acknowledgement over in its place.
+ *
+ * @param {any} data
+ * @param {any} ack
+ * @returns {((answer: { key: string } | { error: string }) => void) | undefined} undefined where nobody waits for an answer
+ */
+function replyOf(data, ack) {
+  const reply = typeof data === 'function' && ack === undefined ? data : ack;
+  return typeof reply === 'function' ? reply : undefined;
+}
+
+/**
+ * Refuses the `__zappa_key` of a socket that a page of another origin has opened, whatever the key.
+ *
+ * @param {import('./sharing.js').Sharing} sharing
+ * @param {any} data
+ * @param {any} ack
+ */
+function refuseKey(sharing, data, ack) {
+  replyOf(data, ack)?.(sharing.answerTo(failure('ERR_BAD_ORIGIN')));
+}
+
 module.exports.KEY_EVENT = KEY_EVENT;
 module.exports.presentKey = presentKey;
+module.exports.refuseKey = refuseKey;

@@ -1,7 +1,7 @@
 'use strict';
 
 const native = require('../native.js');
-const { failure, statusOf } = require('./failure.js');
+const { failure } = require('./failure.js');
 const { sessionOfRecord } = require('./record.js');
 
 /** Keys whose records are being set, and the requests that wait for them. @type {Map<string, ((error: unknown) => void)[]>} */
@@ -69,6 +69,7 @@ class KeyRequest {
     const adopted = /** @type {import('./adopted-store.js').AdoptedStore} */ (this.adopted);
     adopted.get(key, (error, record) => {
       if (error) {
+        this.sharing.refused(error, {});
         this.refuse(error);
         return;
       }
@@ -92,8 +93,11 @@ class KeyRequest {
       /** @type {string} */ (native.recordText(this.session.id, this.channel, age, Date.now())),
     );
     adopted.putRecord(key, record, (error) => {
-      if (error) native.revokeKey(adopted.number, key);
-      else native.keyMade(adopted.number, key, age);
+      if (error) {
+        native.revokeKey(adopted.number, key);
+        // Once, though others may have joined.
+        this.sharing.refused(error, {});
+      } else native.keyMade(adopted.number, key, age);
       const joined = making.get(key) ?? [];
       making.delete(key);
       this.made(key, error);
@@ -130,7 +134,7 @@ class KeyRequest {
 
   /** @param {unknown} error */
   refuse(error) {
-    this.end(statusOf(error), this.sharing.answerTo(error));
+    this.end(this.sharing.statusOf(error), this.sharing.answerTo(error));
   }
 
   /**

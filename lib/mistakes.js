@@ -50,12 +50,26 @@ function lookForMistakes(sharing, req) {
   return false;
 }
 
-/** @param {import('./socket-sharing.js').SocketSharing} sharing */
-function warnOfSecret(sharing) {
+/** @param {import('./socket-sharing.js').SocketSharing} sharing @param {'name' | 'secret'} wrong */
+function warnOfCookie(sharing, wrong) {
+  const texts = {
+    name: `the session middleware's cookie is not called '${sharing.options.cookie?.name}', as shareSession()'s option 'cookie' has it: give both the same name.`,
+    secret:
+      "the secret of shareSession()'s option 'cookie' is not the one that the session middleware signs its cookie with.",
+  };
   warn(
     sharing,
-    'IO_SESSION_COOKIE_SECRET',
-    "the secret of shareSession()'s option 'cookie' is not the one that the session middleware signs its cookie with: no socket is bound by its cookie.",
+    `IO_SESSION_COOKIE_${wrong.toUpperCase()}`,
+    `${texts[wrong]} No socket is bound by its cookie.`,
+  );
+}
+
+/** @param {import('./socket-sharing.js').SocketSharing} sharing @param {string} prefix */
+function warnOfMount(sharing, prefix) {
+  warn(
+    sharing,
+    'IO_SESSION_MOUNTED',
+    `app.use('${prefix}', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.`,
   );
 }
 
@@ -86,6 +100,19 @@ function refuseSocket(sharing, next) {
 }
 
 /**
+ * A namespace has been given to two sharings.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing the later one
+ * @param {{ name: string }} namespace
+ * @returns {Error}
+ */
+function servedByAnother(sharing, { name }) {
+  const text = `the namespace '${name}' shares sessions by another shareSession() already: give each namespace one of them, or close() the other first.`;
+  warn(sharing, 'IO_SESSION_TWO_SHARINGS', text);
+  return new Error(`io-session: ${text}`);
+}
+
+/**
  * @param {object} sharing
  * @param {string} code
  * @param {string} text
@@ -101,4 +128,6 @@ function warn(sharing, code, text) {
 module.exports.lookForMistakes = lookForMistakes;
 module.exports.notCalled = notCalled;
 module.exports.refuseSocket = refuseSocket;
-module.exports.warnOfSecret = warnOfSecret;
+module.exports.servedByAnother = servedByAnother;
+module.exports.warnOfCookie = warnOfCookie;
+module.exports.warnOfMount = warnOfMount;

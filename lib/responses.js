@@ -2,11 +2,13 @@
 
 /** How long at most the end of a session waits for the responses under way, in ms. */
 const PATIENCE = 2000;
+/** Most responses are waited for by nobody. @type {(() => void)[]} */
+const NOBODY = [];
 
 /** The responses under way, by the session that their request came with. */
 class Responses {
   constructor() {
-    /** @type {Map<string, Set<any>>} */
+    /** Of each, what is called when it is out. @type {Map<string, Map<any, (() => void)[]>>} */
     this.open = new Map();
   }
 
@@ -17,15 +19,21 @@ class Responses {
    * @param {any} res
    */
   begin(sid, res) {
+    // Its client has not waited for the store: it is out, and will not say so again.
+    if (res.closed || res.destroyed) return;
     let responses = this.open.get(sid);
     if (responses === undefined) {
-      responses = new Set();
+      responses = new Map();
       this.open.set(sid, responses);
     }
-    responses.add(res);
+    if (responses.has(res)) return;
+    responses.set(res, NOBODY);
+    // One listener, however many sockets wait for it: more than ten, and Node.js takes them for a leak.
     res.once('close', () => {
+      const waiting = responses.get(res) ?? NOBODY;
       responses.delete(res);
       if (responses.size === 0 && this.open.get(sid) === responses) this.open.delete(sid);
+      for (const callback of waiting) callback();
     });
   }
 
@@ -37,24 +45,26 @@ class Responses {
    * @param {() => void} callback
    */
   afterThose(sid, callback) {
-    const waiting = new Set(this.open.get(sid));
-    if (waiting.size === 0) {
+    const responses = this.open.get(sid);
+    if (responses === undefined) {
       callback();
       return;
     }
-    const finish = () => {
-      clearTimeout(timer);
-      callback();
-    };
+    let left = responses.size;
     const timer = setTimeout(() => {
-      waiting.clear();
+      left = 0;
       callback();
     }, PATIENCE);
     timer.unref();
-    for (const res of waiting) {
-      res.once('close', () => {
-        if (waiting.delete(res) && waiting.size === 0) finish();
-      });
+    const out = () => {
+      left -= 1;
+      if (left !== 0) return;
+      clearTimeout(timer);
+      callback();
+    };
+    for (const [res, waiting] of responses) {
+      if (waiting === NOBODY) responses.set(res, [out]);
+      else waiting.push(out);
     }
   }
 }

@@ -86,8 +86,10 @@ function isLive(text) {
   }
   const data = sessionData(JSON.parse(text));
   if (data === undefined) return false;
+  // As MemoryStore takes it: `cookie.expires = false` is how an app has a cookie last as long as the browser.
   const { expires } = data.cookie;
-  return expires === undefined || expires === null || Date.parse(expires) > Date.now();
+  const end = typeof expires === 'string' ? Date.parse(expires) : expires;
+  return !(end && end <= Date.now());
 }
 
 module.exports.isBrowserSession = isBrowserSession;

@@ -1,5 +1,6 @@
 'use strict';
 
+const { AsyncResource } = require('node:async_hooks');
 const { UNREAD } = require('./adopted-store.js');
 const { ask, NO_LINE, queue } = require('./ask.js');
 const { join, run } = require('./batch.js');
@@ -30,6 +31,8 @@ class SessionEvent {
     this.clock = undefined;
     /** Its version, in an `EmbeddedStore`. */
     this.version = 0;
+    /** The async context in which it came, while it waits: it is loaded together with others, and must not run in theirs. @type {AsyncResource | undefined} */
+    this.caller = undefined;
     /** When its load began, where somebody wants to know, in ms. */
     this.began = 0;
     /** The `Session` of the request, once `opened`. @type {any} */
@@ -66,6 +69,7 @@ class SessionEvent {
     // A stranger whose own session is empty needs no store; where nobody is in front of it, not even a wait.
     if (id === undefined && connection.loading === 0) return this.handle();
     connection.loading += 1;
+    this.caller = new AsyncResource('io-session');
     this.began = begin('load');
     const promise = this.expected();
     if (adopted.isAtHand() && connection.loading === connection.batched + 1) {
@@ -112,7 +116,7 @@ class SessionEvent {
    */
   answered(error, data) {
     if (error && !meansMissing(error)) {
-      this.returned(this.refuse(error));
+      this.returned(this.inContext(this.refuse, error));
       this.connection.loaded();
       return;
     }
@@ -144,11 +148,24 @@ class SessionEvent {
     let handled;
     try {
       // What the handler throws, and no `onError` takes, goes on from here to Node.js: once, as it would without us.
-      handled = this.handle();
+      handled = this.inContext(this.handle);
     } finally {
       this.returned(handled);
       connection.loaded();
     }
+  }
+
+  /**
+   * Runs one of its methods in the async context in which it came: an app's own `AsyncLocalStorage` may say there whose event
+   * it is.
+   *
+   * @param {(...args: any[]) => any} method
+   * @param {unknown} [error]
+   */
+  inContext(method, error) {
+    const caller = /** @type {AsyncResource} */ (this.caller);
+    this.caller = undefined;
+    return caller.runInAsyncScope(method, this, error);
   }
 
   /**
@@ -246,6 +263,14 @@ class SessionEvent {
       return;
     }
     const origin = originOf(session);
+    if (origin === undefined && typeof session.id !== 'string') {
+      done(
+        new TypeError(
+          'io-session: what was put in the place of the session is none: change its fields instead.',
+        ),
+      );
+      return;
+    }
     let text;
     try {
       text = origin ? origin.spell(session) : JSON.stringify(session);

@@ -4,11 +4,26 @@ const { inspect } = require('node:util');
 const debug = require('debug')('io-session');
 const { adopt } = require('./adopted-store.js');
 const { connections } = require('./connection.js');
-const { words } = require('./failure.js');
+const { Failure, traceOf, words } = require('./failure.js');
 const { NO_LIMIT, SHARE_DEFAULTS } = require('./options.js');
 
 /** How long a failure that was warned of is not warned of again, in ms. */
 const QUIET = 60_000;
+
+/**
+ * Calls a function of the app's, which may be an asynchronous one: what it throws or rejects with must not end the process.
+ *
+ * @param {() => unknown} call
+ * @param {(error: unknown) => void} failed
+ */
+function guard(call, failed) {
+  try {
+    const returned = /** @type {any} */ (call());
+    if (typeof returned?.then === 'function') returned.then(undefined, failed);
+  } catch (error) {
+    failed(error);
+  }
+}
 
 /** What one app shares: its store, its options, its bound sockets. */
 class Sharing {
@@ -31,6 +46,7 @@ class Sharing {
     this.warned = new Map();
     /** @type {import('./adopted-store.js').EndListener} */
     this.onEnd = (end) => this.unbindAll(end);
+    this.onFailure = (/** @type {unknown} */ error) => this.report(error, {});
   }
 
   get options() {
@@ -54,6 +70,7 @@ class Sharing {
       return;
     }
     this.adopted?.onEnd.delete(this.onEnd);
+    this.adopted?.reporters.delete(this.onFailure);
     this.adopted?.release();
     this.adopted = adopted;
     adopted?.onEnd.add(this.onEnd);
@@ -64,7 +81,7 @@ class Sharing {
   tell() {
     if (!this.adopted || !this.read) return;
     this.adopted.timeout = this.read.storeTimeout;
-    this.adopted.onError = (error) => this.report(error, {});
+    this.adopted.reporters.add(this.onFailure);
   }
 
   /**
@@ -118,11 +135,11 @@ class Sharing {
     const { onSessionEnd } = this.options;
     if (onSessionEnd === 'disconnect') connection.socket.disconnect(true);
     else if (typeof onSessionEnd === 'function') {
-      try {
-        onSessionEnd({ socket: connection.socket, reason });
-      } catch (error) {
-        this.report(error, { socket: connection.socket });
-      }
+      const { socket } = connection;
+      guard(
+        () => onSessionEnd({ socket, reason }),
+        (error) => this.report(error, { socket }),
+      );
     }
   }
 
@@ -137,6 +154,24 @@ class Sharing {
   }
 
   /**
+   * The HTTP status that goes with it. What a store's error says of a status is not meant for us.
+   *
+   * @param {unknown} error
+   * @returns {number}
+   */
+  statusOf(error) {
+    return error instanceof Failure ? error.status : 500;
+  }
+
+  /**
+   * The store has failed, and a client is told by `answerTo`: in the store's own words, which is enough.
+   *
+   * @param {unknown} _error
+   * @param {{ socket?: any, event?: string }} _where
+   */
+  refused(_error, _where) {}
+
+  /**
    * A failure that no caller waits for: the app's `onError` gets it, else a process warning says it once a minute.
    * Never ends the process.
    *
@@ -146,17 +181,21 @@ class Sharing {
   report(error, where) {
     // A client may call its events what it likes: with a line feed in it, a name would make lines of its own in a log.
     const event = where.event && inspect(where.event, { compact: true, maxStringLength: 100 });
-    debug('%s: %s', event ?? 'store', error);
+    debug('%s: %s', event ?? 'store', traceOf(error));
     const { onError } = this.options;
-    if (onError) {
-      try {
-        onError(error, where);
-        return;
-      } catch (failed) {
-        this.warn("the app's onError failed", failed);
-      }
+    const warn = () =>
+      this.warn(event ? `the session of event ${event} failed` : 'the session store failed', error);
+    if (!onError) {
+      warn();
+      return;
     }
-    this.warn(event ? `the session of event ${event} failed` : 'the session store failed', error);
+    guard(
+      () => onError(error, where),
+      (failed) => {
+        this.warn("the app's onError failed", failed);
+        warn();
+      },
+    );
   }
 
   /**

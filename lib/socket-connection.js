@@ -19,6 +19,8 @@ class SocketConnection extends Connection {
     this.event = new SocketEvent(this, socket, ['']).rest();
     /** What has taken its place, as nothing happens. @type {import('./socket-event.js').Remains | undefined} */
     this.quiet = undefined;
+    /** What takes its place when its handlers have come to their end: meanwhile the socket was bound, or unbound. @type {SocketEvent | undefined} */
+    this.next = undefined;
     /** When the life of its session was last extended, in ms. */
     this.touched = 0;
     /** The packets that wait until it is known whose socket this is. @type {import('./held-packets.js').HeldPackets | undefined} */
@@ -46,6 +48,12 @@ class SocketConnection extends Connection {
   follow(event) {
     this.latest.forget();
     this.event = event;
+    this.next = undefined;
+  }
+
+  /** An event has settled. @param {SocketEvent} event */
+  settled(event) {
+    if (event === this.latest && this.next !== undefined) this.follow(this.next);
   }
 
   /** The session of the event that is running; outside of any, that of the last one. */
@@ -71,7 +79,8 @@ class SocketConnection extends Connection {
     if (error === -1) {
       // A number as large as that takes an object of its own.
       if (this.sharing.options.touchInterval !== undefined) this.touched = Date.now();
-      if (this.latest.settled) this.follow(new SocketEvent(this, this.socket, ['']).rest(found));
+      this.next = new SocketEvent(this, this.socket, ['']).rest(found);
+      if (this.latest.settled) this.follow(this.next);
       this.sharing.binds += 1;
     }
     return error;
@@ -90,6 +99,15 @@ class SocketConnection extends Connection {
     if (name === 'connect' || !this.lost) return;
     this.lost = false;
     this.sharing.tellEnd(this, 'expire');
+  }
+
+  /**
+   * Whether its client has left before the socket was connected, and Socket.IO tells nobody: a middleware of the app's behind
+   * ours has not answered, and may never do so.
+   */
+  isAbandoned() {
+    const { conn, connected } = this.socket;
+    return !this.disconnected && !connected && conn.readyState === 'closed';
   }
 
   /** Lets go of what the last event holds, and then of the event, when the socket has been quiet since the last call. */
@@ -119,8 +137,9 @@ class SocketConnection extends Connection {
   /** @param {string} reason */
   end(reason) {
     super.end(reason);
-    // Code outside of any event must not go on with what the session held.
-    if (this.latest.settled) this.follow(new SocketEvent(this, this.socket, ['']).rest());
+    // Code outside of any event must not go on with what the session held, though an acknowledgement may never be sent.
+    this.next = new SocketEvent(this, this.socket, ['']).rest();
+    if (this.latest.handled) this.follow(this.next);
   }
 }
 

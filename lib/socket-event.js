@@ -184,6 +184,7 @@ class SocketEvent extends SessionEvent {
     if (!this.settled) return;
     this.args = NOTHING;
     this.unsaved = undefined;
+    this.connection.settled(this);
     const origin = originOf(this.session);
     if (origin === undefined || origin.sid !== this.sid) return;
     this.text = undefined;
@@ -378,7 +379,13 @@ class SocketEvent extends SessionEvent {
     const session = this.seen;
     if (typeof adopted.store.touch !== 'function' || session?.id !== this.sid) return;
     connection.touched = now;
-    session.touch();
+    try {
+      session.touch();
+    } catch (error) {
+      // A handler has put what a client sent into its place: `Object.assign(session, { cookie: null })`.
+      this.report(error);
+      return;
+    }
     adopted.touch(this.sid, session, (error) => error && this.report(error));
   }
 }

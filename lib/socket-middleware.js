@@ -4,6 +4,7 @@ const debug = require('debug')('io-session');
 const { settle } = require('./arrival.js');
 const { isForeign } = require('./allowed-origins.js');
 const { failure } = require('./failure.js');
+const { servedByAnother } = require('./mistakes.js');
 const { settleRecovered } = require('./recovery.js');
 const { share, sharedBy } = require('./shared-socket.js');
 
@@ -19,7 +20,7 @@ const SHARING = Symbol('io-session sharing');
 function socketMiddleware(sharing) {
   return (socket, next) => {
     if (!serves(sharing, socket.nsp)) {
-      next(another(socket.nsp));
+      next(servedByAnother(sharing, socket.nsp));
       return;
     }
     if (sharedBy(socket) !== undefined || sharing.closed) {
@@ -49,12 +50,8 @@ function serveFromStart(sharing, server) {
   }
   sharing.join(namespace.server);
   // A parent of dynamic namespaces has no sockets; its children are served when they are there.
-  if (namespace.children === undefined && !serves(sharing, namespace)) throw another(namespace);
-}
-
-/** @param {any} namespace */
-function another({ name }) {
-  return new Error(`io-session: the namespace '${name}' shares sessions by another shareSession() already.`);
+  if (namespace.children === undefined && !serves(sharing, namespace))
+    throw servedByAnother(sharing, namespace);
 }
 
 /**

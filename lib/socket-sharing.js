@@ -21,6 +21,11 @@ const AT_ONCE = 100;
 /** What is wrong with a key or a cookie, and no fault of the store's. */
 const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
 
+/** What a client may know of a failure. @param {unknown} error */
+function concealed(error) {
+  return error instanceof Failure ? error : failure('ERR_STORE_UNAVAILABLE');
+}
+
 /** What an app shares that calls `shareSession`. */
 class SocketSharing extends Sharing {
   /** @param {import('./options.js').ShareOptions} options */
@@ -137,8 +142,18 @@ class SocketSharing extends Sharing {
 
   /** @param {unknown} error */
   answerTo(error) {
-    const { code, message } = error instanceof Failure ? error : failure('ERR_STORE_UNAVAILABLE');
+    const { code, message } = concealed(error);
     return { error: message, code };
+  }
+
+  /** @param {unknown} error */
+  statusOf(error) {
+    return concealed(error).status;
+  }
+
+  /** Its client is told no word of the store's: the app is. @param {unknown} error @param {{ socket?: any, event?: string }} where */
+  refused(error, where) {
+    this.report(error, where);
   }
 
   /** The sockets of this process that it serves. @returns {any[]} */
@@ -152,7 +167,7 @@ class SocketSharing extends Sharing {
     this.quieting ??= setInterval(() => this.rest(), QUIET).unref();
   }
 
-  /** Tells its sockets, some at a time: others are not to wait for that, and the weak references that it makes stay few. */
+  /** Tells its sockets, and forgets those that never connected, some at a time: others are not to wait for that, and the weak references that it makes stay few. */
   rest() {
     const all = connections.values();
     let isUsed = false;
@@ -165,7 +180,9 @@ class SocketSharing extends Sharing {
         }
         if (value.sharing !== this) continue;
         isUsed = true;
-        sharedBy(value.socket)?.rest();
+        const connection = sharedBy(value.socket);
+        if (connection?.isAbandoned()) connection.disconnect();
+        else connection?.rest();
       }
       setImmediate(some);
     };
@@ -193,6 +210,8 @@ class SocketSharing extends Sharing {
       // One that has left may have a listener of `disconnect` still to come.
       if (connection.disconnected) continue;
       connection.disconnect();
+      // While the store is still known: what it has there of its own goes.
+      connection.leave();
       unshare(socket);
     }
     this.stopQuieting();

@@ -3,6 +3,7 @@
 const debug = require('debug')('io-session:store');
 const native = require('../native.js');
 const { ask, NO_LINE } = require('./ask.js');
+const { traceOf } = require('./failure.js');
 const { GatheredLoads } = require('./gathered-loads.js');
 const { RedisPair } = require('./redis-pair.js');
 const { RedisLoads } = require('./redis-load.js');
@@ -38,8 +39,12 @@ class StoreCalls {
     this.keepsTexts = false;
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
-    /** Where failures go that nobody waits for. @type {(error: unknown) => void} */
-    this.onError = (error) => debug('%s', error);
+    /** Who is told of failures that nobody waits for: each of its sharings. @type {Set<(error: unknown) => void>} */
+    this.reporters = new Set();
+    this.onError = (/** @type {unknown} */ error) => {
+      if (this.reporters.size === 0) debug('%s', traceOf(error));
+      for (const report of this.reporters) report(error);
+    };
     /** Whether its `get` is known to call back always, and its promise never to reject. */
     this.callsBack = isRedis;
     /** @type {{ [method: string]: any }} */

@@ -1,11 +1,11 @@
 'use strict';
 
-const { admit, isForeignLoad } = require('./allowed-origins.js');
+const { admit, isForeign, isForeignLoad } = require('./allowed-origins.js');
 const { failure } = require('./failure.js');
 const { HostEvent } = require('./host-event.js');
 const { HostSharing } = require('./host-sharing.js');
 const { KeyRequest } = require('./key-route.js');
-const { KEY_EVENT, presentKey } = require('./key-event.js');
+const { KEY_EVENT, presentKey, refuseKey } = require('./key-event.js');
 const { readOptions } = require('./options.js');
 
 const WHERE = 'context.session_store';
@@ -104,11 +104,15 @@ function bind_express(host) {
 function bind_io(host) {
   const context = checkContext('bind_io', host, 'on');
   const sharing = sharingOf(context);
-  void sharing.options;
+  const { allowedOrigins } = sharing.options;
   context.on(
     KEY_EVENT,
     /** @this {any} @param {any} data @param {any} ack */ function (data, ack) {
-      presentKey(sharing, sharing.connectionOf(this.socket, this.client), data, ack);
+      const { client, socket } = this;
+      // As with `shareSession`: only with at least one, since a page may be of another port than its sockets.
+      if (allowedOrigins?.length && isForeign(socket.handshake?.headers ?? {}, allowedOrigins))
+        refuseKey(sharing, data, ack);
+      else presentKey(sharing, sharing.connectionOf(socket, client), data, ack);
     },
   );
 }

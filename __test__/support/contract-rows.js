@@ -49,6 +49,28 @@ function rows(open, versions = {}) {
     assert.equal((await kept.ids()).length, 2);
   });
 
+  test(
+    'C1: a session whose cookie is to last as long as the browser (expires = false) is not over',
+    LIMIT,
+    async (t) => {
+      const app = (context) =>
+        context.get('/as-long-as-the-browser', function () {
+          this.session.cookie.expires = false;
+          this.session.kept = true;
+          this.json({});
+        });
+      const { kept, login, connect } = await begin(t, open, { ...versions, app });
+      const browser = await login();
+      await browser.request('/as-long-as-the-browser');
+      const socket = await connect();
+      assert.equal((await share(browser, socket)).ack.error, undefined);
+      const { id, session } = await socket.ask('read', {});
+      assert.equal(id, browser.sid);
+      assert.equal(session.kept, true);
+      assert.equal((await kept.read(browser.sid)).cookie.expires, false);
+    },
+  );
+
   test('A10: after a reconnect the key is the same and messages reach the new socket', LIMIT, async (t) => {
     const { kept, bound } = await begin(t, open, versions);
     const { browser, socket, sid, key } = await bound();
