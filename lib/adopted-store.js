@@ -142,8 +142,7 @@ class AdoptedStore extends StoreCalls {
   /** Whether sessions can be read with `peek`: nothing has to be waited for. */
   isAtHand() {
     const { followed, keepsTexts, store } = this;
-    // Where the app has put its own method in place, it is the one to ask.
-    return keepsTexts && store.get === followed.get && store.createSession === followed.createSession;
+    return keepsTexts && this.hasOwnGet && store.createSession === followed.createSession;
   }
 
   /**
