@@ -45,13 +45,11 @@ class StoreCalls {
     for (const method of FOLLOWED) this.original[method] = store[method];
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
-    const texts = isRedis ? new RedisLoads(this) : undefined;
-    const send = (/** @type {string} */ sid, /** @type {any} */ callback) =>
-      texts ? texts.get(sid, callback) : this.original.get.call(store, sid, callback);
     /** How a key's record is read together with the session that it is remembered to name. */
     this.pair = isRedis ? new RedisPair(this) : undefined;
-    // A client that gathers commands itself need not be waited for.
-    const loads = texts?.waits ? texts : new GatheredLoads(send);
+    const loads = isRedis
+      ? new RedisLoads(this)
+      : new GatheredLoads((sid, callback) => this.original.get.call(store, sid, callback));
     /** The store's own methods, for `ask`; `get` may give an `UnparsedText`. */
     this.plain = {
       get: (/** @type {string} */ sid, /** @type {any} */ callback) => loads.get(sid, callback),
