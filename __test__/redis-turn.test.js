@@ -70,15 +70,17 @@ async function crowd(t, { set, change = ({ store }) => store } = {}) {
     sids.push(browser.sid);
   }
   const sockets = [...f.io.sockets.sockets.values()];
-  const together = async (handler) => {
+  // To which sockets a packet comes, one after the other.
+  const arrive = async (places, handler) => {
     run = handler;
     answers = [];
-    sockets.forEach((socket, number) => {
-      socket.client.conn.emit('data', `2${number}${JSON.stringify(['do', number])}`);
+    places.forEach((place, number) => {
+      sockets[place].client.conn.emit('data', `2${number}${JSON.stringify(['do', number])}`);
     });
-    await until(() => answers.length === SOCKETS, 'all handlers have run');
+    await until(() => answers.length === places.length, 'all handlers have run');
     return answers;
   };
+  const together = (handler) => arrive(NUMBERS, handler);
   // So that something can happen between what they read and what they write.
   const hold = async (handler) => {
     let open;
@@ -103,7 +105,7 @@ async function crowd(t, { set, change = ({ store }) => store } = {}) {
       const now = await values();
       return now.every((value, number) => value === expected[number]);
     }, 'all is written');
-  return { ...f, errors, hold, kept, sids, together, values, written };
+  return { ...f, arrive, errors, hold, kept, sids, together, values, written };
 }
 
 const NUMBERS = [...Array(SOCKETS).keys()];
@@ -225,6 +227,28 @@ for (const [name, set, gets] of [
     });
   });
 }
+
+test('the writes of one session that wait for each other are one script each', LIMIT, async (t) => {
+  const { arrive, errors, kept, sids, together, written } = await crowd(t);
+  await together(write(0));
+  await written(NUMBERS);
+  const { evalsha } = await asked(async () => {
+    await arrive(
+      NUMBERS.map(() => 0),
+      (session, number) => {
+        session[`field ${number}`] = number;
+      },
+    );
+    await until(async () => Object.keys(await kept.read(sids[0])).length > SOCKETS + 2);
+  });
+  const stored = await kept.read(sids[0]);
+  assert.deepEqual(
+    NUMBERS.map((number) => stored[`field ${number}`]),
+    NUMBERS,
+  );
+  assert.equal(evalsha, SOCKETS);
+  assert.deepEqual(errors, []);
+});
 
 test('a user that may not use MGET has its sessions one by one', LIMIT, async (t) => {
   const { errors, together } = await crowd(t);

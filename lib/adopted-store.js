@@ -47,7 +47,7 @@ class AdoptedStore extends StoreCalls {
     this.counts = { loads: 0, commits: 0, merges: 0, drops: 0 };
     /** What the sessions of HTTP requests can do besides. @type {import('./session-methods.js').Methods | undefined} */
     this.methods = undefined;
-    /** The commits that wait for each other, by session. @type {Map<string, (() => void)[]>} */
+    /** The commits that wait for each other, by session. @type {Map<string, ((stored?: string) => void)[]>} */
     this.lanes = new Map();
     /** How many of them there are. */
     this.waiting = 0;
