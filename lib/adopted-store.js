@@ -47,7 +47,7 @@ class AdoptedStore extends StoreCalls {
     this.counts = { loads: 0, commits: 0, merges: 0, drops: 0 };
     /** What the sessions of HTTP requests can do besides. @type {import('./session-methods.js').Methods | undefined} */
     this.methods = undefined;
-    /** The commits that wait for each other, by session. @type {Map<string, (() => void)[]>} */
+    /** The commits that wait for each other, by session. @type {Map<string, ((stored?: string) => void)[]>} */
     this.lanes = new Map();
     /** How many of them there are. */
     this.waiting = 0;
@@ -141,8 +141,7 @@ class AdoptedStore extends StoreCalls {
   /** Whether sessions can be read with `peek`: nothing has to be waited for. */
   isAtHand() {
     const { followed, keepsTexts, store } = this;
-    // Where the app has put its own method in place, it is the one to ask.
-    return keepsTexts && store.get === followed.get && store.createSession === followed.createSession;
+    return keepsTexts && this.hasOwnGet && store.createSession === followed.createSession;
   }
 
   /**

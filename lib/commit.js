@@ -43,10 +43,10 @@ function commitSession(adopted, session, trusting, callback, known) {
     return;
   }
   const { updates } = origin;
-  const entered = enter(adopted, origin.sid, (late) => {
+  const entered = enter(adopted, origin.sid, (late, stored) => {
     const committing = new Committing(adopted, session, mine, trusting, callback);
     if (late) committing.finish(late);
-    else committing.begin(updates);
+    else committing.begin(updates, stored);
   });
   if (entered) return;
   origin.saving -= 1;
@@ -82,8 +82,11 @@ class Committing {
    * Its turn has come.
    *
    * @param {number} updates how often the session had been updated when its text was made
+   * @param {string} [stored] what the commit that it has waited for has written
    */
-  begin(updates) {
+  begin(updates, stored) {
+    // That is what is there, unless another process has been quicker: to expect what was loaded before would be in vain.
+    if (stored !== undefined && this.expected !== null) this.expected = stored;
     try {
       // An update that it has waited for has changed the session: the text of before would undo that.
       if (this.origin.updates !== updates) {
@@ -189,7 +192,7 @@ class Committing {
     if (stored !== undefined && stored !== null) {
       renew(session, origin.sid, mine, stored, adopted.clock(), version);
     }
-    if (!adopted.keepsTexts) leave(adopted, origin.sid);
+    if (!adopted.keepsTexts) leave(adopted, origin.sid, stored ?? undefined);
     this.callback(error);
   }
 

@@ -24,7 +24,8 @@ function isFull(adopted, length) {
  *
  * @param {import('./adopted-store.js').AdoptedStore} adopted
  * @param {string} sid
- * @param {(error?: Error) => void} start called at once where nobody is in front; it ends with `leave`
+ * @param {(error?: Error, stored?: string) => void} start called at once where nobody is in front, else with what the one in
+ *   front has written; it ends with `leave`
  * @returns {boolean} false where too many wait already: `start` is not called, and there is nothing to leave
  */
 function enter(adopted, sid, start) {
@@ -39,8 +40,8 @@ function enter(adopted, sid, start) {
   adopted.waiting += 1;
   // An update in front may take so long for its function, and then for the store.
   const late = performance.now() + 2 * timeout;
-  lane.push(() => {
-    if (performance.now() < late) start();
+  lane.push((stored) => {
+    if (performance.now() < late) start(undefined, stored);
     else {
       const error = failure(
         'ERR_STORE_TIMEOUT',
@@ -57,8 +58,9 @@ function enter(adopted, sid, start) {
  *
  * @param {import('./adopted-store.js').AdoptedStore} adopted
  * @param {string} sid
+ * @param {string} [stored] the text that was written
  */
-function leave(adopted, sid) {
+function leave(adopted, sid, stored) {
   const { lanes } = adopted;
   const next = lanes.get(sid)?.shift();
   if (next === undefined) {
@@ -67,7 +69,7 @@ function leave(adopted, sid) {
   }
   adopted.waiting -= 1;
   // Not one inside of the other: there may be thousands, and of a session that is gone each ends at once.
-  process.nextTick(next);
+  process.nextTick(next, stored);
 }
 
 module.exports.enter = enter;

@@ -1,6 +1,7 @@
 'use strict';
 
 const native = require('../native.js');
+const { turnOf } = require('./redis-turn.js');
 
 const { clock } = native.hot();
 
@@ -12,18 +13,48 @@ class UnparsedText {
   }
 }
 
-/** A `GET` that is about to be sent, and those who wait for it. */
+/** A session that is being read, and those who wait for it. */
 class Load {
-  /** @param {number} clock when it began */
-  constructor(clock) {
+  /**
+   * @param {any} store
+   * @param {string} sid
+   * @param {number} clock when it began
+   */
+  constructor(store, sid, clock) {
+    this.store = store;
+    this.name = store.prefix + sid;
     this.clock = clock;
     /** @type {((error: unknown, data?: any) => void)[]} */
     this.callbacks = [];
   }
 
-  /** @param {unknown} error @param {any} [data] */
-  answer(error, data) {
-    for (const callback of this.callbacks) callback(error, data);
+  /**
+   * @param {unknown} error
+   * @param {any} [reply]
+   */
+  answer(error, reply) {
+    // As express-session spells a session. Anything else is looked at at once.
+    const isText = typeof reply === 'string' && reply.startsWith('{"cookie":{') && reply.endsWith('}');
+    const text = isText ? new UnparsedText(reply) : undefined;
+    for (const callback of this.callbacks) {
+      if (error || isText) callback(error, text);
+      else this.parse(reply, callback);
+    }
+  }
+
+  /**
+   * @param {any} reply
+   * @param {(error: unknown, data?: any) => void} callback
+   */
+  parse(reply, callback) {
+    let data = null;
+    try {
+      if (reply) data = this.store.serializer.parse(reply);
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    callback(null, data);
   }
 }
 
@@ -35,11 +66,8 @@ class RedisLoads {
   /** @param {import('./store-calls.js').StoreCalls} adopted */
   constructor(adopted) {
     this.adopted = adopted;
-    /** Those that the client has not sent yet. @type {Map<string, Load>} */
-    this.unsent = new Map();
-    /** Whether it is a client that sends what it was given at the end of a phase of the event loop, as node-redis does. */
-    this.waits = typeof adopted.store.client.evalSha === 'function';
-    this.sent = () => this.unsent.clear();
+    /** @type {import('./redis-reads.js').RedisReads<Load>} */
+    this.reads = turnOf(adopted.store.client).reads;
   }
 
   /**
@@ -47,61 +75,17 @@ class RedisLoads {
    * @param {(error: unknown, data?: any) => void} callback gets an `UnparsedText`, or what else is there; no app code
    */
   get(sid, callback) {
-    const { adopted, unsent } = this;
-    const other = unsent.get(sid);
+    const { adopted, reads } = this;
+    const { number, store } = adopted;
+    const other = reads.unsent.get(store.prefix + sid);
     // What this process has begun to write since, it would not see.
     if (other !== undefined && adopted.since(sid, other.clock) === 'unchanged') {
       other.callbacks.push(callback);
       return;
     }
-    const load = new Load(clock(adopted.number));
+    const load = new Load(store, sid, clock(number));
     load.callbacks.push(callback);
-    const { client, prefix } = adopted.store;
-    client.get(prefix + sid).then(
-      (/** @type {any} */ reply) => {
-        this.end(sid, load);
-        this.answer(load, reply);
-      },
-      (/** @type {unknown} */ error) => {
-        this.end(sid, load);
-        load.answer(error ?? new Error('The session store rejected.'));
-      },
-    );
-    if (!this.waits) return;
-    if (unsent.size === 0) setImmediate(this.sent);
-    unsent.set(sid, load);
-  }
-
-  /**
-   * Nobody joins it any more: it may be answered in the phase in which it was sent.
-   *
-   * @param {string} sid
-   * @param {Load} load
-   */
-  end(sid, load) {
-    if (this.unsent.get(sid) === load) this.unsent.delete(sid);
-  }
-
-  /**
-   * @param {Load} load
-   * @param {any} reply
-   */
-  answer(load, reply) {
-    // As express-session spells a session. Anything else is looked at at once.
-    if (typeof reply === 'string' && reply.startsWith('{"cookie":{') && reply.endsWith('}')) {
-      load.answer(null, new UnparsedText(reply));
-      return;
-    }
-    for (const callback of load.callbacks) {
-      let data = null;
-      try {
-        if (reply) data = this.adopted.store.serializer.parse(reply);
-      } catch (error) {
-        callback(error);
-        continue;
-      }
-      callback(null, data);
-    }
+    reads.add(load);
   }
 }
 

@@ -1,21 +1,16 @@
 'use strict';
 
 const { ask, NO_LINE } = require('./ask.js');
-
-/** How Redis refuses what it could not do for any two keys: of a cluster's slots, or of what the user may not do. */
-const REFUSED = /^(CROSSSLOT|NOPERM|MOVED|ERR)\b/;
+const { REFUSED, readerOf } = require('./redis-client.js');
 
 /** Reads a key's record and a session from Redis by one command (`MGET`), where it allows that. */
 class RedisPair {
   /** @param {import('./store-calls.js').StoreCalls} adopted on connect-redis */
   constructor(adopted) {
     this.adopted = adopted;
-    const { client } = adopted.store;
-    // As node-redis and ioredis have it.
-    const method = ['mGet', 'mget'].find((name) => typeof client[name] === 'function');
-    const read = (/** @type {string[]} */ names) => client[/** @type {string} */ (method)](names);
-    this.client = { get: (/** @type {string[]} */ names) => read(names) };
-    this.works = method !== undefined;
+    const read = readerOf(adopted.store.client);
+    this.client = { get: (/** @type {any} */ names) => read?.(names) };
+    this.works = read !== undefined;
   }
 
   /**

@@ -17,7 +17,7 @@ class SocketConnection extends Connection {
     this.__session_id = undefined;
     /** The event whose session code sees that belongs to no other one; undefined while that is `quiet`. @type {SocketEvent | undefined} */
     this.event = new SocketEvent(this, socket, ['']).rest();
-    /** What has taken its place, as nothing happens. @type {import('./socket-event.js').Remains | undefined} */
+    /** What has taken its place, as nothing happens. @type {import('./lasting-event.js').Remains | undefined} */
     this.quiet = undefined;
     /** What takes its place when its handlers have come to their end: meanwhile the socket was bound, or unbound. @type {SocketEvent | undefined} */
     this.next = undefined;

@@ -52,13 +52,11 @@ class StoreCalls {
     for (const method of FOLLOWED) this.original[method] = store[method];
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
-    const texts = isRedis ? new RedisLoads(this) : undefined;
-    const send = (/** @type {string} */ sid, /** @type {any} */ callback) =>
-      texts ? texts.get(sid, callback) : this.original.get.call(store, sid, callback);
     /** How a key's record is read together with the session that it is remembered to name. */
     this.pair = isRedis ? new RedisPair(this) : undefined;
-    // A client that gathers commands itself need not be waited for.
-    const loads = texts?.waits ? texts : new GatheredLoads(send);
+    const loads = isRedis
+      ? new RedisLoads(this)
+      : new GatheredLoads((sid, callback) => this.original.get.call(store, sid, callback));
     /** The store's own methods, for `ask`; `get` may give an `UnparsedText`. */
     this.plain = {
       get: (/** @type {string} */ sid, /** @type {any} */ callback) => loads.get(sid, callback),
@@ -83,24 +81,43 @@ class StoreCalls {
     ask({ answered: present(done) }, NO_LINE, this.timeout, this.store, 'get', id);
   }
 
+  /** Whether its `get` is the one that is followed. Where the app has put its own in place, that is the one to ask. */
+  get hasOwnGet() {
+    return this.store.get === this.followed.get;
+  }
+
   /**
-   * Reads what is stored under an id, as events do: its text may do.
+   * Asks for what is stored under an id, as events do: its text may do.
+   *
+   * @param {import('./ask.js').Asker} asker may get an `UnparsedText`
+   * @param {number} line
+   * @param {number} timeout ms
+   * @param {string} id
+   * @returns {number | undefined} the clock when the load began; undefined when the app's own `get` is asked
+   */
+  request(asker, line, timeout, id) {
+    if (!this.hasOwnGet) {
+      ask(asker, line, timeout, this.store, 'get', id);
+      return undefined;
+    }
+    const began = this.clock();
+    ask(asker, line, timeout, this.plain, 'get', id, undefined, this.callsBack);
+    return began;
+  }
+
+  /**
+   * Reads what is stored under an id, as events do.
    *
    * @param {string} id
    * @param {(error: unknown, data: any) => void} done may get an `UnparsedText`
    */
   load(id, done) {
-    // Where the app has put its own method in place, it is the one to ask.
-    if (this.store.get !== this.followed.get) {
-      this.get(id, done);
-      return;
-    }
-    ask({ answered: present(done) }, NO_LINE, this.timeout, this.plain, 'get', id, undefined, this.callsBack);
+    this.request({ answered: present(done) }, NO_LINE, this.timeout, id);
   }
 
   /** How two ids are read at once; undefined where they are read one by one. */
   get atOnce() {
-    return this.pair?.works && this.store.get === this.followed.get ? this.pair : undefined;
+    return this.pair?.works && this.hasOwnGet ? this.pair : undefined;
   }
 
   /**

@@ -1,0 +1,46 @@
+'use strict';
+
+/** How Redis refuses what it could not do for any several keys at once: of a cluster's slots, or of what the user may not do. */
+const REFUSED = /^(CROSSSLOT|NOPERM|MOVED|ERR)\b/;
+
+/**
+ * How scripts are run with a client of node-redis or ioredis, which differ in how they take them; undefined for another.
+ *
+ * @param {any} client
+ * @returns {((command: 'eval' | 'evalsha', script: string, keys: string[], args: string[]) => Promise<any>) | undefined}
+ */
+function runnerOf(client) {
+  if (typeof client?.evalSha === 'function' && typeof client.eval === 'function') {
+    return async (command, script, keys, args) =>
+      client[command === 'eval' ? 'eval' : 'evalSha'](script, { keys, arguments: args });
+  }
+  if (typeof client?.evalsha === 'function' && typeof client.eval === 'function')
+    return async (command, script, keys, args) => client[command](script, keys.length, ...keys, ...args);
+  return undefined;
+}
+
+/**
+ * How several keys are read by one command (`MGET`); undefined for a client that cannot.
+ *
+ * @param {any} client
+ * @returns {((names: string[]) => Promise<any>) | undefined}
+ */
+function readerOf(client) {
+  // As node-redis and ioredis have it.
+  const method = ['mGet', 'mget'].find((name) => typeof client[name] === 'function');
+  return method === undefined ? undefined : async (names) => client[method](names);
+}
+
+/**
+ * Whether a client sends what it was given at the end of a phase of the event loop, as node-redis does.
+ *
+ * @param {any} client
+ */
+function sendsLater(client) {
+  return typeof client.evalSha === 'function';
+}
+
+module.exports.REFUSED = REFUSED;
+module.exports.readerOf = readerOf;
+module.exports.runnerOf = runnerOf;
+module.exports.sendsLater = sendsLater;
