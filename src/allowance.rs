@@ -9,6 +9,8 @@ use crate::{
 const WINDOW_MS: u64 = 60_000;
 /// How many sessions are counted at once in one store.
 const MAX_SESSIONS: usize = 100_000;
+/// How long a roll that is full is left alone after it was gone through, in ms: each stranger would pay for that otherwise.
+const LEFT_ALONE_MS: u64 = 1_000;
 
 /// What a session has taken of its allowance since its current minute began.
 #[derive(Debug)]
@@ -30,13 +32,15 @@ impl Entry for Minute {
 #[derive(Debug, Default)]
 pub struct Allowances {
     all: Roll<Minute>,
+    /// Until when it is not gone through for one more session, in ms.
+    left_alone: u64,
 }
 
 impl Allowances {
     /// Takes one of the `most` that a session has each minute; false when there is none left. `now` in ms.
     ///
-    /// Above 100,000 sessions those whose minute is over are forgotten; if that is none of them, a session that is new
-    /// is not counted, since refusing strangers would let one client lock all others out.
+    /// Above 100,000 sessions those whose minute is over are forgotten, once a second; where there is still no room, a
+    /// session that is new is not counted, since refusing strangers would let one client lock all others out.
     pub fn take(&mut self, sid: &str, most: u32, now: u64) -> bool {
         let session = Digest::of(sid);
         if let Some(known) = self.all.get_mut(&session) {
@@ -47,8 +51,9 @@ impl Allowances {
             known.taken += u32::from(allowed);
             return allowed;
         }
-        if self.all.len() >= MAX_SESSIONS {
+        if self.all.len() >= MAX_SESSIONS && now >= self.left_alone {
             self.sweep(now);
+            self.left_alone = now + LEFT_ALONE_MS;
         }
         if self.all.len() < MAX_SESSIONS {
             self.all.add(Minute {
@@ -109,5 +114,19 @@ mod tests {
             assert!(allowances.take(&number.to_string(), 1, 0));
         }
         assert_eq!(allowances.all.len(), MAX_SESSIONS);
+    }
+
+    #[test]
+    fn a_crowd_is_gone_through_once_a_second_not_for_each_stranger() {
+        let mut allowances = Allowances::default();
+        for number in 0..MAX_SESSIONS {
+            allowances.take(&number.to_string(), 1, 0);
+        }
+        for now in [59_999, 60_000, 60_998] {
+            assert!(allowances.take("stranger", 1, now));
+            assert_eq!(allowances.all.len(), MAX_SESSIONS, "at {now}");
+        }
+        assert!(allowances.take("stranger", 1, 60_999) && !allowances.take("stranger", 1, 60_999));
+        assert_eq!(allowances.all.len(), 1);
     }
 }

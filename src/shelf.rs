@@ -7,7 +7,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
+use lz4_flex::block::{
+    compress_into_with_dict, decompress_size_prepended_with_dict, get_maximum_output_size,
+};
 
 use crate::ticket::Line;
 
@@ -23,10 +25,18 @@ const POOR_MOST: u32 = 64;
 #[derive(Debug)]
 struct Packed {
     bytes: Box<[u8]>,
-    sample: Option<Arc<[u8]>>,
+    /// By one pointer, not a slice's two: there is one of these for each quiet socket.
+    sample: Option<Arc<Vec<u8>>>,
 }
 
 impl Packed {
+    const fn plain(bytes: Box<[u8]>) -> Self {
+        Self {
+            bytes,
+            sample: None,
+        }
+    }
+
     fn text(self) -> Option<String> {
         let text = match self.sample {
             Some(sample) => decompress_size_prepended_with_dict(&self.bytes, &sample).ok()?,
@@ -40,7 +50,10 @@ impl Packed {
 #[derive(Debug, Default)]
 pub struct Shelf {
     texts: HashMap<Line, Packed>,
-    sample: Arc<[u8]>,
+    sample: Arc<Vec<u8>>,
+    /// Where texts are packed, so that each is allocated as long as it then is: cut off from the room for the worst case, it would
+    /// leave a hole behind it.
+    room: Vec<u8>,
     /// How many texts it has helped too little.
     poor: u32,
 }
@@ -49,10 +62,7 @@ impl Shelf {
     /// Puts a socket's text there, in the place of what it had there before.
     pub fn put(&mut self, line: Line, text: String) {
         let packed = if text.len() > PACKED_MOST {
-            Packed {
-                bytes: text.into_bytes().into_boxed_slice(),
-                sample: None,
-            }
+            Packed::plain(text.into_bytes().into_boxed_slice())
         } else {
             self.pack(text.as_bytes())
         };
@@ -61,11 +71,20 @@ impl Shelf {
 
     fn pack(&mut self, text: &[u8]) -> Packed {
         if self.sample.is_empty() || self.poor >= POOR_MOST {
-            self.sample = text[..text.len().min(SAMPLE_MOST)].into();
+            self.sample = Arc::new(text[..text.len().min(SAMPLE_MOST)].to_vec());
             self.poor = 0;
         }
         let sample = Arc::clone(&self.sample);
-        let bytes = compress_prepend_size_with_dict(text, &sample).into_boxed_slice();
+        let prefix = size_of::<u32>();
+        self.room
+            .resize(prefix + get_maximum_output_size(text.len()), 0);
+        let packed = compress_into_with_dict(text, &mut self.room[prefix..], &sample);
+        let (Ok(size), Ok(length)) = (packed, u32::try_from(text.len())) else {
+            // There is room for the worst case, and a text that is packed is short.
+            return Packed::plain(text.into());
+        };
+        self.room[..prefix].copy_from_slice(&length.to_le_bytes());
+        let bytes: Box<[u8]> = self.room[..prefix + size].into();
         if bytes.len() > text.len() / 2 {
             self.poor += 1;
         }
