@@ -22,6 +22,15 @@ const MODULES = path.join(__dirname, '..', 'node_modules');
 
 const NO_SESSION = { status: 400, body: { error: 'No session', code: 'ERR_NO_SESSION' } };
 
+// The warnings of this process while the test runs.
+function heard(t) {
+  const warnings = [];
+  const warn = ({ code, message }) => warnings.push({ code, message });
+  process.on('warning', warn);
+  t.after(() => process.off('warning', warn));
+  return warnings;
+}
+
 // Socket.IO under its own name, as apps have it: here it is installed under others.
 function installSocketIo(t) {
   const folder = fs.mkdtempSync(path.join(__dirname, 'types', 'mistaken-'));
@@ -96,14 +105,11 @@ for (const version of [2, 4]) {
     `io.use(sharing.socket) refuses connections and says what is missing, Socket.IO ${version}`,
     LIMIT,
     async (t) => {
-      const warnings = [];
-      const warn = ({ code, message }) => warnings.push({ code, message });
-      process.on('warning', warn);
+      const warnings = heard(t);
       const sharing = shareSession();
       const server = http.createServer();
       const io = makeIo(socketIoServer(version), server, { connectTimeout: 5000 });
       t.after(async () => {
-        process.off('warning', warn);
         io.close();
         await closeServer(server);
         sharing.close();
@@ -131,15 +137,10 @@ test(
   'one namespace with two shareSession(): connections are refused, and the app is warned once',
   LIMIT,
   async (t) => {
-    const warnings = [];
-    const warn = ({ code, message }) => warnings.push({ code, message });
-    process.on('warning', warn);
+    const warnings = heard(t);
     const f = await shareFixture(t);
     const other = shareSession();
-    t.after(() => {
-      process.off('warning', warn);
-      other.close();
-    });
+    t.after(() => other.close());
     f.io.use(other.socket());
     const message =
       "io-session: the namespace '/' shares sessions by another shareSession() already: give each namespace one of them, or close() the other first.";
@@ -153,10 +154,7 @@ test(
   'a cookie option with another secret than the session has: a warning that names it, once',
   LIMIT,
   async (t) => {
-    const warnings = [];
-    const warn = ({ code, message }) => warnings.push({ code, message });
-    process.on('warning', warn);
-    t.after(() => process.off('warning', warn));
+    const warnings = heard(t);
     for (const [secrets, told] of [
       [[SECRET, 'an old one'], 0],
       [['an old one', SECRET], 0],
@@ -180,10 +178,7 @@ test(
   'a cookie option with another name than the session has: a warning that names it, once',
   LIMIT,
   async (t) => {
-    const warnings = [];
-    const warn = ({ code, message }) => warnings.push({ code, message });
-    process.on('warning', warn);
-    t.after(() => process.off('warning', warn));
+    const warnings = heard(t);
     for (const [name, told] of [
       ['app.sid', 0],
       ['connect.sid', 1],
@@ -222,15 +217,12 @@ for (const version of [4, 5]) {
 }
 
 test('app.use(prefix, sharing.express()) is warned of once, and gives no key', LIMIT, async (t) => {
-  const warnings = [];
-  const warn = ({ code, message }) => warnings.push({ code, message });
-  process.on('warning', warn);
+  const warnings = heard(t);
   const sharing = shareSession();
   const app = express(5)();
   app.use('/zappa', sharing.express());
   const server = http.createServer(app);
   t.after(async () => {
-    process.off('warning', warn);
     await closeServer(server);
     sharing.close();
   });
@@ -247,10 +239,7 @@ test('app.use(prefix, sharing.express()) is warned of once, and gives no key', L
 });
 
 test('a path of the app’s own that looks like the end of the key route is no mistake', LIMIT, async (t) => {
-  const warnings = [];
-  const warn = ({ code }) => warnings.push(code);
-  process.on('warning', warn);
-  t.after(() => process.off('warning', warn));
+  const warnings = heard(t);
   const f = await shareFixture(t);
   assert.equal((await f.browser().request('/socket/__local')).status, 404);
   await settle();

@@ -2,15 +2,13 @@
 
 const { AsyncResource } = require('node:async_hooks');
 const cookie = require('cookie');
-const signature = require('cookie-signature');
 const native = require('../native.js');
 const { isForeign } = require('./allowed-origins.js');
+const { signedId } = require('./cookie-option.js');
 const { failure } = require('./failure.js');
 const { KeyLookup, lookUp } = require('./key-lookup.js');
 const { isSessionRoom, roomOf } = require('./room.js');
 
-/** How express-session marks a cookie that is signed. */
-const SIGNED = 's:';
 /** Longer than any session id that a cookie carries: a cookie is 4 KB at most. */
 const LONGEST_SID = 1024;
 
@@ -119,12 +117,8 @@ function sidOfCookie(sharing, headers) {
   if (options === undefined || typeof headers.cookie !== 'string' || isForeign(headers, allowedOrigins))
     return undefined;
   const value = cookie.parse(headers.cookie)[options.name];
-  if (value === undefined || !value.startsWith(SIGNED)) return undefined;
-  for (const secret of options.secrets) {
-    const sid = signature.unsign(value.slice(SIGNED.length), secret);
-    if (sid !== false) return sid.length > 0 && sid.length <= LONGEST_SID ? flat(sid) : undefined;
-  }
-  return undefined;
+  const sid = value === undefined ? undefined : signedId(value, options.secrets);
+  return sid && sid.length <= LONGEST_SID ? flat(sid) : undefined;
 }
 
 /**

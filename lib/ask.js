@@ -119,8 +119,13 @@ function hear(returned, callback) {
       // `undefined` is no answer: the callback is still to come.
       if (value !== undefined) callback(null, value);
     },
-    (/** @type {unknown} */ error) => callback(error ?? new Error('The session store rejected.')),
+    (/** @type {unknown} */ error) => callback(rejected(error)),
   );
+}
+
+/** What a store rejected with, as an error. @param {unknown} error */
+function rejected(error) {
+  return error ?? new Error('The session store rejected.');
 }
 
 /** What a store threw, as an error. @param {unknown} error */
@@ -165,5 +170,6 @@ module.exports.ask = ask;
 module.exports.countTimeouts = () => timeouts;
 module.exports.hear = hear;
 module.exports.queue = queue;
+module.exports.rejected = rejected;
 module.exports.thrown = thrown;
 module.exports.NO_LINE = NO_LINE;

@@ -3,6 +3,9 @@
 const cookie = require('cookie');
 const signature = require('cookie-signature');
 
+/** How express-session marks a cookie that is signed. */
+const SIGNED = 's:';
+
 /** The sharings that have seen a cookie of the session middleware. @type {WeakSet<object>} */
 const seen = new WeakSet();
 
@@ -19,7 +22,8 @@ function wrongWithCookie(sharing, req) {
   const { cookie: options } = sharing.options;
   if (options === undefined || seen.has(sharing) || typeof req.headers.cookie !== 'string') return undefined;
   const cookies = cookie.parse(req.headers.cookie);
-  const isAccepted = (/** @type {string | undefined} */ value) => value?.startsWith(`s:${req.sessionID}.`);
+  const isAccepted = (/** @type {string | undefined} */ value) =>
+    value?.startsWith(`${SIGNED}${req.sessionID}.`);
   const value = cookies[options.name];
   if (!isAccepted(value)) {
     // Where there is none at all, this request has a session that is new.
@@ -28,8 +32,24 @@ function wrongWithCookie(sharing, req) {
     return 'name';
   }
   seen.add(sharing);
-  const signed = /** @type {string} */ (value).slice(2);
-  return options.secrets.every((secret) => signature.unsign(signed, secret) === false) ? 'secret' : undefined;
+  return signedId(/** @type {string} */ (value), options.secrets) === undefined ? 'secret' : undefined;
 }
 
+/**
+ * The session id in the value of a session cookie.
+ *
+ * @param {string} value
+ * @param {string[]} secrets
+ * @returns {string | undefined} undefined where it is signed with none of the secrets
+ */
+function signedId(value, secrets) {
+  if (!value.startsWith(SIGNED)) return undefined;
+  for (const secret of secrets) {
+    const sid = signature.unsign(value.slice(SIGNED.length), secret);
+    if (sid !== false) return sid;
+  }
+  return undefined;
+}
+
+module.exports.signedId = signedId;
 module.exports.wrongWithCookie = wrongWithCookie;

@@ -1,5 +1,6 @@
 'use strict';
 
+const { rejected } = require('./ask.js');
 const { RedisBatch } = require('./redis-batch.js');
 const { REFUSED, readerOf } = require('./redis-client.js');
 
@@ -49,7 +50,7 @@ class RedisReads extends RedisBatch {
       },
       (error) => {
         this.forget(read);
-        read.answer(rejection(error));
+        read.answer(rejected(error));
       },
     );
   }
@@ -65,7 +66,7 @@ class RedisReads extends RedisBatch {
         if (REFUSED.test(error?.message)) {
           this.together = false;
           this.send(reads);
-        } else for (const read of reads) read.answer(rejection(error));
+        } else for (const read of reads) read.answer(rejected(error));
       },
     );
   }
@@ -79,11 +80,6 @@ class RedisReads extends RedisBatch {
   forget(read) {
     if (this.unsent.get(read.name) === read) this.unsent.delete(read.name);
   }
-}
-
-/** @param {unknown} error */
-function rejection(error) {
-  return error ?? new Error('The session store rejected.');
 }
 
 module.exports.RedisReads = RedisReads;
