@@ -316,7 +316,9 @@ test("C15: the cookie of an event's session is express-session's Cookie", LIMIT,
   assert.ok(seen.session.cookie instanceof expressSession.Cookie);
   assert.ok(seen.session.cookie.expires instanceof Date);
   assert.ok(seen.session.cookie.maxAge > 50_000 && seen.session.cookie.maxAge <= 60_000);
-  assert.equal(seen.session.cookie.originalMaxAge, 60_000);
+  // express-session reads the clock twice for it: it may be some ms less.
+  const { originalMaxAge } = seen.session.cookie;
+  assert.ok(originalMaxAge > 59_000 && originalMaxAge <= 60_000, `originalMaxAge is ${originalMaxAge}`);
 });
 
 test('C15b: a handler that changes the cookie by hand changes the stored one', LIMIT, async (t) => {
