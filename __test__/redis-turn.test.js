@@ -115,6 +115,21 @@ const write = (offset) => (session, number) => {
   session.value = offset + number;
 };
 
+async function writesOnCluster(t, set) {
+  await redis.close();
+  await server.stop();
+  await begin({ 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' });
+  await redis.sendCommand(['CLUSTER', 'ADDSLOTSRANGE', '0', '16383']);
+  await until(async () => /cluster_state:ok/.test(await redis.sendCommand(['CLUSTER', 'INFO'])));
+  const { errors, together, written } = await crowd(t, { set });
+  for (const offset of [0, 100]) {
+    await together(write(offset));
+    await written(NUMBERS.map((number) => offset + number));
+  }
+  assert.deepEqual((await together(read)).sort(), [...USERS].sort());
+  assert.deepEqual(errors, []);
+}
+
 for (const [name, set, gets] of [
   ['connect-redis 9 on node-redis', undefined, { get: 1, mget: 1 }],
   ['connect-redis 8 on node-redis', { version: 'connect-redis 8' }, { mget: 1 }],
@@ -211,22 +226,15 @@ for (const [name, set, gets] of [
       },
     );
 
-    test('reads and writes one by one where Redis does not take several keys at once', LIMIT, async (t) => {
-      await redis.close();
-      await server.stop();
-      await begin({ 'cluster-enabled': 'yes' });
-      await redis.sendCommand(['CLUSTER', 'ADDSLOTSRANGE', '0', '16383']);
-      await until(async () => /cluster_state:ok/.test(await redis.sendCommand(['CLUSTER', 'INFO'])));
-      const { errors, together, written } = await crowd(t, { set });
-      for (const offset of [0, 100]) {
-        await together(write(offset));
-        await written(NUMBERS.map((number) => offset + number));
-      }
-      assert.deepEqual((await together(read)).sort(), [...USERS].sort());
-      assert.deepEqual(errors, []);
-    });
+    test('reads and writes one by one where Redis does not take several keys at once', LIMIT, (t) =>
+      writesOnCluster(t, set),
+    );
   });
 }
+
+test('reads and writes one by one where ioredis does not take several keys at once', LIMIT, (t) =>
+  writesOnCluster(t, { version: 'connect-redis 8', client: 'ioredis cluster' }),
+);
 
 test('the writes of one session that wait for each other are one script each', LIMIT, async (t) => {
   const { arrive, errors, kept, sids, together, written } = await crowd(t);
@@ -259,22 +267,29 @@ test('a user that may not use MGET has its sessions one by one', LIMIT, async (t
   assert.deepEqual(errors, []);
 });
 
-test('a client that gives bytes merges with what others wrote, too', LIMIT, async (t) => {
-  const { errors, hold, kept, sids } = await crowd(t, {
-    change({ store }) {
-      store.client = store.client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
-      return store;
-    },
-  });
-  const go = await hold(write(0));
-  for (const sid of sids) {
-    const other = { ...(await kept.read(sid)), other: true };
-    await redis.set(kept.prefix + sid, JSON.stringify(other), { EX: 100 });
-  }
-  await go();
-  for (const [number, sid] of sids.entries()) {
-    await until(async () => (await kept.read(sid)).value === number);
-    assert.equal((await kept.read(sid)).other, true);
-  }
-  assert.deepEqual(errors, []);
-});
+test(
+  'a client that gives bytes, and numbers as texts, merges with what others wrote, too',
+  LIMIT,
+  async (t) => {
+    const { errors, hold, kept, sids } = await crowd(t, {
+      change({ store }) {
+        store.client = store.client.withTypeMapping({
+          [RESP_TYPES.BLOB_STRING]: Buffer,
+          [RESP_TYPES.NUMBER]: String,
+        });
+        return store;
+      },
+    });
+    const go = await hold(write(0));
+    for (const sid of sids) {
+      const other = { ...(await kept.read(sid)), other: true };
+      await redis.set(kept.prefix + sid, JSON.stringify(other), { EX: 100 });
+    }
+    await go();
+    for (const [number, sid] of sids.entries()) {
+      await until(async () => (await kept.read(sid)).value === number);
+      assert.equal((await kept.read(sid)).other, true);
+    }
+    assert.deepEqual(errors, []);
+  },
+);

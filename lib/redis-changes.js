@@ -39,6 +39,8 @@ for at, key in ipairs(KEYS) do
 end
 return done`;
 const SHA = createHash('sha1').update(SCRIPT).digest('hex');
+/** The script's word for a session that it has written, which is the text of none. */
+const WRITTEN = '1';
 /** An error that Redis replies with begins with its code; one of a client that has lost it does not. */
 const REPLY = /^[A-Z]{2,}\b/;
 
@@ -86,9 +88,10 @@ class RedisChanges extends RedisBatch {
         return;
       }
       const message = String(/** @type {any} */ (error).message);
-      if (REFUSED.test(message)) this.together = false;
+      const isRefused = REFUSED.test(message);
+      if (isRefused) this.together = false;
       // Nothing was written. Where the connection was lost nobody knows that.
-      if (REPLY.test(message)) for (const change of changes) this.sendOne(change);
+      if (isRefused || REPLY.test(message)) for (const change of changes) this.sendOne(change);
       else for (const change of changes) change.answer(error);
     });
   }
@@ -122,9 +125,10 @@ class RedisChanges extends RedisBatch {
  * @returns {true | string | null}
  */
 function outcomeOf(reply) {
-  if (reply === 1) return true;
-  // A client may be set to give bytes.
-  return reply === null || reply === undefined ? null : String(reply);
+  if (reply === null || reply === undefined) return null;
+  // A client may be set to give bytes, or numbers as texts.
+  const text = String(reply);
+  return text === WRITTEN || text;
 }
 
 module.exports.RedisChanges = RedisChanges;

@@ -1,7 +1,10 @@
 'use strict';
 
-/** How Redis refuses what it could not do for any several keys at once: of a cluster's slots, or of what the user may not do. */
-const REFUSED = /^(CROSSSLOT|NOPERM|MOVED|ERR)\b/;
+/**
+ * How several keys at once are refused, though each by itself is not: by Redis, for a cluster's slots or for what the user may
+ * not do, or by ioredis, which looks at the slots itself where it makes pipelines (`enableAutoPipelining`).
+ */
+const REFUSED = /^(CROSSSLOT|NOPERM|MOVED|TRYAGAIN|ERR|All the keys in a pipeline)\b/;
 
 /**
  * How scripts are run with a client of node-redis or ioredis, which differ in how they take them; undefined for another.

@@ -69,6 +69,13 @@ const REDIS_CLIENTS = {
     client.on('error', () => {});
     return [client, () => client.quit()];
   },
+  // Which looks by itself whether the keys of a command are in one slot.
+  async 'ioredis cluster'(port) {
+    const { Cluster } = require('ioredis');
+    const client = new Cluster([{ port, host: '127.0.0.1' }], { enableAutoPipelining: true });
+    client.on('error', () => {});
+    return [client, () => client.quit()];
+  },
 };
 
 // `version` and `client` of those above. Before 9 a store hides its client: the app gives it to io-session.
