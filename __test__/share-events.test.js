@@ -222,6 +222,30 @@ for (const socketIoVersion of [2, 4]) {
         );
       });
 
+      test('what a socket sent before its app disconnected it is not handled any more', LIMIT, async (t) => {
+        const handled = [];
+        const left = deferred();
+        const { bound } = await begin(t, {
+          app: listening({
+            bad: (socket) => {
+              handled.push('bad');
+              socket.disconnect();
+            },
+            more: () => handled.push('more'),
+            disconnect: (socket) => {
+              handled.push(`disconnect of ${socket.session.user}`);
+              left.resolve();
+            },
+          }),
+        });
+        const { socket } = await bound();
+        socket.send('bad');
+        socket.send('more');
+        await left.promise;
+        await settle();
+        assert.deepEqual(handled, ['bad', 'disconnect of ann']);
+      });
+
       test('what was written in a session that is logged out meanwhile is dropped', LIMIT, async (t) => {
         const reached = deferred();
         const go = deferred();
@@ -369,6 +393,27 @@ for (const socketIoVersion of [2, 4]) {
     });
   }
 }
+
+test('a middleware of the socket may disconnect it: the event is not handled', LIMIT, async (t) => {
+  const seen = [];
+  const { bound } = await shareFixture(t, {
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        socket.use((_packet, next) => {
+          socket.disconnect();
+          next();
+        });
+        socket.on('event', () => seen.push('event'));
+        socket.on('disconnect', () => seen.push('disconnect'));
+      });
+    },
+  });
+  const { socket } = await bound();
+  socket.send('event');
+  await until(() => seen.includes('disconnect'), 'it has left');
+  await settle();
+  assert.deepEqual(seen, ['disconnect']);
+});
 
 test('onAny listeners of Socket.IO 4 have the session, and save it', LIMIT, async (t) => {
   const { bound } = await shareFixture(t, {

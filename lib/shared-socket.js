@@ -7,6 +7,8 @@ const { SocketEvent } = require('./socket-event.js');
 
 /** Where a socket has its connection. */
 const CONNECTION = Symbol('io-session connection');
+/** In Socket.IO's words, the reason why a socket leaves that the app has disconnected. */
+const EXPELLED = 'server namespace disconnect';
 /** Where a request has the socket whose session is its own. */
 const SOCKET = Symbol('io-session socket');
 
@@ -189,6 +191,7 @@ function tell(event, ...args) {
  */
 function leave(socket, name, args) {
   const connection = /** @type {SocketConnection} */ (sharedBy(socket));
+  connection.isExpelled = args[0] === EXPELLED;
   if (socket.listenerCount(name) > 0) {
     const event = new SocketEvent(connection, socket, [name, ...args]);
     if (name === 'disconnecting') event.atOnce();

@@ -25,6 +25,8 @@ class SocketConnection extends Connection {
     this.touched = 0;
     /** The packets that wait until it is known whose socket this is. @type {import('./held-packets.js').HeldPackets | undefined} */
     this.held = undefined;
+    /** Whether the app has disconnected it. */
+    this.isExpelled = false;
     /** Whether it has come back without the session that it had, and has not been told. */
     this.lost = false;
     connections.set(this.id, this);

@@ -140,8 +140,16 @@ class SocketEvent extends LastingEvent {
         return settling(results);
       }
     }
-    call(emitter.rawListeners(args[0]), emitter, args.slice(1), results);
+    this.listen(results);
     return settling(results);
+  }
+
+  /** Calls the listeners of the event itself. @param {Promise<unknown>[]} results */
+  listen(results) {
+    const { args, connection, emitter } = this;
+    // The app has disconnected its socket: as by Socket.IO 4, what has come from it is not handled any more.
+    if (this.isPacket && connection.isExpelled) return;
+    call(emitter.rawListeners(args[0]), emitter, args.slice(1), results);
   }
 
   /** Runs the middlewares of the socket (`socket.use`), then the listeners. @returns {Promise<unknown>} */
@@ -153,7 +161,7 @@ class SocketEvent extends LastingEvent {
         /** @type {Promise<unknown>[]} */
         const results = [];
         try {
-          if (!error) call(socket.rawListeners(args[0]), socket, args.slice(1), results);
+          if (!error) this.listen(results);
           // As Socket.IO 4 and 2 tell of it.
           else if (socket._onerror) socket._onerror(error);
           else socket.error(error.data || error.message);
