@@ -9,6 +9,7 @@ const { shareSession } = require('..');
 const { adoptedBy } = require('../lib/adopted-store.js');
 const { deferred } = require('./support/deferred.js');
 const { shareApp } = require('./support/share-app.js');
+const { shareFixture } = require('./support/share-fixture.js');
 const { share } = require('./support/socket-client.js');
 const { settle, until } = require('./support/wait.js');
 
@@ -597,6 +598,20 @@ describe('sharing.close()', () => {
     await until(() => f.store.read(socket.id), 'it is written');
     f.sharing.close();
     await until(() => f.store.ids().length === 0, 'it is gone');
+  });
+
+  test('leaves its namespace to the next shareSession', LIMIT, async (t) => {
+    const f = await shareFixture(t, {
+      app: ({ io }) =>
+        io.on('connection', (socket) => socket.on('id', (ack) => ack(socket.session?.id ?? null))),
+    });
+    f.sharing.close();
+    const next = shareSession({ store: f.sharing.store });
+    f.io.use(next.socket());
+    const socket = await f.connect();
+    assert.equal(await socket.ask('id'), socket.id);
+    next.close();
+    assert.equal(await (await f.connect()).ask('id'), null);
   });
 
   test('of one of two that share a store leaves the other what the store fails with', LIMIT, async (t) => {

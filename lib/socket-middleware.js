@@ -19,11 +19,16 @@ const SHARING = Symbol('io-session sharing');
  */
 function socketMiddleware(sharing) {
   return (socket, next) => {
+    // Socket.IO has the middleware still. The namespace is another sharing's by now, perhaps.
+    if (sharing.closed) {
+      next();
+      return;
+    }
     if (!serves(sharing, socket.nsp)) {
       next(servedByAnother(sharing, socket.nsp));
       return;
     }
-    if (sharedBy(socket) !== undefined || sharing.closed) {
+    if (sharedBy(socket) !== undefined) {
       next();
       return;
     }
@@ -48,6 +53,7 @@ function serveFromStart(sharing, server) {
   if (typeof namespace?.server?.of !== 'function') {
     throw new TypeError('io-session: sharing.socket(io): io must be a Socket.IO server or a namespace.');
   }
+  if (sharing.closed) return;
   sharing.join(namespace.server);
   // A parent of dynamic namespaces has no sockets; its children are served when they are there.
   if (namespace.children === undefined && !serves(sharing, namespace))
