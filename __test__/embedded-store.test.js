@@ -511,6 +511,21 @@ test('killed at any moment, 50 times, it reopens with all that was written befor
   }
 });
 
+test('a disk that was full and has space again is written to, and nothing is lost', {
+  ...LIMIT,
+  skip: process.platform !== 'linux' && 'only Linux limits a process that is running',
+}, async (t) => {
+  const file = path.join(await folder(t), 'sessions');
+  const sessions = 500;
+  const child = startChild(t, script('embedded-full.js'), { path: file, sessions });
+  const { refused, failure, then } = await child.message('written');
+  assert.equal(refused, 'ERR_STORE_FAILED');
+  assert.match(failure, /File too large/);
+  assert.equal(then, undefined);
+  await child.exit;
+  assert.equal(await open(t, { path: file }).length(), sessions);
+});
+
 test('what is left open holds no process, whatever its intervals', LIMIT, async (t) => {
   const child = startChild(t, script('embedded-open.js'), { options: { sweepInterval: 10 } });
   assert.deepEqual(await child.exit, { code: 0, signal: null }, child.stderr);

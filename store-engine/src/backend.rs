@@ -31,9 +31,16 @@ struct Held {
     trusted: AtomicBool,
 }
 
-/// A locked file.
+/// A file that is locked until nobody has it any more.
 #[derive(Clone, Debug)]
 pub struct Backend(Arc<Held>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // That it is closed is not enough: a child process that is being made has it for a moment, too.
+        let _ = self.file.unlock();
+    }
+}
 
 impl Backend {
     /// Opens and locks a file that is there.
@@ -179,8 +186,9 @@ impl StorageBackend for Backend {
         self.write_now(offset, data)
     }
 
+    /// The lock stays: after a failure the engine begins anew on the same file.
     fn close(&self) -> io::Result<()> {
-        self.0.file.unlock()
+        Ok(())
     }
 }
 
@@ -251,6 +259,8 @@ mod tests {
         let error = Backend::open(&path).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         backend.close().unwrap();
+        assert!(Backend::open(&path).is_err());
+        drop(backend);
         Backend::open(&path).unwrap();
     }
 }

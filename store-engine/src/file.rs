@@ -28,11 +28,16 @@ const CACHE: usize = 8 * 1024 * 1024;
 pub type Visit<'v> = dyn FnMut(&[u8], u64, &str) -> Result<(), Failure> + 'v;
 /// A session's id, and its end and text unless it is gone.
 pub type State<'s> = (&'s [u8], Option<(u64, &'s str)>);
+/// Gives what is to be written, one session after the other.
+pub type Next<'n, 's> = dyn FnMut() -> Result<Option<State<'s>>, Failure> + 'n;
 
 /// The file of a store, locked while it is open.
 #[derive(Debug)]
 pub struct File {
-    database: Database,
+    /// Nothing after a failure: an engine that the system has refused something once (a full disk) refuses everything.
+    database: Option<Database>,
+    /// Has the lock meanwhile.
+    backend: Backend,
 }
 
 impl File {
@@ -53,39 +58,50 @@ impl File {
         }
         // The engine promises to report damage and not to panic on it; what it promises is not taken on trust here.
         let opened = catch_unwind(AssertUnwindSafe(|| -> Result<Database, Failure> {
-            let database = build(backend.clone())?;
+            let database = build(backend.clone(), true)?;
             load(&database, visit)?;
             Ok(database)
         }));
         let database =
             opened.unwrap_or_else(|_| Err(Failure::new(Kind::Damaged, "the engine panicked")))?;
         backend.trust().map_err(|error| of_io(&error))?;
-        Ok(Self { database })
+        Ok(Self {
+            database: Some(database),
+            backend,
+        })
     }
 
     /// Writes what `next` gives, all or none, and waits until the disk has it.
     ///
     /// # Errors
-    /// [`Kind::Failed`], mostly.
-    pub fn write<'s>(
-        &self,
-        next: &mut dyn FnMut() -> Result<Option<State<'s>>, Failure>,
-    ) -> Result<(), Failure> {
-        let mut transaction = self.database.begin_write().map_err(of_engine)?;
-        // So that a file that was not closed opens at once.
-        transaction.set_quick_repair(true);
-        {
-            let mut sessions = transaction.open_table(SESSIONS).map_err(of_engine)?;
-            while let Some((sid, state)) = next()? {
-                let done = match state {
-                    Some(state) => sessions.insert(sid, state).map(drop),
-                    None => sessions.remove(sid).map(drop),
-                };
-                done.map_err(of_engine)?;
-            }
-        }
-        transaction.commit().map_err(of_engine)
+    /// [`Kind::Failed`], mostly. The next call tries anew.
+    pub fn write(&mut self, next: &mut Next<'_, '_>) -> Result<(), Failure> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            // What it holds was verified when it was opened, and has been this engine's alone since.
+            None => build(self.backend.clone(), false)?,
+        };
+        write(&database, next)?;
+        self.database = Some(database);
+        Ok(())
     }
+}
+
+fn write(database: &Database, next: &mut Next<'_, '_>) -> Result<(), Failure> {
+    let mut transaction = database.begin_write().map_err(of_engine)?;
+    // So that a file that was not closed opens at once.
+    transaction.set_quick_repair(true);
+    {
+        let mut sessions = transaction.open_table(SESSIONS).map_err(of_engine)?;
+        while let Some((sid, state)) = next()? {
+            let done = match state {
+                Some(state) => sessions.insert(sid, state).map(drop),
+                None => sessions.remove(sid).map(drop),
+            };
+            done.map_err(of_engine)?;
+        }
+    }
+    transaction.commit().map_err(of_engine)
 }
 
 fn of_io(error: &io::Error) -> Failure {
@@ -128,7 +144,7 @@ fn make(path: &Path) -> Result<(), Failure> {
     // What another process of this id has left behind when it was killed.
     let _ = fs::remove_file(path);
     let backend = Backend::create(path).map_err(|error| of_io(&error))?;
-    let database = build(backend)?;
+    let database = build(backend, true)?;
     let write = || -> Result<(), redb::Error> {
         let transaction = database.begin_write()?;
         transaction
@@ -141,10 +157,10 @@ fn make(path: &Path) -> Result<(), Failure> {
     write().map_err(of_engine)
 }
 
-fn build(backend: Backend) -> Result<Database, Failure> {
+fn build(backend: Backend, verify: bool) -> Result<Database, Failure> {
     Builder::new()
         .set_cache_size(CACHE)
-        .set_check_integrity_on_open(true)
+        .set_check_integrity_on_open(verify)
         .create_with_backend(backend)
         .map_err(of_engine)
 }
@@ -207,7 +223,7 @@ mod tests {
 
     /// Makes a file of 200 sessions, and gives its bytes.
     fn filled(path: &Path) -> Vec<u8> {
-        let (file, sessions) = open(path).unwrap();
+        let (mut file, sessions) = open(path).unwrap();
         assert_eq!(sessions, 0);
         let sids: Vec<_> = (0..200u32).map(u32::to_le_bytes).collect();
         let pad = "x".repeat(300);
@@ -229,7 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions");
         filled(&path);
-        let (file, sessions) = open(&path).unwrap();
+        let (mut file, sessions) = open(&path).unwrap();
         assert_eq!(sessions, 200);
         let gone: Vec<_> = (0..50u32).map(u32::to_le_bytes).collect();
         let mut next = gone.iter();
@@ -238,6 +254,28 @@ mod tests {
         assert_eq!(open(&path).unwrap_err().kind, Kind::InUse);
         drop(file);
         assert_eq!(open(&path).unwrap().1, 150);
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_written_stays_locked_and_is_written_the_next_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        filled(&path);
+        let (mut file, _) = open(&path).unwrap();
+        let gone: Vec<_> = (0..2u32).map(u32::to_le_bytes).collect();
+        let mut next = gone.iter();
+        let full = Failure::new(Kind::Failed, "the disk is full");
+        let mut half = || {
+            let sid = next.next().ok_or_else(|| full.clone())?;
+            Ok(Some((&sid[..], None)))
+        };
+        assert_eq!(file.write(&mut half).unwrap_err(), full);
+        assert_eq!(open(&path).unwrap_err().kind, Kind::InUse);
+        let mut next = gone[1..].iter();
+        file.write(&mut || Ok(next.next().map(|sid| (&sid[..], None))))
+            .unwrap();
+        drop(file);
+        assert_eq!(open(&path).unwrap().1, 199);
     }
 
     #[test]

@@ -44,7 +44,7 @@ unsafe extern "C" fn write(
     fail: Callback<'_, Reason>,
 ) -> bool {
     // SAFETY: `open` has made it, and nobody else uses it meanwhile.
-    let file = unsafe { &*file.cast::<File>() };
+    let file = unsafe { &mut *file.cast::<File>() };
     let written = guard(fail, || {
         file.write(&mut || {
             let mut change = Change::End;
