@@ -198,6 +198,21 @@ describe('a package whose addon is not there', () => {
     assert.ok(text.includes(`Tried ${path.basename(addon)}: ${words}`), text);
     assert.match(text, /this machine refuses it/);
   });
+
+  it('says so where Node.js was started to load none, though it is there', LIMIT, (t) => {
+    const folder = emptyFolder(t);
+    const { main, platform } = packed();
+    npm(folder, 'install', main, platform);
+    const permission = ['--permission', '--experimental-permission'].find((flag) =>
+      process.allowedNodeEnvironmentFlags.has(flag),
+    );
+    for (const flags of [['--no-addons'], [permission, '--allow-fs-read=*']]) {
+      const { stderr } = run(folder, process.execPath, ...flags, '-e', "require('io-session')");
+      assert.match(stderr, /Node\.js loads no addons here: .*--no-addons.*--allow-addons/);
+      assert.match(stderr, /code: 'ERR_ADDON_NOT_LOADED'/);
+      assert.doesNotMatch(stderr, /not there/);
+    }
+  });
 });
 
 describe('the tarball', () => {

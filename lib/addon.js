@@ -69,6 +69,19 @@ again, here. If this system is older than what it was built for, ${build}.`;
 another kind of machine, remove them first. Or name it: npm install ${name}@${version}`;
 }
 
+/**
+ * Whether Node.js was started so that it loads no addons, which has nothing to do with this one.
+ *
+ * @param {unknown} error
+ */
+function isForbidden(error) {
+  for (let one = error; one instanceof Error; one = one.cause) {
+    // The generated loader keeps the words of `ERR_DLOPEN_DISABLED`, and not the code.
+    if (one.message.includes('loading addons is disabled')) return true;
+  }
+  return false;
+}
+
 /** @param {unknown} error what the generated loader threw */
 function explain(error) {
   const { target, words } = machine();
@@ -76,11 +89,18 @@ function explain(error) {
   const names = forced ? [forced] : [`./io-session.${target}.node`, `io-session-${target}`];
   const attempts = names.map((tried) => attempt(tried, error));
   const refusal = attempts.find((one) => one.refusal)?.refusal;
+  const reasons = isForbidden(error)
+    ? [
+        'Node.js loads no addons here: it was started with --no-addons, or with its permission model and without --allow-addons.',
+      ]
+    : [
+        ...attempts.map(({ tried, refusal }) => `Tried ${tried}: ${refusal?.message ?? 'not there'}`),
+        wayOut(target, refusal),
+      ];
   const lines = [
     `io-session: the native addon for ${target} could not be loaded.`,
     `This machine: ${words}`,
-    ...attempts.map(({ tried, refusal }) => `Tried ${tried}: ${refusal?.message ?? 'not there'}`),
-    wayOut(target, refusal),
+    ...reasons,
   ];
   const code = 'ERR_ADDON_NOT_LOADED';
   return Object.assign(new Error(lines.join('\n  ')), { code, ...(refusal && { cause: refusal }) });
