@@ -604,6 +604,24 @@ test('keyFor writes what is wrong to the console, where no onError is given', LI
   assert.equal(mock.calls[0].arguments[0].message, 'Out of order');
 });
 
+test(
+  'keyFor gives undefined, though the onError that it tells throws: the console has that',
+  LIMIT,
+  async (t) => {
+    const { keyFor } = await client();
+    const { mock } = t.mock.method(console, 'error', () => {});
+    const thrown = new Error('of the app');
+    const onError = () => {
+      throw thrown;
+    };
+    assert.equal(await keyFor('http://app.example', { fetch: answerOf(500, {}), onError }), undefined);
+    assert.deepEqual(
+      mock.calls.map(({ arguments: [error] }) => error),
+      [thrown],
+    );
+  },
+);
+
 test('a socket that was bound by auth is bound again by shareSession after session:end', LIMIT, async (t) => {
   const { keyFor, shareSession } = await client();
   const f = await shareApp(t);

@@ -1,4 +1,4 @@
-// The client's side of the handshake, served as it is; index.d.ts has the documentation.
+// Served as it is; index.d.ts has the documentation.
 /** @import * as types from './index.js' */
 
 /** How long a handshake may take, in ms. */
@@ -32,7 +32,7 @@ const askKey = (
       signal,
     });
     const { status } = response;
-    // No JSON is the answer of a proxy, or an app's page for every path.
+    // A proxy's answer is no JSON, nor is an app's page for every path.
     const { key, error, code = 'ERR_KEY_REFUSED' } = (await response.json().catch(() => {})) ?? {};
     if (status === 200 && key) return key;
     throw failure(error ?? `No key (HTTP ${status})`, code, status);
@@ -53,7 +53,9 @@ export const keyFor = (url, options = {}) => {
     askKey([], { ...options, url }, attempt.signal).then(resolve, reject);
   })
     .catch((error) => {
-      (options.onError ?? console.error)(error);
+      Promise.resolve(error)
+        .then(options.onError ?? console.error)
+        .catch(console.error);
     })
     .finally(() => {
       clearTimeout(timer);
