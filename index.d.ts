@@ -593,7 +593,8 @@ export type CompareAndSetOutcome = true | string | null;
  *
  * Before the store is given to the app. connect-redis 9 and later need nothing. Redis 6 or later.
  *
- * @param client the client that the store was given: of node-redis or ioredis, a cluster's included
+ * @param client the client that the store was given: of node-redis (4 or later, without `legacyMode`) or ioredis, a cluster's
+ *   included
  * @throws TypeError when the client is neither
  */
 export function redisCompareAndSet(client: any): CommittingStore['compareAndSet'];

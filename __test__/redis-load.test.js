@@ -7,6 +7,7 @@ const { after, before, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { createClient } = require('redis');
 const { RedisStore } = require('connect-redis');
+const { Store } = require('express-session');
 const { fixture } = require('./support/fixture.js');
 const { startRedis } = require('./support/redis-server.js');
 const stores = require('./support/stores.js');
@@ -223,3 +224,57 @@ for (const [name, change] of Object.entries({
     },
   );
 }
+
+// As connect-redis was before its version 7, on a client that answers by callback alone.
+class EarlyRedisStore extends Store {
+  constructor(client, prefix) {
+    super();
+    Object.assign(this, { client, prefix, serializer: JSON });
+  }
+
+  get(sid, callback) {
+    this.client.get(this.prefix + sid, (error, text) =>
+      callback(error, text ? this.serializer.parse(text) : undefined),
+    );
+  }
+
+  set(sid, session, callback) {
+    this.client.set(this.prefix + sid, this.serializer.stringify(session), callback);
+  }
+
+  touch(_sid, _session, callback) {
+    callback();
+  }
+
+  destroy(sid, callback) {
+    this.client.del(this.prefix + sid, callback);
+  }
+
+  ids(callback) {
+    callback(null, []);
+  }
+
+  _getTTL() {
+    return 86_400;
+  }
+}
+
+test(
+  'a connect-redis before 7, whose client answers by callback, is read and written as any store',
+  LIMIT,
+  async (t) => {
+    const errors = [];
+    const open = async (...args) => {
+      const kept = await stores.redis(...args);
+      return { ...kept, store: new EarlyRedisStore(kept.store.client.legacy(), kept.prefix) };
+    };
+    const { handle, kept, sid } = await begin(t, { errors, open });
+    const name = await handle((session) => {
+      session.late = true;
+      return session.user;
+    });
+    assert.equal(name, 'ann');
+    await until(async () => (await kept.read(sid)).late, 'what it wrote is saved');
+    assert.deepEqual(errors, []);
+  },
+);

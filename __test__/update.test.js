@@ -414,7 +414,11 @@ describe('compareAndSet', () => {
   });
 
   test('redisCompareAndSet refuses what is no client of node-redis or ioredis', () => {
-    for (const client of [undefined, null, {}, new EventEmitter(), { eval() {} }]) {
+    const byCallback = [
+      { eval() {}, evalsha() {}, pipeline: false },
+      { eval() {}, evalSha() {}, options: { legacyMode: true } },
+    ];
+    for (const client of [undefined, null, {}, new EventEmitter(), { eval() {} }, ...byCallback]) {
       assert.throws(() => redisCompareAndSet(client), {
         name: 'TypeError',
         message: /takes a client of node-redis or ioredis/,

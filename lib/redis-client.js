@@ -7,17 +7,21 @@
 const REFUSED = /^(CROSSSLOT|NOPERM|MOVED|TRYAGAIN|ERR|All the keys in a pipeline)\b/;
 
 /**
- * How scripts are run with a client of node-redis or ioredis, which differ in how they take them; undefined for another.
+ * How scripts are run with a client of node-redis or ioredis, which differ in how they take them; undefined for another, and
+ * for one of node-redis 3 or its `legacyMode`: those answer by callback.
  *
  * @param {any} client
  * @returns {((command: 'eval' | 'evalsha', script: string, keys: string[], args: string[]) => Promise<any>) | undefined}
  */
 function runnerOf(client) {
-  if (typeof client?.evalSha === 'function' && typeof client.eval === 'function') {
+  if (typeof client?.eval !== 'function') return undefined;
+  if (typeof client.evalSha === 'function') {
+    if (client.options?.legacyMode) return undefined;
     return async (command, script, keys, args) =>
       client[command === 'eval' ? 'eval' : 'evalSha'](script, { keys, arguments: args });
   }
-  if (typeof client?.evalsha === 'function' && typeof client.eval === 'function')
+  // In node-redis 3, `pipeline` is a flag.
+  if (typeof client.evalsha === 'function' && typeof client.pipeline === 'function')
     return async (command, script, keys, args) => client[command](script, keys.length, ...keys, ...args);
   return undefined;
 }

@@ -7,7 +7,8 @@ const { turnOf } = require('./redis-turn.js');
 const METHODS = /** @type {const} */ (['get', 'set', 'destroy', 'touch', 'ids']);
 
 /**
- * connect-redis, or anything shaped like it, keeping plain JSON, and untouched by subclass or app.
+ * connect-redis from 7 on, or anything shaped like it, keeping plain JSON, and untouched by subclass or app. The clients of
+ * earlier ones answer by callback, and not by promise.
  *
  * @param {any} store
  * @returns {boolean}
@@ -20,7 +21,8 @@ function isRedisStore(store) {
     METHODS.every((method) => Object.hasOwn(own, method) && store[method] === own[method]) &&
     store.serializer === JSON &&
     typeof store.prefix === 'string' &&
-    typeof (store.getTTL ?? store._getTTL) === 'function' &&
+    // What those have, each with another name for it.
+    typeof (store.getTTL ?? store.normalizeClient) === 'function' &&
     typeof store.client?.get === 'function'
   );
 }
@@ -36,7 +38,7 @@ function isRedisStore(store) {
 function redisCompareAndSet(client) {
   if (!runnerOf(client)) {
     throw new TypeError(
-      'io-session: redisCompareAndSet(client) takes a client of node-redis or ioredis; this one cannot run scripts.',
+      'io-session: redisCompareAndSet(client) takes a client of node-redis or ioredis that answers by promise: not one of node-redis 3, nor of its legacyMode.',
     );
   }
   const { changes } = turnOf(client);
