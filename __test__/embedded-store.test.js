@@ -518,10 +518,10 @@ test('a disk that was full and has space again is written to, and nothing is los
   const file = path.join(await folder(t), 'sessions');
   const sessions = 500;
   const child = startChild(t, script('embedded-full.js'), { path: file, sessions });
-  const { refused, failure, then } = await child.message('written');
+  const { refused, failure, later } = await child.message('written');
   assert.equal(refused, 'ERR_STORE_FAILED');
   assert.match(failure, /File too large/);
-  assert.equal(then, undefined);
+  assert.equal(later, undefined);
   await child.exit;
   assert.equal(await open(t, { path: file }).length(), sessions);
 });

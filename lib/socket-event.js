@@ -129,7 +129,7 @@ class SocketEvent extends LastingEvent {
 
   /** Calls the listeners, as Socket.IO does. @returns {Promise<unknown> | undefined} when some of them answered by promise */
   deliver() {
-    const { args, connection, emitter } = this;
+    const { args, connection } = this;
     const { socket } = connection;
     /** @type {Promise<unknown>[]} */
     const results = [];

@@ -20,7 +20,7 @@ async function write() {
   const { failure } = store.stats();
   limit('unlimited');
   await store.flush();
-  process.send({ type: 'written', refused, failure, then: store.stats().failure });
+  process.send({ type: 'written', refused, failure, later: store.stats().failure });
   // Without closing.
   process.kill(process.pid, 'SIGKILL');
 }
