@@ -7,6 +7,7 @@ const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
 const { sign } = require('cookie-signature');
 const { sessionRoom } = require('..');
+const { debugLines } = require('./support/debug-lines.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { look, shareApp } = require('./support/share-app.js');
 const { SECRET } = require('./support/share-fixture.js');
@@ -449,6 +450,17 @@ for (const [host, origin, isOwn] of [
     },
   );
 }
+
+test('a proxy that passes no Host on: the log says why the cookie binds nothing', LIMIT, async (t) => {
+  const lines = debugLines(t);
+  const f = await shareApp(t, { options: { cookie: COOKIE } });
+  const browser = await f.login();
+  const extraHeaders = { cookie: cookieOf(browser), host: 'upstream:3000', origin: 'https://app.example' };
+  await isStranger(f, await f.connect({ extraHeaders }));
+  const said = lines.join('\n');
+  assert.match(said, /took no cookie from "https:\/\/app\.example": neither of this host, "upstream:3000"/);
+  assert.ok(!said.includes(browser.sid), said);
+});
 
 test('secrets that are rotated: a cookie of the old one binds as well', LIMIT, async (t) => {
   const f = await shareApp(t, {

@@ -6,10 +6,9 @@ const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
 const diagnostics = require('node:diagnostics_channel');
-const { format } = require('node:util');
-const debug = require('debug');
 const { MemoryStore } = require('express-session');
 const { EmbeddedStore } = require('..');
+const { debugLines } = require('./support/debug-lines.js');
 const { deferred } = require('./support/deferred.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { shareFixture } = require('./support/share-fixture.js');
@@ -576,14 +575,7 @@ test(
   'a database’s error is logged without the values of its command, which name the session',
   LIMIT,
   async (t) => {
-    const lines = [];
-    const { log } = debug;
-    t.after(() => {
-      debug.disable();
-      debug.log = log;
-    });
-    debug.enable('io-session*');
-    debug.log = (...args) => lines.push(format(...args));
+    const lines = debugLines(t);
     const { bound, store } = await shareFixture(t, {
       options: { onError: () => {} },
       app: ({ io }) => io.on('connection', (socket) => socket.on('read', (ack) => ack(socket.session.user))),

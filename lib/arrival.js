@@ -2,6 +2,7 @@
 
 const { AsyncResource } = require('node:async_hooks');
 const cookie = require('cookie');
+const debug = require('debug')('io-session');
 const native = require('../native.js');
 const { isForeign } = require('./allowed-origins.js');
 const { signedId } = require('./cookie-option.js');
@@ -114,8 +115,16 @@ function presented({ conn, handshake }) {
  */
 function sidOfCookie(sharing, headers) {
   const { cookie: options, allowedOrigins } = sharing.options;
-  if (options === undefined || typeof headers.cookie !== 'string' || isForeign(headers, allowedOrigins))
+  if (options === undefined || typeof headers.cookie !== 'string') return undefined;
+  if (isForeign(headers, allowedOrigins)) {
+    const { host, origin, 'sec-fetch-site': site } = headers;
+    debug(
+      'took no cookie from %j: neither of this host, %j, nor one of allowedOrigins',
+      origin ?? site,
+      host,
+    );
     return undefined;
+  }
   const value = cookie.parse(headers.cookie)[options.name];
   const sid = value === undefined ? undefined : signedId(value, options.secrets);
   return sid && sid.length <= LONGEST_SID ? flat(sid) : undefined;
