@@ -12,13 +12,13 @@ const { createClient } = require('redis');
 const { sessionRoom, shareSession } = require('..');
 const { startChild } = require('./support/child.js');
 const { HttpClient } = require('./support/http-client.js');
+const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { connectSocket } = require('./support/socket-client.js');
 const { socketIoClient, socketIoServer } = require('./support/versions.js');
 const { until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 60_000 };
 const SCRIPT = path.join(__dirname, 'support', 'children', 'cluster-process.js');
 const CHANNEL = '/zappa/socket/__local';
 
@@ -41,6 +41,19 @@ async function start(t, input) {
   return { child, ...(await child.message('ready')) };
 }
 
+// A process of sockets whose reads can be held; see `holding` in cluster-process.js.
+async function startHolding(t, input) {
+  const sockets = await start(t, { serves: 'sockets', holds: true, storeTimeout: 120_000, ...input });
+  return {
+    ...sockets,
+    async hold(after) {
+      sockets.child.tell({ type: 'hold', after });
+      await sockets.child.message('holding');
+    },
+    release: () => sockets.child.tell({ type: 'release' }),
+  };
+}
+
 // Three processes that an adapter connects, or that none does. Where each listens.
 async function startThree(t, adapter, input = {}) {
   if (adapter === 'cluster') return (await start(t, { adapter, workers: 3, ...input })).urls;
@@ -48,12 +61,12 @@ async function startThree(t, adapter, input = {}) {
   return all.map(({ url }) => url);
 }
 
-// The reads of a session that have reached Redis.
-async function readsOf(t, sid) {
+// The reads of what is stored under an id that have reached Redis.
+async function readsOf(t, id) {
   const monitor = await connectRedis(t);
   const reads = [];
   await monitor.monitor((line) => {
-    if (line.includes('"GET"') && line.includes(`sess:${sid}`)) reads.push(line);
+    if (line.includes('"GET"') && line.includes(`sess:${id}`)) reads.push(line);
   });
   return reads;
 }
@@ -207,11 +220,11 @@ describe('what several processes do not keep from happening, as docs/security.md
     'a one-time key shown to two processes at once binds a socket at each, and none later',
     LIMIT,
     async (t) => {
-      const input = { late: 1000, oneTimeKeys: true, required: true, serves: 'sockets' };
+      const input = { oneTimeKeys: true, required: true };
       const [express, one, two] = await Promise.all([
         start(t, { serves: 'express', oneTimeKeys: true }),
-        start(t, input),
-        start(t, input),
+        startHolding(t, input),
+        startHolding(t, input),
       ]);
       const browser = await login(express.url);
       const { key } = (await browser.json(CHANNEL)).body;
@@ -220,7 +233,12 @@ describe('what several processes do not keep from happening, as docs/security.md
         t.after(() => client.close());
         return client;
       };
-      const clients = await Promise.all([connect(one), connect(two)]);
+      const reads = await readsOf(t, key);
+      await Promise.all([one.hold(), two.hold()]);
+      const connecting = Promise.all([connect(one), connect(two)]);
+      await until(() => reads.length === 2, 'both have found it');
+      for (const sockets of [one, two]) sockets.release();
+      const clients = await connecting;
       assert.deepEqual(await Promise.all(clients.map((client) => client.ask('whoami'))), ['ann', 'ann']);
       const spy = await connectRedis(t);
       await until(async () => (await spy.exists(`sess:${key}`)) === 0, 'it is used up');
@@ -237,19 +255,18 @@ describe('what several processes do not keep from happening, as docs/security.md
     LIMIT,
     async (t) => {
       // A store with a `get` of the app's is none that compares and sets.
-      const [express, sockets] = await Promise.all([
-        start(t, { serves: 'express' }),
-        start(t, { late: 1000, serves: 'sockets' }),
-      ]);
+      const [express, sockets] = await Promise.all([start(t, { serves: 'express' }), startHolding(t)]);
       const browser = await login(express.url);
       const { sid } = browser;
       const client = await bound(t, browser, sockets.url);
       const reads = await readsOf(t, sid);
+      await sockets.hold(1);
       const written = client.ask('set', 'late', true);
       await until(() => reads.length === 2, 'the session was read for the event, and for its commit');
       await browser.json('/logout');
       const spy = await connectRedis(t);
       assert.equal(await spy.exists(`sess:${sid}`), 0);
+      sockets.release();
       assert.deepEqual(await written, { ok: true });
       assert.equal(await spy.exists(`sess:${sid}`), 1);
     },
@@ -374,16 +391,21 @@ test(
   async (t) => {
     const [express, sockets] = await Promise.all([
       start(t, { serves: 'express', emitters: ['/'] }),
-      start(t, { adapter: 'redis', serves: 'sockets', late: 700, required: true }),
+      startHolding(t, { adapter: 'redis', required: true }),
     ]);
     const browser = await login(express.url);
     const { key } = (await browser.json(CHANNEL)).body;
+    const other = await bound(t, browser, sockets.url);
+    const told = other.next('session:end');
     const reads = await readsOf(t, browser.sid);
+    await sockets.hold(1);
     const refused = assert.rejects(connectSocket(sockets.url, { auth: { key } }), {
       data: { code: 'ERR_MISSING_DATA', message: 'Missing data' },
     });
     await until(() => reads.length > 0, 'the session was read for the socket');
     await browser.json('/logout');
+    assert.deepEqual(await told, { reason: 'destroy' }, 'its process has heard of it');
+    sockets.release();
     await refused;
   },
 );
@@ -397,7 +419,7 @@ test(
   'a session that came back is bound again, once a socket cannot be waiting for the one of before',
   LIMIT,
   async (t) => {
-    const f = await shareFixture(t, { options: { storeTimeout: 2000, required: true } });
+    const f = await shareFixture(t, { options: { storeTimeout: 4000, required: true } });
     const browser = await f.login();
     const key = await f.keyOf(browser);
     // From the first socket that comes, the server hears of the others.
@@ -524,7 +546,7 @@ describe('a Socket.IO process that is killed', () => {
         })),
       );
       const count = (each) => Object.keys(each.tab.acknowledged).length;
-      await until(() => tabs.every((each) => count(each) > 20), 'every tab has written', 20_000);
+      await until(() => tabs.every((each) => count(each) > 20), 'every tab has written');
 
       targets.shift();
       one.child.process.kill('SIGKILL');
@@ -533,7 +555,6 @@ describe('a Socket.IO process that is killed', () => {
       await until(
         () => tabs.every((each, index) => each.tab.connections === 2 && count(each) > before[index] + 20),
         'every tab has come back and written',
-        20_000,
       );
       for (const each of tabs) {
         assert.equal(await each.tab.socket.emitWithAck('whoami'), each.user);

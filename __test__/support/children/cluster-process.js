@@ -28,12 +28,25 @@ function slowly(store, ms) {
   return store;
 }
 
-// Answers a while after it has looked.
-function lately(store, ms) {
+// Looks at once. Between the messages `hold` and `release` its answers, but the first `after` of them, wait.
+function holding(store) {
   const { get } = store;
+  let passing = Number.POSITIVE_INFINITY;
+  const held = [];
+  process.on('message', ({ type, after = 0 }) => {
+    if (type === 'hold') {
+      passing = after;
+      process.send({ type: 'holding' });
+    } else if (type === 'release') {
+      passing = Number.POSITIVE_INFINITY;
+      for (const answer of held.splice(0)) answer();
+    }
+  });
   store.get = (sid, callback) => {
     get.call(store, sid, (...answer) => {
-      setTimeout(callback, ms, ...answer);
+      passing -= 1;
+      if (passing >= 0) callback(...answer);
+      else held.push(() => callback(...answer));
     });
   };
   return store;
@@ -103,12 +116,13 @@ async function main({
   onSessionEnd,
   required,
   serves,
+  storeTimeout,
   ...input
 }) {
   const store = new RedisStore({ client: await connect(input.redisPort), prefix: 'sess:' });
   if (input.slow) slowly(store, input.slow);
-  if (input.late) lately(store, input.late);
-  const options = { store, oneTimeKeys, onSessionEnd, required };
+  if (input.holds) holding(store);
+  const options = { store, oneTimeKeys, onSessionEnd, required, storeTimeout };
   if (emitters.length > 0) {
     const emitter = new Emitter(await connect(input.redisPort));
     options.emitter = emitters.map((name) => emitter.of(name));
