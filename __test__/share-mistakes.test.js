@@ -11,12 +11,12 @@ const path = require('node:path');
 const { shareSession } = require('..');
 const { startChild } = require('./support/child.js');
 const { closeServer, listen } = require('./support/http-server.js');
+const { LIMIT } = require('./support/limit.js');
 const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const { connectSocket } = require('./support/socket-client.js');
 const { express, makeIo, socketIoServer } = require('./support/versions.js');
 const { settle } = require('./support/wait.js');
 
-const LIMIT = { timeout: 30_000 };
 const CHILD = path.join(__dirname, 'support', 'children', 'mistaken.js');
 const MODULES = path.join(__dirname, '..', 'node_modules');
 
@@ -108,7 +108,7 @@ for (const version of [2, 4]) {
       const warnings = heard(t);
       const sharing = shareSession();
       const server = http.createServer();
-      const io = makeIo(socketIoServer(version), server, { connectTimeout: 5000 });
+      const io = makeIo(socketIoServer(version), server);
       t.after(async () => {
         io.close();
         await closeServer(server);

@@ -11,11 +11,11 @@ const { MemoryStore } = require('express-session');
 const { EmbeddedStore, shareSession } = require('..');
 const { HostileStore } = require('./support/hostile-store.js');
 const { closeServer, listen } = require('./support/http-server.js');
+const { LIMIT } = require('./support/limit.js');
 const { connectSocket } = require('./support/socket-client.js');
 const { makeIo, socketIoServer } = require('./support/versions.js');
 const { until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 15_000 };
 const SECRET = 'not a secret';
 const SID = 'made-by-express';
 const MINUTE = 60_000;
@@ -33,7 +33,7 @@ async function socketOnly(t, store, listeners, { isStranger = false } = {}) {
   await promisify(store.set).call(store, SID, { cookie, user: 'ann' });
   const sharing = shareSession({ store, cookie: { secret: SECRET } });
   const server = http.createServer();
-  const io = makeIo(socketIoServer(4), server, { connectTimeout: 5000 });
+  const io = makeIo(socketIoServer(4), server);
   io.use(sharing.socket());
   io.on('connection', (socket) => {
     for (const [name, listener] of Object.entries(listeners)) {

@@ -53,8 +53,7 @@ async function shareFixture(
 
   const server = http.createServer(app);
   const ioServer = splitPorts ? http.createServer() : server;
-  // Socket.IO keeps a timer, and with it the process, for each connection that it has refused.
-  const io = makeIo(socketIoServer(socketIoVersion), ioServer, { connectTimeout: 5000, ...ioOptions });
+  const io = makeIo(socketIoServer(socketIoVersion), ioServer, ioOptions);
   io.use(sharing.socket());
   define({ app, io, sharing });
   const url = await listen(server);

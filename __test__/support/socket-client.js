@@ -62,13 +62,21 @@ async function connectSocket(url, { version = 4, ...options } = {}) {
   await new Promise((resolve, reject) => {
     // Socket.IO 2 says by `error` that a middleware has refused it, without an Error.
     const refusals = version === 2 ? ['connect_error', 'error'] : ['connect_error'];
+    const settle = () => {
+      for (const event of refusals) socket.off(event, refused);
+      socket.off('disconnect', closed);
+    };
     const refused = (error) => {
+      settle();
       socket.disconnect();
       reject(error);
     };
+    // The connection is gone before the namespace has answered.
+    const closed = (reason) => refused(new Error(`the connection was closed: ${reason}`));
     for (const event of refusals) socket.on(event, refused);
+    socket.once('disconnect', closed);
     socket.once('connect', () => {
-      for (const event of refusals) socket.off(event, refused);
+      settle();
       resolve();
     });
   });
