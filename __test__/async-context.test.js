@@ -8,13 +8,13 @@ const assert = require('node:assert/strict');
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { fixture } = require('./support/fixture.js');
 const { HostileStore } = require('./support/hostile-store.js');
+const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { share } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 20_000 };
 const SOCKETS = 5;
 
 const whose = new AsyncLocalStorage();

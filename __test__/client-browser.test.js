@@ -11,10 +11,10 @@ const path = require('node:path');
 const { startChromium } = require('./support/chromium.js');
 const { fixture } = require('./support/fixture.js');
 const { closeServer, listen } = require('./support/http-server.js');
+const { LIMIT } = require('./support/limit.js');
 const { look, shareApp } = require('./support/share-app.js');
 const { until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 90_000 };
 const ROOT = path.join(__dirname, '..');
 const SCRIPTS = {
   '/client.js': () => path.join(ROOT, 'client', 'index.js'),
@@ -126,7 +126,7 @@ async function shows(tab, expected) {
     }
     return Object.entries(expected).every(([id, text]) => seen[id] === text);
   };
-  await until(same, `the page shows ${JSON.stringify(expected)}`, 15_000).catch((error) => {
+  await until(same, `the page shows ${JSON.stringify(expected)}`).catch((error) => {
     throw new Error(`${error.message}: ${JSON.stringify(seen)}`);
   });
 }

@@ -13,11 +13,11 @@ const path = require('node:path');
 const { gzipSync } = require('node:zlib');
 const { deferred } = require('./support/deferred.js');
 const { fixture } = require('./support/fixture.js');
+const { LIMIT } = require('./support/limit.js');
 const { shareApp } = require('./support/share-app.js');
 const { settle, until } = require('./support/wait.js');
 
 const ROOT = path.join(__dirname, '..');
-const LIMIT = { timeout: 15_000 };
 const VERSIONS = [2, 4];
 const client = () => import('io-session/client');
 
@@ -711,7 +711,7 @@ test('the module is small, needs nothing, and is in the package', () => {
   assert.ok(files.includes('client'));
 });
 
-test("the types take Socket.IO 4's own sockets and refuse what is wrong", { timeout: 60_000 }, (t) => {
+test("the types take Socket.IO 4's own sockets and refuse what is wrong", LIMIT, (t) => {
   const folder = fs.mkdtempSync(path.join(__dirname, 'types', 'client-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   fs.writeFileSync(

@@ -7,11 +7,11 @@ const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { fixture } = require('./support/fixture.js');
 const { HostileStore } = require('./support/hostile-store.js');
+const { LIMIT } = require('./support/limit.js');
 const { keyPath, share } = require('./support/socket-client.js');
 const { until } = require('./support/wait.js');
 const { UUID_V4 } = require('./support/uuid.js');
 
-const LIMIT = { timeout: 15_000 };
 const PATH = keyPath('some-socket');
 
 function channelPath(channel) {
@@ -149,7 +149,7 @@ for (const status of ['nope', 0, 404, 200]) {
 }
 
 test('A5: store.set never answers the key: 503 with an error, and the next GET works', LIMIT, async (t) => {
-  const f = await fixture(t, { options: { storeTimeout: 250 } });
+  const f = await fixture(t, { options: { storeTimeout: 1_000 } });
   const browser = await f.login();
   f.store.next('set', 'never', (sid) => sid !== browser.sid);
 

@@ -7,10 +7,10 @@ const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
 const { sessionRoom } = require('..');
 const { fixture } = require('./support/fixture.js');
+const { LIMIT } = require('./support/limit.js');
 const { keyPath, share } = require('./support/socket-client.js');
 const { settle } = require('./support/wait.js');
 
-const LIMIT = { timeout: 15_000 };
 const MISSING_KEY = { error: 'Missing key.' };
 const MISSING_DATA = { error: 'Missing data' };
 
@@ -382,7 +382,7 @@ test(
   'B24: store.get never answers the key: an error is acknowledged in time, the process lives',
   LIMIT,
   async (t) => {
-    const f = await fixture(t, { options: { storeTimeout: 250 } });
+    const f = await fixture(t, { options: { storeTimeout: 1_000 } });
     const browser = await f.login();
     const key = await newKey(browser);
     const socket = await f.connect();
@@ -395,7 +395,7 @@ test(
 );
 
 test('B24: an answer that comes after the deadline changes nothing', LIMIT, async (t) => {
-  const f = await fixture(t, { options: { storeTimeout: 250 } });
+  const f = await fixture(t, { options: { storeTimeout: 1_000 } });
   const browser = await f.login();
   const key = await newKey(browser);
   const socket = await f.connect();

@@ -6,10 +6,9 @@ const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { fixture } = require('./support/fixture.js');
 const { heldApp } = require('./support/held-app.js');
+const { LIMIT } = require('./support/limit.js');
 const { share } = require('./support/socket-client.js');
 const { settle, until } = require('./support/wait.js');
-
-const LIMIT = { timeout: 15_000 };
 
 function expire(store, sid) {
   const session = store.read(sid);

@@ -7,9 +7,8 @@ const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { deferred } = require('./support/deferred.js');
 const { fixture } = require('./support/fixture.js');
+const { LIMIT } = require('./support/limit.js');
 const { settle, until } = require('./support/wait.js');
-
-const LIMIT = { timeout: 15_000 };
 
 // An app that counts how often its handler ran, and collects what onError is told.
 async function counting(t, options) {
@@ -17,7 +16,7 @@ async function counting(t, options) {
   const errors = [];
   const f = await fixture(t, {
     options: {
-      storeTimeout: 250,
+      storeTimeout: 1_000,
       onError: (error, { socket, event }) => errors.push({ error, id: socket?.id, event }),
       ...options,
     },

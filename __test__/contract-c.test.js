@@ -10,10 +10,9 @@ const expressSession = require('express-session');
 const { fixture } = require('./support/fixture.js');
 const { deferred } = require('./support/deferred.js');
 const { HostileStore, SynchronousStore } = require('./support/hostile-store.js');
+const { LIMIT } = require('./support/limit.js');
 const { share } = require('./support/socket-client.js');
 const { settle, until } = require('./support/wait.js');
-
-const LIMIT = { timeout: 15_000 };
 
 // What a handler sees as `this`, for tests that look at more than data.
 function capture(seen) {

@@ -4,7 +4,8 @@
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const { LIMIT, begin, lifeRows, rows } = require('./support/contract-rows.js');
+const { begin, lifeRows, rows } = require('./support/contract-rows.js');
+const { LIMIT } = require('./support/limit.js');
 const { startMariadb } = require('./support/mariadb-server.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');

@@ -5,8 +5,9 @@
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const { LIMIT, begin, lifeRows, rows } = require('./support/contract-rows.js');
+const { begin, lifeRows, rows } = require('./support/contract-rows.js');
 const { fixture } = require('./support/fixture.js');
+const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
 const { keyPath } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');

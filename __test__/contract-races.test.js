@@ -8,10 +8,10 @@ const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
 const { fixture } = require('./support/fixture.js');
 const { heldApp } = require('./support/held-app.js');
+const { LIMIT } = require('./support/limit.js');
 const { keyPath, share } = require('./support/socket-client.js');
 const { settle, until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 15_000 };
 const MISSING_DATA = { error: 'Missing data' };
 
 async function newKey(browser) {

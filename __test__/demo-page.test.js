@@ -6,9 +6,8 @@ const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { startServer } = require('../demo/server.js');
 const { startChromium } = require('./support/chromium.js');
+const { LIMIT } = require('./support/limit.js');
 const { until } = require('./support/wait.js');
-
-const LIMIT = { timeout: 90_000 };
 
 async function start(t, options) {
   const server = await startServer({ port: 0 });
@@ -37,7 +36,7 @@ async function shows(tab, expected) {
     for (const id of Object.keys(expected)) seen[id] = await read(tab, id);
     return Object.entries(expected).every(([id, text]) => seen[id].includes(text));
   };
-  await until(same, `the page shows ${JSON.stringify(expected)}`, 15_000).catch((error) => {
+  await until(same, `the page shows ${JSON.stringify(expected)}`).catch((error) => {
     throw new Error(`${error.message}: ${JSON.stringify(seen)}`);
   });
 }
@@ -83,7 +82,7 @@ test('48 writes at once are all kept, and looking writes nothing', LIMIT, async 
   const before = { loads: await number(tab, 'loads'), commits: await number(tab, 'commits') };
   assert.ok(before.commits > 0);
   assert.ok((await number(tab, 'merges')) > 0);
-  await until(async () => (await number(tab, 'loads')) >= before.loads + 5, 'the page looks on', 15_000);
+  await until(async () => (await number(tab, 'loads')) >= before.loads + 5, 'the page looks on');
   assert.equal(await number(tab, 'commits'), before.commits);
 
   await shows(tab, { median: 'median' });
@@ -112,7 +111,6 @@ test('the keyboard alone will do, also after the connection was cut', LIMIT, asy
   await until(
     async () => ((await read(tab, 'log')).match(/connected as socket/g) ?? []).length === 2,
     'it has connected again',
-    15_000,
   );
   await shows(tab, { binding: 'bound by key', socket: 'Katherine' });
   await tab.evaluate(() => document.activeElement.blur());

@@ -15,7 +15,7 @@ describe('four processes with four sockets each on one PostgreSQL', () => {
   after(() => server.stop());
 
   test('connect-pg-simple: 4000 increments and 4000 fields of one session are all kept', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async (t) => {
     const kept = await stores.postgres(server);
     t.after(() => kept.cleanup());

@@ -19,7 +19,7 @@ describe('four processes with four sockets each on one Redis', () => {
     ['connect-redis 8', 'ioredis'],
   ]) {
     test(`${version} on ${client}: 4000 increments and 4000 fields of one session are all kept`, {
-      timeout: 120_000,
+      timeout: 300_000,
     }, async (t) => {
       const prefix = `${version}:`;
       const kept = await stores.redis(server, prefix);

@@ -8,9 +8,8 @@ const assert = require('node:assert/strict');
 const { startChromium } = require('./support/chromium.js');
 const { startExample } = require('./support/example.js');
 const { freePort } = require('./support/free-port.js');
+const { LIMIT } = require('./support/limit.js');
 const { until } = require('./support/wait.js');
-
-const LIMIT = { timeout: 90_000 };
 
 async function open(t, env, name) {
   const example = await startExample(t, name, env);
@@ -34,7 +33,7 @@ async function show(tabs, name) {
     seen = await Promise.all(tabs.map((tab) => Promise.all([read(tab, 'http'), read(tab, 'socket')])));
     return seen.flat().every((text) => text === name);
   };
-  await until(same, `the tabs show ${name}`, 15_000).catch((error) => {
+  await until(same, `the tabs show ${name}`).catch((error) => {
     throw new Error(`${error.message}: ${JSON.stringify(seen)}`);
   });
 }
@@ -119,7 +118,7 @@ test(
     const pid = Number(new RegExp(`${dying}  process (\\d+)`).exec(cluster.example.stdout)[1]);
     process.kill(pid, 'SIGKILL');
     const living = dying === 'live-1' ? '(live-2)' : '(live-1)';
-    await until(async () => (await read(first, 'socket-by')) === living, 'the tab has come back', 20_000);
+    await until(async () => (await read(first, 'socket-by')) === living, 'the tab has come back');
     await enter(first, 'rename', 'Grace');
     await show([first, second], 'Grace');
   },

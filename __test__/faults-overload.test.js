@@ -10,6 +10,7 @@ const { MemoryStore } = require('express-session');
 const { adopt } = require('../lib/adopted-store.js');
 const { HeldPackets } = require('../lib/held-packets.js');
 const { fixture } = require('./support/fixture.js');
+const { LIMIT } = require('./support/limit.js');
 const { shareApp } = require('./support/share-app.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { until } = require('./support/wait.js');
@@ -24,9 +25,7 @@ function heapUsed() {
   return process.memoryUsage().heapUsed;
 }
 
-test('beyond 65,536 calls in flight an event is refused at once, and nothing grows', {
-  timeout: 60_000,
-}, async (t) => {
+test('beyond 65,536 calls in flight an event is refused at once, and nothing grows', LIMIT, async (t) => {
   const store = new HostileStore();
   const errors = new Map();
   let read = 0;
@@ -51,7 +50,7 @@ test('beyond 65,536 calls in flight an event is refused at once, and nothing gro
   );
   const flood = async (events, refused) => {
     for (let n = 0; n < events; n += 1) socket.send('user', {});
-    await until(() => errors.get('ERR_OVERLOADED') === refused, `${refused} are refused`, 20_000);
+    await until(() => errors.get('ERR_OVERLOADED') === refused, `${refused} are refused`);
   };
   await flood(MOST + 20_000, 20_000);
   assert.ok(held.length > 0);
@@ -62,31 +61,33 @@ test('beyond 65,536 calls in flight an event is refused at once, and nothing gro
 
   store.scripts.length = 0;
   for (const answer of held.splice(0)) answer();
-  await until(() => read === MOST, 'each event that was accepted has its session', 20_000);
+  await until(() => read === MOST, 'each event that was accepted has its session');
   assert.equal((await socket.ask('read', {})).id, sid);
   assert.deepEqual([...errors], [['ERR_OVERLOADED', 40_000]]);
 });
 
-test('beyond 10,000 saves that wait for one session a save is refused at once, and no other session is', {
-  timeout: 60_000,
-}, async (t) => {
-  const failures = [];
-  const f = await shareApp(t, {
-    options: { storeTimeout: 600_000, onError: ({ code }) => failures.push(code) },
-  });
-  const [flooding, other] = [await f.bound(), await f.bound()];
-  const hold = f.store.hold('set', (id) => id === flooding.sid);
-  const saves = Array.from({ length: 10_030 }, (_, n) => flooding.socket.ask('write', { [n % 7]: n }));
-  await hold.reached;
-  await until(() => failures.length >= 29, '29 are refused', 20_000);
-  assert.equal(await other.socket.ask('write', { fine: true }), other.sid);
-  hold.release();
-  const refused = (await Promise.all(saves)).filter((answer) => answer.code === 'ERR_OVERLOADED');
-  assert.equal(refused.length, 29);
-  assert.deepEqual(new Set(failures), new Set(['ERR_OVERLOADED']));
-  // There is room again.
-  assert.equal(await flooding.socket.ask('write', { more: 1 }), flooding.sid);
-});
+test(
+  'beyond 10,000 saves that wait for one session a save is refused at once, and no other session is',
+  LIMIT,
+  async (t) => {
+    const failures = [];
+    const f = await shareApp(t, {
+      options: { storeTimeout: 600_000, onError: ({ code }) => failures.push(code) },
+    });
+    const [flooding, other] = [await f.bound(), await f.bound()];
+    const hold = f.store.hold('set', (id) => id === flooding.sid);
+    const saves = Array.from({ length: 10_030 }, (_, n) => flooding.socket.ask('write', { [n % 7]: n }));
+    await hold.reached;
+    await until(() => failures.length >= 29, '29 are refused');
+    assert.equal(await other.socket.ask('write', { fine: true }), other.sid);
+    hold.release();
+    const refused = (await Promise.all(saves)).filter((answer) => answer.code === 'ERR_OVERLOADED');
+    assert.equal(refused.length, 29);
+    assert.deepEqual(new Set(failures), new Set(['ERR_OVERLOADED']));
+    // There is room again.
+    assert.equal(await flooding.socket.ask('write', { more: 1 }), flooding.sid);
+  },
+);
 
 test('the packets of all recovered sockets of a store that wait are 65,536 at most', (t) => {
   const adopted = adopt(new MemoryStore(), 'the store');

@@ -4,13 +4,12 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
+const { LIMIT } = require('./support/limit.js');
 const { STORE_TIMEOUT, startLoad } = require('./support/outage.js');
 const { startProxy } = require('./support/tcp-proxy.js');
 const { startRedis } = require('./support/redis-server.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
-
-const LIMIT = { timeout: 60_000 };
 
 async function admin(t, server) {
   const { createClient } = require('redis');
@@ -84,11 +83,7 @@ test('failing over to a replica', LIMIT, async (t) => {
   const replica = await startRedis({ replicaof: `127.0.0.1 ${primary.port}` });
   const toPrimary = await admin(t, primary);
   const toReplica = await admin(t, replica);
-  await until(
-    async () => /state=online/.test(await toPrimary('INFO', 'replication')),
-    'it replicates',
-    20_000,
-  );
+  await until(async () => /state=online/.test(await toPrimary('INFO', 'replication')), 'it replicates');
   const proxy = await startProxy(primary.port);
   const load = await startLoad(t, await stores.redis(proxy), proxy, replica, primary);
   await toPrimary('FAILOVER');

@@ -8,8 +8,7 @@ const { MemoryStore } = require('express-session');
 const { RedisStore } = require('connect-redis');
 const { shareSession } = require('..');
 const { fixture } = require('./support/fixture.js');
-
-const LIMIT = { timeout: 15_000 };
+const { LIMIT } = require('./support/limit.js');
 
 test('an adopted store still answers by promise where no callback is given', LIMIT, async (t) => {
   const f = await fixture(t);

@@ -8,13 +8,13 @@ const { Pool } = require('pg');
 const session = require('express-session');
 const { createClient } = require('redis');
 const { HostileStore, SynchronousStore } = require('./support/hostile-store.js');
+const { LIMIT } = require('./support/limit.js');
 const { startPostgres } = require('./support/postgres-server.js');
 const { startRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 15_000 };
 const SOCKETS = 20;
 
 // Sockets of one session, and how their packets come together: `arrive` gives them to the server as one read of its
@@ -227,7 +227,7 @@ test(
 test('a failure of a shared get is every event’s, and a late answer is nobody’s', LIMIT, async (t) => {
   const store = new HostileStore();
   const errors = [];
-  const options = { storeTimeout: 100, onError: (error) => errors.push(error) };
+  const options = { storeTimeout: 1_000, onError: (error) => errors.push(error) };
   const { answered, arrive, sid } = await crowd(t, { store, options, run: (own) => own.user, sockets: 3 });
   const mine = (id) => id === sid;
   for (const behaviour of ['error', 'throw']) {

@@ -13,9 +13,9 @@ const assert = require('node:assert/strict');
 const { Worker } = require('node:worker_threads');
 const { EmbeddedStore } = require('..');
 const { startChild } = require('./support/child.js');
+const { LIMIT } = require('./support/limit.js');
 
 const ROOT = path.join(__dirname, '..');
-const LIMIT = { timeout: 60_000 };
 const LOAD_MS = 5;
 // What is in them: CONTRIBUTING.md, "The size of the libraries".
 const LARGEST = 1_200_000;

@@ -8,6 +8,7 @@ const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { HttpClient } = require('./support/http-client.js');
+const { LIMIT } = require('./support/limit.js');
 const { pieces, readPage } = require('./support/page.js');
 const { makeFolder, startProgram } = require('./support/program.js');
 const { connectSocket, share } = require('./support/socket-client.js');
@@ -96,9 +97,7 @@ const OPTIONS = {
   outDir: 'dist',
 };
 
-test('the files of docs/nestjs.md compile, and gateways share the session', {
-  timeout: 120_000,
-}, async (t) => {
+test('the files of docs/nestjs.md compile, and gateways share the session', LIMIT, async (t) => {
   // `socket.io` is the one that Nest has.
   const folder = makeFolder(t, 'nestjs', PACKAGES, {});
   const named = [...readPage('docs', 'nestjs.md').matchAll(/^`([\w.]+\.ts)`/gm)].map(([, name]) => name);

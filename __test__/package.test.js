@@ -10,12 +10,12 @@ const fs = require('node:fs');
 const path = require('node:path');
 const readline = require('node:readline');
 const { HttpClient } = require('./support/http-client.js');
+const { LIMIT } = require('./support/limit.js');
 const { CONSUMERS, ROOT, emptyFolder, env, npm, packed, run } = require('./support/packed-app.js');
 const { RUNTIMES, isPublished, program } = require('./support/runtimes.js');
 const { connectSocket, share } = require('./support/socket-client.js');
 const { until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 120_000 };
 // What an app of each kind has beside io-session.
 const APP = ['express@5', 'express-session@1', 'socket.io@4', '@types/node@20', '@types/express-session@1'];
 

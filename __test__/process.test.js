@@ -10,11 +10,10 @@ const { randomUUID } = require('node:crypto');
 const { Worker } = require('node:worker_threads');
 const { startChild } = require('./support/child.js');
 const { HttpClient } = require('./support/http-client.js');
+const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
 const { connectSocket, share } = require('./support/socket-client.js');
 const { until } = require('./support/wait.js');
-
-const LIMIT = { timeout: 30_000 };
 
 function script(name) {
   return path.join(__dirname, 'support', 'children', name);

@@ -7,11 +7,11 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { startChromium } = require('./support/chromium.js');
+const { LIMIT } = require('./support/limit.js');
 const { pieces, readPage } = require('./support/page.js');
 const { makeFolder, startProgram } = require('./support/program.js');
 const { until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 60_000 };
 const README = pieces(readPage('README.md'));
 const APP = README.find(({ mark }) => mark === 'app').code;
 const PAGE = README.find(({ language }) => language === 'html').code;

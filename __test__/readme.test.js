@@ -14,6 +14,7 @@ const CoffeeScript = require('coffeescript');
 const { parseTriple } = require('@napi-rs/cli');
 const { readOptions, readShareOptions } = require('../lib/options.js');
 const { errors } = require('../native.js');
+const { LIMIT } = require('./support/limit.js');
 const { FENCE, pieces, readPage } = require('./support/page.js');
 const { makeFolder, startProgram } = require('./support/program.js');
 
@@ -162,14 +163,14 @@ for (const page of PAGES) {
         it(`has CoffeeScript that runs, ${where}`, (t) => runCoffee(t, code));
       }
       if (language === 'js' && !isModule && mark === 'app') {
-        it(`has an app that starts, ${where}`, { timeout: 60_000 }, async (t) => {
+        it(`has an app that starts, ${where}`, LIMIT, async (t) => {
           const folder = makeFolder(t, 'readme', PACKAGES);
           fs.writeFileSync(path.join(folder, 'app.js'), code);
           const { stderr } = await startProgram(t, folder, 'app.js', { PORT: '0' });
           assert.equal(stderr, '');
         });
       } else if (language === 'js' && !isModule) {
-        it(`has code that runs, ${where}`, { timeout: 60_000 }, (t) => {
+        it(`has code that runs, ${where}`, LIMIT, (t) => {
           const cwd = makeFolder(t, 'readme', PACKAGES);
           fs.writeFileSync(path.join(cwd, 'example.js'), mark === 'run' ? code : pieceOf(code, page));
           run(process.execPath, ['example.js'], { cwd });
@@ -236,7 +237,7 @@ describe('docs/compatibility.md', () => {
 });
 
 describe('index.d.ts', () => {
-  it('takes and refuses what types/index.ts says', { timeout: 120_000 }, () => {
+  it('takes and refuses what types/index.ts says', LIMIT, () => {
     const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
     run(process.execPath, [tsc, '-p', path.join(__dirname, 'types', 'tsconfig.json')]);
   });

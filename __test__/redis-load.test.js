@@ -9,11 +9,10 @@ const { createClient } = require('redis');
 const { RedisStore } = require('connect-redis');
 const { Store } = require('express-session');
 const { fixture } = require('./support/fixture.js');
+const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
-
-const LIMIT = { timeout: 15_000 };
 
 let server;
 let redis;

@@ -6,12 +6,11 @@
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { createClient, RESP_TYPES } = require('redis');
+const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
 const { look } = require('./support/share-app.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const stores = require('./support/stores.js');
-
-const LIMIT = { timeout: 15_000 };
 
 describe('a key with the connection, on Redis', () => {
   let server;

@@ -6,12 +6,12 @@
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { createClient, RESP_TYPES } = require('redis');
+const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 15_000 };
 const SOCKETS = 20;
 
 let server;

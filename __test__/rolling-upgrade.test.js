@@ -7,12 +7,12 @@ const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { startChild } = require('./support/child.js');
 const { HttpClient } = require('./support/http-client.js');
+const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
 const { connectSocket, keyPath, share } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 30_000 };
 const HOST = path.join(__dirname, 'support', 'children', 'host.js');
 
 describe('a process of ours and one of the original on one Redis', () => {

@@ -7,10 +7,9 @@ const assert = require('node:assert/strict');
 const { createHash } = require('node:crypto');
 const { sessionRoom } = require('..');
 const { fixture } = require('./support/fixture.js');
+const { LIMIT } = require('./support/limit.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { share } = require('./support/socket-client.js');
-
-const LIMIT = { timeout: 20_000 };
 
 // As docs/protocol.md has it: asking `sessionRoom` would be the first time.
 const nameOf = (sid) => `io-session:${createHash('sha256').update(sid).digest('base64url').slice(0, 22)}`;

@@ -9,12 +9,12 @@ const { sign } = require('cookie-signature');
 const { sessionRoom } = require('..');
 const { debugLines } = require('./support/debug-lines.js');
 const { HostileStore } = require('./support/hostile-store.js');
+const { LIMIT } = require('./support/limit.js');
 const { look, shareApp } = require('./support/share-app.js');
 const { SECRET } = require('./support/share-fixture.js');
 const { keyPath, share } = require('./support/socket-client.js');
 const { settle, until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 15_000 };
 const COOKIE = { name: 'connect.sid', secret: SECRET };
 const VERSIONS = [
   { expressVersion: 4, socketIoVersion: 2 },
@@ -327,7 +327,7 @@ for (const [name, behaviour, code] of [
   ['a store that never answers', 'never', 'ERR_STORE_TIMEOUT'],
 ]) {
   const faults = [];
-  const set = { options: { storeTimeout: 50, onError: (error, where) => faults.push([error, where]) } };
+  const set = { options: { storeTimeout: 1_000, onError: (error, where) => faults.push([error, where]) } };
   eachWay(name, set, code, async (f) => {
     const key = await f.keyOf(await f.login());
     f.store.next('get', behaviour);
@@ -345,7 +345,8 @@ for (const [name, behaviour, code] of [
     assert.equal(faults.length, 1);
     const [[fault, where]] = faults;
     assert.equal(where.event, 'connection');
-    if (behaviour === 'never') assert.equal(fault.message, 'The session store did not answer within 50 ms.');
+    if (behaviour === 'never')
+      assert.equal(fault.message, 'The session store did not answer within 1000 ms.');
   });
 }
 

@@ -11,11 +11,11 @@ const { EmbeddedStore } = require('..');
 const { debugLines } = require('./support/debug-lines.js');
 const { deferred } = require('./support/deferred.js');
 const { HostileStore } = require('./support/hostile-store.js');
+const { LIMIT } = require('./support/limit.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { share } = require('./support/socket-client.js');
 const { settle, until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 15_000 };
 const STORES = {
   MemoryStore: () => new MemoryStore(),
   EmbeddedStore: () => new EmbeddedStore(),
@@ -552,7 +552,7 @@ test(
     let ran = 0;
     const failures = [];
     const { bound, store } = await shareFixture(t, {
-      options: { storeTimeout: 100, onError: (error) => failures.push(error.code ?? error.message) },
+      options: { storeTimeout: 1_000, onError: (error) => failures.push(error.code ?? error.message) },
       app: listening({
         run: (_socket, ack) => {
           ran += 1;

@@ -8,11 +8,11 @@ const assert = require('node:assert/strict');
 const http = require('node:http');
 const { once } = require('node:events');
 const { randomUUID } = require('node:crypto');
+const { LIMIT } = require('./support/limit.js');
 const { shareApp } = require('./support/share-app.js');
 const { socketIoClient } = require('./support/versions.js');
 const { settle, until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 15_000 };
 const MISSING_KEY = { error: 'Missing key.', code: 'ERR_MISSING_KEY' };
 const MISSING_DATA = { error: 'Missing data', code: 'ERR_MISSING_DATA' };
 

@@ -7,11 +7,11 @@ const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
 const net = require('node:net');
 const { text } = require('node:stream/consumers');
+const { LIMIT } = require('./support/limit.js');
 const { shareApp } = require('./support/share-app.js');
 const { keyPath, share } = require('./support/socket-client.js');
 const { UUID_V4 } = require('./support/uuid.js');
 
-const LIMIT = { timeout: 15_000 };
 const APP = 'https://app.example';
 const ROUTE = '/zappa/socket/__local';
 const ALLOWING = { options: { allowedOrigins: [APP, 'http://localhost:8080'] } };

@@ -8,12 +8,12 @@ const assert = require('node:assert/strict');
 const fc = require('fast-check');
 const expressSession = require('express-session');
 const { fixture } = require('./support/fixture.js');
+const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
 const { data, program, run } = require('./support/session-program.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 60_000 };
 const RUNS = { numRuns: 500 };
 
 let redisServer;
@@ -75,7 +75,8 @@ for (const [name, open] of [
           await until(
             async () => (await kept.text(ours.sid)) === whole.sessions[theirs.sid],
             `${await kept.text(ours.sid)} to be ${whole.sessions[theirs.sid]}`,
-            5_000,
+            // When it fails, each step of making the program smaller waits so long.
+            10_000,
           );
         }
       }),

@@ -8,11 +8,11 @@ const assert = require('node:assert/strict');
 const { inspect } = require('node:util');
 const expressSession = require('express-session');
 const { fixture } = require('./support/fixture.js');
+const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
 
-const LIMIT = { timeout: 15_000 };
 const COOKIE = { originalMaxAge: 3_600_000, expires: '2126-01-01T00:00:00.000Z', httpOnly: true, path: '/' };
 const FIELDS = {
   user: { name: 'ann', roles: ['a', 'b'] },
@@ -107,7 +107,7 @@ function rows(open) {
       const { handle, kept, sid } = await begin(t, await open());
       await handle(run);
       await settle();
-      await until(async () => (await kept.text(sid)) === expected, `${await kept.text(sid)}`, 5_000);
+      await until(async () => (await kept.text(sid)) === expected, `${await kept.text(sid)}`);
     });
 
   stored(

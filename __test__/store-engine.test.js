@@ -9,9 +9,9 @@ const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
+const { LIMIT } = require('./support/limit.js');
 
 const ROOT = path.join(__dirname, '..');
-const LIMIT = { timeout: 60_000 };
 const ENGINE = /^io-session-engine\./;
 
 function folder(t) {

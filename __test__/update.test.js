@@ -14,10 +14,9 @@ const { adopt } = require('../lib/adopted-store.js');
 const { updateSession } = require('../lib/update.js');
 const { deferred } = require('./support/deferred.js');
 const { HostileStore } = require('./support/hostile-store.js');
+const { LIMIT } = require('./support/limit.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { settle, until } = require('./support/wait.js');
-
-const LIMIT = { timeout: 10_000 };
 
 // A store that keeps texts, and answers later.
 class TextStore extends session.Store {
@@ -213,7 +212,7 @@ for (const [name, open] of Object.entries(STORES)) {
 
     test('a function that never ends is given up, and the others go on', LIMIT, async () => {
       const { adopted, update, read } = await stored(open());
-      adopted.timeout = 50;
+      adopted.timeout = 500;
       const never = update(undefined, (one) => {
         one.count = 99;
         return new Promise(() => {});
@@ -273,7 +272,7 @@ for (const [name, open] of Object.entries(STORES)) {
   });
 }
 
-test('update is exact between worker threads that share an EmbeddedStore', { timeout: 30_000 }, async (t) => {
+test('update is exact between worker threads that share an EmbeddedStore', LIMIT, async (t) => {
   const name = randomUUID();
   const store = new EmbeddedStore({ name });
   t.after(() => store.close());

@@ -5,7 +5,7 @@ const { setImmediate: turn, setTimeout: delay } = require('node:timers/promises'
 
 // A handler's answer leaves before its session is saved, so what the store holds in the end has to be waited for.
 // The condition decides when to go on, not the clock; the clock only turns "for ever" into a failure.
-async function until(condition, what, limit = 5_000) {
+async function until(condition, what, limit = 60_000) {
   const end = Date.now() + limit;
   for (;;) {
     const value = await condition();
