@@ -687,7 +687,8 @@ test(
   LIMIT,
   async (t) => {
     const { bound, store } = await shareFixture(t, {
-      options: { touchInterval: 1000 },
+      // Longer than a busy machine takes from one event to the next.
+      options: { touchInterval: 3000 },
       sessionOptions: { rolling: true, cookie: { maxAge: 60_000 } },
       app: listening({ nudge: (_socket, ack) => ack() }),
     });
@@ -700,7 +701,7 @@ test(
     await until(async () => {
       await socket.ask('nudge');
       return store.count('touch') > 0;
-    }, 'a second has passed');
+    }, 'it is due');
     await socket.ask('nudge');
     assert.equal(store.count('touch'), 1);
     assert.ok(store.read(sid).cookie.expires > before);
@@ -757,7 +758,9 @@ test(
         },
       }),
     });
-    const [witness, ...others] = await Promise.all(Array.from({ length: 4 }, () => bound()));
+    const others = await Promise.all(Array.from({ length: 3 }, () => bound()));
+    // The last to come: when it is its turn, it is that of all.
+    const witness = await bound();
     await until(async () => {
       await witness.socket.ask('nudge');
       return store.count('touch') > 0;

@@ -226,14 +226,16 @@ describe('a session that its handler has kept', { concurrency: true }, () => {
 
 test('the texts of quiet sockets are not in V8’s heap', LIMIT, async (t) => {
   const size = 400_000;
-  const count = 10;
+  const count = 40;
   const look = await looking(t, await STORES['connect-redis'](t), { size });
+  // What is loaded when it is first used is in the heap, too.
+  await look();
   const empty = heapUsed();
   const all = [];
   for (let number = 0; number < count; number += 1) all.push(await look());
   const busy = heapUsed();
   assert.ok(busy - empty > (size * count) / 2, `${busy - empty} bytes while they are busy`);
 
-  await until(() => heapUsed() - empty < (size * count) / 4, 'they are out of the heap');
+  await until(() => heapUsed() - empty < (size * count) / 3, 'they are out of the heap');
   for (const { socket } of all) assert.equal(socket.session.filling.length, size);
 });
