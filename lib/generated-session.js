@@ -18,6 +18,9 @@ function generateSession({ original, store }, req) {
   req.sessionID = randomBytes(ID_BYTES).toString('base64url');
   const session = original.createSession.call(store, req, { cookie: JSON.parse(JSON.stringify(like)) });
   session.resetMaxAge();
+  // express-session has read the clock twice for it, and made it a millisecond less now and then: for good, from one session
+  // to the next.
+  session.cookie.originalMaxAge = like.originalMaxAge;
 }
 
 module.exports.generateSession = generateSession;
