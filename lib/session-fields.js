@@ -51,7 +51,7 @@ class SessionFields extends Origin {
     let value = JSON.parse(this.slices.value(at));
     if (key === 'cookie') value = this.cookieOf(value);
     this.values.set(key, value);
-    if (key !== 'cookie') this.note(value);
+    if (key !== 'cookie') this.imprint = withValue(this.imprint, value);
     return value;
   }
 
@@ -66,13 +66,6 @@ class SessionFields extends Origin {
     const at = this.slices.find(key);
     if (this.slices.failed) this.whole();
     return at;
-  }
-
-  /** A value is as it was when the text was spelt. @param {any} value */
-  note(value) {
-    if (this.imprint === undefined || typeof value !== 'object' || value === null) return;
-    if (this.imprint === NOTHING) this.imprint = new Imprint();
-    if (!this.imprint.take(value)) this.imprint = undefined;
   }
 
   settle() {
@@ -157,10 +150,11 @@ class SessionFields extends Origin {
     /** @type {{ at: number, value: string }[]} */
     const changes = [];
     let added = '';
-    const imprint = new Imprint();
-    let isKnown = true;
+    /** @type {Imprint | undefined} */
+    let imprint = NOTHING;
     for (const [key, value] of values ?? []) {
-      isKnown &&= key === 'cookie' ? super.hasCookie(session) : imprint.take(value);
+      if (key !== 'cookie') imprint = withValue(imprint, value);
+      else if (!super.hasCookie(session)) imprint = undefined;
       if (!this.written && (typeof value !== 'object' || value === null)) continue;
       if (key === 'cookie' && super.hasCookie(session)) continue;
       const text = spellValue(key, value);
@@ -174,9 +168,23 @@ class SessionFields extends Origin {
     if (this.values === undefined) return super.spell(this.target);
     const isSame = changes.length === 0 && added === '';
     this.spelt = isSame ? this.base : this.slices.replace(changes, added);
-    this.imprint = isKnown ? imprint : undefined;
+    this.imprint = imprint;
     return this.spelt;
   }
+}
+
+/**
+ * An imprint of one value more, as it is now; undefined where there is none.
+ *
+ * @param {Imprint | undefined} imprint of those before
+ * @param {unknown} value
+ * @returns {Imprint | undefined}
+ */
+function withValue(imprint, value) {
+  if (imprint === undefined || typeof value === 'bigint') return undefined;
+  if (typeof value !== 'object' || value === null) return imprint;
+  const more = imprint === NOTHING ? new Imprint() : imprint;
+  return more.take(value) ? more : undefined;
 }
 
 /**
