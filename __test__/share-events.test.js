@@ -147,6 +147,33 @@ for (const socketIoVersion of [2, 4]) {
         assert.equal((await browser.json('/read')).body.later, 'yes');
       });
 
+      test(
+        'what is changed behind an acknowledgement, inside of what was looked at before it, is saved',
+        LIMIT,
+        async (t) => {
+          const { bound } = await begin(t, {
+            app: listening({
+              fill: (socket, ack) => {
+                socket.session.cart = { items: ['a'] };
+                ack('done');
+              },
+              add: (socket, ack) => {
+                const { cart } = socket.session;
+                ack(cart.items.length);
+                cart.items.push('b');
+              },
+            }),
+          });
+          const { browser, socket } = await bound();
+          await socket.ask('fill');
+          assert.equal(await socket.ask('add'), 1);
+          await until(
+            async () => (await browser.json('/read')).body.cart.items.length === 2,
+            'both items are stored',
+          );
+        },
+      );
+
       test('once, off and listeners do what they do without us', LIMIT, async (t) => {
         let server;
         const calls = [];

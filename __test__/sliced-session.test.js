@@ -127,6 +127,18 @@ function rows(open) {
   );
 
   stored(
+    'a nested change is seen after what could not be spelt',
+    (session) => {
+      session.user.roles.push(1n);
+      assert.throws(() => JSON.stringify(session.user), TypeError);
+      session.save((error) => assert.ok(error instanceof TypeError));
+      session.user.roles.pop();
+      session.user.name = 'bob';
+    },
+    changed({ user: { name: 'bob', roles: ['a', 'b'] } }),
+  );
+
+  stored(
     'several fields at once, whatever the order they are written in',
     (session) => {
       session.none = 'something';

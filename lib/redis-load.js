@@ -19,13 +19,14 @@ class Load {
    * @param {any} store
    * @param {string} sid
    * @param {number} clock when it began
+   * @param {(error: unknown, data?: any) => void} callback
    */
-  constructor(store, sid, clock) {
+  constructor(store, sid, clock, callback) {
     this.store = store;
     this.name = store.prefix + sid;
     this.clock = clock;
     /** @type {((error: unknown, data?: any) => void)[]} */
-    this.callbacks = [];
+    this.callbacks = [callback];
   }
 
   /**
@@ -83,9 +84,7 @@ class RedisLoads {
       other.callbacks.push(callback);
       return;
     }
-    const load = new Load(store, sid, clock(number));
-    load.callbacks.push(callback);
-    reads.add(load);
+    reads.add(new Load(store, sid, clock(number), callback));
   }
 }
 

@@ -37,7 +37,9 @@ class RedisReads extends RedisBatch {
   }
 
   flush() {
-    this.unsent.clear();
+    // Not `clear()`: V8 chains the tables that a Map has had, and where one of them has grown old, all that were in the later
+    // ones outlive their time.
+    if (this.unsent.size > 0) this.unsent = new Map();
     super.flush();
   }
 

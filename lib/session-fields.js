@@ -1,10 +1,13 @@
 'use strict';
 
+const { Imprint } = require('./imprint.js');
 const { Origin } = require('./origin.js');
 const { Slices } = require('./slices.js');
 
 /** @type {string[]} */
 const NONE = [];
+/** Of values that cannot change. */
+const NOTHING = new Imprint();
 /** Of no session: they are made again of its text. */
 const NO_SLICES = new Slices('');
 
@@ -33,8 +36,8 @@ class SessionFields extends Origin {
     this.written = false;
     /** Its text when it was spelt last, before it was whole. */
     this.spelt = slices.text;
-    /** Whether it would be spelt so again: nothing was put in since, and nothing that was looked at can have changed. */
-    this.isSpelt = true;
+    /** What those values were then that can change; undefined where something was put in since. @type {Imprint | undefined} */
+    this.imprint = NOTHING;
     /** What the stored session has, and a whole one has not: names that its prototype has. @type {string[]} */
     this.leftOut = NONE;
   }
@@ -48,7 +51,7 @@ class SessionFields extends Origin {
     let value = JSON.parse(this.slices.value(at));
     if (key === 'cookie') value = this.cookieOf(value);
     this.values.set(key, value);
-    if (isChangeable(value)) this.isSpelt = false;
+    if (key !== 'cookie') this.imprint = withValue(this.imprint, value);
     return value;
   }
 
@@ -68,6 +71,7 @@ class SessionFields extends Origin {
   settle() {
     super.settle();
     this.slices = NO_SLICES;
+    if (this.imprint !== NOTHING) this.imprint = undefined;
   }
 
   /** @param {any} raw the stored cookie */
@@ -84,7 +88,7 @@ class SessionFields extends Origin {
     if (values === undefined) return;
     const data = JSON.parse(this.base);
     this.values = undefined;
-    this.isSpelt = false;
+    this.imprint = undefined;
     this.leftOut = Object.keys(data).filter((key) => key in target);
     super.saved(this.without(this.base));
     for (const key in data) {
@@ -127,6 +131,13 @@ class SessionFields extends Origin {
     return text !== (this.saving > 0 ? this.pending : this.base);
   }
 
+  /** Whether it would be spelt as it was the last time. @param {any} session */
+  isSpelt(session) {
+    const { imprint, values } = this;
+    if (imprint === undefined || values === undefined) return false;
+    return (imprint === NOTHING || imprint.fits()) && (!values.has('cookie') || super.hasCookie(session));
+  }
+
   /**
    * The text now: what was not looked at is copied as it was.
    *
@@ -134,14 +145,16 @@ class SessionFields extends Origin {
    * @returns {string}
    */
   spell(session) {
-    if (this.isSpelt) return this.spelt;
+    if (this.isSpelt(session)) return this.spelt;
     const { values } = this;
     /** @type {{ at: number, value: string }[]} */
     const changes = [];
     let added = '';
-    let isSteady = true;
+    /** @type {Imprint | undefined} */
+    let imprint = NOTHING;
     for (const [key, value] of values ?? []) {
-      if (isChangeable(value)) isSteady = false;
+      if (key !== 'cookie') imprint = withValue(imprint, value);
+      else if (!super.hasCookie(session)) imprint = undefined;
       if (!this.written && (typeof value !== 'object' || value === null)) continue;
       if (key === 'cookie' && super.hasCookie(session)) continue;
       const text = spellValue(key, value);
@@ -153,16 +166,25 @@ class SessionFields extends Origin {
       else if (this.differs(this.slices.value(at), text)) changes.push({ at, value: text });
     }
     if (this.values === undefined) return super.spell(this.target);
-    this.isSpelt = isSteady;
     const isSame = changes.length === 0 && added === '';
     this.spelt = isSame ? this.base : this.slices.replace(changes, added);
+    this.imprint = imprint;
     return this.spelt;
   }
 }
 
-/** Whether a value may be spelt otherwise later, without being put in again. @param {any} value */
-function isChangeable(value) {
-  return (typeof value === 'object' && value !== null) || typeof value === 'bigint';
+/**
+ * An imprint of one value more, as it is now; undefined where there is none.
+ *
+ * @param {Imprint | undefined} imprint of those before
+ * @param {unknown} value
+ * @returns {Imprint | undefined}
+ */
+function withValue(imprint, value) {
+  if (imprint === undefined || typeof value === 'bigint') return undefined;
+  if (typeof value !== 'object' || value === null) return imprint;
+  const more = imprint === NOTHING ? new Imprint() : imprint;
+  return more.take(value) ? more : undefined;
 }
 
 /**

@@ -57,7 +57,7 @@ class SlicedSession extends SessionFields {
     ) {
       values.set(key, value);
       this.written = true;
-      this.isSpelt = false;
+      this.imprint = undefined;
       return true;
     }
     this.whole();

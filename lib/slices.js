@@ -9,6 +9,23 @@ const CLOSE_ARRAY = 93;
 const OPEN_OBJECT = 123;
 const CLOSE_OBJECT = 125;
 
+/** How many names are remembered as they are spelt. */
+const MOST_NAMES = 256;
+
+/** Keys as they are spelt, with their quotes: an app looks at the same few over and over. @type {Map<string, string>} */
+let names = new Map();
+
+/** @param {string} key */
+function spelt(key) {
+  let name = names.get(key);
+  if (name === undefined) {
+    name = JSON.stringify(key);
+    if (names.size === MOST_NAMES) names = new Map();
+    names.set(key, name);
+  }
+  return name;
+}
+
 /** From so many characters on, a search for a key that is not there is cheaper than to pass over all fields. */
 const LONG = 2048;
 
@@ -36,7 +53,7 @@ class Slices {
    * @returns {number}
    */
   find(key) {
-    const name = JSON.stringify(key);
+    const name = spelt(key);
     const at = this.placeOf(name);
     if (this.isForeign && !this.isOnly(name, at)) {
       this.failed = !this.isPlain();
