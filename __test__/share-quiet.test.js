@@ -65,7 +65,7 @@ async function looking(t, store, { size = 0 } = {}) {
     if (size > 0) await browser.request('/fill');
     const client = await shared.connect({ key: await shared.keyOf(browser) });
     assert.equal(await client.ask('look'), user);
-    return { browser, client, ...seen.findLast(({ socket }) => socket.id === client.id) };
+    return { browser, client, shared, ...seen.findLast(({ socket }) => socket.id === client.id) };
   };
 }
 
@@ -172,6 +172,28 @@ describe('long after a quiet socket has let go of it', { concurrency: true }, ()
       assert.equal(await quiet.client.ask('look'), 'bea');
       assert.equal(quiet.socket.session.user, 'bea');
     });
+  }
+
+  for (const [name, makeStore] of Object.entries(STORES)) {
+    test(
+      `it is another one's that has bound the socket since, and none after its logout, with ${name}`,
+      LIMIT,
+      async (t) => {
+        const look = await looking(t, await makeStore(t));
+        const [rebound, left] = [await look('ann'), await look('ben')];
+        await until(() => areCollected(rebound, left), 'the sessions are collected');
+        const other = await look('bob');
+        await until(() => areCollected(other), 'another session is collected');
+
+        const key = await other.shared.keyOf(other.browser);
+        assert.deepEqual(await rebound.client.ask('__zappa_key', { key }), { key });
+        assert.equal(rebound.socket.session.user, 'bob');
+        assert.equal(rebound.request.session.user, 'bob');
+        await left.browser.request('/logout');
+        assert.equal(left.socket.session.user, undefined);
+        assert.equal(left.request.session.user, undefined);
+      },
+    );
   }
 
   test('a stranger has its own session still', LIMIT, async (t) => {

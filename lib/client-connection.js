@@ -16,9 +16,20 @@ class ClientConnection extends Connection {
    * @param {any} client
    */
   constructor(sharing, socket, client) {
-    super(sharing, socket, client);
+    super(sharing, socket);
     this.sharing = sharing;
+    /** It holds the binding, as `__session_id`. */
+    this.client = client;
     socket[PLACE] = this;
+  }
+
+  get sid() {
+    return this.client.__session_id;
+  }
+
+  set sid(sid) {
+    if (sid === undefined) delete this.client.__session_id;
+    else this.client.__session_id = sid;
   }
 
   /** The one that the socket has now: an event that runs for long may have another. @returns {ClientConnection} */

@@ -2,12 +2,12 @@
 
 const native = require('../native.js');
 const { publish } = require('./diagnostics.js');
-const { needsRoom, roomOf, whenNamed } = require('./room.js');
+const { needsRoom, roomOf } = require('./room.js');
 
 /** How many lines are kept for those that come. */
 const SPARE_LINES = 1000;
 
-/** Connections by the id of their socket: those of `shareSession`, and of a Zappa app those that are leaving. @type {Map<string, Connection>} */
+/** By the id of their socket, the connections that Socket.IO's namespaces do not have: those that are leaving, and with `shareSession` those that are not there yet. All others are found there, since a table of our own would take as much again. @type {Map<string, Connection>} */
 const connections = new Map();
 
 /** Lines in which nothing waits: taking one costs less than to open another. @type {number[]} */
@@ -23,26 +23,16 @@ class Connection {
   /**
    * @param {import('./sharing.js').Sharing} sharing
    * @param {any} socket
-   * @param {any} [client] the host's object for this connection, if it has one; it holds the binding as `__session_id`
    */
-  constructor(sharing, socket, client) {
+  constructor(sharing, socket) {
     this.sharing = sharing;
     this.socket = socket;
-    /** What holds the binding. @type {any} */
-    this.client = client ?? this;
     /** The line, where an event has needed one; -1 else. */
     this.opened = -1;
     /** How many events wait for their turn or for the store. */
     this.loading = 0;
     /** How many of them wait in the batch. */
     this.batched = 0;
-    /** How many keys were presented in vain. */
-    this.failed = 0;
-    /** Whether this socket's own session was written to the store. */
-    this.written = false;
-    this.disconnected = false;
-    /** Whether it has left nothing behind. */
-    this.gone = false;
   }
 
   /** @returns {string} */
@@ -50,10 +40,12 @@ class Connection {
     return this.socket.id;
   }
 
-  /** The session this socket is bound to. @returns {string | undefined} */
+  /** The session this socket is bound to. @abstract @returns {string | undefined} */
   get sid() {
-    return this.client.__session_id;
+    return undefined;
   }
+
+  set sid(_sid) {}
 
   /** The line in which its events wait for the store. */
   get line() {
@@ -82,7 +74,7 @@ class Connection {
     if (error !== -1) return error;
     const { socket } = this;
     if (this.sid !== undefined && this.sid !== sid) socket.leave(roomOf(this.sid));
-    this.client.__session_id = sid;
+    this.sid = sid;
     if (needsRoom(socket.nsp)) this.enterRoom();
     publish('bind', sid, { socket: this.id });
     return -1;
@@ -112,7 +104,7 @@ class Connection {
   unbind() {
     const { adopted } = this.sharing;
     if (adopted) native.unbind(adopted.number, this.id);
-    delete this.client.__session_id;
+    this.sid = undefined;
   }
 
   /** This socket's own session is being written to the store. */
@@ -161,9 +153,16 @@ class Connection {
   }
 }
 
-whenNamed(() => {
-  for (const connection of connections.values()) connection.enterRoom();
-});
+// What few connections have is no field of the others, which are many.
+
+/** How many keys were presented in vain. @type {number} */
+Connection.prototype.failed = 0;
+/** Whether this socket's own session was written to the store. @type {boolean} */
+Connection.prototype.written = false;
+/** @type {boolean} */
+Connection.prototype.disconnected = false;
+/** Whether it has left nothing behind. @type {boolean} */
+Connection.prototype.gone = false;
 
 module.exports.Connection = Connection;
 module.exports.connections = connections;

@@ -1,6 +1,7 @@
 'use strict';
 
 const { clientOf, connectionOf } = require('./client-connection.js');
+const { socketAt, socketsOf } = require('./namespace-sockets.js');
 const { roomOf, whenNamed } = require('./room.js');
 const { Sharing } = require('./sharing.js');
 
@@ -55,24 +56,13 @@ class HostSharing extends Sharing {
 
   /** @param {string} id of a socket */
   connectionAt(id) {
-    for (const { sockets } of this.namespaces) {
-      const socket = sockets instanceof Map ? sockets.get(id) : sockets[id];
+    for (const namespace of this.namespaces) {
+      const socket = socketAt(namespace, id);
       const client = socket && clientOf(socket);
       if (client !== undefined) return this.connectionOf(socket, client);
     }
     return super.connectionAt(id);
   }
-}
-
-/**
- * The sockets of a namespace: a Map in Socket.IO 3 and 4, an object in 2.
- *
- * @param {any} namespace
- * @returns {Generator<any>}
- */
-function* socketsOf({ sockets }) {
-  if (sockets instanceof Map) yield* sockets.values();
-  else for (const id in sockets) yield sockets[id];
 }
 
 /** Every socket that is bound takes its session's room. */

@@ -6,18 +6,6 @@ const { originOf, sources, textOf } = require('./origin.js');
 const { SessionEvent } = require('./session-event.js');
 
 /**
- * What is left of an event after which nothing has happened for a while: what its session can be made of again.
- *
- * @typedef {object} Remains
- * @property {string} sid
- * @property {undefined} [data]
- * @property {string | undefined} text
- * @property {number} version
- * @property {number} clock
- * @property {boolean} shelved whether its text is on the shelf
- */
-
-/**
  * An event that lasts until the next one of its socket: outside of any, `socket.session` is its session. The longer it
  * lasts, the less it keeps of that.
  */
@@ -46,7 +34,7 @@ class LastingEvent extends SessionEvent {
   /**
    * It is no event, but stands for the time until the next one.
    *
-   * @param {import('./key-lookup.js').Found | Remains} [found] the session that is seen then; without it, one of the socket's own
+   * @param {import('./key-lookup.js').Found} [found] the session that is seen then; without it, one of the socket's own
    * @returns {this}
    */
   rest(found) {
@@ -117,24 +105,18 @@ class LastingEvent extends SessionEvent {
     this.shelve();
   }
 
-  /** Whether it holds no more than a browser's session can be made of again, and nobody has that session. */
+  /** Whether it holds no more than its socket's session can be made of again, and nobody has that session. */
   isSpent() {
-    const { data, opened, released, sid, shelved, text } = this;
+    const { connection, data, opened, released, sid, shelved, text } = this;
     const isEmpty = text === undefined && !shelved;
-    return !opened && released === undefined && data === undefined && (sid !== undefined || isEmpty);
+    if (opened || released !== undefined || data !== undefined) return false;
+    return sid === connection.sid && (sid !== undefined || isEmpty);
   }
 
-  /**
-   * Its socket goes on without it. What still has it (code that runs in its scope) sees what the socket does.
-   *
-   * @returns {Remains | undefined} what its session can be made of again; nothing where it is the socket's own, and empty
-   */
+  /** Its socket goes on without it. What still has it (code that runs in its scope) sees what the socket does. */
   retire() {
-    const { clock, shelved, sid, text, version } = this;
     this.retired = true;
     this.shelved = false;
-    if (sid === undefined) return undefined;
-    return { sid, text, version, clock: /** @type {number} */ (clock), shelved };
   }
 
   /** Lets go of its text, or has it where it takes less. */

@@ -14,30 +14,39 @@ class SocketConnection extends Connection {
     super(sharing, socket);
     this.sharing = sharing;
     /** @type {string | undefined} */
-    this.__session_id = undefined;
-    /** The event whose session code sees that belongs to no other one; undefined while that is `quiet`. @type {SocketEvent | undefined} */
+    this.bound = undefined;
+    /** The event whose session code sees that belongs to no other one; undefined while nothing happens. @type {SocketEvent | undefined} */
     this.event = new SocketEvent(this, socket, ['']).rest();
-    /** What has taken its place, as nothing happens. @type {import('./lasting-event.js').Remains | undefined} */
-    this.quiet = undefined;
-    /** What takes its place when its handlers have come to their end: meanwhile the socket was bound, or unbound. @type {SocketEvent | undefined} */
-    this.next = undefined;
-    /** When the life of its session was last extended, in ms. */
-    this.touched = 0;
-    /** The packets that wait until it is known whose socket this is. @type {import('./held-packets.js').HeldPackets | undefined} */
-    this.held = undefined;
-    /** Whether the app has disconnected it. */
-    this.isExpelled = false;
-    /** Whether it has come back without the session that it had, and has not been told. */
-    this.lost = false;
+    /** The text of its session, where there is no such event, and it is not on the shelf. @type {string | undefined} */
+    this.text = undefined;
+    /** The clock when that was read. */
+    this.clock = 0;
     connections.set(this.id, this);
+  }
+
+  get sid() {
+    return this.bound;
+  }
+
+  set sid(sid) {
+    // Before it is another one's session.
+    this.revive();
+    this.bound = sid;
   }
 
   /** The event whose session code sees that belongs to no other one. */
   get latest() {
+    return this.event ?? this.revive();
+  }
+
+  /** Makes that event again. @returns {SocketEvent} */
+  revive() {
     if (this.event === undefined) {
-      this.event = new SocketEvent(this, this.socket, ['']).rest(this.quiet);
-      this.event.shelved = this.quiet?.shelved === true;
-      this.quiet = undefined;
+      const { clock, sid, text } = this;
+      const found = sid === undefined ? undefined : { sid, data: undefined, text, clock };
+      this.event = new SocketEvent(this, this.socket, ['']).rest(found);
+      this.event.shelved = sid !== undefined && text === undefined;
+      this.text = undefined;
     }
     return this.event;
   }
@@ -50,7 +59,18 @@ class SocketConnection extends Connection {
   follow(event) {
     this.latest.forget();
     this.event = event;
-    this.next = undefined;
+    if (this.next !== undefined) this.next = undefined;
+  }
+
+  /**
+   * The socket was bound, or unbound: another event is that one as soon as those are through that may still be running.
+   *
+   * @param {SocketEvent} event
+   * @param {boolean} through
+   */
+  goOn(event, through) {
+    if (through) this.follow(event);
+    else this.next = event;
   }
 
   /** An event has settled. @param {SocketEvent} event */
@@ -79,23 +99,23 @@ class SocketConnection extends Connection {
   bind(adopted, sid, found) {
     const error = super.bind(adopted, sid);
     if (error === -1) {
-      // A number as large as that takes an object of its own.
+      // When the life of its session was last extended, in ms. A number as large as that takes an object of its own.
       if (this.sharing.options.touchInterval !== undefined) this.touched = Date.now();
-      this.next = new SocketEvent(this, this.socket, ['']).rest(found);
-      if (this.latest.settled) this.follow(this.next);
+      this.goOn(new SocketEvent(this, this.socket, ['']).rest(found), this.latest.settled);
       this.sharing.binds += 1;
     }
     return error;
   }
 
   /**
-   * The socket has connected, and the app's listeners are told. What the middlewares have put into the session counts as
+   * The socket is in its namespace, and the app's listeners are told. What the middlewares have put into the session counts as
    * theirs.
    *
    * @param {'connect' | 'connection'} name
    */
   open(name) {
-    const { latest, socket } = this;
+    const { id, latest, socket } = this;
+    if (name === 'connect' && connections.get(id) === this) connections.delete(id);
     const { nsp } = socket;
     if (nsp.listenerCount(name) > 0) latest.become(nsp, [name, socket]).handle();
     if (name === 'connect' || !this.lost) return;
@@ -114,20 +134,27 @@ class SocketConnection extends Connection {
 
   /** Lets go of what the last event holds, and then of the event, when the socket has been quiet since the last call. */
   rest() {
-    const { quiet } = this;
+    const { sid, text } = this;
     // As long as the store has the very text, that takes nothing.
-    if (this.event === undefined && (!quiet?.text || this.sharing.adopted?.textOf(quiet.sid) === quiet.text))
-      return;
+    if (this.event === undefined && (!sid || !text || this.sharing.adopted?.textOf(sid) === text)) return;
     const { latest } = this;
     if (!latest.settled) return;
     if (latest.quiet) {
       latest.release();
       if (latest.isSpent()) {
-        this.quiet = latest.retire();
+        this.text = latest.text;
+        this.clock = /** @type {number} */ (latest.clock);
+        latest.retire();
         this.event = undefined;
       }
     }
     latest.quiet = true;
+  }
+
+  disconnect() {
+    // Its namespace forgets it now.
+    if (!this.gone) connections.set(this.id, this);
+    super.disconnect();
   }
 
   leave() {
@@ -140,9 +167,19 @@ class SocketConnection extends Connection {
   end(reason) {
     super.end(reason);
     // Code outside of any event must not go on with what the session held, though an acknowledgement may never be sent.
-    this.next = new SocketEvent(this, this.socket, ['']).rest();
-    if (this.latest.handled) this.follow(this.next);
+    this.goOn(new SocketEvent(this, this.socket, ['']).rest(), this.latest.handled);
   }
 }
+
+// As with what `Connection` has there: most never have any of it.
+
+/** What takes the event's place when its handlers have come to their end: meanwhile the socket was bound, or unbound. @type {SocketEvent | undefined} */
+SocketConnection.prototype.next = undefined;
+/** The packets that wait until it is known whose socket this is. @type {import('./held-packets.js').HeldPackets | undefined} */
+SocketConnection.prototype.held = undefined;
+/** Whether the app has disconnected it. @type {boolean} */
+SocketConnection.prototype.isExpelled = false;
+/** Whether it has come back without the session that it had, and has not been told. @type {boolean} */
+SocketConnection.prototype.lost = false;
 
 module.exports.SocketConnection = SocketConnection;

@@ -225,7 +225,7 @@ class SocketEvent extends LastingEvent {
     const { touchInterval } = connection.sharing.options;
     if (touchInterval === undefined || this.sid === undefined || connection.sid !== this.sid) return;
     const now = Date.now();
-    if (now - connection.touched < touchInterval) return;
+    if (now - (connection.touched ?? 0) < touchInterval) return;
     const session = this.seen;
     if (typeof adopted.store.touch !== 'function' || session?.id !== this.sid) return;
     connection.touched = now;

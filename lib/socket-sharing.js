@@ -7,7 +7,8 @@ const { connections } = require('./connection.js');
 const { EmbeddedStore } = require('./embedded-store.js');
 const { Failure, failure } = require('./failure.js');
 const { Responses } = require('./responses.js');
-const { roomOf } = require('./room.js');
+const { socketAt, socketsOf } = require('./namespace-sockets.js');
+const { roomOf, whenNamed } = require('./room.js');
 const { requestMethods } = require('./session-methods.js');
 const { sharedBy, unshare } = require('./shared-socket.js');
 const { Sharing } = require('./sharing.js');
@@ -18,6 +19,8 @@ const END_EVENT = 'session:end';
 const QUIET = 2000;
 /** How many of them are told at once. */
 const AT_ONCE = 100;
+/** Those that have sockets. @type {Set<SocketSharing>} */
+const busy = new Set();
 /** What is wrong with a key or a cookie, and no fault of the store's. */
 const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
 
@@ -156,33 +159,62 @@ class SocketSharing extends Sharing {
     this.report(error, where);
   }
 
+  /**
+   * The connection of a socket, wherever it is found.
+   *
+   * @param {string} id of the socket
+   */
+  connectionAt(id) {
+    for (const namespace of this.namespaces.keys()) {
+      const socket = socketAt(namespace, id);
+      const connection = socket && sharedBy(socket);
+      if (connection !== undefined) return connection;
+    }
+    return super.connectionAt(id);
+  }
+
+  /**
+   * The connections of this process that it serves; one that is recovered right now comes twice.
+   *
+   * @returns {Generator<import('./socket-connection.js').SocketConnection>}
+   */
+  *connections() {
+    for (const namespace of this.namespaces.keys()) yield* this.served(socketsOf(namespace));
+    for (const { socket } of connections.values()) yield* this.served([socket]);
+  }
+
+  /** @param {Iterable<any>} sockets @returns {Generator<import('./socket-connection.js').SocketConnection>} */
+  *served(sockets) {
+    for (const socket of sockets) {
+      const connection = sharedBy(socket);
+      if (connection?.sharing === this) yield connection;
+    }
+  }
+
   /** The sockets of this process that it serves. @returns {any[]} */
   sockets() {
-    const all = [...connections.values()].filter(({ sharing }) => sharing === this);
-    return all.map(({ socket }) => socket);
+    return [...new Set(this.connections())].map(({ socket }) => socket);
   }
 
   /** There is a socket: from now on those that are quiet are told to let go of what they hold. */
   quieten() {
+    busy.add(this);
     this.quieting ??= setInterval(() => this.rest(), QUIET).unref();
   }
 
   /** Tells its sockets, and forgets those that never connected, some at a time: others are not to wait for that, and the weak references that it makes stay few. */
   rest() {
-    const all = connections.values();
-    let isUsed = false;
+    const all = this.connections();
     const some = () => {
       for (let index = 0; index < AT_ONCE; index += 1) {
         const { done, value } = all.next();
         if (done) {
-          if (!isUsed) this.stopQuieting();
+          // Asked now: some may have come meanwhile, and gone from where they would have been looked for to where they were.
+          if (this.connections().next().done) this.stopQuieting();
           return;
         }
-        if (value.sharing !== this) continue;
-        isUsed = true;
-        const connection = sharedBy(value.socket);
-        if (connection?.isAbandoned()) connection.disconnect();
-        else connection?.rest();
+        if (value.isAbandoned()) value.disconnect();
+        else value.rest();
       }
       setImmediate(some);
     };
@@ -190,6 +222,7 @@ class SocketSharing extends Sharing {
   }
 
   stopQuieting() {
+    busy.delete(this);
     clearInterval(this.quieting);
     this.quieting = undefined;
   }
@@ -222,5 +255,9 @@ class SocketSharing extends Sharing {
     this.use(undefined, '');
   }
 }
+
+whenNamed(() => {
+  for (const sharing of busy) for (const connection of sharing.connections()) connection.enterRoom();
+});
 
 module.exports.SocketSharing = SocketSharing;

@@ -60,15 +60,11 @@ impl Index {
 
     /// Gives room back where a crowd has gone; `hash_of` as for [`Index::add`].
     pub fn shrink(&mut self, hash_of: &dyn Fn(u32) -> u64) {
-        if let Some(room) = spare(self.places.len(), self.places.capacity()) {
-            self.places.shrink_to(room, |place| hash_of(*place));
+        let room = self.places.capacity();
+        if room > SHORT && self.places.len() < room / 4 {
+            self.places.shrink_to(room / 2, |place| hash_of(*place));
         }
     }
-}
-
-/// The room to be kept where most of it is empty.
-pub fn spare(taken: usize, room: usize) -> Option<usize> {
-    (room > SHORT && taken < room / 4).then_some(room / 2)
 }
 
 #[cfg(test)]

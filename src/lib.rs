@@ -21,6 +21,7 @@ pub mod handshake;
 mod index;
 pub mod key;
 pub mod keyring;
+mod pages;
 pub mod record;
 mod roll;
 pub mod shelf;

@@ -3,7 +3,10 @@
 //! The entries lie side by side, and the index has four bytes for each. A `HashMap` has room for up to twice as many
 //! entries as there are, and keeps it when they have gone.
 
-use crate::index::{Index, Name, spare};
+use crate::{
+    index::{Index, Name},
+    pages::Pages,
+};
 
 /// What is on a roll.
 pub trait Entry {
@@ -17,14 +20,14 @@ pub trait Entry {
 /// Entries by their id. Each has a place, which is another one's when it has gone.
 #[derive(Debug)]
 pub struct Roll<T> {
-    entries: Vec<T>,
+    entries: Pages<T>,
     index: Index,
 }
 
 impl<T> Default for Roll<T> {
     fn default() -> Self {
         Self {
-            entries: Vec::new(),
+            entries: Pages::default(),
             index: Index::default(),
         }
     }
@@ -50,26 +53,22 @@ impl<T: Entry> Roll<T> {
 
     /// The entry at a place that is taken.
     pub fn at(&self, place: u32) -> &T {
-        &self.entries[place as usize]
+        self.entries.at(place as usize)
     }
 
     /// The entry at a place that is taken, to be changed.
     pub fn at_mut(&mut self, place: u32) -> &mut T {
-        &mut self.entries[place as usize]
+        self.entries.at_mut(place as usize)
     }
 
     /// Adds an entry whose id is not there yet, at the last place, and gives that.
     pub fn add(&mut self, entry: T) -> u32 {
         let hash = entry.id().hash();
-        if self.entries.len() == self.entries.capacity() {
-            // Twice as much, as a `Vec` takes by itself, is room for nobody most of the time.
-            self.entries.reserve_exact(self.entries.len() / 8 + 8);
-        }
         let place = self.places();
         self.entries.push(entry);
         let entries = &self.entries;
         self.index
-            .add(hash, place, &|place| entries[place as usize].id().hash());
+            .add(hash, place, &|place| entries.at(place as usize).id().hash());
         place
     }
 
@@ -81,12 +80,9 @@ impl<T: Entry> Roll<T> {
             self.index.replace(self.at(last).id().hash(), last, place);
         }
         let removed = self.entries.swap_remove(place as usize);
-        if let Some(room) = spare(self.entries.len(), self.entries.capacity()) {
-            self.entries.shrink_to(room);
-        }
         let entries = &self.entries;
         self.index
-            .shrink(&|place| entries[place as usize].id().hash());
+            .shrink(&|place| entries.at(place as usize).id().hash());
         removed
     }
 
@@ -139,19 +135,6 @@ mod tests {
         fn id(&self) -> &[u8] {
             self.0.as_bytes()
         }
-    }
-
-    #[test]
-    fn what_a_crowd_has_taken_is_given_back() {
-        let mut roll = Roll::default();
-        for number in 0..10_000 {
-            roll.add(Numbered(number.to_string(), 0));
-        }
-        assert!(roll.entries.capacity() < 11_500);
-        roll.retain(|entry| entry.0.len() == 1);
-        assert_eq!(roll.len(), 10);
-        assert!(roll.entries.capacity() <= 1024);
-        assert!((0..10).all(|number| roll.find(number.to_string().as_bytes()).is_some()));
     }
 
     #[derive(Clone, Debug)]

@@ -1,11 +1,11 @@
 //! The shelf: the session texts of sockets that are quiet, outside of V8's heap, and packed.
 //!
 //! There they would take twice as much, once a single character is beyond Latin-1, and the garbage collector would go by
-//! each of them. The sessions of one app have the same fields, and much of what is in those: with one of them as a sample,
+//! each of them. The sessions of one app have the same fields, and much of what is in those: with some of them as a sample,
 //! LZ4 writes of another one little more than what differs. A sample stays for as long as a text needs it, though its own
-//! session may have ended; nothing reads it but to unpack others.
+//! sessions may have ended; nothing reads it but to unpack others.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use lz4_flex::block::{
     compress_into_with_dict, decompress_size_prepended_with_dict, get_maximum_output_size,
@@ -13,8 +13,9 @@ use lz4_flex::block::{
 
 use crate::ticket::Line;
 
-/// Most bytes of a sample: LZ4 goes through it for each text.
-const SAMPLE_MOST: usize = 4096;
+/// Most bytes of a sample, and of one text in it: LZ4 goes through all of it for each text.
+const SAMPLE_MOST: usize = 8192;
+const SAMPLED_MOST: usize = 4096;
 /// Most bytes of a text that is packed: a longer one would keep the thread of all events waiting for too long.
 const PACKED_MOST: usize = 32 * 1024;
 /// So many texts that have not become half as long bring another sample. There are no more samples than that many to
@@ -46,10 +47,34 @@ impl Packed {
     }
 }
 
-/// The texts, by the line of the socket that each belongs to.
+/// So many lines have their texts on one board.
+const BOARD: usize = 64;
+
+/// The texts of neighbouring lines.
+#[derive(Debug)]
+struct Board {
+    texts: [Option<Packed>; BOARD],
+    /// How many of them are there.
+    taken: usize,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self {
+            texts: [const { None }; BOARD],
+            taken: 0,
+        }
+    }
+}
+
+/// The texts, by the line of the socket that each belongs to. Lines are numbered as they are opened, and are used again: so
+/// each has its place, in less room than a table would take that finds it.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    texts: HashMap<Line, Packed>,
+    /// Those on which nothing is are not there.
+    boards: Vec<Option<Box<Board>>>,
+    /// How many are there.
+    taken: usize,
     sample: Arc<Vec<u8>>,
     /// Where texts are packed, so that each is allocated as long as it then is: cut off from the room for the worst case, it would
     /// leave a hole behind it.
@@ -66,12 +91,23 @@ impl Shelf {
         } else {
             self.pack(text.as_bytes())
         };
-        self.texts.insert(line, packed);
+        let (board, place) = place_of(line);
+        if board >= self.boards.len() {
+            self.boards.resize_with(board + 1, || None);
+        }
+        let slot = &mut self.boards[board];
+        if slot.is_none() {
+            self.taken += 1;
+        }
+        let board = slot.get_or_insert_default();
+        if board.texts[place].replace(packed).is_none() {
+            board.taken += 1;
+        }
     }
 
     fn pack(&mut self, text: &[u8]) -> Packed {
-        if self.sample.is_empty() || self.poor >= POOR_MOST {
-            self.sample = Arc::new(text[..text.len().min(SAMPLE_MOST)].to_vec());
+        if self.poor >= POOR_MOST {
+            self.sample = Arc::default();
             self.poor = 0;
         }
         let sample = Arc::clone(&self.sample);
@@ -87,6 +123,11 @@ impl Shelf {
         let bytes: Box<[u8]> = self.room[..prefix + size].into();
         if bytes.len() > text.len() / 2 {
             self.poor += 1;
+        }
+        // Two sessions have few words in common, and some more of them have more. Not the same text again.
+        let sampled = &text[..text.len().min(SAMPLED_MOST)];
+        if bytes.len() > text.len() / 8 && sample.len() + sampled.len() <= SAMPLE_MOST {
+            self.sample = Arc::new([&sample, sampled].concat());
         }
         Packed {
             bytes,
@@ -105,15 +146,26 @@ impl Shelf {
     }
 
     fn remove(&mut self, line: Line) -> Option<Packed> {
-        let packed = self.texts.remove(&line)?;
-        if self.texts.is_empty() {
+        let (board, place) = place_of(line);
+        let slot = self.boards.get_mut(board)?;
+        let board = slot.as_mut()?;
+        let packed = board.texts[place].take()?;
+        board.taken -= 1;
+        if board.taken == 0 {
+            *slot = None;
+            self.taken -= 1;
+        }
+        if self.taken == 0 {
             *self = Self::default();
-        } else if self.texts.capacity() > 1024 && self.texts.len() < self.texts.capacity() / 4 {
-            // What a crowd has taken is given back when it has gone.
-            self.texts.shrink_to_fit();
         }
         Some(packed)
     }
+}
+
+/// The board that a line's text is on, and where.
+fn place_of(line: Line) -> (usize, usize) {
+    let number = line.number() as usize;
+    (number / BOARD, number % BOARD)
 }
 
 #[cfg(test)]
@@ -129,7 +181,9 @@ mod tests {
     }
 
     fn held(shelf: &Shelf) -> usize {
-        shelf.texts.values().map(|packed| packed.bytes.len()).sum()
+        let boards = shelf.boards.iter().flatten();
+        let texts = boards.flat_map(|board| board.texts.iter().flatten());
+        texts.map(|packed| packed.bytes.len()).sum()
     }
 
     #[test]
@@ -165,7 +219,7 @@ mod tests {
         for &line in &lines[1..] {
             assert!(shelf.take(line).is_some());
         }
-        assert!(shelf.texts.capacity() <= 1024);
+        assert_eq!(shelf.boards.iter().flatten().count(), 1);
         shelf.clear(lines[0]);
         // Nor is a sample kept of sessions whose sockets have gone.
         assert!(shelf.sample.is_empty());

@@ -4,8 +4,6 @@
 //! what arrives with a used ticket is ignored. The tickets of a socket's events stand in that socket's *line*: an
 //! answer that comes before its turn is held until those in front of it have been answered (or have timed out).
 
-use std::collections::VecDeque;
-
 use crate::error::Error;
 
 /// How many bits of a ticket name its slot; the rest is the slot's generation.
@@ -18,13 +16,13 @@ pub const MAX_IN_FLIGHT: usize = 1 << SLOT_BITS;
 pub struct Ticket(u64);
 
 impl Ticket {
-    fn new(slot: usize, generation: u64) -> Self {
-        Self(generation << SLOT_BITS | slot as u64)
+    fn new(slot: u16, generation: u64) -> Self {
+        Self(generation << SLOT_BITS | u64::from(slot))
     }
 
-    fn slot(self) -> usize {
+    const fn slot(self) -> u16 {
         let [low, second, ..] = self.0.to_le_bytes();
-        usize::from(u16::from_le_bytes([low, second]))
+        u16::from_le_bytes([low, second])
     }
 
     fn generation(self) -> u64 {
@@ -93,14 +91,25 @@ struct Slot {
     generation: u64,
     state: State,
     line: Option<Line>,
+    /// The slot behind it in its line, where there is one.
+    next: u16,
+}
+
+/// Who stands in a line: the slots, of which each knows the next one. A line takes the same few bytes, whoever stands in it:
+/// there is one for each quiet socket.
+#[derive(Clone, Copy, Debug)]
+enum Queue {
+    Closed,
+    Empty,
+    Waiting { first: u16, last: u16 },
 }
 
 /// The tickets of one JavaScript environment.
 #[derive(Debug, Default)]
 pub struct Tickets {
     slots: Vec<Slot>,
-    free: Vec<usize>,
-    lines: Vec<Option<VecDeque<Ticket>>>,
+    free: Vec<u16>,
+    lines: Vec<Queue>,
     free_lines: Vec<u32>,
     opened: u64,
 }
@@ -109,30 +118,24 @@ impl Tickets {
     /// Opens the line of a socket.
     pub fn open_line(&mut self) -> Line {
         if let Some(number) = self.free_lines.pop() {
-            self.lines[number as usize] = Some(VecDeque::new());
+            self.lines[number as usize] = Queue::Empty;
             return Line(number);
         }
-        self.lines.push(Some(VecDeque::new()));
+        self.lines.push(Queue::Empty);
         Line(u32::try_from(self.lines.len() - 1).unwrap_or(u32::MAX))
     }
 
     /// Closes a socket's line. Tickets that still stand in it are used up.
     pub fn close_line(&mut self, line: Line) {
-        let Some(queue) = self.lines.get_mut(line.0 as usize).and_then(Option::take) else {
+        if let Queue::Closed = self.queue(line) {
             return;
-        };
-        for ticket in queue {
-            self.free_slot(ticket.slot());
         }
+        while let Queue::Waiting { first, .. } = self.queue(line) {
+            self.leave(line);
+            self.free_slot(first);
+        }
+        self.lines[line.0 as usize] = Queue::Closed;
         self.free_lines.push(line.0);
-    }
-
-    /// A socket is quiet: its line gives back what it has for those that wait.
-    pub fn rest_line(&mut self, line: Line) {
-        let queue = self.lines.get_mut(line.0 as usize).and_then(Option::as_mut);
-        if let Some(queue) = queue {
-            queue.shrink_to_fit();
-        }
     }
 
     /// Takes a ticket for a store call that is due at `due` (ms on the caller's clock), in a socket's line or in none.
@@ -142,32 +145,28 @@ impl Tickets {
     pub fn open(&mut self, line: Option<Line>, due: u64) -> Result<Ticket, Error> {
         let slot = if let Some(slot) = self.free.pop() {
             slot
-        } else if self.slots.len() < MAX_IN_FLIGHT {
+        } else {
+            let slot = u16::try_from(self.slots.len()).map_err(|_| Error::Overloaded)?;
             self.slots.push(Slot {
                 generation: 1,
                 state: State::Free,
                 line: None,
+                next: 0,
             });
-            self.slots.len() - 1
-        } else {
-            return Err(Error::Overloaded);
+            slot
         };
         self.opened += 1;
-        let entry = &mut self.slots[slot];
-        entry.state = State::Waiting { due };
-        let ticket = Ticket::new(slot, entry.generation);
         // A line that was closed meanwhile holds nothing back.
-        let queue = line.and_then(|line| self.lines.get_mut(line.0 as usize)?.as_mut());
-        entry.line = queue.is_some().then_some(line).flatten();
-        if let Some(queue) = queue {
-            queue.push_back(ticket);
-        }
-        Ok(ticket)
+        let line = line.filter(|line| self.enter(*line, slot));
+        let entry = &mut self.slots[usize::from(slot)];
+        entry.state = State::Waiting { due };
+        entry.line = line;
+        Ok(Ticket::new(slot, entry.generation))
     }
 
     /// A store answered, or its deadline passed: the caller treats the two alike, and only the first counts.
     pub fn answer(&mut self, ticket: Ticket) -> Answer {
-        let Some(slot) = self.slots.get_mut(ticket.slot()) else {
+        let Some(slot) = self.slots.get_mut(usize::from(ticket.slot())) else {
             return Answer::Ignore;
         };
         if slot.generation != ticket.generation()
@@ -179,18 +178,13 @@ impl Tickets {
             self.free_slot(ticket.slot());
             return Answer::Run;
         };
-        let Some(queue) = self.lines.get_mut(line.0 as usize).and_then(Option::as_mut) else {
-            self.free_slot(ticket.slot());
-            return Answer::Run;
-        };
-        if queue.front() != Some(&ticket) {
-            slot.state = State::Held;
+        if self.first(line) != Some(ticket.slot()) {
+            self.slots[usize::from(ticket.slot())].state = State::Held;
             return Answer::Hold;
         }
-        queue.pop_front();
-        let next = queue.front().copied();
+        self.leave(line);
         self.free_slot(ticket.slot());
-        if next.is_some_and(|next| self.slots[next.slot()].state == State::Held) {
+        if self.first_held(line).is_some() {
             Answer::RunAndRelease
         } else {
             Answer::Run
@@ -199,20 +193,17 @@ impl Tickets {
 
     /// The next held event of a line whose turn has come, or nothing.
     pub fn release(&mut self, line: Line) -> Option<Ticket> {
-        let queue = self.lines.get_mut(line.0 as usize)?.as_mut()?;
-        let ticket = *queue.front()?;
-        if self.slots[ticket.slot()].state != State::Held {
-            return None;
-        }
-        queue.pop_front();
-        self.free_slot(ticket.slot());
+        let slot = self.first_held(line)?;
+        let ticket = Ticket::new(slot, self.slots[usize::from(slot)].generation);
+        self.leave(line);
+        self.free_slot(slot);
         Some(ticket)
     }
 
     /// The tickets whose deadline has passed by `now` (ms), each told once.
     pub fn due(&mut self, now: u64) -> Vec<Ticket> {
         let mut passed = Vec::new();
-        for (index, slot) in self.slots.iter_mut().enumerate() {
+        for (index, slot) in (0..).zip(&mut self.slots) {
             if matches!(slot.state, State::Waiting { due } if due <= now) {
                 slot.state = State::Due;
                 passed.push(Ticket::new(index, slot.generation));
@@ -245,8 +236,54 @@ impl Tickets {
         self.slots.len() - self.free.len()
     }
 
-    fn free_slot(&mut self, index: usize) {
-        let slot = &mut self.slots[index];
+    fn queue(&self, line: Line) -> Queue {
+        let queue = self.lines.get(line.0 as usize);
+        queue.copied().unwrap_or(Queue::Closed)
+    }
+
+    /// The slot that stands first in a line.
+    fn first(&self, line: Line) -> Option<u16> {
+        match self.queue(line) {
+            Queue::Waiting { first, .. } => Some(first),
+            Queue::Closed | Queue::Empty => None,
+        }
+    }
+
+    /// The slot that stands first in a line, where it has been answered before its turn.
+    fn first_held(&self, line: Line) -> Option<u16> {
+        let is_held = |slot: &u16| self.slots[usize::from(*slot)].state == State::Held;
+        self.first(line).filter(is_held)
+    }
+
+    /// A slot takes its stand at the end of a line. Gives whether that is open.
+    fn enter(&mut self, line: Line, slot: u16) -> bool {
+        let first = match self.queue(line) {
+            Queue::Closed => return false,
+            Queue::Empty => slot,
+            Queue::Waiting { first, last } => {
+                self.slots[usize::from(last)].next = slot;
+                first
+            }
+        };
+        self.lines[line.0 as usize] = Queue::Waiting { first, last: slot };
+        true
+    }
+
+    /// The first slot leaves a line.
+    fn leave(&mut self, line: Line) {
+        let Queue::Waiting { first, last } = self.queue(line) else {
+            return;
+        };
+        self.lines[line.0 as usize] = if first == last {
+            Queue::Empty
+        } else {
+            let first = self.slots[usize::from(first)].next;
+            Queue::Waiting { first, last }
+        };
+    }
+
+    fn free_slot(&mut self, index: u16) {
+        let slot = &mut self.slots[usize::from(index)];
         slot.state = State::Free;
         slot.line = None;
         slot.generation += 1;
@@ -293,18 +330,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_rests_holds_no_memory_and_keeps_its_order() {
-        let mut tickets = Tickets::default();
-        let line = tickets.open_line();
-        let first = tickets.open(Some(line), 10).unwrap();
-        tickets.answer(first);
-        tickets.rest_line(line);
-        assert_eq!(tickets.lines[0].as_ref().map(VecDeque::capacity), Some(0));
-        let [a, b] = [(); 2].map(|()| tickets.open(Some(line), 10).unwrap());
-        tickets.rest_line(line);
-        assert_eq!(tickets.answer(b), Answer::Hold);
-        assert_eq!(tickets.answer(a), Answer::RunAndRelease);
-        assert_eq!(tickets.release(line), Some(b));
+    fn a_line_takes_as_little_with_many_in_it_as_with_none() {
+        assert!(size_of::<Queue>() <= 8);
     }
 
     #[test]

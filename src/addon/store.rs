@@ -49,11 +49,7 @@ pub fn close_line(line: u32) {
 /// Puts the session's text of a quiet socket on the shelf, under its line.
 #[napi(catch_unwind)]
 pub fn shelve(line: u32, text: String) {
-    let line = Line::from_number(line);
-    desk::with(|desk| {
-        desk.shelf.lock().put(line, text);
-        desk.tickets.lock().rest_line(line);
-    });
+    desk::with(|desk| desk.shelf.lock().put(Line::from_number(line), text));
 }
 
 /// Takes the text from the shelf; null when there is none.
