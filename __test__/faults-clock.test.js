@@ -7,10 +7,9 @@ const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { performance } = require('node:perf_hooks');
 const { startChild } = require('./support/child.js');
-const { HttpClient } = require('./support/http-client.js');
 const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
-const { connectSocket, share } = require('./support/socket-client.js');
+const { connectSocket, loggedIn, share } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
 
@@ -36,11 +35,7 @@ for (const jump of [HOUR, -HOUR]) {
         await server.stop();
       });
       const { url } = await child.message('ready');
-      const browser = new HttpClient(url);
-      await browser.request('/login');
-      const socket = await connectSocket(url);
-      t.after(() => socket.close());
-      await share(browser, socket);
+      const { browser, socket } = await loggedIn(t, url);
       const lives = async () => {
         const ttl = await kept.ttl(browser.sid);
         assert.ok(ttl > 570 && ttl <= 600, `${ttl} s`);

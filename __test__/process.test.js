@@ -12,7 +12,7 @@ const { startChild } = require('./support/child.js');
 const { HttpClient } = require('./support/http-client.js');
 const { LIMIT } = require('./support/limit.js');
 const { startRedis } = require('./support/redis-server.js');
-const { connectSocket, share } = require('./support/socket-client.js');
+const { connectSocket, loggedIn, share } = require('./support/socket-client.js');
 const { until } = require('./support/wait.js');
 
 function script(name) {
@@ -22,12 +22,7 @@ function script(name) {
 async function childWithSocket(t, input) {
   const child = startChild(t, script('host.js'), input);
   const { url } = await child.message('ready');
-  const browser = new HttpClient(url);
-  await browser.request('/login');
-  const socket = await connectSocket(url);
-  t.after(() => socket.close());
-  await share(browser, socket);
-  return { child, url, browser, socket };
+  return { child, url, ...(await loggedIn(t, url)) };
 }
 
 const FAILURES = [

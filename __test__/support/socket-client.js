@@ -1,5 +1,6 @@
 'use strict';
 
+const { HttpClient } = require('./http-client.js');
 const { socketIoClient } = require('./versions.js');
 
 // A Socket.IO client with promises. It never reconnects by itself: a test says when.
@@ -94,4 +95,14 @@ async function share(browser, socket, options) {
   return { status, key: body.key, ack };
 }
 
-module.exports = { connectSocket, keyPath, share };
+// A browser that has logged in, and a socket of its own that is bound to its session.
+async function loggedIn(t, url) {
+  const browser = new HttpClient(url);
+  await browser.request('/login');
+  const socket = await connectSocket(url);
+  t.after(() => socket.close());
+  await share(browser, socket);
+  return { browser, socket };
+}
+
+module.exports = { connectSocket, keyPath, loggedIn, share };
