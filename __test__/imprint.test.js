@@ -6,7 +6,7 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const fc = require('fast-check');
-const { Imprint } = require('../lib/imprint.js');
+const { Imprint } = require('../lib/session/imprint.js');
 
 const SESSION =
   '{"user":{"name":"ann","roles":["a","b"],"address":{"city":null}},"visits":7,"empty":{},"none":[]}';

@@ -6,7 +6,7 @@ const { EventEmitter, once } = require('node:events');
 const http = require('node:http');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
-const { Responses } = require('../lib/responses.js');
+const { Responses } = require('../lib/http/responses.js');
 const { closeServer, listen } = require('./support/http-server.js');
 
 test('sessions whose responses are all out are forgotten', () => {

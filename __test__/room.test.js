@@ -88,7 +88,7 @@ test(
 
     // By the app's own copy of the module, where its host has another.
     const sid = faces[0].one.sid;
-    assert.equal(copyOf('../lib/room.js').sessionRoom(sid), nameOf(sid));
+    assert.equal(copyOf('../lib/sockets/rooms.js').sessionRoom(sid), nameOf(sid));
 
     for (const { name, f, one, other, ended } of faces) {
       const sockets = [one, other, ended].map(({ socket }) => socket);

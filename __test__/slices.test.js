@@ -5,7 +5,7 @@
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const fc = require('fast-check');
-const { Slices } = require('../lib/slices.js');
+const { Slices } = require('../lib/session/slices.js');
 
 const key = fc.oneof(
   fc.constantFrom('a', 'b', 'cookie', '', '"', '\\', '}', '__proto__', '1', 'é’'),

@@ -2,9 +2,9 @@
 
 const { EventEmitter } = require('node:events');
 const native = require('../native.js');
-const { readEmbeddedOptions } = require('./embedded-options.js');
-const { EmbeddedTable } = require('./embedded-table.js');
-const { expressSession } = require('./express-session.js');
+const { readEmbeddedOptions } = require('./stores/embedded-options.js');
+const { EmbeddedTable } = require('./stores/embedded-table.js');
+const { expressSession } = require('./session/express-session.js');
 
 /** Where a store has its table, for the commits of this package. */
 const TABLE = Symbol('io-session table');

@@ -1,12 +1,12 @@
 'use strict';
 
-const { expressMiddleware } = require('./express-middleware.js');
-const { notCalled, refuseSocket } = require('./mistakes.js');
-const { readShareOptions } = require('./options.js');
-const { SessionSockets } = require('./session-sockets.js');
-const { sharedBy } = require('./shared-socket.js');
-const { serveFromStart, socketMiddleware } = require('./socket-middleware.js');
-const { SocketSharing } = require('./socket-sharing.js');
+const { expressMiddleware } = require('./http/middleware.js');
+const { notCalled, refuseSocket } = require('./support/warnings.js');
+const { readShareOptions } = require('./support/options.js');
+const { SessionSockets } = require('./sockets/session-sockets.js');
+const { sharedBy } = require('./sockets/shared-socket.js');
+const { serveFromStart, socketMiddleware } = require('./sockets/middleware.js');
+const { SocketSharing } = require('./sockets/socket-sharing.js');
 
 /**
  * Shares the sessions of an Express app with its sockets; see index.d.ts.
@@ -15,7 +15,7 @@ const { SocketSharing } = require('./socket-sharing.js');
  */
 function shareSession(options) {
   const sharing = new SocketSharing(readShareOptions(options));
-  const { store } = /** @type {import('./adopted-store.js').AdoptedStore} */ (sharing.adopted);
+  const { store } = /** @type {import('./stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
   return Object.freeze({
     store,
     express(/** @type {any[]} */ ...args) {

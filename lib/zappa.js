@@ -1,12 +1,12 @@
 'use strict';
 
-const { admit, isForeign, isForeignLoad } = require('./allowed-origins.js');
-const { failure } = require('./failure.js');
-const { HostEvent } = require('./host-event.js');
-const { HostSharing } = require('./host-sharing.js');
-const { KeyRequest } = require('./key-route.js');
-const { KEY_EVENT, presentKey, refuseKey } = require('./key-event.js');
-const { readOptions } = require('./options.js');
+const { admit, isForeign, isForeignLoad } = require('./http/origins.js');
+const { failure } = require('./support/errors.js');
+const { HostEvent } = require('./sockets/host-event.js');
+const { HostSharing } = require('./sockets/host-sharing.js');
+const { KeyRequest } = require('./http/key-route.js');
+const { KEY_EVENT, presentKey, refuseKey } = require('./sockets/key-event.js');
+const { readOptions } = require('./support/options.js');
 
 const WHERE = 'context.session_store';
 

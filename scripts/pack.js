@@ -40,7 +40,7 @@ function publishedFiles() {
 /** Gives a folder what is built for its platform. @param {string} folder @returns {boolean} whether all of it is here */
 function stagePlatform(folder) {
   const manifest = manifestOf(folder);
-  // The engine has its place beside the addon (lib/store-engine.js), so napi's manifest, which knows of one file, gets a second.
+  // The engine has its place beside the addon (lib/stores/store-engine.js), so napi's manifest, which knows of one file, gets a second.
   const libraries = [manifest.main, manifest.main.replace(ADDON, ENGINE)];
   if (!libraries.every((name) => fs.existsSync(path.join(ROOT, name)))) return false;
   for (const name of [...libraries, 'LICENSE'])

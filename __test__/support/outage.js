@@ -5,8 +5,8 @@
 
 const assert = require('node:assert/strict');
 const { performance } = require('node:perf_hooks');
-const { adopt } = require('../../lib/adopted-store.js');
-const { updateSession } = require('../../lib/update.js');
+const { adopt } = require('../../lib/stores/adopted-store.js');
+const { updateSession } = require('../../lib/session/update.js');
 const { fixture } = require('./fixture.js');
 const { share } = require('./socket-client.js');
 const { until } = require('./wait.js');

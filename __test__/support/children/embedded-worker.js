@@ -4,8 +4,8 @@
 
 const { parentPort, workerData } = require('node:worker_threads');
 const { EmbeddedStore } = require('../../..');
-const { adopt } = require('../../../lib/adopted-store.js');
-const { commitSession } = require('../../../lib/commit.js');
+const { adopt } = require('../../../lib/stores/adopted-store.js');
+const { commitSession } = require('../../../lib/stores/commit.js');
 
 const { options, number, turns } = workerData;
 const store = new EmbeddedStore(options);

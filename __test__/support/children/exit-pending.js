@@ -6,7 +6,7 @@
 const { once } = require('node:events');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 const { EmbeddedStore } = require('../../..');
-const { NO_LINE, ask } = require('../../../lib/ask.js');
+const { NO_LINE, ask } = require('../../../lib/stores/ask.js');
 
 const { path } = isMainThread ? JSON.parse(process.argv[2]) : workerData;
 const session = { cookie: { originalMaxAge: null, expires: null }, pad: 'x'.repeat(1000) };

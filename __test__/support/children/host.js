@@ -8,8 +8,8 @@ const { startHost } = require('../zappa-host.js');
 const { express, socketIoServer } = require('../versions.js');
 const stores = require('../stores.js');
 const theSubject = require('../subject.js');
-const { adopt } = require('../../../lib/adopted-store.js');
-const { updateSession } = require('../../../lib/update.js');
+const { adopt } = require('../../../lib/stores/adopted-store.js');
+const { updateSession } = require('../../../lib/session/update.js');
 
 // `original: true`: io-session as it was, in place of ours.
 // `redis` and `postgres`: the arguments of the store's maker in support/stores.js; without either, a HostileStore.

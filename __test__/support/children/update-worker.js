@@ -4,8 +4,8 @@
 
 const { parentPort, workerData } = require('node:worker_threads');
 const { EmbeddedStore } = require('../../..');
-const { adopt } = require('../../../lib/adopted-store.js');
-const { updateSession } = require('../../../lib/update.js');
+const { adopt } = require('../../../lib/stores/adopted-store.js');
+const { updateSession } = require('../../../lib/session/update.js');
 const { settle } = require('../wait.js');
 
 const { name, rounds } = workerData;

@@ -1,0 +1,93 @@
+'use strict';
+
+const debug = require('debug')('io-session');
+const { clientModule } = require('./client-module.js');
+const { admit } = require('./origins.js');
+const { wrongWithCookie } = require('./cookies.js');
+const { failure } = require('../support/errors.js');
+const { KeyRequest } = require('./key-route.js');
+const { requestMethods } = require('../session/methods.js');
+const { lookForMistakes, warnOfCookie, warnOfMount } = require('../support/warnings.js');
+
+/**
+ * The Express middleware: answers `GET <prefix>/socket/:channel_name[/:socket_id]` with a key, and
+ * `GET <prefix>/io-session.js` with the client's module.
+ *
+ * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @returns {(req: any, res: any, next: (error?: any) => void) => void}
+ */
+function expressMiddleware(sharing) {
+  const { prefix } = sharing.options;
+  const keyPath = new RegExp(`^${prefix.replaceAll('.', '\\.')}/socket/([^/]+)(?:/[^/]*)?/?$`);
+  return (req, res, next) => {
+    const [path] = req.url.split('?', 1);
+    if (!sharing.closed && typeof req.sessionID === 'string') {
+      sharing.responses.begin(req.sessionID, res);
+      // A new session has not been made by the store.
+      requestMethods.give(req.session);
+      const wrong = wrongWithCookie(sharing, req);
+      if (wrong !== undefined) warnOfCookie(sharing, wrong);
+    }
+    // A natural mistake: then it sees no other request, a logout's either.
+    if (req.baseUrl === prefix && keyPath.test(prefix + path)) warnOfMount(sharing, prefix);
+    if (sharing.closed || !path.startsWith(prefix) || !['GET', 'HEAD', 'OPTIONS'].includes(req.method))
+      next();
+    else if (path === `${prefix}/io-session.js`) serve(sharing, req, res, clientModule);
+    else {
+      const [, channel] = keyPath.exec(path) ?? [];
+      if (channel === undefined) next();
+      else serve(sharing, req, res, () => answerKey(sharing, req, res, channel));
+    }
+  };
+}
+
+/**
+ * Answers pages of this host, and of the origins that the app allows.
+ *
+ * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {any} req
+ * @param {any} res
+ * @param {(req: any, res: any) => void} answer
+ */
+function serve(sharing, req, res, answer) {
+  if (!admit(req, res, sharing.options.allowedOrigins)) {
+    const { origin, 'sec-fetch-site': site } = req.headers;
+    const error = failure('ERR_BAD_ORIGIN');
+    debug('refused the key route to %j: not one of allowedOrigins', origin ?? site);
+    res.statusCode = error.status;
+    res.setHeader('Content-Type', 'application/json; charset=utf-8');
+    res.end(JSON.stringify(sharing.answerTo(error)));
+    return;
+  }
+  if (req.method !== 'OPTIONS') {
+    answer(req, res);
+    return;
+  }
+  res.setHeader('Access-Control-Allow-Methods', 'GET');
+  res.setHeader('Access-Control-Allow-Headers', 'Accept, Cache-Control, Pragma');
+  res.statusCode = 204;
+  res.end();
+}
+
+/**
+ * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {any} req
+ * @param {any} res
+ * @param {string} encoded the channel's name, as it is in the path
+ */
+function answerKey(sharing, req, res, encoded) {
+  const request = new KeyRequest(sharing, { req, res, params: { channel_name: decoded(encoded) } });
+  if (lookForMistakes(sharing, req)) request.refuse(failure('ERR_NO_SESSION'));
+  else request.answer();
+}
+
+/** @param {string} encoded @returns {string} empty, which is no channel, when it is no percent-encoding */
+function decoded(encoded) {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return '';
+  }
+}
+
+module.exports.expressMiddleware = expressMiddleware;

@@ -1,0 +1,23 @@
+'use strict';
+
+const { originOf } = require('./snapshot.js');
+
+/**
+ * Makes a session that was opened a moment ago a socket's own: it is stored with the mark that the original gives it, which
+ * tells it from a browser's, spells its cookie in that way alone, and may not be stored yet.
+ *
+ * @param {any} session
+ * @param {boolean} isNew
+ */
+function markOwn(session, isNew) {
+  const { cookie } = session;
+  cookie.__io = true;
+  Object.defineProperty(cookie, 'toJSON', { value: () => ({ __io: true }) });
+  const origin = originOf(session);
+  if (!origin) return;
+  origin.rawCookie = undefined;
+  origin.base = JSON.stringify(session);
+  if (isNew) origin.stored = null;
+}
+
+module.exports.markOwn = markOwn;

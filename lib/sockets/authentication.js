@@ -1,0 +1,142 @@
+'use strict';
+
+const { AsyncResource } = require('node:async_hooks');
+const cookie = require('cookie');
+const debug = require('debug')('io-session');
+const native = require('../../native.js');
+const { isForeign } = require('../http/origins.js');
+const { signedId } = require('../http/cookies.js');
+const { failure } = require('../support/errors.js');
+const { KeyLookup, lookUp } = require('./key-lookup.js');
+const { isSessionRoom, roomOf } = require('./rooms.js');
+
+/** Longer than any session id that a cookie carries: a cookie is 4 KB at most. */
+const LONGEST_SID = 1024;
+
+/**
+ * Finds the session of a socket that is connecting: by the key in its `auth`, else by the signed cookie of its
+ * handshake.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} socket
+ * @param {(error: any, found?: import('./key-lookup.js').Found) => void} done
+ */
+function arrive(sharing, socket, done) {
+  const { handshake } = socket;
+  const key = presented(socket);
+  if (key !== undefined) {
+    const error = native.present(true, key, sharing.maxFailedKeys);
+    if (error !== -1) {
+      done(failure(error));
+      return;
+    }
+    const lookup = new KeyLookup(sharing, key, (failed, found) => {
+      if (found) lookup.use();
+      lookup.release();
+      done(failed, found);
+    });
+    lookup.begin();
+    return;
+  }
+  const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
+  const sid = sidOfCookie(sharing, handshake.headers ?? {});
+  if (sid === undefined) done(failure('ERR_MISSING_KEY'));
+  else lookUp(adopted, sid, true, done);
+}
+
+/**
+ * Finds out whose socket it is, and binds it.
+ *
+ * @param {import('./socket-connection.js').SocketConnection} connection
+ * @param {(error?: any) => void} done with what is wrong with its key or cookie
+ */
+function settle(connection, done) {
+  const { sharing, socket } = connection;
+  // Its session is loaded together with others, and it must not go on in their async context.
+  const caller = new AsyncResource('io-session');
+  arrive(sharing, socket, (error, found) => {
+    const { adopted } = sharing;
+    // Closed while we were looking: a socket like any other.
+    if (adopted === undefined) {
+      caller.runInAsyncScope(done);
+      return;
+    }
+    let failed = error;
+    // Logged out while we were looking.
+    if (found && sharing.isOver(found)) failed = failure('ERR_MISSING_DATA');
+    else if (found && !connection.disconnected) {
+      const index = connection.bind(adopted, found.sid, found);
+      if (index !== -1) failed = failure(index);
+    }
+    if (socket.recovered) leaveFormer(connection, failed);
+    if (failed && sharing.isFault(failed)) sharing.report(failed, { socket, event: 'connection' });
+    caller.runInAsyncScope(done, undefined, failed ?? undefined);
+  });
+}
+
+/**
+ * A socket that Socket.IO has recovered has the rooms of its former self: those of a session that is no longer its own it
+ * leaves.
+ *
+ * @param {import('./socket-connection.js').SocketConnection} connection
+ * @param {any} failed what is wrong with its key or cookie
+ */
+function leaveFormer(connection, failed) {
+  const { sid, socket } = connection;
+  for (const room of socket.rooms) {
+    if (!isSessionRoom(room) || (sid !== undefined && room === roomOf(sid))) continue;
+    socket.leave(room);
+    // What it has shown was good: that session has ended. A socket that shows nothing may have shared by `__zappa_key`.
+    connection.lost = failed?.code === 'ERR_MISSING_DATA';
+  }
+}
+
+/**
+ * What a client has sent as its key with the connection. Clients that speak Socket.IO 2's protocol have no `auth`, and send
+ * it in the query.
+ *
+ * @param {any} socket
+ * @returns {any} undefined for nothing
+ */
+function presented({ conn, handshake }) {
+  const { auth, query } = handshake;
+  if (typeof auth === 'object' && auth !== null && Object.hasOwn(auth, 'key')) return auth.key ?? undefined;
+  const hasAuth = auth !== undefined && conn?.protocol !== 3;
+  return hasAuth ? undefined : query?.key;
+}
+
+/**
+ * The session id in the handshake's own cookie. A page of another origin that is not allowed gets nothing by it: the
+ * browser sends the cookie, whatever page opens the connection.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {{ [name: string]: any }} headers
+ * @returns {string | undefined}
+ */
+function sidOfCookie(sharing, headers) {
+  const { cookie: options, allowedOrigins } = sharing.options;
+  if (options === undefined || typeof headers.cookie !== 'string') return undefined;
+  if (isForeign(headers, allowedOrigins)) {
+    const { host, origin, 'sec-fetch-site': site } = headers;
+    debug(
+      'took no cookie from %j: neither of this host, %j, nor one of allowedOrigins',
+      origin ?? site,
+      host,
+    );
+    return undefined;
+  }
+  const value = cookie.parse(headers.cookie)[options.name];
+  const sid = value === undefined ? undefined : signedId(value, options.secrets);
+  return sid && sid.length <= LONGEST_SID ? flat(sid) : undefined;
+}
+
+/**
+ * The same text as a string of its own: it is kept for as long as the socket lives, and a slice would keep the whole cookie.
+ *
+ * @param {string} text
+ */
+function flat(text) {
+  return Buffer.from(text).toString();
+}
+
+module.exports.settle = settle;

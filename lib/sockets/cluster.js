@@ -1,0 +1,84 @@
+'use strict';
+
+const { roomOf } = require('./rooms.js');
+const { sharedBy } = require('./shared-socket.js');
+
+/** By which the processes of a cluster tell each other that a session has ended. */
+const END = 'io-session:end';
+const REASONS = ['destroy', 'regenerate'];
+
+/**
+ * Tells the other processes that this one has ended a session, by Socket.IO's adapter, or by the app's emitters: on the main
+ * namespace, which every server has. They are told the name of the session's room, which does not give its id away.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {import('../stores/adopted-store.js').SessionEnded} end
+ */
+function spreadEnd(sharing, { reason, sid }) {
+  const room = roomOf(sid);
+  const mains = [...sharing.mains.keys()].filter(reachesOthers);
+  try {
+    for (const sender of [...mains, ...sharing.options.emitter.map((emitter) => emitter.of('/'))]) {
+      sender.serverSideEmit(END, room, reason);
+    }
+  } catch (error) {
+    // Their next event notices; the logout itself has succeeded.
+    sharing.report(error, {});
+  }
+}
+
+/**
+ * Hears of the sessions that other processes have ended.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} main the main namespace of a server
+ * @returns {() => void} ends it
+ */
+function hearEnds(sharing, main) {
+  const hear = (/** @type {unknown} */ room, /** @type {unknown} */ reason) => {
+    if (typeof room !== 'string' || !REASONS.includes(String(reason))) return;
+    // A socket that is being bound right now, to what was loaded before.
+    sharing.endedElsewhere.add(room);
+    setTimeout(() => sharing.endedElsewhere.delete(room), sharing.options.storeTimeout).unref();
+    const sid = sidIn(sharing, room);
+    if (sid !== undefined) sharing.adopted?.end(sid, /** @type {'destroy' | 'regenerate'} */ (reason));
+  };
+  main.on(END, hear);
+  return () => main.off(END, hear);
+}
+
+/**
+ * Whose room it is, as far as a socket of this process is in it.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {string} room
+ * @returns {string | undefined}
+ */
+function sidIn(sharing, room) {
+  for (const { adapter, sockets } of sharing.namespaces.keys()) {
+    for (const id of adapter.rooms.get(room) ?? []) {
+      const socket = sockets.get(id);
+      const sid = socket && sharedBy(socket)?.sid;
+      if (sid !== undefined && roomOf(sid) === room) return sid;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Whether a namespace's adapter reaches other processes. Socket.IO's own, which keeps everything in this one, has the method
+ * too, and complains when it is called.
+ *
+ * @param {any} namespace
+ * @returns {boolean}
+ */
+function reachesOthers({ adapter }) {
+  for (let owner = adapter; owner; owner = Object.getPrototypeOf(owner)) {
+    if (Object.hasOwn(owner, 'serverSideEmit')) return owner.constructor?.name !== 'Adapter';
+  }
+  return false;
+}
+
+module.exports.hearEnds = hearEnds;
+module.exports.reachesOthers = reachesOthers;
+module.exports.spreadEnd = spreadEnd;

@@ -1,0 +1,216 @@
+'use strict';
+
+const { inspect } = require('node:util');
+const debug = require('debug')('io-session');
+const { adopt } = require('../stores/adopted-store.js');
+const { connections } = require('./connection.js');
+const { Failure, traceOf, words } = require('../support/errors.js');
+const { NO_LIMIT, SHARE_DEFAULTS } = require('../support/options.js');
+
+/** How long a failure that was warned of is not warned of again, in ms. */
+const QUIET = 60_000;
+
+/**
+ * Calls a function of the app's, which may be an asynchronous one: what it throws or rejects with must not end the process.
+ *
+ * @param {() => unknown} call
+ * @param {(error: unknown) => void} failed
+ */
+function guard(call, failed) {
+  try {
+    const returned = /** @type {any} */ (call());
+    if (typeof returned?.then === 'function') returned.then(undefined, failed);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/** What one app shares: its store, its options, its bound sockets. */
+class Sharing {
+  /** @param {() => import('../support/options.js').Options} read gives the app's options, checked, when they are first needed */
+  constructor(read) {
+    this.readOptions = read;
+    /** @type {import('../support/options.js').Options | undefined} */
+    this.read = undefined;
+    /** @type {import('../stores/adopted-store.js').AdoptedStore | undefined} */
+    this.adopted = undefined;
+    /** The channel that keys have to be made for; any when it is undefined. @type {string | undefined} */
+    this.channel = undefined;
+    /** How many keys a socket may present in vain. */
+    this.maxFailedKeys = SHARE_DEFAULTS.maxFailedKeys;
+    /** How many keys a session may ask for in a minute. */
+    this.maxKeysPerMinute = NO_LIMIT;
+    /** Whether the session is told which socket has presented its key, as a Zappa app's Express side needs it. */
+    this.tellsExpress = true;
+    /** When a kind of failure was last warned of. @type {Map<string, number>} */
+    this.warned = new Map();
+    /** @type {import('../stores/adopted-store.js').EndListener} */
+    this.onEnd = (end) => this.unbindAll(end);
+    this.onFailure = (/** @type {unknown} */ error) => this.report(error, {});
+  }
+
+  get options() {
+    if (!this.read) {
+      this.read = this.readOptions();
+      this.tell();
+    }
+    return this.read;
+  }
+
+  /**
+   * The app has named its session store.
+   *
+   * @param {any} store undefined or null for none
+   * @param {string} where
+   */
+  use(store, where) {
+    const adopted = store === undefined || store === null ? undefined : adopt(store, where);
+    if (adopted === this.adopted) {
+      adopted?.release();
+      return;
+    }
+    this.adopted?.onEnd.delete(this.onEnd);
+    this.adopted?.reporters.delete(this.onFailure);
+    this.adopted?.release();
+    this.adopted = adopted;
+    adopted?.onEnd.add(this.onEnd);
+    this.tell();
+  }
+
+  /** Tells the store what the app has set, as soon as both are known. */
+  tell() {
+    if (!this.adopted || !this.read) return;
+    this.adopted.timeout = this.read.storeTimeout;
+    this.adopted.reporters.add(this.onFailure);
+  }
+
+  /**
+   * This process has ended a session: its sockets here are unbound.
+   *
+   * @param {import('../stores/adopted-store.js').SessionEnded} end
+   */
+  unbindAll({ sockets, reason }) {
+    for (const socket of sockets) this.connectionAt(socket)?.end(reason);
+  }
+
+  /**
+   * The connection of a socket of this process.
+   *
+   * @param {string} id of the socket
+   * @returns {import('./connection.js').Connection | undefined}
+   */
+  connectionAt(id) {
+    return connections.get(id);
+  }
+
+  /**
+   * Whether a session that was found has ended since.
+   *
+   * @param {import('./key-lookup.js').Found} found
+   * @returns {boolean}
+   */
+  isOver({ sid, clock }) {
+    return this.adopted?.since(sid, clock) === 'gone';
+  }
+
+  /**
+   * A session has ended, and a socket has lost it.
+   *
+   * @param {import('./connection.js').Connection} connection
+   * @param {string} reason
+   * @param {string} _sid the session's id
+   */
+  ended(connection, reason, _sid) {
+    debug('socket %s lost its session: %s', connection.id, reason);
+    this.apply(connection, reason);
+  }
+
+  /**
+   * Does to a socket that has lost its session what the app has set.
+   *
+   * @param {import('./connection.js').Connection} connection
+   * @param {string} reason
+   */
+  apply(connection, reason) {
+    const { onSessionEnd } = this.options;
+    if (onSessionEnd === 'disconnect') connection.socket.disconnect(true);
+    else if (typeof onSessionEnd === 'function') {
+      const { socket } = connection;
+      guard(
+        () => onSessionEnd({ socket, reason }),
+        (error) => this.report(error, { socket }),
+      );
+    }
+  }
+
+  /**
+   * What a client is told of a failure.
+   *
+   * @param {unknown} error
+   * @returns {{ error: string, code?: string }}
+   */
+  answerTo(error) {
+    return { error: words(error) };
+  }
+
+  /**
+   * The HTTP status that goes with it. What a store's error says of a status is not meant for us.
+   *
+   * @param {unknown} error
+   * @returns {number}
+   */
+  statusOf(error) {
+    return error instanceof Failure ? error.status : 500;
+  }
+
+  /**
+   * The store has failed, and a client is told by `answerTo`: in the store's own words, which is enough.
+   *
+   * @param {unknown} _error
+   * @param {{ socket?: any, event?: string }} _where
+   */
+  refused(_error, _where) {}
+
+  /**
+   * A failure that no caller waits for: the app's `onError` gets it, else a process warning says it once a minute.
+   * Never ends the process.
+   *
+   * @param {unknown} error
+   * @param {{ socket?: any, event?: string }} where
+   */
+  report(error, where) {
+    // A client may call its events what it likes: with a line feed in it, a name would make lines of its own in a log.
+    const event = where.event && inspect(where.event, { compact: true, maxStringLength: 100 });
+    debug('%s: %s', event ?? 'store', traceOf(error));
+    const { onError } = this.options;
+    const warn = () =>
+      this.warn(event ? `the session of event ${event} failed` : 'the session store failed', error);
+    if (!onError) {
+      warn();
+      return;
+    }
+    guard(
+      () => onError(error, where),
+      (failed) => {
+        this.warn("the app's onError failed", failed);
+        warn();
+      },
+    );
+  }
+
+  /**
+   * @param {string} what
+   * @param {unknown} error
+   */
+  warn(what, error) {
+    const code = /** @type {any} */ (error)?.code ?? 'ERR_SESSION_STORE';
+    const now = Date.now();
+    if (now - (this.warned.get(code) ?? 0) < QUIET) return;
+    if (this.warned.size > 100) this.warned.clear();
+    this.warned.set(code, now);
+    const words = error instanceof Error ? error.message : String(error);
+    process.emitWarning(`io-session: ${what}: ${words}`, { code: String(code) });
+  }
+}
+
+module.exports.Sharing = Sharing;

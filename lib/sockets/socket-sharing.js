@@ -1,0 +1,263 @@
+'use strict';
+
+const debug = require('debug')('io-session');
+const { countTimeouts } = require('../stores/ask.js');
+const { spreadEnd, hearEnds } = require('./cluster.js');
+const { connections } = require('./connection.js');
+const { EmbeddedStore } = require('../embedded-store.js');
+const { Failure, failure } = require('../support/errors.js');
+const { Responses } = require('../http/responses.js');
+const { socketAt, socketsOf } = require('./namespace-sockets.js');
+const { roomOf, whenNamed } = require('./rooms.js');
+const { requestMethods } = require('../session/methods.js');
+const { sharedBy, unshare } = require('./shared-socket.js');
+const { Sharing } = require('./sharing.js');
+
+/** What tells a client that its session has ended. */
+const END_EVENT = 'session:end';
+/** How often sockets are looked for that have been quiet, in ms. */
+const QUIET = 2000;
+/** How many of them are told at once. */
+const AT_ONCE = 100;
+/** Those that have sockets. @type {Set<SocketSharing>} */
+const busy = new Set();
+/** What is wrong with a key or a cookie, and no fault of the store's. */
+const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
+
+/** What a client may know of a failure. @param {unknown} error */
+function concealed(error) {
+  return error instanceof Failure ? error : failure('ERR_STORE_UNAVAILABLE');
+}
+
+/** What an app shares that calls `shareSession`. */
+class SocketSharing extends Sharing {
+  /** @param {import('../support/options.js').ShareOptions} options */
+  constructor(options) {
+    super(() => options);
+    this.read = options;
+    this.own = options;
+    this.channel = options.channel;
+    this.maxFailedKeys = options.maxFailedKeys;
+    this.maxKeysPerMinute = options.maxKeysPerMinute;
+    this.tellsExpress = false;
+    this.closed = false;
+    /** The namespaces it serves, and how each is given back as it was. @type {Map<any, () => void>} */
+    this.namespaces = new Map();
+    /** The main namespaces of their servers, and how to hear no more of other processes there. @type {Map<any, () => void>} */
+    this.mains = new Map();
+    /** The rooms of the sessions that other processes have ended a moment ago. @type {Set<string>} */
+    this.endedElsewhere = new Set();
+    this.responses = new Responses();
+    /** Whether the app has asked for the Socket.IO middleware. */
+    this.servesSockets = false;
+    /** Runs while there are sockets. @type {NodeJS.Timeout | undefined} */
+    this.quieting = undefined;
+    /** How often it has bound a socket. */
+    this.binds = 0;
+    this.onEnd = (/** @type {import('../stores/adopted-store.js').SessionEnded} */ end) => {
+      this.unbindAll(end);
+      // Not before: a socket that shares again meanwhile would be given the session that is about to go.
+      // And their browsers are to have their new cookie by then.
+      end.after?.push(() => this.responses.afterThose(end.sid, () => spreadEnd(this, end)));
+    };
+    this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
+    const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (
+      /** @type {unknown} */ (this.adopted)
+    );
+    adopted.methods = requestMethods;
+    this.exact = adopted.exact;
+    /** What has been done with its store. They outlive `close()`. */
+    this.counts = adopted.counts;
+  }
+
+  /** @returns {import('../support/options.js').ShareOptions} */
+  get options() {
+    return this.own;
+  }
+
+  /**
+   * Begins to serve a namespace.
+   *
+   * @param {any} namespace
+   * @param {() => void} restore
+   */
+  serve(namespace, restore) {
+    this.namespaces.set(namespace, restore);
+    this.join(namespace.server);
+  }
+
+  /** @param {import('./key-lookup.js').Found} found */
+  isOver(found) {
+    if (super.isOver(found)) return true;
+    return this.endedElsewhere.size > 0 && this.endedElsewhere.has(roomOf(found.sid));
+  }
+
+  /**
+   * Joins the processes that a server's adapter reaches.
+   *
+   * @param {any} server
+   */
+  join(server) {
+    const main = server.of('/');
+    // Not in Socket.IO 2.
+    if (typeof main.serverSideEmit !== 'function' || this.mains.has(main)) return;
+    this.mains.set(main, hearEnds(this, main));
+  }
+
+  /**
+   * Socket.IO closes a dynamic namespace that has become empty, where the app wants that.
+   *
+   * @param {any} namespace
+   */
+  forgetClosed(namespace) {
+    const { name, server } = namespace;
+    if (server._nsps !== undefined && server._nsps.get(name) !== namespace) this.namespaces.delete(namespace);
+  }
+
+  /**
+   * @param {import('./connection.js').Connection} connection
+   * @param {string} reason
+   * @param {string} sid
+   */
+  ended(connection, reason, sid) {
+    debug('socket %s lost its session: %s', connection.id, reason);
+    // The client shares again when it hears of it. The cookie of the session that takes this one's place has to be there.
+    this.responses.afterThose(sid, () => {
+      if (!connection.disconnected && connection.sid === undefined) this.tellEnd(connection, reason);
+    });
+  }
+
+  /**
+   * Tells a client that its session has ended.
+   *
+   * @param {import('./connection.js').Connection} connection
+   * @param {string} reason
+   */
+  tellEnd(connection, reason) {
+    connection.socket.emit(END_EVENT, { reason });
+    this.apply(connection, reason);
+  }
+
+  /** Whether a failure is the store's, and not the client's. @param {any} error */
+  isFault(error) {
+    return !CLIENTS.includes(error?.code);
+  }
+
+  /** @param {unknown} error */
+  answerTo(error) {
+    const { code, message } = concealed(error);
+    return { error: message, code };
+  }
+
+  /** @param {unknown} error */
+  statusOf(error) {
+    return concealed(error).status;
+  }
+
+  /** Its client is told no word of the store's: the app is. @param {unknown} error @param {{ socket?: any, event?: string }} where */
+  refused(error, where) {
+    this.report(error, where);
+  }
+
+  /**
+   * The connection of a socket, wherever it is found.
+   *
+   * @param {string} id of the socket
+   */
+  connectionAt(id) {
+    for (const namespace of this.namespaces.keys()) {
+      const socket = socketAt(namespace, id);
+      const connection = socket && sharedBy(socket);
+      if (connection !== undefined) return connection;
+    }
+    return super.connectionAt(id);
+  }
+
+  /**
+   * The connections of this process that it serves; one that is recovered right now comes twice.
+   *
+   * @returns {Generator<import('./socket-connection.js').SocketConnection>}
+   */
+  *connections() {
+    for (const namespace of this.namespaces.keys()) yield* this.served(socketsOf(namespace));
+    for (const { socket } of connections.values()) yield* this.served([socket]);
+  }
+
+  /** @param {Iterable<any>} sockets @returns {Generator<import('./socket-connection.js').SocketConnection>} */
+  *served(sockets) {
+    for (const socket of sockets) {
+      const connection = sharedBy(socket);
+      if (connection?.sharing === this) yield connection;
+    }
+  }
+
+  /** The sockets of this process that it serves. @returns {any[]} */
+  sockets() {
+    return [...new Set(this.connections())].map(({ socket }) => socket);
+  }
+
+  /** There is a socket: from now on those that are quiet are told to let go of what they hold. */
+  quieten() {
+    busy.add(this);
+    this.quieting ??= setInterval(() => this.rest(), QUIET).unref();
+  }
+
+  /** Tells its sockets, and forgets those that never connected, some at a time: others are not to wait for that, and the weak references that it makes stay few. */
+  rest() {
+    const all = this.connections();
+    const some = () => {
+      for (let index = 0; index < AT_ONCE; index += 1) {
+        const { done, value } = all.next();
+        if (done) {
+          // Asked now: some may have come meanwhile, and gone from where they would have been looked for to where they were.
+          if (this.connections().next().done) this.stopQuieting();
+          return;
+        }
+        if (value.isAbandoned()) value.disconnect();
+        else value.rest();
+      }
+      setImmediate(some);
+    };
+    some();
+  }
+
+  stopQuieting() {
+    busy.delete(this);
+    clearInterval(this.quieting);
+    this.quieting = undefined;
+  }
+
+  /** What it has done, and what it holds. */
+  stats() {
+    const bound = this.sockets().filter((socket) => sharedBy(socket)?.sid !== undefined);
+    const { binds, counts, exact } = this;
+    return { exact, sockets: bound.length, binds, ...counts, timeouts: countTimeouts() };
+  }
+
+  /** Gives everything back as it was. */
+  close() {
+    if (this.closed) return;
+    this.closed = true;
+    for (const socket of this.sockets()) {
+      const connection = /** @type {import('./socket-connection.js').SocketConnection} */ (sharedBy(socket));
+      // One that has left may have a listener of `disconnect` still to come.
+      if (connection.disconnected) continue;
+      connection.disconnect();
+      // While the store is still known: what it has there of its own goes.
+      connection.leave();
+      unshare(socket);
+    }
+    this.stopQuieting();
+    for (const restore of this.namespaces.values()) restore();
+    this.namespaces.clear();
+    for (const deafen of this.mains.values()) deafen();
+    this.mains.clear();
+    this.use(undefined, '');
+  }
+}
+
+whenNamed(() => {
+  for (const sharing of busy) for (const connection of sharing.connections()) connection.enterRoom();
+});
+
+module.exports.SocketSharing = SocketSharing;

@@ -1,0 +1,175 @@
+'use strict';
+
+const native = require('../../native.js');
+const { failure } = require('../support/errors.js');
+
+const { open, answer, release } = native.hot();
+
+/** What `answer` says; see src/addon/hot.rs. */
+const IGNORE = 0;
+const HOLD = 1;
+const RUN_AND_RELEASE = 3;
+/** How many calls can be in flight: a ticket modulo this is its slot. */
+const SLOTS = 65_536;
+/** For calls that stand in no socket's line. */
+const NO_LINE = -1;
+
+/**
+ * Who waits for a store's answer.
+ *
+ * @typedef {{ answered(error: unknown, value: unknown): void }} Asker
+ */
+
+/**
+ * Those who wait, by the slot of their ticket.
+ *
+ * @type {({ asker: Asker, timeout: number, error: unknown, value: unknown } | undefined)[]}
+ */
+const waiting = [];
+let watched = false;
+/** How many calls were not answered in time. */
+let timeouts = 0;
+
+/**
+ * Goes on outside of the store's callback: there, what app code throws makes some stores call back twice, and one
+ * (connect-pg-simple) destroy the session.
+ *
+ * @param {{ asker: Asker, error: unknown, value: unknown }} entry
+ */
+function proceed(entry) {
+  entry.asker.answered(entry.error, entry.value);
+}
+
+/**
+ * A store answered, or its deadline passed.
+ *
+ * @param {number} ticket
+ * @param {unknown} error
+ * @param {unknown} [value]
+ * @param {number} [line]
+ */
+function settle(ticket, error, value, line = NO_LINE) {
+  const what = answer(ticket);
+  if (what === IGNORE) return;
+  const slot = ticket % SLOTS;
+  const entry = /** @type {NonNullable<(typeof waiting)[0]>} */ (waiting[slot]);
+  entry.error = error;
+  entry.value = value;
+  if (what === HOLD) return;
+  waiting[slot] = undefined;
+  process.nextTick(proceed, entry);
+  if (what === RUN_AND_RELEASE) releaseLine(line);
+}
+
+/** @param {number} line */
+function releaseLine(line) {
+  for (let next = release(line); next !== 0; next = release(line)) {
+    const slot = next % SLOTS;
+    const entry = waiting[slot];
+    waiting[slot] = undefined;
+    if (entry) process.nextTick(proceed, entry);
+  }
+}
+
+/**
+ * Takes a ticket for a store call, calls the store, and hands its first answer (an error, `ERR_STORE_TIMEOUT` or
+ * `ERR_OVERLOADED` included) to the asker, once, after the current operation, in the order of the line.
+ *
+ * @param {Asker} asker
+ * @param {number} line the line of the socket, or `NO_LINE`
+ * @param {number} timeout ms
+ * @param {{ [method: string]: any }} store called as `this`
+ * @param {'get' | 'set' | 'destroy' | 'touch'} method looked up now: an app may have put its own in place
+ * @param {string} id
+ * @param {unknown} [record] for `set` and `touch`
+ * @param {boolean} [callsBack] whether the store is known to answer by callback, so that its promise need not be heard
+ */
+function ask(asker, line, timeout, store, method, id, record, callsBack = false) {
+  if (!watched) {
+    watched = true;
+    native.watch(expire);
+  }
+  const ticket = open(line, timeout);
+  if (ticket === 0) {
+    process.nextTick(proceed, { asker, error: failure('ERR_OVERLOADED'), value: undefined });
+    return;
+  }
+  const entry = { asker, timeout, line, error: undefined, value: undefined };
+  waiting[ticket % SLOTS] = entry;
+  /** @param {unknown} error @param {unknown} [value] */
+  const callback = (error, value) => settle(ticket, error, value, line);
+  try {
+    const returned = record === undefined ? store[method](id, callback) : store[method](id, record, callback);
+    if (!callsBack) hear(returned, callback);
+  } catch (error) {
+    callback(thrown(error));
+  }
+}
+
+/**
+ * Hears stores that answer by promise as well, or only so.
+ *
+ * @param {any} returned what the store's method returned
+ * @param {(error: unknown, value?: unknown) => void} callback
+ */
+function hear(returned, callback) {
+  if (typeof returned?.then !== 'function') return;
+  returned.then(
+    (/** @type {unknown} */ value) => {
+      // `undefined` is no answer: the callback is still to come.
+      if (value !== undefined) callback(null, value);
+    },
+    (/** @type {unknown} */ error) => callback(rejected(error)),
+  );
+}
+
+/** What a store rejected with, as an error. @param {unknown} error */
+function rejected(error) {
+  return error ?? new Error('The session store rejected.');
+}
+
+/** What a store threw, as an error. @param {unknown} error */
+function thrown(error) {
+  return error ?? new Error(`The session store threw ${error}.`);
+}
+
+/**
+ * Takes a place in a socket's line without calling a store: for an event that needs nothing but its turn.
+ *
+ * @param {Asker} asker
+ * @param {number} line
+ * @param {number} timeout ms
+ */
+function queue(asker, line, timeout) {
+  const ticket = open(line, timeout);
+  const entry = { asker, timeout, line, error: /** @type {unknown} */ (undefined), value: undefined };
+  if (ticket === 0) {
+    entry.error = failure('ERR_OVERLOADED');
+    process.nextTick(proceed, entry);
+    return;
+  }
+  waiting[ticket % SLOTS] = entry;
+  settle(ticket, undefined, undefined, line);
+}
+
+/** @param {number[]} tickets whose deadline has passed */
+function expire(tickets) {
+  for (const ticket of tickets) {
+    const entry = /** @type {any} */ (waiting[ticket % SLOTS]);
+    if (!entry) continue;
+    timeouts += 1;
+    const error = failure(
+      'ERR_STORE_TIMEOUT',
+      `The session store did not answer within ${entry.timeout} ms.`,
+    );
+    settle(ticket, error, undefined, entry.line);
+  }
+}
+
+module.exports.ask = ask;
+module.exports.countTimeouts = () => timeouts;
+module.exports.hear = hear;
+module.exports.queue = queue;
+module.exports.rejected = rejected;
+module.exports.thrown = thrown;
+module.exports.NO_LINE = NO_LINE;

@@ -1,0 +1,90 @@
+'use strict';
+
+const os = require('node:os');
+const fs = require('node:fs');
+const path = require('node:path');
+const { FLAG, LONGEST, check, whole } = require('../support/rules.js');
+
+/**
+ * What an app may set; see index.d.ts for the documentation of each.
+ *
+ * @typedef {import('../../index.js').EmbeddedStoreOptions} EmbeddedStoreOptions
+ */
+
+const DAY = 86_400_000;
+const MOST = Number.MAX_SAFE_INTEGER;
+
+/** @type {{ [name in keyof EmbeddedStoreOptions]-?: import('../support/rules.js').Rule }} */
+const RULES = {
+  name: ['a text', isText],
+  path: ['a text', isText],
+  ttl: ['a whole number of ms from 1', whole(1, MOST)],
+  maxSessions: ['a whole number from 1, or Infinity', limit(1)],
+  maxBytes: ['a whole number of bytes from 1024, or Infinity', limit(1024)],
+  maxSessionBytes: ['a whole number of bytes from 64, or Infinity', limit(64)],
+  evict: FLAG,
+  sweepInterval: [`a whole number of ms from 10 to ${LONGEST}`, whole(10, LONGEST)],
+  flushInterval: [`a whole number of ms from 10 to ${LONGEST}`, whole(10, LONGEST)],
+};
+
+/** @param {any} value */
+function isText(value) {
+  return typeof value === 'string' && value !== '' && !value.includes('\0');
+}
+
+/** @param {number} least */
+function limit(least) {
+  return (/** @type {any} */ value) => value === Infinity || (Number.isSafeInteger(value) && value >= least);
+}
+
+/** A quarter of the memory that this process may have, in bytes. */
+function quarter() {
+  const constrained = process.constrainedMemory?.();
+  const total = os.totalmem();
+  return Math.floor((constrained && constrained < total ? constrained : total) / 4);
+}
+
+/**
+ * Checks what an app has set and completes it with the defaults.
+ *
+ * @param {unknown} given
+ * @returns {Required<Omit<EmbeddedStoreOptions, 'name' | 'path'>> & { name?: string, path?: string }}
+ * @throws {TypeError} that names the option, its value and what is expected
+ */
+function readEmbeddedOptions(given) {
+  /** @type {any} */
+  const options = check(given, 'EmbeddedStore', RULES, {
+    name: undefined,
+    path: undefined,
+    ttl: DAY,
+    maxSessions: Infinity,
+    maxBytes: quarter(),
+    maxSessionBytes: 1_048_576,
+    evict: true,
+    sweepInterval: 10_000,
+    flushInterval: 1000,
+  });
+  if (options.path !== undefined) options.path = absolute(options.path);
+  return options;
+}
+
+/**
+ * The one spelling of a path by which all threads know it.
+ *
+ * @param {string} given
+ */
+function absolute(given) {
+  const file = path.resolve(given);
+  try {
+    return fs.realpathSync(file);
+  } catch {
+    // Not there yet: its folder is, or opening it says what is wrong.
+  }
+  try {
+    return path.join(fs.realpathSync(path.dirname(file)), path.basename(file));
+  } catch {
+    return file;
+  }
+}
+
+module.exports.readEmbeddedOptions = readEmbeddedOptions;

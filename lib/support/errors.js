@@ -1,0 +1,66 @@
+'use strict';
+
+const { errors } = require('../../native.js');
+
+/** The errors of the library, in the order of the indices that native functions give. */
+const TABLE = errors();
+const BY_CODE = new Map(TABLE.map((entry) => [entry.code, entry]));
+
+/** One of the library's own errors, with a stable `code` and the `status` of an HTTP answer. */
+class Failure extends Error {
+  /**
+   * @param {{ code: string, message: string, status: number }} entry
+   * @param {string} [message] other words than the table's, for more detail
+   */
+  constructor(entry, message = entry.message) {
+    super(message);
+    this.code = entry.code;
+    this.status = entry.status;
+  }
+}
+
+/**
+ * Makes one of the library's errors.
+ *
+ * @param {number | string} which the index that a native function gave, or the code
+ * @param {string} [message] other words than the table's, for more detail
+ * @returns {Failure}
+ */
+function failure(which, message) {
+  const entry = typeof which === 'number' ? TABLE[which] : BY_CODE.get(which);
+  if (!entry) throw new RangeError(`io-session: there is no error ${which}`);
+  return new Failure(entry, message);
+}
+
+/**
+ * The words of whatever a store failed with, as the original puts them on the wire: `error.toString()`.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+function words(error) {
+  // An error of ours says its words alone, as the original's `error` texts do.
+  if (error instanceof Failure) return error.message;
+  try {
+    return String(error);
+  } catch {
+    // An object without a usable toString: it must not take the process along.
+    return 'Error';
+  }
+}
+
+/**
+ * A failure for the debug log: without the fields that database clients put into their errors, the command and its values,
+ * which have session ids in them.
+ *
+ * @param {any} error
+ * @returns {string}
+ */
+function traceOf(error) {
+  return typeof error?.stack === 'string' ? error.stack : words(error);
+}
+
+module.exports.Failure = Failure;
+module.exports.failure = failure;
+module.exports.traceOf = traceOf;
+module.exports.words = words;

@@ -1,0 +1,185 @@
+'use strict';
+
+const native = require('../../native.js');
+const { FLAG, LONGEST, check, showNames, whole } = require('./rules.js');
+
+/**
+ * What an app may set; see index.d.ts for the documentation of each.
+ *
+ * @typedef {object} Options what a Zappa app may set
+ * @property {number} storeTimeout
+ * @property {number} keyMaxAge
+ * @property {number} maxChannels
+ * @property {boolean} oneTimeKeys
+ * @property {string[] | undefined} allowedOrigins
+ * @property {'unbind' | 'disconnect' | ((end: { socket: any, reason: string }) => void)} onSessionEnd
+ * @property {((error: unknown, where: { socket?: any, event?: string }) => void) | undefined} onError
+ *
+ * @typedef {object} CookieOptions
+ * @property {string} name
+ * @property {string[]} secrets
+ *
+ * @typedef {object} OwnOptions what only `shareSession` takes
+ * @property {any} store
+ * @property {string} prefix
+ * @property {string} channel
+ * @property {CookieOptions | undefined} cookie
+ * @property {boolean} required
+ * @property {string[]} allowedOrigins
+ * @property {number | undefined} touchInterval
+ * @property {number} maxKeysPerMinute
+ * @property {number} maxFailedKeys
+ * @property {any[]} emitter
+ *
+ * @typedef {Options & OwnOptions} ShareOptions
+ */
+
+const DAY = 86_400_000;
+/** More than any count is: no limit, for the native side. */
+const NO_LIMIT = 4_294_967_295;
+
+/** @type {Options} */
+const DEFAULTS = {
+  storeTimeout: 10_000,
+  keyMaxAge: DAY,
+  maxChannels: 32,
+  oneTimeKeys: false,
+  allowedOrigins: undefined,
+  onSessionEnd: 'unbind',
+  onError: undefined,
+};
+
+/** @type {{ [name in keyof Options]: import('./rules.js').Rule }} */
+const RULES = {
+  storeTimeout: [`a whole number of ms from 1 to ${LONGEST}`, whole(1, LONGEST)],
+  keyMaxAge: ['a whole number of ms from 1000', whole(1000, Number.MAX_SAFE_INTEGER)],
+  maxChannels: ['a whole number from 1 to 1000', whole(1, 1000)],
+  oneTimeKeys: FLAG,
+  allowedOrigins: ["an array of origins such as 'https://app.example'", isOrigins],
+  onSessionEnd: [
+    "'unbind', 'disconnect' or a function",
+    (value) => value === 'unbind' || value === 'disconnect' || typeof value === 'function',
+  ],
+  onError: ['a function', (value) => typeof value === 'function'],
+};
+
+/** @type {ShareOptions} */
+const SHARE_DEFAULTS = {
+  store: undefined,
+  prefix: '/zappa',
+  channel: '__local',
+  cookie: undefined,
+  required: false,
+  touchInterval: undefined,
+  maxKeysPerMinute: 300,
+  maxFailedKeys: 64,
+  emitter: [],
+  ...DEFAULTS,
+  allowedOrigins: [],
+};
+
+/** @type {{ [name in keyof ShareOptions]: import('./rules.js').Rule }} */
+const SHARE_RULES = {
+  store: ['an express-session store', (value) => typeof value === 'object' && value !== null],
+  prefix: ["a path such as '/zappa': with a slash in front and none at its end", isPrefix],
+  channel: [
+    'a text of 1 to 128 characters, none of them a control character',
+    (value) => typeof value === 'string' && native.isChannel(value),
+  ],
+  cookie: [
+    "{ name, secret } or { name, secrets }, as express-session has them ('connect.sid')",
+    isCookie,
+    showNames,
+  ],
+  required: FLAG,
+  touchInterval: [`a whole number of ms from 1000 to ${LONGEST}`, whole(1000, LONGEST)],
+  maxKeysPerMinute: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
+  maxFailedKeys: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
+  emitter: [
+    'an Emitter of @socket.io/redis-emitter, or an array of them',
+    (value) => [value].flat().every(isEmitter),
+  ],
+  ...RULES,
+};
+
+/** @param {any} value */
+function isPrefix(value) {
+  return typeof value === 'string' && /^(?:\/[\w.~-]+)+$/.test(value);
+}
+
+/** @param {any} value */
+function isStore(value) {
+  return typeof value?.get === 'function' && typeof value.set === 'function';
+}
+
+/** @param {any} value */
+function isEmitter(value) {
+  return typeof value?.serverSideEmit === 'function' && typeof value.of === 'function';
+}
+
+/** @param {any} value */
+function isOrigins(value) {
+  return Array.isArray(value) && value.every((origin) => URL.canParse(origin) && isOrigin(origin));
+}
+
+/**
+ * Whether this is how a browser writes an origin: no path, no `*`, the default port left out. The pages of apps and extensions
+ * have schemes of their own, whose origins `URL` does not know.
+ *
+ * @param {string} text
+ */
+function isOrigin(text) {
+  const { origin, protocol } = new URL(text);
+  if (origin !== 'null') return origin === text;
+  return protocol !== 'file:' && /^[a-z][a-z\d+.-]*:\/\/[a-z\d.-]+(?::\d+)?$/.test(text);
+}
+
+/** @param {any} value */
+function isCookie(value) {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name = 'connect.sid', secret, secrets = secret } = value;
+  const list = Array.isArray(secrets) ? secrets : [secrets];
+  const known = Object.keys(value).every((key) => ['name', 'secret', 'secrets'].includes(key));
+  // As the cookie package takes names.
+  const isName = typeof name === 'string' && /^[!#$%&'*+\-.^_`|~\w]+$/.test(name);
+  return (
+    known && isName && list.length > 0 && list.every((text) => typeof text === 'string' && text.length > 0)
+  );
+}
+
+/**
+ * Checks what a Zappa app has set.
+ *
+ * @param {unknown} given
+ * @param {string} where how the app knows the options, for the error
+ * @returns {Options}
+ * @throws {TypeError} that names the option, its value and what is expected
+ */
+function readOptions(given, where) {
+  return check(given ?? undefined, where, RULES, DEFAULTS);
+}
+
+/**
+ * Checks what `shareSession` was called with.
+ *
+ * @param {unknown} given
+ * @returns {ShareOptions}
+ * @throws {TypeError} that names the option, its value and what is expected
+ */
+function readShareOptions(given) {
+  if (isStore(given)) {
+    throw new TypeError(
+      'io-session: shareSession takes an object with options, not a store: shareSession({ store }).',
+    );
+  }
+  const checked = check(given, 'shareSession', SHARE_RULES, SHARE_DEFAULTS);
+  const options = { ...checked, emitter: [checked.emitter].flat() };
+  if (options.cookie === undefined) return options;
+  const { name = 'connect.sid', secret, secrets = secret } = /** @type {any} */ (options.cookie);
+  return { ...options, cookie: { name, secrets: [secrets].flat() } };
+}
+
+module.exports.NO_LIMIT = NO_LIMIT;
+module.exports.SHARE_DEFAULTS = SHARE_DEFAULTS;
+module.exports.readOptions = readOptions;
+module.exports.readShareOptions = readShareOptions;

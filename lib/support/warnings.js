@@ -1,0 +1,133 @@
+'use strict';
+
+/** The main file of an installed Socket.IO. */
+const SOCKET_IO = /[\\/]socket\.io[\\/](?:dist|lib)[\\/]index\.js$/;
+
+/** What was warned of already, by sharing. @type {WeakMap<object, Set<string>>} */
+const warned = new WeakMap();
+
+/**
+ * Looks, when a key is asked for, for mistakes in the set-up of an app, and names each once, as a process warning.
+ *
+ * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {any} req
+ * @returns {boolean} whether the request's session cannot be shared
+ */
+function lookForMistakes(sharing, req) {
+  const { session, sessionStore } = req;
+  if (session !== undefined && session !== null && sessionStore === undefined) {
+    warn(
+      sharing,
+      'IO_SESSION_COOKIE_SESSION',
+      'req.session is not a session of express-session (of cookie-session, perhaps, which keeps sessions in the browser). Sockets can share sessions of express-session only.',
+    );
+    return true;
+  }
+  if (session === undefined && sessionStore === undefined) {
+    warn(
+      sharing,
+      'IO_SESSION_NO_SESSION',
+      'sharing.express() was asked for a key by a request without a session: app.use(session(…)) has to come before app.use(sharing.express()). Behind it, express-session gives a request no session while its store is disconnected, and none whose path the cookie is not for (cookie: { path }).',
+    );
+    return true;
+  }
+  if (sessionStore !== sharing.adopted?.store) {
+    warn(
+      sharing,
+      'IO_SESSION_TWO_STORES',
+      'the session middleware and shareSession() use two different session stores: give both the same one, session({ store: sharing.store, … }).',
+    );
+    return true;
+  }
+  // Where Express and Socket.IO are two processes, there is none in this one.
+  if (!sharing.servesSockets && Object.keys(require.cache).some((file) => SOCKET_IO.test(file))) {
+    warn(
+      sharing,
+      'IO_SESSION_NO_SOCKETS',
+      'a key was asked for, Socket.IO is loaded, and sharing.socket() was never called: io.use(sharing.socket()) is missing.',
+    );
+  }
+  return false;
+}
+
+/** @param {import('../sockets/socket-sharing.js').SocketSharing} sharing @param {'name' | 'secret'} wrong */
+function warnOfCookie(sharing, wrong) {
+  const texts = {
+    name: `the session middleware's cookie is not called '${sharing.options.cookie?.name}', as shareSession()'s option 'cookie' has it: give both the same name.`,
+    secret:
+      "the secret of shareSession()'s option 'cookie' is not the one that the session middleware signs its cookie with.",
+  };
+  warn(
+    sharing,
+    `IO_SESSION_COOKIE_${wrong.toUpperCase()}`,
+    `${texts[wrong]} No socket is bound by its cookie.`,
+  );
+}
+
+/** @param {import('../sockets/socket-sharing.js').SocketSharing} sharing @param {string} prefix */
+function warnOfMount(sharing, prefix) {
+  warn(
+    sharing,
+    'IO_SESSION_MOUNTED',
+    `app.use('${prefix}', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.`,
+  );
+}
+
+/** What makes a middleware has been used as one. @param {string} call what was meant */
+function withoutParentheses(call) {
+  return `${call}: the parentheses are missing.`;
+}
+
+/**
+ * @param {string} call what was meant
+ * @returns {TypeError}
+ */
+function notCalled(call) {
+  return new TypeError(`io-session: ${withoutParentheses(call)}`);
+}
+
+/**
+ * `sharing.socket` has been given to Socket.IO in the place of the middleware that it makes. Thrown there, an error would end
+ * the process.
+ *
+ * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {Function} next
+ */
+function refuseSocket(sharing, next) {
+  const call = 'io.use(sharing.socket())';
+  warn(sharing, 'IO_SESSION_NOT_CALLED', withoutParentheses(call));
+  next(notCalled(call));
+}
+
+/**
+ * A namespace has been given to two sharings.
+ *
+ * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing the later one
+ * @param {{ name: string }} namespace
+ * @returns {Error}
+ */
+function servedByAnother(sharing, { name }) {
+  const text = `the namespace '${name}' shares sessions by another shareSession() already: give each namespace one of them, or close() the other first.`;
+  warn(sharing, 'IO_SESSION_TWO_SHARINGS', text);
+  return new Error(`io-session: ${text}`);
+}
+
+/**
+ * @param {object} sharing
+ * @param {string} code
+ * @param {string} text
+ */
+function warn(sharing, code, text) {
+  const codes = warned.get(sharing) ?? new Set();
+  warned.set(sharing, codes);
+  if (codes.has(code)) return;
+  codes.add(code);
+  process.emitWarning(`io-session: ${text}`, { code });
+}
+
+module.exports.lookForMistakes = lookForMistakes;
+module.exports.notCalled = notCalled;
+module.exports.refuseSocket = refuseSocket;
+module.exports.servedByAnother = servedByAnother;
+module.exports.warnOfCookie = warnOfCookie;
+module.exports.warnOfMount = warnOfMount;
