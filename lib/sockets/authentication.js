@@ -41,7 +41,7 @@ function arrive(sharing, socket, done) {
   const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
   const sid = sidOfCookie(sharing, handshake.headers ?? {});
   if (sid === undefined) done(failure('ERR_MISSING_KEY'));
-  else lookUp(adopted, sid, true, done);
+  else lookUp(adopted, sid, done);
 }
 
 /**

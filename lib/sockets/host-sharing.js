@@ -54,6 +54,15 @@ class HostSharing extends Sharing {
     if (this.namespaces.size === 0) busy.delete(this);
   }
 
+  *boundSids() {
+    for (const namespace of this.namespaces) {
+      for (const socket of socketsOf(namespace)) {
+        const sid = clientOf(socket)?.__session_id;
+        if (sid !== undefined) yield sid;
+      }
+    }
+  }
+
   /** @param {string} id of a socket */
   connectionAt(id) {
     for (const namespace of this.namespaces) {

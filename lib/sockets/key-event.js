@@ -49,7 +49,7 @@ class KeyEvent {
       return;
     }
     const request = { sessionID: found.sid, sessionStore: adopted.store, session: undefined };
-    const session = adopted.store.createSession(request, found.data);
+    const session = adopted.openSession(request, found, found.clock);
     const memo = memoOf(session.__socket, key);
     if (!memo || !originOf(session) || (memo.id === connection.id && !oneTimeKeys)) {
       this.bind(found);
@@ -57,7 +57,7 @@ class KeyEvent {
     }
     memo.id = connection.id;
     if (oneTimeKeys) memo.key = undefined;
-    commitSession(adopted, session, true, (error) => {
+    commitSession(adopted, session, { trusting: true }, (error) => {
       // The binding does not depend on it; only the messages of the Express side do.
       if (error) connection.sharing.report(error, { socket: connection.socket, event: KEY_EVENT });
       this.bind(found);

@@ -1,10 +1,8 @@
 'use strict';
 
 const native = require('../../native.js');
-const { UNREAD } = require('../stores/adopted-store.js');
 const { failure } = require('../support/errors.js');
-const { sessionOfRecord, sessionOfRecordText } = require('../stores/record.js');
-const { UnparsedText } = require('../stores/drivers/redis-load.js');
+const { sessionOfRecordText } = require('../stores/record.js');
 const { isBrowserSession, isPlainlyBrowsers } = require('../session/session-data.js');
 
 /**
@@ -12,9 +10,8 @@ const { isBrowserSession, isPlainlyBrowsers } = require('../session/session-data
  *
  * @typedef {object} Found
  * @property {string} sid
- * @property {any} data what the store holds; undefined where there is its text
- * @property {string} [text]
- * @property {number} [version] of the text, in an `EmbeddedStore`
+ * @property {string} text what the store holds
+ * @property {any} [data] where that does not say all
  * @property {number} clock when it was read
  */
 
@@ -29,8 +26,6 @@ class KeyLookup {
     this.adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
     this.oneTime = sharing.options.oneTimeKeys;
     this.channel = sharing.channel;
-    /** Whether the session's text will do. */
-    this.takesText = !sharing.tellsExpress;
     this.key = key;
     this.done = done;
     /** Whether this is the one use of a one-time key. */
@@ -52,62 +47,21 @@ class KeyLookup {
         this.look(vouched);
         return;
       }
-      if (this.takesText && adopted.atOnce) {
-        const sid = native.sessionOfKey(adopted.number, key);
-        if (sid !== null) {
-          this.lookAtOnce(adopted.atOnce, sid);
-          return;
-        }
-      }
     }
     this.lookAtRecord();
   }
 
-  /**
-   * Reads the record together with the session that this process remembers it to name. It is the record's word that counts.
-   *
-   * @param {import('../stores/drivers/redis-pair.js').RedisPair} pair
-   * @param {string} sid
-   */
-  lookAtOnce(pair, sid) {
-    const { adopted, key } = this;
-    const clock = adopted.clock();
-    pair.get(key, sid, (error, texts) => {
-      if (error) {
-        this.done(error);
-        return;
-      }
-      const [record, text] = texts ?? [];
-      if (record === null) {
-        this.miss();
-        return;
-      }
-      // Redis refused, or a client is set to give bytes.
-      if (typeof record !== 'string') {
-        this.lookAtRecord();
-        return;
-      }
-      const named = sessionOfRecordText(record, this.channel);
-      if (named === sid && typeof text === 'string' && isPlainlyBrowsers(text)) {
-        this.done(null, { sid, data: undefined, text, clock });
-      } else this.named(named);
-    });
-  }
-
   lookAtRecord() {
     const { adopted, key } = this;
-    const record = this.takesText && adopted.isAtHand() ? textAtHand(adopted, key).text : undefined;
+    const record = adopted.isAtHand() ? adopted.readText(key) : undefined;
     if (record !== undefined) {
-      this.named(native.sessionOfRecord(record, this.channel));
+      this.named(sessionOfRecordText(record, this.channel));
       return;
     }
-    const answered = (/** @type {unknown} */ error, /** @type {any} */ data) => {
+    adopted.load(key, {}, (error, stored) => {
       if (error) this.done(error);
-      // As no record of ours is spelled.
-      else if (data instanceof UnparsedText) adopted.get(key, answered);
-      else this.named(sessionOfRecord(data, this.channel));
-    };
-    adopted.load(key, answered);
+      else this.named(stored === undefined ? null : sessionOfRecordText(stored.text, this.channel));
+    });
   }
 
   /** @param {string | null} sid the one that the key's record names */
@@ -118,7 +72,7 @@ class KeyLookup {
 
   /** A key is good only while its session exists. @param {string} sid */
   look(sid) {
-    lookUp(this.adopted, sid, this.takesText, this.done);
+    lookUp(this.adopted, sid, this.done);
   }
 
   /** One answer for all that is wrong with a key. */
@@ -144,39 +98,22 @@ class KeyLookup {
  *
  * @param {import('../stores/adopted-store.js').AdoptedStore} adopted
  * @param {string} sid
- * @param {boolean} takesText whether its text will do
  * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` when there is none; called at once where the store
  *   need not be waited for
  */
-function lookUp(adopted, sid, takesText, done) {
+function lookUp(adopted, sid, done) {
   const clock = adopted.clock();
-  const stored = takesText && adopted.isAtHand() ? textAtHand(adopted, sid) : undefined;
-  if (stored?.text !== undefined && isPlainlyBrowsers(stored.text)) {
-    done(null, { sid, data: undefined, ...stored, clock });
+  const text = adopted.isAtHand() ? adopted.readText(sid) : undefined;
+  if (text !== undefined && isPlainlyBrowsers(text)) {
+    done(null, { sid, text, clock });
     return;
   }
-  const answered = (/** @type {unknown} */ error, /** @type {any} */ data) => {
+  adopted.load(sid, {}, (error, stored) => {
     if (error) done(error);
-    else if (data instanceof UnparsedText && isPlainlyBrowsers(data.text)) {
-      done(null, { sid, data: undefined, text: data.text, clock });
-    }
-    // Of a text that is not plainly so, its object tells.
-    else if (data instanceof UnparsedText) adopted.get(sid, answered);
-    else if (isBrowserSession(data)) done(null, { sid, data, clock });
+    else if (stored && (isPlainlyBrowsers(stored.text) || isBrowserSession(JSON.parse(stored.text))))
+      done(null, { sid, ...stored, clock });
     else done(failure('ERR_MISSING_DATA'));
-  };
-  if (takesText) adopted.load(sid, answered);
-  else adopted.get(sid, answered);
-}
-
-/**
- * @param {import('../stores/adopted-store.js').AdoptedStore} adopted
- * @param {string} sid
- * @returns {{ text: string | undefined, version: number }}
- */
-function textAtHand(adopted, sid) {
-  const text = adopted.peek(sid);
-  return text === UNREAD ? adopted.read(sid) : { text, version: 0 };
+  });
 }
 
 module.exports.KeyLookup = KeyLookup;

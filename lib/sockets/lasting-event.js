@@ -1,8 +1,7 @@
 'use strict';
 
 const native = require('../../native.js');
-const { UNREAD } = require('../stores/adopted-store.js');
-const { originOf, sources, textOf } = require('../session/snapshot.js');
+const { originOf, textOf } = require('../session/snapshot.js');
 const { SessionEvent } = require('./session-event.js');
 
 /**
@@ -41,11 +40,8 @@ class LastingEvent extends SessionEvent {
     this.handled = true;
     this.sid = found?.sid;
     if (found) {
-      const source = found.text === undefined ? sources.get(found.data) : found;
-      this.text = source?.text;
-      this.version = source?.version ?? 0;
-      // One of the two is enough, and the text takes less.
-      if (this.text === undefined) this.data = found.data;
+      this.text = found.text;
+      this.data = found.data;
       this.clock = found.clock;
     }
     return this;
@@ -124,9 +120,8 @@ class LastingEvent extends SessionEvent {
     const { adopted, connection, text } = this;
     const id = this.storedId();
     if (id === undefined || !text || connection.line === -1) return;
-    const stored = adopted.textOf(id);
-    if (adopted.table) this.text = UNREAD;
-    else if (stored === text) this.text = stored;
+    const stored = adopted.readText(id);
+    if (stored === text) this.text = stored;
     // In UTF-8 there are no halves of a character. Not in the types of Node.js 20, which has it.
     else if (/** @type {any} */ (text).isWellFormed()) {
       native.shelve(connection.line, text);

@@ -1,6 +1,5 @@
 'use strict';
 
-const { UNREAD } = require('../stores/adopted-store.js');
 const { ask, NO_LINE } = require('../stores/ask.js');
 const { commitSession } = require('../stores/commit.js');
 const { originOf } = require('../session/snapshot.js');
@@ -54,32 +53,18 @@ class SeenSession {
 
   /** Makes the `Session`, at the first look at it. */
   open() {
-    if (this.text === UNREAD) this.read();
-    const { adopted, request, sid, text } = this;
-    if (sid !== undefined && text !== undefined) {
-      const { clock, methods, version } = this;
-      const sliced = adopted.slice(request, text, /** @type {number} */ (clock), version, methods);
-      if (sliced !== undefined) {
-        this.opened = true;
-        this.session = sliced;
-        return sliced;
-      }
-    }
-    const data = text === undefined ? this.data : JSON.parse(text);
-    const stored = data ?? { cookie: { __io: true } };
-    const session = adopted.openSession(request, stored, text, this.clock, this.version);
-    if (sid === undefined) markOwn(session, data === undefined);
+    const { adopted, clock, data, methods, request, sid } = this;
+    const isNew = this.text === undefined;
+    const text = this.text ?? JSON.stringify(data ?? { cookie: { __io: true } });
+    const whole = sid === undefined ? JSON.parse(text) : data;
+    const session = adopted.openSession(
+      request,
+      { text, data: whole },
+      clock ?? (isNew ? adopted.clock() : undefined),
+      methods,
+    );
+    if (sid === undefined) markOwn(session, isNew);
     return session;
-  }
-
-  /** Reads the session that was there when the event was dispatched. */
-  read() {
-    const id = /** @type {string} */ (this.storedId());
-    const { text, version } = this.adopted.read(id);
-    this.text = text;
-    this.version = version;
-    // Gone since: what the handler sees is empty, and what it writes is dropped.
-    if (text === undefined && this.sid !== undefined) this.data = { cookie: {} };
   }
 
   /**
@@ -134,7 +119,8 @@ class SeenSession {
   save(session, origin, text, done) {
     const { followed, store, timeout } = this.adopted;
     // Where the app has put its own `set` in place, it is the one to call.
-    if (origin && store.set === followed.set) commitSession(this.adopted, session, false, done, text);
+    if (origin && store.set === followed.set)
+      commitSession(this.adopted, session, { trusting: false, text }, done);
     else ask({ answered: done }, NO_LINE, timeout, store, 'set', session.id, session);
   }
 

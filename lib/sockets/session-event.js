@@ -4,9 +4,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { queue } = require('../stores/ask.js');
 const { join, run } = require('./batch.js');
 const { begin, publish } = require('../support/diagnostics.js');
-const { UnparsedText } = require('../stores/drivers/redis-load.js');
 const { SeenSession } = require('./seen-session.js');
-const { meansMissing, sessionData } = require('../session/session-data.js');
 
 /** One event of a socket: its session is loaded, its handler runs, what the handler changed is committed. */
 class SessionEvent extends SeenSession {
@@ -60,7 +58,10 @@ class SessionEvent extends SeenSession {
     if (connection.batched > 0) run();
     const { storeTimeout } = connection.sharing.options;
     if (id === undefined) queue(this, connection.line, storeTimeout);
-    else this.clock = adopted.request(this, connection.line, storeTimeout, id);
+    else {
+      const options = { queue: connection.line, timeout: storeTimeout };
+      this.clock = adopted.load(id, options, (error, stored) => this.answered(error, stored));
+    }
     return promise;
   }
 
@@ -70,7 +71,7 @@ class SessionEvent extends SeenSession {
     connection.batched -= 1;
     const id = this.storedId();
     if (id !== undefined) {
-      this.text = adopted.peek(id);
+      this.text = adopted.readText(id);
       this.clock = adopted.clock();
     }
     this.proceed(this.text !== undefined);
@@ -80,21 +81,17 @@ class SessionEvent extends SeenSession {
    * The store has answered, and it is this event's turn.
    *
    * @param {any} error
-   * @param {any} data
+   * @param {import('../stores/stored.js').Stored} [stored]
    */
-  answered(error, data) {
-    if (error && !meansMissing(error)) {
+  answered(error, stored) {
+    if (error) {
       this.returned(this.inContext(this.refuse, error));
       this.connection.loaded();
       return;
     }
-    if (data instanceof UnparsedText) {
-      this.text = data.text;
-      this.proceed(true);
-      return;
-    }
-    this.data = error ? undefined : sessionData(data);
-    this.proceed(this.data !== undefined);
+    this.text = stored?.text;
+    this.data = stored?.data;
+    this.proceed(stored !== undefined);
   }
 
   /**

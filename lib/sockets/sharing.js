@@ -46,6 +46,7 @@ class Sharing {
     this.warned = new Map();
     /** @type {import('../stores/adopted-store.js').EndListener} */
     this.onEnd = (end) => this.unbindAll(end);
+    this.boundTo = () => this.boundSids();
     this.onFailure = (/** @type {unknown} */ error) => this.report(error, {});
   }
 
@@ -70,10 +71,12 @@ class Sharing {
       return;
     }
     this.adopted?.onEnd.delete(this.onEnd);
+    this.adopted?.bound.delete(this.boundTo);
     this.adopted?.reporters.delete(this.onFailure);
     this.adopted?.release();
     this.adopted = adopted;
     adopted?.onEnd.add(this.onEnd);
+    adopted?.bound.add(this.boundTo);
     this.tell();
   }
 
@@ -82,6 +85,11 @@ class Sharing {
     if (!this.adopted || !this.read) return;
     this.adopted.timeout = this.read.storeTimeout;
     this.adopted.reporters.add(this.onFailure);
+  }
+
+  /** The sessions that its sockets are bound to. @abstract @returns {Iterable<string>} */
+  boundSids() {
+    return [];
   }
 
   /**

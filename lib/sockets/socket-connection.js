@@ -43,7 +43,7 @@ class SocketConnection extends Connection {
   revive() {
     if (this.event === undefined) {
       const { clock, sid, text } = this;
-      const found = sid === undefined ? undefined : { sid, data: undefined, text, clock };
+      const found = sid === undefined ? undefined : { sid, text: /** @type {string} */ (text), clock };
       this.event = new SocketEvent(this, this.socket, ['']).rest(found);
       this.event.shelved = sid !== undefined && text === undefined;
       this.text = undefined;
@@ -136,7 +136,7 @@ class SocketConnection extends Connection {
   rest() {
     const { sid, text } = this;
     // As long as the store has the very text, that takes nothing.
-    if (this.event === undefined && (!sid || !text || this.sharing.adopted?.textOf(sid) === text)) return;
+    if (this.event === undefined && (!sid || !text || this.sharing.adopted?.readText(sid) === text)) return;
     const { latest } = this;
     if (!latest.settled) return;
     if (latest.quiet) {

@@ -81,7 +81,7 @@ class SocketEvent extends LastingEvent {
     const id = this.storedId();
     if (id !== undefined && !adopted.isAtHand()) this.resume(connection.latest);
     else if (id !== undefined) {
-      this.text = adopted.peek(id);
+      this.text = adopted.readText(id);
       this.clock = adopted.clock();
       if (this.text === undefined && sid !== undefined) {
         if (connection.sid === sid) connection.end('expire');

@@ -65,6 +65,7 @@ class SocketSharing extends Sharing {
       /** @type {unknown} */ (this.adopted)
     );
     adopted.methods = requestMethods;
+    /** @type {'processes' | 'process'} */
     this.exact = adopted.exact;
     /** What has been done with its store. They outlive `close()`. */
     this.counts = adopted.counts;
@@ -191,6 +192,10 @@ class SocketSharing extends Sharing {
     }
   }
 
+  *boundSids() {
+    for (const { sid } of this.connections()) if (sid !== undefined) yield sid;
+  }
+
   /** The sockets of this process that it serves. @returns {any[]} */
   sockets() {
     return [...new Set(this.connections())].map(({ socket }) => socket);
@@ -230,8 +235,9 @@ class SocketSharing extends Sharing {
   /** What it has done, and what it holds. */
   stats() {
     const bound = this.sockets().filter((socket) => sharedBy(socket)?.sid !== undefined);
-    const { binds, counts, exact } = this;
-    return { exact, sockets: bound.length, binds, ...counts, timeouts: countTimeouts() };
+    const { adopted, binds, counts } = this;
+    if (adopted) this.exact = adopted.exact;
+    return { exact: this.exact, sockets: bound.length, binds, ...counts, timeouts: countTimeouts() };
   }
 
   /** Gives everything back as it was. */
