@@ -8,6 +8,7 @@ const { commitByReading, renewLife } = require('./drivers/read-then-write.js');
 const { failure } = require('../support/errors.js');
 const { timedOut } = require('./lock.js');
 const { markOwn } = require('../session/own-session.js');
+const { sessionData } = require('../session/session-data.js');
 const { originOf, renew } = require('../session/snapshot.js');
 const { isFaithful } = require('./stored.js');
 
@@ -206,6 +207,8 @@ function objectFor({ driver, original, store }, session, { sid }, mine, text) {
   if (text === mine && (driver.compareAndSet || !isFaithful(session))) return session;
   const req = { sessionID: sid, sessionStore: store, session: undefined };
   const data = JSON.parse(text);
+  // An app has put something else in the place of the cookie.
+  if (sessionData(data) === undefined) return session;
   const isOwn = data.cookie.__io === true;
   const copy = original.createSession.call(store, req, data);
   if (isOwn) markOwn(copy, false);
