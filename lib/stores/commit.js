@@ -10,7 +10,7 @@ const { timedOut } = require('./lock.js');
 const { markOwn } = require('../session/own-session.js');
 const { sessionData } = require('../session/session-data.js');
 const { originOf, renew } = require('../session/snapshot.js');
-const { isFaithful } = require('./stored.js');
+const { copyOfSession, isFaithful } = require('./stored.js');
 
 /** @typedef {import('./adopted-store.js').AdoptedStore} AdoptedStore */
 /** @typedef {import('../session/snapshot.js').Origin} Snapshot */
@@ -66,7 +66,7 @@ function commit(adopted, session, { trusting, text }, callback) {
   }
   let mine;
   try {
-    mine = spell(adopted, session, snapshot, text);
+    mine = text ?? snapshot.spell(session);
   } catch (error) {
     callback(error);
     return;
@@ -106,20 +106,6 @@ function locked({ commits, driver, timeout }, { sid }, start) {
 }
 
 /**
- * A session's own text, to be written: on a store that takes the time to live from the cookie, with the cookie renewed.
- *
- * @param {AdoptedStore} adopted
- * @param {any} session
- * @param {Snapshot} snapshot
- * @param {string} [text]
- */
-function spell({ driver }, session, snapshot, text) {
-  if (driver.compareAndSet) return text ?? snapshot.spell(session);
-  renewLife(session, snapshot);
-  return snapshot.spell(session);
-}
-
-/**
  * Commits what an update has changed, unless somebody else has written meanwhile: then it is called again.
  *
  * @param {AdoptedStore} adopted
@@ -154,7 +140,7 @@ function commitUpdate(adopted, session, update, done) {
     try {
       const { base, clock, stored, sid } = snapshot;
       const expected = /** @type {string} */ (stored);
-      mine = spell(adopted, session, snapshot);
+      mine = snapshot.spell(session);
       text = base === expected ? mine : merge(base, mine, expected);
       const change = {
         sid,
@@ -194,7 +180,7 @@ function write(adopted, commit, done) {
 }
 
 /**
- * An object to be written, for stores that take one. One that we know nothing of may keep it, and gets one of its own.
+ * An object to be written, for stores that take one. A store that cannot compare and set may keep it, and gets one of its own.
  *
  * @param {AdoptedStore} adopted
  * @param {any} session
@@ -202,16 +188,16 @@ function write(adopted, commit, done) {
  * @param {string} mine its own text
  * @param {string} text what is to be written
  */
-function objectFor({ driver, original, store }, session, { sid }, mine, text) {
-  if (driver.readText) return session;
-  if (text === mine && (driver.compareAndSet || !isFaithful(session))) return session;
-  const req = { sessionID: sid, sessionStore: store, session: undefined };
-  const data = JSON.parse(text);
+function objectFor({ driver, original, store }, session, snapshot, mine, text) {
+  if (driver.readText || (driver.compareAndSet && text === mine)) return session;
+  const data = text !== mine || isFaithful(session) ? JSON.parse(text) : copyOfSession(session, text);
+  const { cookie } = data;
   // An app has put something else in the place of the cookie.
   if (sessionData(data) === undefined) return session;
-  const isOwn = data.cookie.__io === true;
+  const req = { sessionID: snapshot.sid, sessionStore: store, session: undefined };
   const copy = original.createSession.call(store, req, data);
-  if (isOwn) markOwn(copy, false);
+  if (cookie.__io === true) markOwn(copy, false);
+  else if (!driver.compareAndSet && snapshot.hasCookie(session)) renewLife(copy, cookie);
   return copy;
 }
 

@@ -27,20 +27,17 @@ function commitByReading(adopted, commit, done) {
 
 /**
  * Renews the life of a session that is about to be written, as express-session does with each save. Such a store takes the
- * time to live from the cookie in the session, and has kept the session beyond the date in it: a touch prolongs the record, and
- * not always the cookie in it.
+ * time to live from the cookie, and has kept the session beyond the date in it: a touch prolongs the record, and not always the
+ * cookie in it. The stored cookie stays as it was, unless its date is over.
  *
- * @param {any} session
- * @param {import('../../session/snapshot.js').Origin} snapshot
+ * @param {any} session made for this write
+ * @param {any} stored its cookie as it is stored
  */
-function renewLife(session, snapshot) {
-  if (!snapshot.hasCookie(session)) return;
-  const { cookie } = session;
-  const { originalMaxAge } = cookie ?? {};
-  if (!(originalMaxAge > 0) || typeof session.resetMaxAge !== 'function') return;
-  session.resetMaxAge();
-  // express-session has read the clock twice, and may have made it a millisecond less.
-  cookie.originalMaxAge = originalMaxAge;
+function renewLife(session, stored) {
+  if (!(stored?.originalMaxAge > 0)) return;
+  session.cookie.maxAge = stored.originalMaxAge;
+  if (Date.parse(stored.expires) <= Date.now()) return;
+  Object.defineProperty(session.cookie, 'toJSON', { value: () => stored });
 }
 
 module.exports.commitByReading = commitByReading;
