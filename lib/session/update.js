@@ -120,6 +120,7 @@ function open(adopted, sid, { text, data }, clock) {
   const isOwn = given.cookie.__io === true;
   const session = adopted.makeSession(req, given, text, clock);
   if (isOwn) markOwn(session, false);
+  adopted.methods?.give(session);
   return session;
 }
 

@@ -66,8 +66,6 @@ class StoreCalls {
     const { driver, candidate } = driverOf(store);
     /** @type {import('./drivers/index.js').Driver} */
     this.driver = driver;
-    /** Whether sessions are read, compared and set without waiting for anything. */
-    this.keepsTexts = driver.readText !== undefined;
     this.probe =
       candidate &&
       new Probe(this, candidate, () => {
@@ -80,6 +78,11 @@ class StoreCalls {
       set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
       destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
     };
+  }
+
+  /** Whether sessions are read, compared and set without waiting for anything. */
+  get keepsTexts() {
+    return this.driver.readText !== undefined;
   }
 
   /** Somebody uses the store: it is probed, where that has to tell what it is. */
