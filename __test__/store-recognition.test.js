@@ -233,6 +233,24 @@ describe('a store that is wrapped', () => {
       assert.ok(calls.get >= EVENTS && calls.set >= EVENTS && calls.destroy > 0, JSON.stringify(calls));
     });
 
+    test(`${name}, in a Proxy, is called so`, LIMIT, async (t) => {
+      const kept = await open();
+      t.after(() => kept.cleanup());
+      const calls = { get: 0, set: 0, destroy: 0 };
+      const { store } = kept;
+      const proxy = new Proxy(store, {
+        get(target, method) {
+          if (!(method in calls)) return Reflect.get(target, method);
+          return (...args) => {
+            calls[method] += 1;
+            return target[method](...args);
+          };
+        },
+      });
+      await keepsAll(t, proxy);
+      assert.ok(calls.get >= EVENTS && calls.set >= EVENTS && calls.destroy > 0, JSON.stringify(calls));
+    });
+
     test(`${name}, after it is adopted, is called so`, LIMIT, async (t) => {
       const kept = await open();
       t.after(() => kept.cleanup());

@@ -173,7 +173,7 @@ function write(adopted, commit, done) {
   if (expected === null) {
     // A session that is new: there is nothing to be compared with, unless another has written it in this process.
     const current = adopted.readText(sid);
-    if (current === undefined) adopted.put(sid, session, { clock, timeout }, (error) => done(error, true));
+    if (current === undefined) adopted.put(sid, session, (error) => done(error, true), { clock, timeout });
     else done(null, current);
   } else if (driver.compareAndSet) adopted.compareAndSet(sid, expected, commit, timeout, done);
   else commitByReading(adopted, commit, done);

@@ -167,10 +167,10 @@ class StoreCalls {
    *
    * @param {string} id
    * @param {any} session
-   * @param {{ clock?: number, timeout?: number }} options when what is written was loaded; ms
    * @param {(error: unknown) => void} done
+   * @param {{ clock?: number, timeout?: number }} [options] when what is written was loaded; ms
    */
-  put(id, session, { clock, timeout = this.timeout }, done) {
+  put(id, session, done, { clock, timeout = this.timeout } = {}) {
     const begun = this.written(id);
     this.putUnlessGone(id, session, clock ?? begun, timeout, (error) => {
       this.written(id);

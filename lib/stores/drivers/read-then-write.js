@@ -11,7 +11,7 @@
 function commitByReading(adopted, commit, done) {
   const { clock, expected, session, sid, timeout } = commit;
   const isGone = () => adopted.since(sid, clock) === 'gone';
-  const write = () => adopted.put(sid, session, { clock, timeout }, (error) => done(error, true));
+  const write = () => adopted.put(sid, session, (error) => done(error, true), { clock, timeout });
   if (isGone()) done(null, null);
   else if (commit.isKnown) write();
   else {
