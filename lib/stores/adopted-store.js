@@ -108,7 +108,7 @@ class AdoptedStore extends StoreCalls {
   makeSession(req, data, text, clock) {
     const rawCookie = data.cookie;
     const keys = Object.keys(data).length;
-    const session = this.original.createSession.call(this.store, req, data);
+    const session = this.original.createSession.call(this.self, req, data);
     if (text !== undefined) {
       const snapshot = remember(session, req.sessionID, text, clock, rawCookie, keys);
       snapshot.isForeign = !this.keepsTexts;
@@ -162,7 +162,7 @@ class AdoptedStore extends StoreCalls {
     const isKnown = typeof sid === 'string';
     if (isKnown) this.written(sid);
     return call(
-      (done) => this.original.set.call(this.store, sid, session, done),
+      (done) => this.original.set.call(this.self, sid, session, done),
       (/** @type {any} */ error) => {
         if (isKnown) this.written(sid);
         if (!error && text !== undefined) renew(session, sid, text, text, this.clock());
@@ -184,7 +184,7 @@ class AdoptedStore extends StoreCalls {
     const after = [];
     if (known) this.end(sid, sid === this.regenerating ? 'regenerate' : 'destroy', after);
     return call(
-      (done) => this.original.destroy.call(this.store, sid, done),
+      (done) => this.original.destroy.call(this.self, sid, done),
       (/** @type {unknown} */ error) => {
         if (error && known && !meansMissing(error)) native.notEnded(this.number, sid);
         else for (const listener of after.splice(0)) listener();
@@ -205,7 +205,7 @@ class AdoptedStore extends StoreCalls {
     const after = [];
     for (const sid of sids) this.end(sid, 'destroy', after);
     return call(
-      (done) => this.original.clear.call(this.store, done),
+      (done) => this.original.clear.call(this.self, done),
       (/** @type {unknown} */ error) => {
         if (error) for (const sid of sids) native.notEnded(this.number, sid);
         else for (const listener of after.splice(0)) listener();

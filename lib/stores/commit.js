@@ -188,14 +188,14 @@ function write(adopted, commit, done) {
  * @param {string} mine its own text
  * @param {string} text what is to be written
  */
-function objectFor({ driver, original, store }, session, snapshot, mine, text) {
+function objectFor({ driver, original, self, store }, session, snapshot, mine, text) {
   if (driver.readText || (driver.compareAndSet && text === mine)) return session;
   const data = text !== mine || isFaithful(session) ? JSON.parse(text) : copyOfSession(session, text);
   const { cookie } = data;
   // An app has put something else in the place of the cookie.
   if (sessionData(data) === undefined) return session;
   const req = { sessionID: snapshot.sid, sessionStore: store, session: undefined };
-  const copy = original.createSession.call(store, req, data);
+  const copy = original.createSession.call(self, req, data);
   if (cookie.__io === true) markOwn(copy, false);
   else if (!driver.compareAndSet && snapshot.hasCookie(session)) renewLife(copy, cookie);
   return copy;

@@ -22,15 +22,15 @@ const sources = new WeakMap();
  * @param {AdoptedStore} adopted
  */
 function follow(adopted) {
-  const { followed, original, store } = adopted;
+  const { original, store } = adopted;
 
-  followed.get = define(adopted, 'get', (sid, callback) => {
+  define(adopted, 'get', (sid, callback) => {
     adopted.used();
-    if (typeof callback !== 'function') return original.get.call(store, sid, callback);
+    if (typeof callback !== 'function') return original.get.call(adopted.self, sid, callback);
     const clock = adopted.clock();
     const text = typeof sid === 'string' ? adopted.readText(sid) : undefined;
     return call(
-      (done) => original.get.call(store, sid, done),
+      (done) => original.get.call(adopted.self, sid, done),
       (_error, data) => {
         if (typeof data === 'object' && data !== null) sources.set(data, { text, clock });
       },
@@ -38,7 +38,7 @@ function follow(adopted) {
     );
   });
 
-  followed.createSession = define(adopted, 'createSession', (req, data) => {
+  define(adopted, 'createSession', (req, data) => {
     const source = sources.get(data);
     // Before the cookie is made of it: that is no JSON any more.
     const text = source?.text ?? textOf(data);
@@ -52,7 +52,7 @@ function follow(adopted) {
     return session;
   });
 
-  followed.set = define(adopted, 'set', (sid, session, callback) => {
+  define(adopted, 'set', (sid, session, callback) => {
     if (typeof callback !== 'function') return promised(adopted, (done) => store.set(sid, session, done));
     adopted.used();
     const snapshot = typeof session === 'object' && session !== null ? originOf(session) : undefined;
@@ -75,7 +75,7 @@ function follow(adopted) {
       }
       const note = () => typeof sid === 'string' && adopted.written(sid);
       note();
-      return call((done) => original.touch.call(store, sid, session, done), note, callback);
+      return call((done) => original.touch.call(adopted.self, sid, session, done), note, callback);
     });
   }
 
@@ -151,7 +151,9 @@ function followRegenerate(adopted) {
     try {
       return call(
         (done) =>
-          original.regenerate.call(store, req, (/** @type {unknown} */ error) => done(state.error ?? error)),
+          original.regenerate.call(adopted.self, req, (/** @type {unknown} */ error) =>
+            done(state.error ?? error),
+          ),
         (error) => {
           running.delete(req);
           if (!error) adopted.methods?.give(req?.session);
@@ -224,16 +226,37 @@ function ownData({ driver }, data, text) {
  * @param {string} method
  * @param {(...args: any[]) => any} value
  */
-function define({ restores, store }, method, value) {
+function define(adopted, method, value) {
+  const { followed, restores, store } = adopted;
   const before = Object.getOwnPropertyDescriptor(store, method);
-  Object.defineProperty(store, method, { configurable: true, enumerable: false, writable: true, value });
+  /** @this {any} @param {any[]} args */
+  function ours(...args) {
+    // The store is a Proxy, and this is what is in it: its class's own methods may work on nothing else.
+    if (this !== adopted.self && this !== store && isIn(this, method, ours)) adopted.self = this;
+    return value(...args);
+  }
+  followed[method] = ours;
+  Object.defineProperty(store, method, {
+    configurable: true,
+    enumerable: false,
+    writable: true,
+    value: ours,
+  });
   restores.push(() => {
     // What the app has put in its place since is the app's.
-    if (store[method] !== value) return;
+    if (store[method] !== ours) return;
     if (before) Object.defineProperty(store, method, before);
     else delete store[method];
   });
-  return value;
+}
+
+/** Whether an object itself has our method. @param {any} object @param {string} method @param {Function} ours */
+function isIn(object, method, ours) {
+  return (
+    typeof object === 'object' &&
+    object !== null &&
+    Object.getOwnPropertyDescriptor(object, method)?.value === ours
+  );
 }
 
 module.exports.call = call;

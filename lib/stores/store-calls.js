@@ -46,6 +46,8 @@ class StoreCalls {
   /** @param {any} store */
   constructor(store) {
     this.store = store;
+    /** What its own methods are called on: inside of a Proxy, what is in that. */
+    this.self = store;
     /** The number under which the native side remembers this store. */
     this.number = native.adopt();
     /** ms; the app's `storeTimeout` once it is known. */
@@ -62,7 +64,7 @@ class StoreCalls {
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
     /** A session's `Cookie`. @param {any} cookie as it is stored */
-    this.makeCookie = (cookie) => this.original.createSession.call(store, {}, { cookie }).cookie;
+    this.makeCookie = (cookie) => this.original.createSession.call(this.self, {}, { cookie }).cookie;
     const { driver, candidate } = driverOf(store);
     /** @type {import('./drivers/index.js').Driver} */
     this.driver = driver;
@@ -75,8 +77,8 @@ class StoreCalls {
     /** The store's own methods, for `ask`; `get` gives what is stored as a `Stored`. */
     this.plain = {
       get: (/** @type {string} */ sid, /** @type {any} */ callback) => loads.get(sid, callback),
-      set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
-      destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
+      set: (/** @type {any[]} */ ...args) => this.original.set.apply(this.self, args),
+      destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(this.self, args),
     };
   }
 
@@ -149,14 +151,14 @@ class StoreCalls {
    * @param {(error: unknown, stored?: import('./stored.js').Stored) => void} callback
    */
   loadNow(sid, callback) {
-    const { driver, original, store } = this;
+    const { driver, original, self } = this;
     if (driver.loadText) {
       return driver.loadText(sid, (error, text) => {
         if (error) callback(error);
         else convert(storedOfText, text, callback);
       });
     }
-    return original.get.call(store, sid, (/** @type {unknown} */ error, /** @type {any} */ data) => {
+    return original.get.call(self, sid, (/** @type {unknown} */ error, /** @type {any} */ data) => {
       if (error) callback(error);
       else convert(storedOf, data, callback);
     });

@@ -102,8 +102,8 @@ class Probe {
    * @param {...any} args
    */
   ask(method, ...args) {
-    const { original, store } = this.adopted;
-    return this.answer((done) => original[method].call(store, ...args, done));
+    const { original, self } = this.adopted;
+    return this.answer((done) => original[method].call(self, ...args, done));
   }
 
   /**
