@@ -584,17 +584,16 @@ export interface SessionChange {
 export type CompareAndSetOutcome = true | string | null;
 
 /**
- * Makes the `compareAndSet` of a connect-redis store of a version before 9, which hides its client:
+ * Makes the `compareAndSet` of a connect-redis store of version 7 or 8, which hides its client:
  *
  * ```js
  * const store = new RedisStore({ client });
  * store.compareAndSet = redisCompareAndSet(client);
  * ```
  *
- * Before the store is given to the app. connect-redis 9 and later need nothing. Redis 6 or later.
+ * Before the store is given to the app. Other versions of connect-redis need nothing. Redis 6 or later.
  *
- * @param client the client that the store was given: of node-redis (4 or later, without `legacyMode`) or ioredis, a cluster's
- *   included
+ * @param client the client that the store was given: of node-redis or ioredis, a cluster's included
  * @throws TypeError when the client is neither
  */
 export function redisCompareAndSet(client: any): CommittingStore['compareAndSet'];

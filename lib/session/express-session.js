@@ -2,7 +2,10 @@
 
 const path = require('node:path');
 
-/** @typedef {{ Session: any, Store: any, Cookie: any }} ExpressSession */
+/** @typedef {{ Session: any, Store: any, MemoryStore: any, Cookie: any }} ExpressSession */
+
+/** The main file of an installed express-session. */
+const INDEX = /[\\/]express-session[\\/]index\.js$/;
 
 /** @type {ExpressSession | undefined} */
 let found;
@@ -32,6 +35,23 @@ function expressSession() {
 }
 
 /**
+ * Every copy of express-session that this process has loaded: an app and its stores may each have their own.
+ *
+ * @returns {Generator<ExpressSession>}
+ */
+function* copies() {
+  try {
+    yield expressSession();
+  } catch {
+    // Not installed, or inside of a bundle.
+  }
+  for (const file of Object.keys(require.cache)) {
+    const exported = INDEX.test(file) ? require.cache[file]?.exports : undefined;
+    if (exported !== found && typeof exported?.Store === 'function') yield exported;
+  }
+}
+
+/**
  * The class of a store's sessions, where the store makes them with express-session's own `createSession`; undefined
  * where it has another one.
  *
@@ -40,17 +60,13 @@ function expressSession() {
  * @returns {any}
  */
 function sessionClass(store, isOurs) {
-  try {
-    const { Session, Store } = expressSession();
-    if (isOurs) return Session;
+  for (const { Session, Store } of copies()) {
     // The store may be of another copy of the module, and has that one's sessions then.
-    const { createSession } = store;
-    if (String(createSession) !== String(Store.prototype.createSession)) return undefined;
-    return createSession.call(store, {}, { cookie: {} }).constructor;
-  } catch {
-    return undefined;
+    if (isOurs || store.createSession === Store.prototype.createSession) return Session;
   }
+  return undefined;
 }
 
+module.exports.copies = copies;
 module.exports.expressSession = expressSession;
 module.exports.sessionClass = sessionClass;

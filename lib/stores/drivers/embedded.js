@@ -6,7 +6,7 @@ const { EmbeddedStore, TABLE } = require('../../embedded-store.js');
 const METHODS = /** @type {const} */ (['get', 'set', 'destroy', 'touch', 'createSession']);
 
 /**
- * Our own EmbeddedStore, untouched by subclass or app: its sessions can be looked at and committed on this thread.
+ * Whether a store is our EmbeddedStore, with all of that class's methods.
  *
  * @param {any} store
  * @returns {boolean}
@@ -18,36 +18,41 @@ function isEmbeddedStore(store) {
 }
 
 /**
- * One native call compares and writes; where somebody has written meanwhile, worker threads included, a second one merges
- * and writes, in one step that nobody comes between.
+ * The driver of an EmbeddedStore: its sessions are read, compared and set on this thread, in one step that worker threads
+ * cannot come between either.
  *
- * @type {import('./index.js').CommitTo}
+ * @param {any} store
+ * @returns {import('./index.js').Driver}
  */
-function commitToEmbedded(adopted, commit, done) {
-  /** @type {import('../embedded-table.js').EmbeddedTable} */
-  const table = adopted.store[TABLE];
-  const { sid, version, text } = commit;
-  // What HTTP saves, express-session would have touched: its time to live begins anew.
-  const renew = commit.renew || commit.trusting;
-  const outcome = table.replace(sid, version, text, renew);
-  if (outcome === 'written') done(null, { written: true, version: table.version() });
-  else if (outcome === 'gone') {
-    if (commit.expected !== null) {
-      done(null, { gone: true });
-      return;
-    }
-    table.set(sid, text);
-    done(null, { written: true, version: table.version() });
-  } else if (adopted.since(sid, commit.clock) === 'gone') done(null, { gone: true });
-  else if (!commit.merges) {
+function embeddedDriver(store) {
+  return {
+    exact: 'processes',
+    readText: (sid) => store[TABLE].get(sid),
+    compareAndSet(sid, expected, { text, renew }, callback) {
+      callback(null, compareAndSet(store[TABLE], sid, expected, text, renew));
+    },
+  };
+}
+
+/**
+ * @param {any} table
+ * @param {string} sid
+ * @param {string} expected
+ * @param {string} text
+ * @param {boolean} renew
+ * @returns {true | string | null}
+ */
+function compareAndSet(table, sid, expected, text, renew) {
+  if (typeof table.compareAndSet === 'function') return table.compareAndSet(sid, expected, text, renew);
+  for (;;) {
     const current = table.get(sid);
-    done(null, current === undefined ? { gone: true } : { current, version: table.version() });
-  } else {
-    const merged = table.merge(sid, version, commit.base, commit.mine, renew);
-    if (merged) done(null, { written: true, text: merged.text, version: merged.version });
-    else done(null, { gone: true });
+    if (current === undefined) return null;
+    if (current !== expected) return current;
+    const outcome = table.replace(sid, table.version(), text, renew);
+    if (outcome === 'written') return true;
+    if (outcome === 'gone') return null;
   }
 }
 
-module.exports.commitToEmbedded = commitToEmbedded;
+module.exports.embeddedDriver = embeddedDriver;
 module.exports.isEmbeddedStore = isEmbeddedStore;

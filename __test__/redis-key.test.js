@@ -1,7 +1,6 @@
 'use strict';
 
-// The key of a socket that connects, where this process has made it, is read from Redis together with its session: by one
-// command. What Redis holds decides, not what the process remembers.
+// The key of a socket that connects is read from Redis: what that holds decides, not what the process remembers.
 
 const { afterEach, beforeEach, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -52,13 +51,6 @@ describe('a key with the connection, on Redis', () => {
     return { ...f, browser, kept, key, sid: browser.sid, who };
   }
 
-  test('is one command, at each connection', LIMIT, async (t) => {
-    const { sid, who } = await begin(t);
-    for (let n = 0; n < 2; n += 1) {
-      assert.deepEqual(await who(), { user: 'ann', id: sid, reads: ['1 mget'] });
-    }
-  });
-
   test('is none of anybody’s when its record has gone, or its session', LIMIT, async (t) => {
     const { browser, keyOf, kept, key, login, sid, who } = await begin(t);
     await kept.remove(key);
@@ -101,16 +93,6 @@ describe('a key with the connection, on Redis', () => {
       assert.equal((await who()).user, undefined);
     });
   }
-
-  test('is looked up by two commands where the user may not use MGET', LIMIT, async (t) => {
-    const { sid, who } = await begin(t);
-    await redis.sendCommand(['ACL', 'SETUSER', 'default', '-mget']);
-    for (let n = 0; n < 2; n += 1) {
-      const { id, reads } = await who();
-      assert.equal(id, sid);
-      assert.ok(reads.includes('2 get'), reads.join());
-    }
-  });
 
   test('is found by a client that gives bytes', LIMIT, async (t) => {
     const open = ({ store }) => {
