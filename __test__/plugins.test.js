@@ -44,11 +44,9 @@ describe('socketio-wildcard on Socket.IO 2', () => {
             socketIoVersion: 2,
             store: make(),
             // Ours is there already when the app's function runs.
-            app({ io, sharing }) {
-              if (order === 'before ours') {
-                io.of('/').fns.unshift(wildcard);
-              } else io.use(wildcard);
-              void sharing;
+            app({ io }) {
+              if (order === 'before ours') io.of('/').fns.unshift(wildcard);
+              else io.use(wildcard);
               io.on('connection', (socket) => {
                 socket.on('*', ({ data: [event] }) => {
                   seen.push(`* ${event} ${socket.session.user}`);
