@@ -11,6 +11,8 @@ const { ROOT, StepError, script, step } = require('./step');
 
 /** A suite that hangs must not hold a CI machine until its own limit. */
 const SUITES_TIMEOUT = 90 * 60_000;
+/** A line for each suite, and in full what failed: the same for a person and for CI. */
+const REPORTER = './scripts/suite-reporter.js';
 
 /** The test files, in order. `node --test` of Node 20 takes no pattern. */
 function suites() {
@@ -58,5 +60,7 @@ script(() => {
 
   // Without its default features the crate is plain Rust: no Node.js to link against.
   step('cargo test', 'cargo', ['test', '--no-default-features']);
-  step('node --test', process.execPath, ['--test', ...run], { timeout: SUITES_TIMEOUT });
+  step('node --test', process.execPath, ['--test', `--test-reporter=${REPORTER}`, ...run], {
+    timeout: SUITES_TIMEOUT,
+  });
 });
