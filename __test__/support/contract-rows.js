@@ -283,9 +283,8 @@ function rows(open, versions = {}) {
   });
 }
 
-// What takes as long as a session lives. `keepsEnd: false`: where a touch moves the end and not the date in the text, and
-// there is no compare-and-set, a socket's write takes the end back to that date (docs/stores.md).
-function lifeRows(open, { keepsEnd = true } = {}) {
+// What takes as long as a session lives.
+function lifeRows(open) {
   test(
     'a session expires with its cookie; requests that change nothing put the end off',
     LIMIT,
@@ -310,8 +309,7 @@ function lifeRows(open, { keepsEnd = true } = {}) {
       touching = false;
       await touched;
       assert.equal((await active.socket.ask('read', {})).id, active.sid);
-      if (!keepsEnd) return;
-      // A write of a socket leaves the end where the last request has put it.
+      // A write of a socket never takes the end back from where the last request has put it.
       await active.socket.ask('write', { more: 1 });
       await until(async () => (await kept.read(active.sid)).more === 1, 'the write is saved');
       assert.equal((await active.browser.json('/read')).body.session.more, 1);

@@ -51,6 +51,8 @@ async function memory() {
 }
 
 const REDIS_STORES = {
+  // What ZappaJS 6.5.0 installs; it shows its client, which answers by callback: 'node-redis 2'.
+  'connect-redis 3': () => require('connect-redis3')(session),
   'connect-redis 7': () => require('connect-redis7').default,
   'connect-redis 8': () => require('connect-redis8').RedisStore,
   'connect-redis 9': () => require('connect-redis').RedisStore,
@@ -58,6 +60,11 @@ const REDIS_STORES = {
 };
 
 const REDIS_CLIENTS = {
+  async 'node-redis 2'(port) {
+    const client = require('redis2').createClient(port, '127.0.0.1');
+    client.on('error', () => {});
+    return [client, () => client.quit()];
+  },
   async 'node-redis'(port) {
     const client = require('redis').createClient({ socket: { port, host: '127.0.0.1' } });
     client.on('error', () => {});
