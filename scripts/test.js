@@ -11,10 +11,8 @@ const { ROOT, StepError, script, step } = require('./step');
 
 /** A suite that hangs must not hold a CI machine until its own limit. */
 const SUITES_TIMEOUT = 90 * 60_000;
-/** A line for each suite, and in full what failed: the same for a person and for CI. */
-const REPORTER = './scripts/suite-reporter.js';
 
-/** The test files, in order. `node --test` of Node 20 takes no pattern. */
+/** The test files, in order. */
 function suites() {
   return fs
     .readdirSync(path.join(ROOT, '__test__'))
@@ -60,7 +58,5 @@ script(() => {
 
   // Without its default features the crate is plain Rust: no Node.js to link against.
   step('cargo test', 'cargo', ['test', '--no-default-features']);
-  step('node --test', process.execPath, ['--test', `--test-reporter=${REPORTER}`, ...run], {
-    timeout: SUITES_TIMEOUT,
-  });
+  step('suites', process.execPath, [path.join(__dirname, 'suites.js'), ...run], { timeout: SUITES_TIMEOUT });
 });
