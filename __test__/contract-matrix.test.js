@@ -3,21 +3,17 @@
 // The rows of the contract that could depend on a version or on a store, over all versions, and over the stores that need
 // no database server of their own but Redis. Those on PostgreSQL and MariaDB are suites of their own.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { begin, lifeRows, rows } = require('./support/contract-rows.js');
 const { fixture } = require('./support/fixture.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { startRedis, suiteRedis } = require('./support/redis-server.js');
 const { keyPath } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
 
-let redisServer;
-before(async () => {
-  redisServer = await startRedis();
-});
-after(() => redisServer.stop());
+const redisServer = suiteRedis();
 
 const redis = (version, client) => () => stores.redis(redisServer, undefined, { version, client });
 

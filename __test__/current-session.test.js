@@ -11,24 +11,21 @@ const { deferred } = require('./support/deferred.js');
 const { FACES, socketOf } = require('./support/faces.js');
 const { LIMIT } = require('./support/limit.js');
 const { PLACES, callbackPool } = require('./support/places.js');
-const { startPostgres } = require('./support/postgres-server.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suitePostgres } = require('./support/postgres-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
 
 const EVENTS = 12;
 const WRITES = 6;
 
-let redis;
-let postgres;
+const redis = suiteRedis();
 let pool;
-before(async () => {
-  [redis, postgres] = await Promise.all([startRedis(), startPostgres()]);
+// Before the server's own: hooks run in the order they were given.
+after(() => pool.end());
+const postgres = suitePostgres();
+before(() => {
   pool = new Pool({ ...postgres.config, max: 2 });
-});
-after(async () => {
-  await pool.end();
-  await Promise.all([redis.stop(), postgres.stop()]);
 });
 
 const STORES = {
@@ -38,15 +35,7 @@ const STORES = {
   'connect-pg-simple': () => stores.postgres(postgres),
 };
 
-async function open(t, face, store, set) {
-  const kept = await STORES[store]();
-  const f = await FACES[face](t, { store: kept.store, ...set });
-  t.after(async () => {
-    await settle();
-    await kept.cleanup();
-  });
-  return f;
-}
+const open = async (t, face, store, set) => FACES[face](t, { kept: await STORES[store](), ...set });
 
 const names = (prefix, count) => Array.from({ length: count }, (_, n) => `${prefix}${n}`);
 

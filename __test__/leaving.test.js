@@ -10,6 +10,7 @@ const { setImmediate: turn } = require('node:timers/promises');
 const { MemoryStore } = require('express-session');
 const { EmbeddedStore } = require('..');
 const { deferred } = require('./support/deferred.js');
+const { fixture } = require('./support/fixture.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { closeServer, listen } = require('./support/http-server.js');
 const { LIMIT } = require('./support/limit.js');
@@ -129,6 +130,31 @@ for (const version of [2, 4]) {
         });
       }
     });
+  }
+
+  for (const behaviour of ['error', 'never', 'throw']) {
+    test(
+      `a Zappa app, Socket.IO ${version}: disconnect has the session, the store answers '${behaviour}'`,
+      LIMIT,
+      async (t) => {
+        const seen = [];
+        const f = await fixture(t, {
+          socketIoVersion: version,
+          options: { onError() {}, storeTimeout: 600_000 },
+          app: (context) => {
+            context.on('disconnect', function () {
+              seen.push([this.session?.id, this.session?.user]);
+            });
+          },
+        });
+        const { socket, sid } = await f.bound();
+        await socket.ask('read', {});
+        for (const method of ['get', 'set', 'touch']) f.store.always(method, behaviour);
+        socket.close();
+        await until(() => seen.length > 0, 'its handler runs', 5_000);
+        assert.deepEqual(seen, [[sid, 'ann']]);
+      },
+    );
   }
 
   describe(`Socket.IO ${version}: what a socket leaves behind`, () => {

@@ -2,7 +2,7 @@
 
 // Beside other libraries, and with callbacks of the app that fail.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const http = require('node:http');
 const path = require('node:path');
@@ -13,16 +13,12 @@ const { HttpClient } = require('./support/http-client.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { closeServer, listen } = require('./support/http-server.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const { express } = require('./support/versions.js');
 const { until } = require('./support/wait.js');
 
-let redis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
+const redis = suiteRedis();
 
 const STORES = {
   MemoryStore: () => new session.MemoryStore(),

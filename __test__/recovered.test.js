@@ -3,20 +3,16 @@
 // Connection state recovery: a socket that comes back is told to `connection` once, its events are handled once, and it has the
 // session that it should have.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
 
-let redis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
+const redis = suiteRedis();
 
 // Answers each call some turns of the event loop later.
 class SlowStore extends HostileStore {
@@ -50,11 +46,10 @@ for (const skipMiddlewares of [true, false]) {
     describe(`${name}, skipMiddlewares: ${skipMiddlewares}`, () => {
       // A client that has come and is known by one packet.
       async function begin(t, { connection, again }) {
-        const kept = await open();
         const connected = [];
         const orders = [];
         const f = await shareFixture(t, {
-          store: kept.store,
+          kept: await open(),
           options: { cookie: { secret: SECRET } },
           ioOptions: { connectionStateRecovery: { skipMiddlewares } },
           app: ({ io }) => {
@@ -73,10 +68,6 @@ for (const skipMiddlewares of [true, false]) {
               socket.emit('hello');
             });
           },
-        });
-        t.after(async () => {
-          await settle();
-          await kept.cleanup();
         });
         const browser = await f.login();
         const client = await f.connect(await connection(f, browser));

@@ -3,7 +3,7 @@
 // Rooms are the app's: it sees those that it sees without us, and may leave them all. What is sent to a session reaches its
 // sockets all the same, in every process that an adapter connects.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const http = require('node:http');
 const path = require('node:path');
@@ -12,18 +12,14 @@ const { startChild } = require('./support/child.js');
 const { HttpClient } = require('./support/http-client.js');
 const { closeServer, listen } = require('./support/http-server.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const { connectSocket, keyPath } = require('./support/socket-client.js');
 const { makeIo, socketIoServer } = require('./support/versions.js');
 
 const CHILD = path.join(__dirname, 'support', 'children', 'cluster-process.js');
 
-let redis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
+const redis = suiteRedis();
 
 // What an app sees of its sockets' rooms, with the socket's id as `id`: at `connection`, and when asked.
 function watchRooms(io, seen) {

@@ -2,14 +2,14 @@
 
 // What a socket holds of its session while nothing happens.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { setTimeout: delay } = require('node:timers/promises');
 const v8 = require('node:v8');
 const vm = require('node:vm');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
@@ -28,11 +28,7 @@ const STORES = {
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc');
 
-let redis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
+const redis = suiteRedis();
 
 // Sockets that look at their sessions in an event, each of a browser of its own.
 async function looking(t, store, { size = 0 } = {}) {

@@ -3,22 +3,18 @@
 // A Zappa app on what it installs by itself, and on others: acknowledgements are true, nobody who is there is logged out, and
 // no key outlives its session.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { setTimeout: delay } = require('node:timers/promises');
 const { fixture } = require('./support/fixture.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { keyPath, share } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
 const { settle } = require('./support/wait.js');
 
-let server;
-before(async () => {
-  server = await startRedis();
-});
-after(() => server.stop());
+const server = suiteRedis();
 
 const redis = (version, client) => () => stores.redis(server, undefined, { version, client });
 
@@ -45,15 +41,7 @@ const STACKS = {
   'connect-redis 9': { open: redis('connect-redis 9') },
 };
 
-async function begin(t, { open, versions }, set) {
-  const kept = await open();
-  const f = await fixture(t, { store: kept.store, ...versions, ...set });
-  t.after(async () => {
-    await settle();
-    await kept.cleanup();
-  });
-  return { ...f, kept };
-}
+const begin = async (t, { open, versions }, set) => fixture(t, { kept: await open(), ...versions, ...set });
 
 describe('an acknowledgement is sent when what was changed before it is saved', () => {
   const EVENTS = 1000;
@@ -160,9 +148,7 @@ test(
   "on Zappa's own stack, with shareSession, commits are exact between processes without a setting",
   LIMIT,
   async (t) => {
-    const kept = await OWN.open();
-    const { sharing } = await shareFixture(t, { store: kept.store, ...OWN.versions });
-    t.after(() => kept.cleanup());
+    const { sharing } = await shareFixture(t, { kept: await OWN.open(), ...OWN.versions });
     assert.equal(sharing.stats().exact, 'processes');
   },
 );

@@ -15,15 +15,7 @@ const { UUID_V4 } = require('./uuid.js');
 
 // A host on a store that `open` makes; see stores.js.
 async function begin(t, open, options = {}) {
-  const kept = await open();
-  const f = await fixture(t, { ...options, store: kept.store });
-  // After the host is closed: hooks run in the order they were given. The sockets that just left may still have
-  // something to take out of the store.
-  t.after(async () => {
-    await settle();
-    await kept.cleanup();
-  });
-  return { ...f, kept };
+  return fixture(t, { ...options, kept: await open() });
 }
 
 function rows(open, versions = {}) {
