@@ -22,7 +22,7 @@ function expressMiddleware(sharing) {
   return (req, res, next) => {
     const [path] = req.url.split('?', 1);
     if (!sharing.closed && typeof req.sessionID === 'string') {
-      sharing.responses.begin(req.sessionID, res);
+      if (req.session && req.sessionStore === sharing.adopted?.store) sharing.responses.follow(req, res);
       // A new session has not been made by the store.
       requestMethods.give(req.session);
       const wrong = wrongWithCookie(sharing, req);
