@@ -42,8 +42,8 @@ export interface ShareSessionOptions extends IoSessionOptions {
   store?: SessionStore | undefined;
 
   /**
-   * Where the key route and the client's module are: a path with a slash in front and none at its end. Default: `'/zappa'`,
-   * which is where `io-session/client` and `zappajs-client` ask.
+   * Where the key route and the client's module are: a path with a slash in front and none at its end. Default:
+   * `'/io-session'`, which is where `io-session/client` asks. `zappajs-client` asks at `'/zappa'`.
    */
   prefix?: string | undefined;
 
@@ -75,6 +75,13 @@ export interface ShareSessionOptions extends IoSessionOptions {
    */
   touchInterval?: number | undefined;
 
+  /**
+   * Whether a proxy in front of this server says by `X-Forwarded-Host` which host the page has asked, because it keeps `Host` to
+   * itself: a page of that host counts as the server's own. Default: false. The key route looks at Express's setting `trust proxy`
+   * as well; sockets have this option alone. Only behind a proxy that sets the header itself: anybody else may write one.
+   */
+  trustProxy?: boolean | undefined;
+
   /** How many keys a session may ask for in a minute: a whole number from 1 to 1000000. Default: 300. Then `ERR_TOO_MANY_KEYS` (429). */
   maxKeysPerMinute?: number | undefined;
 
@@ -103,7 +110,7 @@ export interface SessionSharing {
 
   /**
    * The Express middleware, for `app.use()` behind the session middleware: `GET <prefix>/socket/:channel_name` with or without
-   * a socket id behind it answers `200 {"key": "<uuid v4>"}`, a refusal `{"error", "code"}`; `GET <prefix>/io-session.js` is
+   * a socket id behind it answers `200 {"key": "<uuid v4>"}`, a refusal `{"error", "code"}`; `GET <prefix>/client.js` is
    * the client's module (`io-session/client`). Everything else goes on.
    *
    * It says once, by a process warning, when it runs before the session middleware, when that has another store, when the
@@ -312,6 +319,9 @@ export interface IoSessionOptions {
    * In a Zappa app the default is none: pages of all origins may ask by `fetch` then, as with the original, and the app's own
    * CORS says whether they can read the answer; `[]` keeps all others out. With at least one, `__zappa_key` is refused to the
    * sockets of all others as well; whether they may connect is Socket.IO's own `cors` to say.
+   *
+   * `'null'` is the origin of every page without one, sandboxed frames of any site included: see docs/security.md before it is
+   * allowed. `'file://'` is what some app shells send.
    */
   allowedOrigins?: string[] | undefined;
 

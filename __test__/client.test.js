@@ -541,7 +541,7 @@ for (const expressVersion of [4, 5]) {
       assert.equal(f.seen.get(socket.id).user, 'ann');
       assert.deepEqual(
         sent.map(({ url }) => url),
-        [`${f.url}/zappa/socket/__local`],
+        [`${f.url}/io-session/socket/__local`],
       );
 
       await socket.reconnect();
@@ -645,12 +645,12 @@ test('a socket that was bound by auth is bound again by shareSession after sessi
 for (const expressVersion of [4, 5]) {
   // Not by `fetch`, which asks past every cache when it is given a condition.
   const served = async (f, headers, method = 'GET') => {
-    const request = http.request(`${f.url}/zappa/io-session.js`, { headers, method }).end();
+    const request = http.request(`${f.url}/io-session/client.js`, { headers, method }).end();
     const [response] = await once(request, 'response');
     return { status: response.statusCode, headers: response.headers, body: await text(response) };
   };
 
-  test(`the module is served at <prefix>/io-session.js, Express ${expressVersion}`, LIMIT, async (t) => {
+  test(`the module is served at <prefix>/client.js, Express ${expressVersion}`, LIMIT, async (t) => {
     const f = await shareApp(t, { expressVersion });
     const { status, headers, body } = await served(f);
     const source = fs.readFileSync(path.join(ROOT, 'client', 'index.js'), 'utf8');
@@ -688,7 +688,7 @@ for (const expressVersion of [4, 5]) {
 
 test('the module is for pages of this host and of allowed origins', LIMIT, async (t) => {
   const f = await shareApp(t, { options: { allowedOrigins: ['https://app.example'] } });
-  const get = (headers) => fetch(`${f.url}/zappa/io-session.js`, { headers });
+  const get = (headers) => fetch(`${f.url}/io-session/client.js`, { headers });
   const allowed = await get({ origin: 'https://app.example' });
   assert.equal(allowed.status, 200);
   assert.equal(allowed.headers.get('access-control-allow-origin'), 'https://app.example');

@@ -220,20 +220,21 @@ test('app.use(prefix, sharing.express()) is warned of once, and gives no key', L
   const warnings = heard(t);
   const sharing = shareSession();
   const app = express(5)();
-  app.use('/zappa', sharing.express());
+  app.use('/io-session', sharing.express());
   const server = http.createServer(app);
   t.after(async () => {
     await closeServer(server);
     sharing.close();
   });
   const url = await listen(server);
-  for (let n = 0; n < 2; n += 1) assert.equal((await fetch(`${url}/zappa/socket/__local/id`)).status, 404);
+  for (let n = 0; n < 2; n += 1)
+    assert.equal((await fetch(`${url}/io-session/socket/__local/id`)).status, 404);
   await settle();
   assert.deepEqual(warnings, [
     {
       code: 'IO_SESSION_MOUNTED',
       message:
-        "io-session: app.use('/zappa', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.",
+        "io-session: app.use('/io-session', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.",
     },
   ]);
 });

@@ -12,7 +12,7 @@ export interface SocketLike {
 
 /** How to ask the Express side for a key. */
 export interface KeyOptions {
-  /** Where the server has its routes: its `prefix`, or a Zappa app's `zappa_prefix`. Default `'/zappa'`. */
+  /** Where the server has its routes: its `prefix`, or a Zappa app's `zappa_prefix` (`'/zappa'`). Default `'/io-session'`. */
   prefix?: string | undefined;
   /** Which of the app's Socket.IO servers this is: its `channel`, or a Zappa app's. Default `'__local'`. */
   channel?: string | undefined;

@@ -20,7 +20,7 @@ const deadline = (fail) =>
 /** @type {(id: any[], options: types.ShareOptions, signal: any) => Promise<string>} */
 const askKey = (
   id,
-  { url = '', prefix = '/zappa', channel = '__local', fetch = globalThis.fetch },
+  { url = '', prefix = '/io-session', channel = '__local', fetch = globalThis.fetch },
   signal,
 ) => {
   const ask = async () => {

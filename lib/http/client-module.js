@@ -3,6 +3,8 @@
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
+const { answer } = require('./answer.js');
+const { isKnown } = require('./headers.js');
 
 const FILE = path.join(__dirname, '..', '..', 'client', 'index.js');
 
@@ -24,14 +26,12 @@ function clientModule(req, res) {
   // It changes with the package alone, which the tag tells.
   res.setHeader('Cache-Control', 'no-cache');
   res.setHeader('ETag', module_.tag);
-  res.statusCode = 200;
-  if (req.fresh) {
-    res.statusCode = 304;
-    res.end();
+  if (isKnown(req.headers, module_.tag)) {
+    answer(res, 304);
     return;
   }
   res.setHeader('Content-Length', module_.text.length);
-  res.end(req.method === 'HEAD' ? undefined : module_.text);
+  answer(res, 200, req.method === 'HEAD' ? undefined : module_.text);
 }
 
 module.exports.clientModule = clientModule;

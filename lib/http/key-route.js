@@ -1,6 +1,7 @@
 'use strict';
 
 const native = require('../../native.js');
+const { answerJson } = require('./answer.js');
 const { failure } = require('../support/errors.js');
 const { sessionOfRecord } = require('../stores/record.js');
 
@@ -146,17 +147,9 @@ class KeyRequest {
   end(status, body) {
     const { res } = this;
     if (res.headersSent) return;
-    res.statusCode = status;
-    // A credential: no cache keeps it, and no ETag answers 304 in its place (which is why this is not `res.json`).
+    // A credential: no cache keeps it.
     res.setHeader('Cache-Control', 'no-store');
-    res.setHeader('Content-Type', 'application/json; charset=utf-8');
-    if (body === undefined) {
-      res.end();
-      return;
-    }
-    const text = JSON.stringify(body);
-    res.setHeader('Content-Length', Buffer.byteLength(text));
-    res.end(text);
+    answerJson(res, status, body);
   }
 }
 

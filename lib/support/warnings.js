@@ -40,7 +40,7 @@ function lookForMistakes(sharing, req) {
     return true;
   }
   // Where Express and Socket.IO are two processes, there is none in this one.
-  if (!sharing.servesSockets && Object.keys(require.cache).some((file) => SOCKET_IO.test(file))) {
+  if (!sharing.servesSockets && Object.keys(require.cache ?? {}).some((file) => SOCKET_IO.test(file))) {
     warn(
       sharing,
       'IO_SESSION_NO_SOCKETS',
