@@ -119,6 +119,27 @@ export interface SessionSharing {
   express(): (req: any, res: any, next: (error?: any) => void) => void;
 
   /**
+   * The key of a request's session, for a page that is rendered on the server, or for a framework that is not Express. The
+   * page's socket connects with it, `io({ auth: { key } })`, and is bound from its beginning, without a request for the key.
+   *
+   * ```js
+   * app.get('/', async (req, res) => {
+   *   res.render('page', { key: await sharing.key(req.session) });
+   * });
+   * ```
+   *
+   * By the rules of the key route: one key for a session and a channel, the same limits, a new one each time with `oneTimeKeys`.
+   * The session remembers its key, and a session that has not yet been saved with it is saved before the promise is fulfilled.
+   * Send the page with `Cache-Control: no-store`: the key is a credential.
+   *
+   * @param session `req.session` of express-session, with the store of this sharing
+   * @param channel of another Socket.IO server of the app. Default: the option `channel`
+   * @throws IoSessionError rejects with `ERR_NO_SESSION`, `ERR_BAD_CHANNEL`, `ERR_TOO_MANY_CHANNELS`, `ERR_TOO_MANY_KEYS`,
+   *   `ERR_NO_SESSION_STORE` after `close()`, or `ERR_STORE_UNAVAILABLE` with the store's own error as its `cause`
+   */
+  key(session: any, channel?: string): Promise<string>;
+
+  /**
    * The Socket.IO middleware, for `io.use()` or `io.of('/a-namespace').use()`, dynamic namespaces included. A socket is bound,
    * in this order, by the key in its `auth: { key }` (Socket.IO 2: in its query), by its cookie, or later by the event
    * `__zappa_key`. Middlewares behind it find `socket.session` there.

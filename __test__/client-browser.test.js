@@ -47,7 +47,7 @@ const html = (ioUrl) => `<!doctype html>
   go('renew', '/regenerate');
   go('logout', '/logout');
   try {
-    await shareSession(socket, { onBind, onError: (error) => { at('error').textContent = error.message; } });
+    await shareSession(socket, { prefix: '/zappa', onBind, onError: (error) => { at('error').textContent = error.message; } });
   } catch (error) {
     at('error').textContent = error.message;
   }
@@ -74,7 +74,7 @@ function files(version, urls) {
             html(urls.io)
               .replaceAll('src="/', `src="${urls.page}/`)
               .replace("'/client.js'", `'${urls.page}/client.js'`)
-              .replace('{ onBind,', `{ url: '${urls.page}', onBind,`),
+              .replace('{ prefix:', `{ url: '${urls.page}', prefix:`),
           ),
         );
     } else if (SCRIPTS[req.path]) {

@@ -1,5 +1,6 @@
 'use strict';
 
+const { giveKey } = require('./http/given-key.js');
 const { expressMiddleware } = require('./http/middleware.js');
 const { notCalled, refuseSocket } = require('./support/warnings.js');
 const { readShareOptions } = require('./support/options.js');
@@ -22,6 +23,8 @@ function shareSession(options) {
       if (args.length > 0) throw notCalled('app.use(sharing.express())');
       return expressMiddleware(sharing);
     },
+    key: (/** @type {unknown} */ session, channel = sharing.options.channel) =>
+      giveKey(sharing, session, channel),
     socket(/** @type {unknown} */ server, /** @type {unknown} */ next) {
       if (typeof next === 'function') return refuseSocket(sharing, next);
       sharing.servesSockets = true;

@@ -27,7 +27,7 @@ function lookForMistakes(sharing, req) {
     warn(
       sharing,
       'IO_SESSION_NO_SESSION',
-      'sharing.express() was asked for a key by a request without a session: app.use(session(…)) has to come before app.use(sharing.express()). Behind it, express-session gives a request no session while its store is disconnected, and none whose path the cookie is not for (cookie: { path }).',
+      'a key was asked for by a request without a session: app.use(session(…)) has to come before app.use(sharing.express()), and before what calls sharing.key(). Behind it, express-session gives a request no session while its store is disconnected, and none whose path the cookie is not for (cookie: { path }).',
     );
     return true;
   }
