@@ -9,7 +9,7 @@ const { installDependencies } = require('./dependencies');
 const { ROOT, script, step } = require('./step');
 
 /** What `napi build` writes and git keeps. */
-const GENERATED = ['native.js', 'native.d.ts'];
+const GENERATED = ['native.d.ts'];
 /** What `npm run client` writes. */
 const CLIENT = Object.keys(clientFiles());
 
@@ -23,7 +23,7 @@ script(() => {
 
   // Before the types: they are checked against the generated ones.
   buildAddon();
-  const hint = `The build changed ${GENERATED.join(' or ')}: commit them as they are now.`;
+  const hint = `The build changed ${GENERATED}: commit it as it is now.`;
   step('generated files are kept', 'git', ['ls-files', '--error-unmatch', ...GENERATED], { hint });
   step('generated files are up to date', 'git', ['diff', '--exit-code', '--stat', '--', ...GENERATED], {
     hint,
