@@ -247,6 +247,44 @@ test('a path of the app’s own that looks like the end of the key route is no m
   assert.deepEqual(warnings, []);
 });
 
+const WORKERS = path.join(__dirname, 'support', 'children', 'workers.js');
+
+// What the two workers and the primary process of an app are warned of.
+async function runWorkers(t, input, env) {
+  const child = startChild(t, WORKERS, input, { env: { ...process.env, ...env } });
+  const { workers, primary } = await child.message('done');
+  return { workers: workers.map((all) => all.map(({ code }) => code)), primary, told: workers.flat() };
+}
+
+test(
+  'workers of node:cluster without a store are warned that each has sessions of its own',
+  LIMIT,
+  async (t) => {
+    const { workers, primary, told } = await runWorkers(t, { hasStore: false });
+    assert.deepEqual(workers, [['IO_SESSION_OWN_SESSIONS'], ['IO_SESSION_OWN_SESSIONS']]);
+    assert.match(told[0].message, /each process has sessions of its own, .* shareSession\(\{ store \}\)/);
+    assert.deepEqual(primary, []);
+  },
+);
+
+test('workers that name a store are not', LIMIT, async (t) => {
+  const { workers } = await runWorkers(t, { hasStore: true });
+  assert.deepEqual(workers, [[], []]);
+});
+
+for (const [instance, codes] of [
+  ['0', []],
+  ['1', ['IO_SESSION_OWN_SESSIONS']],
+]) {
+  test(`instance ${instance} of an app under PM2 is warned of ${codes.length}`, LIMIT, async (t) => {
+    const { primary } = await runWorkers(t, { hasStore: false }, { NODE_APP_INSTANCE: instance });
+    assert.deepEqual(
+      primary.map(({ code }) => code),
+      codes,
+    );
+  });
+}
+
 test('an Express process without Socket.IO is no mistake', LIMIT, async (t) => {
   const { answers, warnings } = await run(t, {});
   assert.equal(answers[0].status, 200);

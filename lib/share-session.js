@@ -2,7 +2,7 @@
 
 const { giveKey } = require('./http/given-key.js');
 const { expressMiddleware } = require('./http/middleware.js');
-const { notCalled, refuseSocket } = require('./support/warnings.js');
+const { notCalled, refuseSocket, warnOfOwnSessions } = require('./support/warnings.js');
 const { readShareOptions } = require('./support/options.js');
 const { SessionSockets } = require('./sockets/session-sockets.js');
 const { sharedBy } = require('./sockets/shared-socket.js');
@@ -15,7 +15,9 @@ const { SocketSharing } = require('./sockets/socket-sharing.js');
  * @param {unknown} [options]
  */
 function shareSession(options) {
-  const sharing = new SocketSharing(readShareOptions(options));
+  const read = readShareOptions(options);
+  const sharing = new SocketSharing(read);
+  if (read.store === undefined) warnOfOwnSessions();
   const { store } = /** @type {import('./stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
   return Object.freeze({
     store,

@@ -1,5 +1,9 @@
 'use strict';
 
+const cluster = /** @type {import('node:cluster').Cluster} */ (
+  /** @type {unknown} */ (require('node:cluster'))
+);
+
 /** The main file of an installed Socket.IO. */
 const SOCKET_IO = /[\\/]socket\.io[\\/](?:dist|lib)[\\/]index\.js$/;
 
@@ -48,6 +52,20 @@ function lookForMistakes(sharing, req) {
     );
   }
   return false;
+}
+
+/**
+ * Warns once that a process of several has sessions of its own: a worker of node:cluster, or a later instance of one app under PM2,
+ * which numbers them by `NODE_APP_INSTANCE`.
+ */
+function warnOfOwnSessions() {
+  const { NODE_APP_INSTANCE: instance = '0' } = process.env;
+  if (!cluster.isWorker && instance === '0') return;
+  warn(
+    process,
+    'IO_SESSION_OWN_SESSIONS',
+    `shareSession() without a store in ${cluster.isWorker ? 'a worker of node:cluster' : `instance ${instance} of an app under PM2`}: each process has sessions of its own, so a browser is logged in at one of them alone. Give all of them one store, shareSession({ store }).`,
+  );
 }
 
 /** @param {import('../sockets/socket-sharing.js').SocketSharing} sharing @param {'name' | 'secret'} wrong */
@@ -131,3 +149,4 @@ module.exports.refuseSocket = refuseSocket;
 module.exports.servedByAnother = servedByAnother;
 module.exports.warnOfCookie = warnOfCookie;
 module.exports.warnOfMount = warnOfMount;
+module.exports.warnOfOwnSessions = warnOfOwnSessions;
