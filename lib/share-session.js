@@ -5,7 +5,6 @@ const { expressMiddleware } = require('./http/middleware.js');
 const { notCalled, refuseSocket, warnOfOwnSessions } = require('./support/warnings.js');
 const { readShareOptions } = require('./support/options.js');
 const { SessionSockets } = require('./sockets/session-sockets.js');
-const { sharedBy } = require('./sockets/shared-socket.js');
 const { serveFromStart, socketMiddleware } = require('./sockets/middleware.js');
 const { SocketSharing } = require('./sockets/socket-sharing.js');
 
@@ -35,7 +34,7 @@ function shareSession(options) {
     },
     to: (/** @type {string} */ sid) => new SessionSockets(sharing, sid),
     socketsOf(/** @type {string} */ sid) {
-      return sharing.sockets().filter((socket) => sharedBy(socket)?.sid === sid);
+      return sharing.bound(sid).map(({ socket }) => socket);
     },
     stats: () => sharing.stats(),
     close: () => sharing.close(),

@@ -20,6 +20,12 @@ const { commitFor } = require('./drivers/index.js');
 const UNREAD = '';
 
 /**
+ * A stored session: its JSON text and, where the store hands out an object that JSON does not say, that object.
+ *
+ * @typedef {{ text: string, data?: any }} Stored
+ */
+
+/**
  * A session has been destroyed.
  *
  * @typedef {object} SessionEnded
@@ -82,19 +88,25 @@ class AdoptedStore extends StoreCalls {
   }
 
   /**
-   * Makes the `Session` of an event.
+   * Makes the `Session` of a stored session.
    *
    * @param {any} req
-   * @param {any} data
-   * @param {string | undefined} text the data's own text, where it is known
-   * @param {number | undefined} began the clock when its load began; undefined when the app's own `get` was asked
-   * @param {number} [version] the version of the text, in an `EmbeddedStore`
+   * @param {Stored} stored
+   * @param {number | undefined} clock when its load began; undefined when the app's own `get` was asked
+   * @param {import('../session/methods.js').Methods} [methods] what it can do besides
    */
-  openSession(req, data, text, began, version) {
+  openSession(req, stored, clock, methods) {
     const { followed, store } = this;
-    if (began === undefined || store.createSession !== followed.createSession)
+    const { text } = stored;
+    const lazy = this.slice(req, text, clock ?? this.clock(), 0, methods);
+    if (lazy !== undefined) {
+      req.session = lazy;
+      return lazy;
+    }
+    const data = JSON.parse(text);
+    if (clock === undefined || store.createSession !== followed.createSession)
       return store.createSession(req, data);
-    return this.makeSession(req, data, text ?? sources.get(data)?.text ?? textOf(data), began, version);
+    return this.makeSession(req, data, text, clock);
   }
 
   /**
@@ -136,6 +148,12 @@ class AdoptedStore extends StoreCalls {
     const sliced = new SlicedSession(req.sessionID, slices, began, version, new Target(req), this.makeCookie);
     sliced.isForeign = !keepsTexts;
     return sliced.session;
+  }
+
+  /** The text of a live session that is at hand. @param {string} sid @returns {string | undefined} */
+  readText(sid) {
+    const text = this.peek(sid);
+    return text === UNREAD ? this.read(sid).text : text;
   }
 
   /** Whether sessions can be read with `peek`: nothing has to be waited for. */

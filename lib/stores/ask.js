@@ -166,6 +166,8 @@ function expire(tickets) {
   }
 }
 
+module.exports.openQueue = () => native.openLine();
+module.exports.closeQueue = (/** @type {number} */ queue) => native.closeLine(queue);
 module.exports.ask = ask;
 module.exports.countTimeouts = () => timeouts;
 module.exports.hear = hear;

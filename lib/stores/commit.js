@@ -35,22 +35,25 @@ function commitSession(adopted, session, trusting, callback, known) {
     callback(error);
     return;
   }
-  origin.saving += 1;
-  origin.pending = mine;
+  const save = origin.beginSave(mine);
+  const ended = (/** @type {unknown} */ error) => {
+    callback(error);
+    for (const done of save.waiting ?? []) done(error);
+  };
   if (adopted.keepsTexts) {
     // Done at once: nothing can come between.
-    new Committing(adopted, session, mine, trusting, callback).attempt();
+    new Committing(adopted, session, mine, trusting, ended).attempt();
     return;
   }
   const { updates } = origin;
   const entered = enter(adopted, origin.sid, (late, stored) => {
-    const committing = new Committing(adopted, session, mine, trusting, callback);
+    const committing = new Committing(adopted, session, mine, trusting, ended);
     if (late) committing.finish(late);
     else committing.begin(updates, stored);
   });
   if (entered) return;
   origin.saving -= 1;
-  callback(failure('ERR_OVERLOADED'));
+  ended(failure('ERR_OVERLOADED'));
 }
 
 /** A commit on its way. */

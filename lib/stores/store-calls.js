@@ -6,8 +6,8 @@ const { ask, NO_LINE } = require('./ask.js');
 const { traceOf } = require('../support/errors.js');
 const { GatheredLoads } = require('./gathered-loads.js');
 const { RedisPair } = require('./drivers/redis-pair.js');
-const { RedisLoads } = require('./drivers/redis-load.js');
-const { meansMissing } = require('../session/session-data.js');
+const { RedisLoads, UnparsedText } = require('./drivers/redis-load.js');
+const { meansMissing, sessionData } = require('../session/session-data.js');
 
 const { clock } = native.hot();
 /** What `native.since` says. */
@@ -106,13 +106,21 @@ class StoreCalls {
   }
 
   /**
-   * Reads what is stored under an id, as events do.
+   * Loads a stored session.
    *
    * @param {string} id
-   * @param {(error: unknown, data: any) => void} done may get an `UnparsedText`
+   * @param {{ queue?: number, timeout?: number }} where
+   * @param {(error: unknown, stored?: { text: string, data?: any }) => void} done
+   * @returns {number | undefined} the clock when the load began; undefined when the app's own `get` is asked
    */
-  load(id, done) {
-    this.request({ answered: present(done) }, NO_LINE, this.timeout, id);
+  load(id, { queue = NO_LINE, timeout = this.timeout }, done) {
+    const answered = (/** @type {any} */ error, /** @type {any} */ data) => {
+      if (error && !meansMissing(error)) done(error);
+      else if (data instanceof UnparsedText) done(null, { text: data.text });
+      else if (error || sessionData(data) === undefined) done(null, undefined);
+      else done(null, { text: JSON.stringify(data), data });
+    };
+    return this.request({ answered }, queue, timeout, id);
   }
 
   /** How two ids are read at once; undefined where they are read one by one. */

@@ -143,10 +143,24 @@ function warn(sharing, code, text) {
   process.emitWarning(`io-session: ${text}`, { code });
 }
 
+/**
+ * Socket.IO 3 tells nobody but itself of what happens to a socket.
+ *
+ * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @returns {TypeError}
+ */
+function socketIo3(sharing) {
+  const text =
+    'Socket.IO 3 cannot share sessions: it tells nobody but itself when a socket connects or leaves. Install Socket.IO 4 (its clients of version 3 work with it) or 2.';
+  warn(sharing, 'IO_SESSION_SOCKET_IO_3', text);
+  return new TypeError(`io-session: ${text}`);
+}
+
 module.exports.lookForMistakes = lookForMistakes;
 module.exports.notCalled = notCalled;
 module.exports.refuseSocket = refuseSocket;
 module.exports.servedByAnother = servedByAnother;
+module.exports.socketIo3 = socketIo3;
 module.exports.warnOfCookie = warnOfCookie;
 module.exports.warnOfMount = warnOfMount;
 module.exports.warnOfOwnSessions = warnOfOwnSessions;
