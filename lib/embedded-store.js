@@ -4,7 +4,7 @@ const { EventEmitter } = require('node:events');
 const native = require('../native.js');
 const { readEmbeddedOptions } = require('./stores/embedded-options.js');
 const { EmbeddedTable } = require('./stores/embedded-table.js');
-const { expressSession } = require('./session/express-session.js');
+const { sessionClasses } = require('./session/express-session.js');
 
 /** Where a store has its table, for the commits of this package. */
 const TABLE = Symbol('io-session table');
@@ -90,7 +90,7 @@ class EmbeddedStore extends EventEmitter {
 
   /** @param {any} req @param {any} data */
   createSession(req, data) {
-    const { Cookie, Session } = expressSession();
+    const { Cookie, Session } = sessionClasses(this, req);
     const { expires, originalMaxAge } = data.cookie;
     data.cookie = new Cookie(data.cookie);
     if (typeof expires === 'string') data.cookie.expires = new Date(expires);

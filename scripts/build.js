@@ -10,7 +10,7 @@ const { ROOT, script, step } = require('./step');
 const LIBRARIES = [
   {
     title: 'the addon',
-    args: ['--package', 'io-session-cdylib', '--js', 'native.js', '--dts', 'native.d.ts'],
+    args: ['--package', 'io-session-cdylib', '--no-js', '--dts', 'native.d.ts'],
   },
   {
     // Not an addon for Node.js: there is nothing in it for JavaScript to call. It has its name from the package.json there.

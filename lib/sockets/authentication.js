@@ -1,11 +1,10 @@
 'use strict';
 
 const { AsyncResource } = require('node:async_hooks');
-const cookie = require('cookie');
 const debug = require('debug')('io-session');
 const native = require('../../native.js');
 const { isForeign } = require('../http/origins.js');
-const { signedId } = require('../http/cookies.js');
+const { sessionIdOfCookie } = require('../http/cookies.js');
 const { failure } = require('../support/errors.js');
 const { KeyLookup, lookUp } = require('./key-lookup.js');
 const { formerRooms } = require('./rooms.js');
@@ -100,9 +99,9 @@ function presented({ conn, handshake }) {
  * @returns {string | undefined}
  */
 function sidOfCookie(sharing, headers) {
-  const { cookie: options, allowedOrigins } = sharing.options;
+  const { cookie: options, allowedOrigins, trustProxy } = sharing.options;
   if (options === undefined || typeof headers.cookie !== 'string') return undefined;
-  if (isForeign(headers, allowedOrigins)) {
+  if (isForeign(headers, allowedOrigins, trustProxy)) {
     const { host, origin, 'sec-fetch-site': site } = headers;
     debug(
       'took no cookie from %j: neither of this host, %j, nor one of allowedOrigins',
@@ -111,8 +110,7 @@ function sidOfCookie(sharing, headers) {
     );
     return undefined;
   }
-  const value = cookie.parse(headers.cookie)[options.name];
-  const sid = value === undefined ? undefined : signedId(value, options.secrets);
+  const sid = sessionIdOfCookie(headers.cookie, options);
   return sid && sid.length <= LONGEST_SID ? flat(sid) : undefined;
 }
 

@@ -35,8 +35,8 @@ function socketMiddleware(sharing) {
       next();
       return;
     }
-    const { allowedOrigins, required } = sharing.options;
-    if (allowedOrigins.length > 0 && isForeign(socket.handshake.headers ?? {}, allowedOrigins)) {
+    const { allowedOrigins, required, trustProxy } = sharing.options;
+    if (allowedOrigins.length > 0 && isForeign(socket.handshake.headers ?? {}, allowedOrigins, trustProxy)) {
       debug('refused a connection of %j: not one of allowedOrigins', socket.handshake.headers.origin);
       next(refusal(failure('ERR_BAD_ORIGIN')));
       return;

@@ -49,7 +49,7 @@ class SocketSharing extends Sharing {
       this.unbindAll(end);
       // Not before: a socket that shares again meanwhile would be given the session that is about to go.
       // And their browsers are to have their new cookie by then.
-      end.after?.push(() => this.responses.afterThose(end.sid, () => spreadEnd(this, end)));
+      end.after?.push(() => this.responses.whenOut(end.sid, () => spreadEnd(this, end)));
     };
     this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
     const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (
@@ -113,7 +113,7 @@ class SocketSharing extends Sharing {
   ended(connection, reason, sid) {
     debug('socket %s lost its session: %s', connection.id, reason);
     // The client shares again when it hears of it. The cookie of the session that takes this one's place has to be there.
-    this.responses.afterThose(sid, () => {
+    this.responses.whenOut(sid, () => {
       if (!connection.hasLeft && connection.sid === undefined) this.tellEnd(connection, reason);
     });
   }
