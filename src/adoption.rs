@@ -1,55 +1,133 @@
-//! An adoption: all that is remembered of one session store that the app handed to us.
+//! Adopted stores: versions and bindings.
 
-use crate::{
-    allowance::Allowances, binding::Bindings, key::Key, keyring::Keyring, version::Versions,
+use napi_derive::napi;
+
+use super::{
+    desk::{self, now},
+    index,
 };
+use crate::{adoption::Adoption, ticket::Line, version::Since};
 
-/// What is remembered of one adopted session store.
-#[derive(Debug, Default)]
-pub struct Adoption {
-    /// Which of its sessions were written or destroyed by this process.
-    pub versions: Versions,
-    /// Which keys were handed out for it.
-    pub keyring: Keyring,
-    /// Which sockets belong to which of its sessions.
-    pub bindings: Bindings,
-    /// How many keys its sessions have asked for.
-    pub allowances: Allowances,
+/// Begins to remember a store. Gives its number.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn adopt() -> u32 {
+    desk::with(|desk| {
+        let mut stores = desk.stores.lock();
+        let free = stores.iter().position(Option::is_none).unwrap_or_else(|| {
+            stores.push(None);
+            stores.len() - 1
+        });
+        stores[free] = Some(Adoption::default());
+        u32::try_from(free).unwrap_or(u32::MAX)
+    })
 }
 
-impl Adoption {
-    /// A session is destroyed at `now` (ms): gives the sockets that lose it and the keys whose records go with it.
-    pub fn end(&mut self, sid: &str, now: u64) -> (Vec<String>, Vec<Key>) {
-        self.versions.gone(sid, now);
-        self.allowances.end(sid);
-        (self.bindings.end(sid), self.keyring.end(sid))
-    }
+/// Forgets all about a store.
+#[napi(catch_unwind)]
+pub fn disown(store: u32) {
+    desk::with(|desk| {
+        if let Some(adoption) = desk.stores.lock().get_mut(store as usize) {
+            *adoption = None;
+        }
+    });
+}
 
-    /// Forgets what is long over by `now` (ms).
-    pub fn sweep(&mut self, now: u64) {
-        self.versions.sweep(now);
-        self.keyring.sweep(now);
-        self.allowances.sweep(now);
+/// Opens the line of a socket: its events run in order.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn open_line() -> u32 {
+    desk::with(|desk| desk.tickets.lock().open_line().number())
+}
+
+/// Closes the line of a socket.
+#[napi(catch_unwind)]
+pub fn close_line(line: u32) {
+    desk::with(|desk| desk.tickets.lock().close_line(Line::from_number(line)));
+}
+
+/// Puts the session's text of a quiet socket on the shelf, under its line.
+#[napi(catch_unwind)]
+pub fn shelve(line: u32, text: String) {
+    desk::with(|desk| desk.shelf.lock().put(Line::from_number(line), text));
+}
+
+/// Takes the text from the shelf; null when there is none.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn unshelve(line: u32) -> Option<String> {
+    desk::with(|desk| desk.shelf.lock().take(Line::from_number(line)))
+}
+
+/// Clears away the text that a socket has on the shelf.
+#[napi(catch_unwind)]
+pub fn clear_shelved(line: u32) {
+    desk::with(|desk| desk.shelf.lock().clear(Line::from_number(line)));
+}
+
+/// A write to a session starts or has ended. Gives the clock after it.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn written(store: u32, sid: String) -> f64 {
+    desk::with_store(store, |store| store.versions.written(&sid, now())).unwrap_or(0) as f64
+}
+
+/// The store was cleared: what was loaded before has to be read again.
+#[napi(catch_unwind)]
+pub fn cleared(store: u32) {
+    desk::with_store(store, |store| store.versions.cleared());
+}
+
+/// What has happened to a session since a load that noted `clock`: 0 nothing, 1 this process wrote it, 2 it is gone.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn since(store: u32, sid: String, clock: f64) -> u32 {
+    match desk::with_store(store, |store| store.versions.since(&sid, clock as u64)) {
+        Some(Since::Unchanged) => 0,
+        Some(Since::Changed) | None => 1,
+        Some(Since::Gone) => 2,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{keyring::Issue, version::Since};
+/// What goes with a session that ends.
+#[napi(object, object_from_js = false)]
+pub struct Ended {
+    /// The ids of the sockets that were bound to it.
+    pub sockets: Vec<String>,
+    /// The keys whose records go with it.
+    pub keys: Vec<String>,
+}
 
-    #[test]
-    fn a_destroyed_session_takes_its_sockets_and_keys_along() {
-        let mut adoption = Adoption::default();
-        let loaded = adoption.versions.clock();
-        adoption.bindings.bind("socket", "sid").unwrap();
-        let Issue::Make(key) = adoption.keyring.issue("sid", "c", 0) else {
-            panic!("expected a new key");
-        };
-        let (sockets, keys) = adoption.end("sid", 0);
-        assert_eq!(sockets, ["socket"]);
-        assert_eq!(keys, [key]);
-        assert_eq!(adoption.versions.since("sid", loaded), Since::Gone);
-        assert!(adoption.bindings.is_empty());
+/// A session is being destroyed: nothing loaded before may be written back.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn end(store: u32, sid: String) -> Ended {
+    let (sockets, keys) =
+        desk::with_store(store, |store| store.end(&sid, now())).unwrap_or_default();
+    Ended {
+        sockets,
+        keys: keys.iter().map(ToString::to_string).collect(),
     }
+}
+
+/// Destroying the session failed: it is still there.
+#[napi(catch_unwind)]
+pub fn not_ended(store: u32, sid: String) {
+    desk::with_store(store, |store| store.versions.not_gone(&sid));
+}
+
+/// Binds a socket to a session. Gives -1, or the index of an error.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn bind(store: u32, socket: String, sid: String) -> i32 {
+    match desk::with_store(store, |store| store.bindings.bind(&socket, &sid)) {
+        Some(Err(error)) => index(error).cast_signed(),
+        _ => -1,
+    }
+}
+
+/// Frees a socket.
+#[napi(catch_unwind)]
+pub fn unbind(store: u32, socket: String) {
+    desk::with_store(store, |store| store.bindings.unbind(&socket));
 }
