@@ -1,19 +1,32 @@
 //! Adopted stores: versions and bindings.
 
-use napi_derive::napi;
+use std::cell::RefCell;
 
-use super::{
-    desk::{self, now},
-    index,
-};
-use crate::{adoption::Adoption, ticket::Line, version::Since};
+use napi_derive::napi;
+use session_core::{adoption::Adoption, version::Since};
+
+use crate::{clock, error::index};
+
+thread_local! {
+    /// The adopted stores of this JavaScript environment, by number. An environment runs on one thread.
+    static STORES: RefCell<Vec<Option<Adoption>>> = RefCell::default();
+}
+
+/// Runs with an adopted store and the time in ms; nothing when there is no store of this number.
+pub fn with_store<R>(store: u32, run: impl FnOnce(&mut Adoption, u64) -> R) -> Option<R> {
+    STORES.with_borrow_mut(|stores| {
+        let adoption = stores.get_mut(store as usize)?.as_mut()?;
+        let now = clock::monotonic();
+        adoption.sweep_if_due(now);
+        Some(run(adoption, now))
+    })
+}
 
 /// Begins to remember a store. Gives its number.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn adopt() -> u32 {
-    desk::with(|desk| {
-        let mut stores = desk.stores.lock();
+    STORES.with_borrow_mut(|stores| {
         let free = stores.iter().position(Option::is_none).unwrap_or_else(|| {
             stores.push(None);
             stores.len() - 1
@@ -26,70 +39,45 @@ pub fn adopt() -> u32 {
 /// Forgets all about a store.
 #[napi(catch_unwind)]
 pub fn disown(store: u32) {
-    desk::with(|desk| {
-        if let Some(adoption) = desk.stores.lock().get_mut(store as usize) {
+    STORES.with_borrow_mut(|stores| {
+        if let Some(adoption) = stores.get_mut(store as usize) {
             *adoption = None;
         }
     });
 }
 
-/// Opens the line of a socket: its events run in order.
+/// The clock of a store's versions, which a load notes.
 #[napi(catch_unwind)]
 #[must_use]
-pub fn open_line() -> u32 {
-    desk::with(|desk| desk.tickets.lock().open_line().number())
-}
-
-/// Closes the line of a socket.
-#[napi(catch_unwind)]
-pub fn close_line(line: u32) {
-    desk::with(|desk| desk.tickets.lock().close_line(Line::from_number(line)));
-}
-
-/// Puts the session's text of a quiet socket on the shelf, under its line.
-#[napi(catch_unwind)]
-pub fn shelve(line: u32, text: String) {
-    desk::with(|desk| desk.shelf.lock().put(Line::from_number(line), text));
-}
-
-/// Takes the text from the shelf; null when there is none.
-#[napi(catch_unwind)]
-#[must_use]
-pub fn unshelve(line: u32) -> Option<String> {
-    desk::with(|desk| desk.shelf.lock().take(Line::from_number(line)))
-}
-
-/// Clears away the text that a socket has on the shelf.
-#[napi(catch_unwind)]
-pub fn clear_shelved(line: u32) {
-    desk::with(|desk| desk.shelf.lock().clear(Line::from_number(line)));
+pub fn clock(store: u32) -> f64 {
+    with_store(store, |store, _| store.versions.clock()).unwrap_or(0) as f64
 }
 
 /// A write to a session starts or has ended. Gives the clock after it.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn written(store: u32, sid: String) -> f64 {
-    desk::with_store(store, |store| store.versions.written(&sid, now())).unwrap_or(0) as f64
+    with_store(store, |store, now| store.versions.written(&sid, now)).unwrap_or(0) as f64
 }
 
-/// The store was cleared: what was loaded before has to be read again.
+/// The store was cleared: a session that was loaded before has to be read again.
 #[napi(catch_unwind)]
 pub fn cleared(store: u32) {
-    desk::with_store(store, |store| store.versions.cleared());
+    with_store(store, |store, _| store.versions.cleared());
 }
 
-/// What has happened to a session since a load that noted `clock`: 0 nothing, 1 this process wrote it, 2 it is gone.
+/// The change of a session since a load that noted `clock`: 0 none, 1 this process wrote it, 2 it is gone.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn since(store: u32, sid: String, clock: f64) -> u32 {
-    match desk::with_store(store, |store| store.versions.since(&sid, clock as u64)) {
+    match with_store(store, |store, _| store.versions.since(&sid, clock as u64)) {
         Some(Since::Unchanged) => 0,
         Some(Since::Changed) | None => 1,
         Some(Since::Gone) => 2,
     }
 }
 
-/// What goes with a session that ends.
+/// The sockets and keys that go with a session that ends.
 #[napi(object, object_from_js = false)]
 pub struct Ended {
     /// The ids of the sockets that were bound to it.
@@ -98,12 +86,12 @@ pub struct Ended {
     pub keys: Vec<String>,
 }
 
-/// A session is being destroyed: nothing loaded before may be written back.
+/// A session is being destroyed: a session that was loaded before may not be written back.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn end(store: u32, sid: String) -> Ended {
     let (sockets, keys) =
-        desk::with_store(store, |store| store.end(&sid, now())).unwrap_or_default();
+        with_store(store, |store, now| store.end(&sid, now)).unwrap_or_default();
     Ended {
         sockets,
         keys: keys.iter().map(ToString::to_string).collect(),
@@ -113,15 +101,15 @@ pub fn end(store: u32, sid: String) -> Ended {
 /// Destroying the session failed: it is still there.
 #[napi(catch_unwind)]
 pub fn not_ended(store: u32, sid: String) {
-    desk::with_store(store, |store| store.versions.not_gone(&sid));
+    with_store(store, |store, _| store.versions.not_gone(&sid));
 }
 
 /// Binds a socket to a session. Gives -1, or the index of an error.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn bind(store: u32, socket: String, sid: String) -> i32 {
-    match desk::with_store(store, |store| store.bindings.bind(&socket, &sid)) {
-        Some(Err(error)) => index(error).cast_signed(),
+    match with_store(store, |store, _| store.bindings.bind(&socket, &sid)) {
+        Some(Err(error)) => index(error),
         _ => -1,
     }
 }
@@ -129,5 +117,5 @@ pub fn bind(store: u32, socket: String, sid: String) -> i32 {
 /// Frees a socket.
 #[napi(catch_unwind)]
 pub fn unbind(store: u32, socket: String) {
-    desk::with_store(store, |store| store.bindings.unbind(&socket));
+    with_store(store, |store, _| store.bindings.unbind(&socket));
 }

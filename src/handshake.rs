@@ -1,13 +1,8 @@
 //! Handshakes: the JavaScript side reports facts, and is told what to do.
 
-use napi::{JsString, bindgen_prelude::*};
+use napi::{Env, bindgen_prelude::*};
 use napi_derive::napi;
-
-use super::{
-    desk::{self, now},
-    index,
-};
-use crate::{
+use session_core::{
     channel::ChannelName,
     error::Error,
     handshake::{self, Presented, Step, Visit},
@@ -15,6 +10,8 @@ use crate::{
     keyring::{Issue, Keyring},
     record::Record,
 };
+
+use crate::{adoption::with_store, error::index};
 
 /// The facts of a GET.
 #[napi(object)]
@@ -63,7 +60,7 @@ impl VisitStep {
         Self {
             step: "refuse",
             key: String::new(),
-            error: index(error).cast_signed(),
+            error: index(error),
         }
     }
 }
@@ -75,7 +72,7 @@ pub fn visit(facts: VisitFacts) -> VisitStep {
     let Some(store) = facts.store else {
         return VisitStep::refuse(Error::NoSessionStore);
     };
-    let decided = desk::with_store(store, |store| {
+    let decided = with_store(store, |store, now| {
         let visit = Visit {
             has_store: true,
             sid: facts.sid.as_deref(),
@@ -86,7 +83,7 @@ pub fn visit(facts: VisitFacts) -> VisitStep {
             max_keys: facts.max_keys,
             one_time: facts.one_time,
         };
-        handshake::visit(visit, store, now())
+        handshake::visit(visit, store, now)
     });
     match decided.unwrap_or(Err(Error::NoSessionStore)) {
         Ok(Step::Check(key)) => VisitStep::go("check", &key),
@@ -97,31 +94,31 @@ pub fn visit(facts: VisitFacts) -> VisitStep {
     }
 }
 
-fn with_key(store: u32, key: &str, run: impl FnOnce(&mut Keyring, &Key)) {
+fn with_key(store: u32, key: &str, run: impl FnOnce(&mut Keyring, &Key, u64)) {
     if let Ok(key) = Key::parse(key) {
-        desk::with_store(store, |store| run(&mut store.keyring, &key));
+        with_store(store, |store, now| run(&mut store.keyring, &key, now));
     }
 }
 
 /// The record of a key was set and expires `max_age` ms from now.
 #[napi(catch_unwind)]
 pub fn key_made(store: u32, key: String, max_age: f64) {
-    with_key(store, &key, |keyring, key| {
-        keyring.made(key, now(), max_age as u64);
+    with_key(store, &key, |keyring, key, now| {
+        keyring.made(key, now, max_age as u64);
     });
 }
 
 /// The record of a key is gone, or was never set.
 #[napi(catch_unwind)]
 pub fn revoke_key(store: u32, key: String) {
-    with_key(store, &key, Keyring::revoke);
+    with_key(store, &key, |keyring, key, _| keyring.revoke(key));
 }
 
 /// The record of a key has just been seen in the store.
 #[napi(catch_unwind)]
 pub fn vouch_key(store: u32, key: String, sid: String, channel: String) {
-    with_key(store, &key, |keyring, key| {
-        keyring.vouch(key, &sid, &channel, now());
+    with_key(store, &key, |keyring, key, now| {
+        keyring.vouch(key, &sid, &channel, now);
     });
 }
 
@@ -132,8 +129,8 @@ pub fn vouch_key(store: u32, key: String, sid: String, channel: String) {
 pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Option<String> {
     let key = Key::parse(&key).ok()?;
     let channel = channel.as_deref();
-    desk::with_store(store, |store| {
-        let vouched = store.keyring.vouched(&key, channel, now());
+    with_store(store, |store, now| {
+        let vouched = store.keyring.vouched(&key, channel, now);
         vouched.map(str::to_owned)
     })?
 }
@@ -143,7 +140,7 @@ pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Opti
 #[must_use]
 pub fn session_of_key(store: u32, key: String) -> Option<String> {
     let key = Key::parse(&key).ok()?;
-    desk::with_store(store, |store| {
+    with_store(store, |store, _| {
         store.keyring.session_of(&key).map(str::to_owned)
     })?
 }
@@ -154,28 +151,28 @@ pub fn session_of_key(store: u32, key: String) -> Option<String> {
     catch_unwind,
     ts_args_type = "hasStore: boolean, presented: unknown, left: number"
 )]
-pub fn present(has_store: bool, presented: Unknown<'_>, left: u32) -> napi::Result<i32> {
-    let decided = match presented.get_type()? {
+pub fn present(
+    env: &Env,
+    has_store: bool,
+    presented: Unknown<'_>,
+    left: u32,
+) -> napi::Result<i32> {
+    let text = match presented.get_type()? {
         ValueType::Undefined | ValueType::Null => {
-            handshake::present(has_store, Presented::Nothing, left)
+            let refused = handshake::present(has_store, Presented::Nothing, left);
+            return Ok(refused.map_or_else(index, |_| -1));
         }
-        ValueType::String => {
-            // SAFETY: the value was just seen to be a string.
-            let text = unsafe { presented.cast::<JsString<'_>>() }?;
-            // A text of another length is no key: it need not be copied out of the engine to say so.
-            if text.utf8_len()? == 36 {
-                handshake::present(
-                    has_store,
-                    Presented::Text(text.into_utf8()?.as_str()?),
-                    left,
-                )
-            } else {
-                handshake::present(has_store, Presented::NoString, left)
-            }
-        }
-        _ => handshake::present(has_store, Presented::NoString, left),
+        ValueType::String => presented.coerce_to_string()?,
+        _ => env.create_string("")?,
     };
-    Ok(decided.map_or_else(|error| index(error).cast_signed(), |_| -1))
+    // A text of another length is no key: it need not be copied out of the engine to say so.
+    let decided = if text.utf8_len()? == 36 {
+        let text = text.into_utf8()?;
+        handshake::present(has_store, Presented::Text(text.as_str()?), left)
+    } else {
+        handshake::present(has_store, Presented::NoString, left)
+    };
+    Ok(decided.map_or_else(index, |_| -1))
 }
 
 /// The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after

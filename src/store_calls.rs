@@ -1,162 +1,163 @@
-//! The functions on the path of every event, registered by hand: 10 to 30 ns a call instead of 25 to 245.
+//! Store calls: tickets with deadlines, and the queues of sockets.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{sync::Arc, time::Duration};
 
-use napi::{Env, bindgen_prelude::*, sys};
+use napi::{Status, bindgen_prelude::*, threadsafe_function::ThreadsafeFunctionCallMode};
 use napi_derive::napi;
+use parking_lot::Mutex;
+use session_core::ticket::{Answer, QueueNumber, Ticket, Tickets};
+use tokio::sync::Notify;
 
-use super::{
-    desk::{self, now},
-    watch,
-};
-use crate::ticket::{Answer, Line, Ticket};
+use crate::{clock, runtime::runtime};
 
-/// The functions on the path of every event. Numbers only.
+/// Deadlines are looked at this often at most, in ms. One is at most twice as late.
+const LOOK_MS: u64 = 20;
+
+/// The calls that one copy of the JavaScript makes to session stores.
 ///
-/// - `open(line, timeout)` takes a ticket for a store call, due `timeout` ms from now, in a socket's line (-1: in none).
-///   Gives 0 when too many calls are in flight.
-/// - `answer(ticket)` tells what to do with an answer: 0 drop it, 1 hold it until it is released, 2 go on,
-///   3 go on and then call `release`.
-/// - `release(line)` gives the next held ticket whose turn has come, or 0.
-/// - `clock(store)` gives the clock of an adopted store's versions: what a load notes.
-#[napi(
-    catch_unwind,
-    ts_return_type = "{ open(line: number, timeout: number): number; answer(ticket: number): number; release(line: number): number; clock(store: number): number }"
-)]
-pub fn hot(env: Env) -> Result<Object<'static>> {
-    let mut object = Object::new(&env)?;
-    define(&env, &mut object, "open", open)?;
-    define(&env, &mut object, "answer", answer)?;
-    define(&env, &mut object, "release", release)?;
-    define(&env, &mut object, "clock", clock)?;
-    // SAFETY: the object lives in the handle scope of this call, which ends after it has been returned.
-    Ok(unsafe { std::mem::transmute::<Object<'_>, Object<'static>>(object) })
+/// Each takes a ticket, and is answered once, in time, and in the order of its socket's queue.
+#[napi]
+pub struct StoreCalls {
+    calls: Arc<Calls>,
 }
 
-/// What Node.js calls.
-pub type Entry = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
-
-/// Makes a function of an entry, and puts it on an object.
-pub fn define(env: &Env, object: &mut Object<'_>, name: &str, entry: Entry) -> Result<()> {
-    let mut function = std::ptr::null_mut();
-    // SAFETY: `env` is the environment of this call; the name's pointer and length belong to one `str`.
-    check_status!(unsafe {
-        sys::napi_create_function(
-            env.raw(),
-            name.as_ptr().cast(),
-            name.len().cast_signed(),
-            Some(entry),
-            std::ptr::null_mut(),
-            &raw mut function,
-        )
-    })?;
-    // SAFETY: `function` was made by the call above in this environment.
-    let function = unsafe { Unknown::from_raw_unchecked(env.raw(), function) };
-    object.set_named_property(name, function)
+/// The part of [`StoreCalls`] that its background task shares.
+#[derive(Default)]
+struct Calls {
+    state: Mutex<State>,
+    /// Wakes the task.
+    wake: Notify,
 }
 
-/// Reads up to `N` numbers. What is missing or no number is -1, which no entry takes for something that exists.
-unsafe fn numbers<const N: usize>(env: sys::napi_env, info: sys::napi_callback_info) -> [f64; N] {
-    let mut arguments = [std::ptr::null_mut(); N];
-    let mut count = N;
-    // SAFETY: `arguments` has room for `count` values, as the call requires; the other outputs may be null.
-    let status = unsafe {
-        sys::napi_get_cb_info(
-            env,
-            info,
-            &raw mut count,
-            arguments.as_mut_ptr(),
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-        )
-    };
-    if status != sys::Status::napi_ok {
-        return [-1.0; N];
-    }
-    arguments.map(|argument| {
-        let mut number = -1.0;
-        // SAFETY: Node.js fills missing arguments with `undefined`; a value that is no number leaves `number` as it is.
-        unsafe { sys::napi_get_value_double(env, argument, &raw mut number) };
-        number
-    })
+#[derive(Default)]
+struct State {
+    tickets: Tickets,
+    /// When the task looks at the deadlines next, in ms; nothing while it sleeps until it is woken.
+    next_look: Option<u64>,
+    /// The object is gone: the task ends.
+    is_over: bool,
 }
 
-unsafe fn entry<const N: usize>(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-    run: impl FnOnce([f64; N]) -> u64,
-) -> sys::napi_value {
-    // SAFETY: `env` and `info` are those of the call that Node.js is making.
-    let numbers = unsafe { numbers(env, info) };
-    let result = catch_unwind(AssertUnwindSafe(|| run(numbers))).unwrap_or(0);
-    let mut value = std::ptr::null_mut();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "tickets and clocks stay below 2^53"
+#[napi]
+impl StoreCalls {
+    /// `callback` gets the tickets whose deadline has passed. Each still needs its `answer`.
+    #[napi(
+        constructor,
+        catch_unwind,
+        ts_args_type = "callback: (tickets: number[]) => void"
     )]
-    // SAFETY: `env` is the environment of this call. On failure the value stays null, which is `undefined`.
-    unsafe {
-        sys::napi_create_double(env, result as f64, &raw mut value)
-    };
-    value
-}
-
-/// A number from JavaScript as one of ours. `as` saturates: -1 becomes 0, and no ticket is 0.
-fn whole(number: f64) -> u64 {
-    number as u64
-}
-
-fn line(number: f64) -> Option<Line> {
-    (number >= 0.0).then(|| Line::from_number(u32::try_from(whole(number)).unwrap_or(u32::MAX)))
-}
-
-unsafe extern "C" fn open(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let run = |[number, timeout]: [f64; 2]| {
-        desk::with(|desk| {
-            let due = now().saturating_add(whole(timeout));
-            let opened = desk.tickets.lock().open(line(number), due);
-            watch::wake(desk);
-            opened.map_or(0, Ticket::number)
-        })
-    };
-    // SAFETY: called by Node.js with its own environment and call.
-    unsafe { entry(env, info, run) }
-}
-
-unsafe extern "C" fn answer(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let run = |[number]: [f64; 1]| {
-        desk::with(|desk| {
-            match desk
-                .tickets
-                .lock()
-                .answer(Ticket::from_number(whole(number)))
-            {
-                Answer::Ignore => 0,
-                Answer::Hold => 1,
-                Answer::Run => 2,
-                Answer::RunAndRelease => 3,
+    pub fn new(callback: Function<'_, Vec<f64>, ()>) -> napi::Result<Self> {
+        let tell = callback
+            .build_threadsafe_function::<Vec<f64>>()
+            .weak::<true>()
+            .callee_handled::<false>()
+            .build()?;
+        let calls = Arc::<Calls>::default();
+        let shared = Arc::clone(&calls);
+        runtime()?.spawn(async move {
+            while let Some(passed) = shared.passed().await {
+                let numbers = passed.iter().map(|ticket| ticket.number() as f64).collect();
+                let status = tell.call(numbers, ThreadsafeFunctionCallMode::NonBlocking);
+                if status == Status::Closing {
+                    return;
+                }
             }
-        })
-    };
-    // SAFETY: called by Node.js with its own environment and call.
-    unsafe { entry(env, info, run) }
+        });
+        Ok(Self { calls })
+    }
+
+    /// Takes a ticket for a store call that is due `timeout` ms from now, in a socket's queue (-1: in none). Gives 0 when too
+    /// many calls are in flight.
+    #[napi(catch_unwind)]
+    #[must_use]
+    pub fn open(&self, queue: f64, timeout: f64) -> f64 {
+        let due = clock::monotonic().saturating_add(timeout as u64);
+        let mut state = self.calls.state.lock();
+        let opened = state.tickets.open(number(queue), due);
+        let looks_too_late = |look: u64| due.saturating_add(LOOK_MS) < look;
+        let must_wake = state.next_look.is_none_or(looks_too_late);
+        drop(state);
+        if must_wake {
+            self.calls.wake.notify_one();
+        }
+        opened.map_or(0.0, |ticket| ticket.number() as f64)
+    }
+
+    /// Takes the answer of a store, or a passed deadline. Gives 0 to drop it, 1 to hold it until it is released, 2 to go on,
+    /// 3 to go on and then call `release`.
+    #[napi(catch_unwind)]
+    #[must_use]
+    pub fn answer(&self, ticket: f64) -> u32 {
+        let ticket = Ticket::from_number(ticket as u64);
+        match self.calls.state.lock().tickets.answer(ticket) {
+            Answer::Ignore => 0,
+            Answer::Hold => 1,
+            Answer::Run => 2,
+            Answer::RunAndRelease => 3,
+        }
+    }
+
+    /// Gives the next held ticket of a queue whose turn has come, or 0.
+    #[napi(catch_unwind)]
+    #[must_use]
+    pub fn release(&self, queue: f64) -> f64 {
+        let mut state = self.calls.state.lock();
+        let released = number(queue).and_then(|queue| state.tickets.release(queue));
+        released.map_or(0.0, |ticket| ticket.number() as f64)
+    }
+
+    /// Opens the queue of a socket: its events run in order. Gives its number.
+    #[napi(catch_unwind)]
+    #[must_use]
+    pub fn open_queue(&self) -> u32 {
+        self.calls.state.lock().tickets.open_queue()
+    }
+
+    /// Closes the queue of a socket. Calls that still wait in it are dropped.
+    #[napi(catch_unwind)]
+    pub fn close_queue(&self, queue: f64) {
+        if let Some(queue) = number(queue) {
+            self.calls.state.lock().tickets.close_queue(queue);
+        }
+    }
 }
 
-unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let run = |[number]: [f64; 1]| {
-        line(number)
-            .and_then(|line| desk::with(|desk| desk.tickets.lock().release(line)))
-            .map_or(0, Ticket::number)
-    };
-    // SAFETY: called by Node.js with its own environment and call.
-    unsafe { entry(env, info, run) }
+impl Drop for StoreCalls {
+    fn drop(&mut self) {
+        self.calls.state.lock().is_over = true;
+        self.calls.wake.notify_one();
+    }
 }
 
-unsafe extern "C" fn clock(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let run = |[store]: [f64; 1]| {
-        let store = u32::try_from(whole(store)).unwrap_or(u32::MAX);
-        desk::with_store(store, |store| store.versions.clock()).unwrap_or(0)
-    };
-    // SAFETY: called by Node.js with its own environment and call.
-    unsafe { entry(env, info, run) }
+impl Calls {
+    /// Waits for the next tickets whose deadline has passed; nothing when the object is gone.
+    async fn passed(&self) -> Option<Vec<Ticket>> {
+        loop {
+            let wait = {
+                let mut state = self.state.lock();
+                if state.is_over {
+                    return None;
+                }
+                let now = clock::monotonic();
+                let passed = state.tickets.due(now);
+                if !passed.is_empty() {
+                    return Some(passed);
+                }
+                let next = state.tickets.next_due();
+                state.next_look = next.map(|due| due.max(now + LOOK_MS));
+                state.next_look.map(|look| Duration::from_millis(look - now))
+            };
+            let woken = self.wake.notified();
+            match wait {
+                // Either is a reason to look again.
+                Some(wait) => drop(tokio::time::timeout(wait, woken).await),
+                None => woken.await,
+            }
+        }
+    }
+}
+
+/// A number from JavaScript as that of a queue; nothing when it is below 0, or no number.
+fn number(queue: f64) -> Option<QueueNumber> {
+    (queue >= 0.0).then_some(queue as QueueNumber)
 }

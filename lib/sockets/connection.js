@@ -2,6 +2,7 @@
 
 const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
+const { closeQueue, openQueue } = require('../stores/ask.js');
 const { needsRoom, roomOf } = require('./rooms.js');
 
 /** How many lines are kept for those that come. */
@@ -49,7 +50,7 @@ class Connection {
 
   /** The line in which its events wait for the store. */
   get line() {
-    if (this.opened === -1 && !this.gone) this.opened = spare.pop() ?? native.openLine();
+    if (this.opened === -1 && !this.gone) this.opened = spare.pop() ?? openQueue();
     return this.opened;
   }
 
@@ -57,7 +58,7 @@ class Connection {
   leaveLine() {
     if (this.opened === -1) return;
     if (spare.length < SPARE_LINES) spare.push(this.opened);
-    else native.closeLine(this.opened);
+    else closeQueue(this.opened);
     this.opened = -1;
   }
 

@@ -152,7 +152,10 @@ class AdoptedStore extends StoreCalls {
    * @returns {string | undefined}
    */
   peek(sid) {
-    if (this.table) return this.table.has(sid) ? UNREAD : undefined;
+    if (this.table) {
+      const text = this.table.get(sid);
+      return text?.includes('"cookie":{') ? text : undefined;
+    }
     const text = this.store.sessions[sid];
     if (text === undefined) return undefined;
     return isLive(text) ? text : undefined;
@@ -167,7 +170,7 @@ class AdoptedStore extends StoreCalls {
   read(sid) {
     const table = /** @type {import('./embedded-table.js').EmbeddedTable} */ (this.table);
     const text = table.get(sid);
-    return { text, version: table.version() };
+    return { text, version: 0 };
   }
 
   /**
@@ -180,15 +183,12 @@ class AdoptedStore extends StoreCalls {
   remembering(sid, session, answered) {
     const isSession = typeof session?.req === 'object' && typeof session.cookie === 'object';
     const text = isSession ? textOf(session) : undefined;
-    let version = 0;
     this.original.set.call(this.store, sid, session, (/** @type {unknown} */ error) => {
       answered(error);
       if (!error && text !== undefined) {
-        renew(session, sid, text, text, this.clock(), version);
+        renew(session, sid, text, text, this.clock(), 0);
       }
     });
-    // Written by now; its callback comes later.
-    if (this.table) version = this.table.version();
   }
 
   /**
@@ -226,7 +226,8 @@ class AdoptedStore extends StoreCalls {
 
   /** The text under an id, where the store keeps texts in this process. @param {string} sid */
   textOf(sid) {
-    return this.keepsTexts && !this.table ? this.store.sessions[sid] : undefined;
+    if (this.table) return this.table.get(sid);
+    return this.keepsTexts ? this.store.sessions[sid] : undefined;
   }
 }
 

@@ -2,7 +2,6 @@
 
 const native = require('../../native.js');
 const { commitSession } = require('./commit.js');
-const { LOADED } = require('../embedded-store.js');
 const { generateSession } = require('../session/generated-session.js');
 const { originOf, sources, textOf } = require('../session/snapshot.js');
 
@@ -14,13 +13,6 @@ const { originOf, sources, textOf } = require('../session/snapshot.js');
 function follow(adopted) {
   const { original, store } = adopted;
   if (store.serializer === JSON) followTexts(adopted);
-  if (adopted.table) {
-    adopted.restores.push(() => {
-      store[LOADED] = undefined;
-    });
-    store[LOADED] = (/** @type {any} */ data, /** @type {string} */ text, /** @type {number} */ version) =>
-      sources.set(data, { text, clock: 0, version });
-  }
 
   adopted.followed.get = define(adopted, 'get', (sid, callback) => {
     if (typeof callback !== 'function') return original.get.call(store, sid, callback);

@@ -9,7 +9,6 @@ const { RedisPair } = require('./drivers/redis-pair.js');
 const { RedisLoads } = require('./drivers/redis-load.js');
 const { meansMissing } = require('../session/session-data.js');
 
-const { clock } = native.hot();
 /** What `native.since` says. */
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
 /** The methods of a store that are followed. */
@@ -192,7 +191,7 @@ class StoreCalls {
 
   /** The clock of this store's versions. */
   clock() {
-    return clock(this.number);
+    return native.clock(this.number);
   }
 
   /**

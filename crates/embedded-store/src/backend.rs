@@ -112,21 +112,37 @@ impl Backend {
         std::os::unix::fs::FileExt::write_all_at(&self.0.file, bytes, offset)
     }
 
-    #[cfg(not(unix))]
-    fn read_now(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        use std::io::{Read, Seek, SeekFrom};
-        let mut file = &self.0.file;
-        let _turn = self.0.writes.lock();
-        file.seek(SeekFrom::Start(offset))?;
-        file.read_exact(out)
+    // Each call names its offset, so that no two of them share a cursor.
+    #[cfg(windows)]
+    fn read_now(&self, mut offset: u64, mut out: &mut [u8]) -> io::Result<()> {
+        while !out.is_empty() {
+            match std::os::windows::fs::FileExt::seek_read(&self.0.file, out, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    out = &mut out[read..];
+                    offset += read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
-    #[cfg(not(unix))]
-    fn write_now(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        use std::io::{Seek, SeekFrom, Write};
-        let mut file = &self.0.file;
-        file.seek(SeekFrom::Start(offset))?;
-        file.write_all(bytes)
+    #[cfg(windows)]
+    fn write_now(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match std::os::windows::fs::FileExt::seek_write(&self.0.file, bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    bytes = &bytes[written..];
+                    offset += written as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 

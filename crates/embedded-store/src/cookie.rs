@@ -1,32 +1,30 @@
 //! The cookie in a session's text: where it is and when it expires, found without parsing the session.
 
-use std::ops::Range;
+use std::{ops::Range, time::UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::date;
-
 /// How a session begins that express-session has written.
 const OPENING: &[u8] = b"{\"cookie\":{";
 
-/// When a session ends, as its cookie has it.
+/// The end of a session, as its cookie has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expires {
     /// At a moment, in ms since 1970.
     At(u64),
     /// The cookie does not say: it ends with the browser.
     Open,
-    /// The cookie says it in a spelling that only JavaScript's `Date` can tell the meaning of.
-    Foreign,
+    /// The cookie has an end in a spelling that only JavaScript's `Date` can read.
+    Unknown,
 }
 
-/// What is known of a session's cookie.
+/// A session's cookie: where it is, and when it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cookie {
-    /// Where its text is in the session's; empty when the session has none.
+    /// Where its text is in the session's text; empty when the session has none.
     pub span: Range<usize>,
-    /// When it says that the session ends.
+    /// When the session ends by it.
     pub expires: Expires,
     /// Whether it is an object, as a session's has to be.
     pub proper: bool,
@@ -129,6 +127,12 @@ impl Cookie {
     }
 }
 
+/// The end in a cookie's own text.
+#[must_use]
+pub fn expires(cookie: &str) -> Expires {
+    Cookie::find(&format!("{{\"cookie\":{cookie}}}")).expires
+}
+
 /// The inside of the string that begins at `at`.
 fn string(text: &[u8], at: usize) -> Option<Range<usize>> {
     if text.get(at)? != &b'"' {
@@ -144,7 +148,7 @@ fn string(text: &[u8], at: usize) -> Option<Range<usize>> {
     }
 }
 
-/// What the JSON of `expires` means.
+/// The meaning of the JSON of `expires`.
 fn meaning(value: &[u8]) -> Expires {
     if matches!(value, b"null" | b"false" | b"0" | b"\"\"") {
         return Expires::Open;
@@ -152,10 +156,20 @@ fn meaning(value: &[u8]) -> Expires {
     value
         .strip_prefix(b"\"")
         .and_then(|value| value.strip_suffix(b"\""))
-        .and_then(date::read)
-        .map_or(Expires::Foreign, |ms| {
-            Expires::At(u64::try_from(ms).unwrap_or(0))
-        })
+        .and_then(read_date)
+        .map_or(Expires::Unknown, Expires::At)
+}
+
+/// Reads a date as `Date.prototype.toISOString` spells it, in ms since 1970. Nothing for other spellings, for years before
+/// 1970, and for leap seconds, which JavaScript does not have.
+fn read_date(text: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(text).ok()?;
+    if text.len() != "1970-01-01T00:00:00.000Z".len() || text.get(17..19)? == "60" {
+        return None;
+    }
+    let date = humantime::parse_rfc3339(text).ok()?;
+    let ms = date.duration_since(UNIX_EPOCH).ok()?.as_millis();
+    u64::try_from(ms).ok()
 }
 
 /// The text of a session with another cookie in the place of the one that it has.
@@ -247,16 +261,22 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_of_an_end_are_foreign() {
+    fn other_spellings_of_an_end_are_unknown() {
         for expires in [
             r#""Thu, 01 Jan 1970""#,
             "5",
             "true",
             r#""+275760-09-13T00:00:00.000Z""#,
+            r#""1969-12-31T23:59:59.999Z""#,
+            r#""2026-02-31T00:00:00.000Z""#,
+            r#""2026-01-01T24:00:00.000Z""#,
+            r#""2026-01-01T00:00:60.000Z""#,
+            r#""2026-01-01 00:00:00.000Z""#,
+            r#""2026-01-01T00:00:00Z""#,
         ] {
             let text = format!(r#"{{"cookie":{{"originalMaxAge":1,"expires":{expires}}}}}"#);
             let (_, found, proper) = found(&text);
-            assert_eq!((found, proper), (Expires::Foreign, true));
+            assert_eq!((found, proper), (Expires::Unknown, true));
         }
     }
 

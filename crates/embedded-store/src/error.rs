@@ -1,28 +1,46 @@
-//! Why a store could not be opened, or its file not be written.
+//! Why a session was not written, or a file not opened.
 
-use store_file::{Failure, Kind};
+use std::fmt;
 
-use crate::error::Error;
+/// Why a session was not written. The session that was there before is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no room for it.
+    Full,
+    /// It has more bytes than a session may have.
+    TooLarge,
+    /// Its cookie has an end that only JavaScript's `Date` can read: the caller passes it on.
+    UnknownEnd,
+}
 
-/// Why a store could not be opened, or its file not be written.
+/// The kind of a [`Failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Another process, or another store of this one, has the file open.
+    InUse,
+    /// The file is damaged, or is not a store's.
+    Damaged,
+    /// The file holds more than the limits allow.
+    Full,
+    /// The system refuses.
+    Failed,
+}
+
+/// Why a file could not be opened or written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// Which kind of failure.
-    pub error: Error,
-    /// What the engine or the system says.
+pub struct Failure {
+    /// The kind of failure.
+    pub kind: Kind,
+    /// The words of redb or of the system.
     pub reason: String,
 }
 
-impl From<Failure> for Damage {
-    fn from(failure: Failure) -> Self {
-        let error = match failure.kind {
-            Kind::InUse => Error::StorePathInUse,
-            Kind::Damaged => Error::StoreDamaged,
-            Kind::Failed => Error::StoreFailed,
-        };
+impl Failure {
+    /// A failure, in the words of its cause.
+    pub fn new(kind: Kind, reason: impl fmt::Display) -> Self {
         Self {
-            error,
-            reason: failure.reason,
+            kind,
+            reason: reason.to_string(),
         }
     }
 }

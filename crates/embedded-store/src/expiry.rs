@@ -1,20 +1,21 @@
-//! A lazy queue: slots in the order of a number that mostly grows, such as the moment of a session's end, or of its use.
+//! A lazy queue: slots in the order of a number that mostly grows, such as the moment of a session's end or of its last use.
 //!
-//! A slot stands in it once, at the place where its number was when it was queued. When the number grows, the slot stays
-//! there and is queued again when its turn comes: so growing, which each use and each touch does, costs nothing here and
-//! reads no neighbour's memory.
+//! A slot is in it once, at the number that it had when it was queued. When the number grows, the slot stays there, and is
+//! queued again when it comes first. So a use and a touch, which let the number grow, cost nothing here.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-/// A queue this short is not worth tidying.
+use slab::Slab;
+
+/// A queue of so few slots is not worth tidying.
 const SHORT: usize = 1024;
 
-/// Where a session stands in a queue.
+/// The place of a session in a queue.
 #[derive(Debug)]
 pub struct Place {
     /// The number that orders it.
     pub due: u64,
-    /// What that was when it was queued.
+    /// That number when it was queued.
     queued: u64,
 }
 
@@ -47,21 +48,20 @@ impl Queue {
     }
 
     /// The slot with the least number, if that is `by` at most, and its number; it stays in the queue. `place` gives the
-    /// place of what is in a slot.
+    /// place of a slot's session.
     pub fn first<T>(
         &mut self,
         by: u64,
-        slots: &mut [Option<T>],
+        slots: &mut Slab<T>,
         place: fn(&mut T) -> &mut Place,
     ) -> Option<(u32, u64)> {
         while let Some(&Reverse((at, slot))) = self.heap.peek() {
             if at > by {
                 break;
             }
-            // Otherwise the slot is empty, or has another session by now, which stands elsewhere.
+            // Otherwise the slot is empty, or has another session by now, whose place is elsewhere.
             let place = slots
                 .get_mut(slot as usize)
-                .and_then(Option::as_mut)
                 .map(place)
                 .filter(|place| place.queued == at);
             if place.as_ref().is_some_and(|place| place.due == at) {
@@ -76,15 +76,15 @@ impl Queue {
         None
     }
 
-    /// Whether most of it is about slots that are empty by now, `live` being those that are not.
+    /// Whether most of its slots are empty by now; `live` slots are not.
     pub fn is_untidy(&self, live: usize) -> bool {
         self.heap.len() >= SHORT && self.heap.len() / 2 >= live
     }
 
-    /// Makes it anew, of the places of the slots that are not empty.
-    pub fn tidy<'p>(&mut self, places: impl Iterator<Item = (u32, &'p Place)>) {
+    /// Makes it anew from the places of the slots that are not empty.
+    pub fn tidy<'p>(&mut self, places: impl Iterator<Item = (usize, &'p Place)>) {
         self.heap = places
-            .map(|(slot, place)| Reverse((place.queued, slot)))
+            .filter_map(|(slot, place)| Some(Reverse((place.queued, u32::try_from(slot).ok()?))))
             .collect();
     }
 }
@@ -96,27 +96,31 @@ mod tests {
     #[test]
     fn slots_come_in_the_order_of_the_numbers_they_have_by_now() {
         let mut queue = Queue::default();
-        let mut places: Vec<_> = [10, 20, 30].map(|due| Some(Place::new(due))).into();
+        let mut places: Slab<Place> = Slab::new();
+        for due in [10, 20, 30] {
+            places.insert(Place::new(due));
+        }
         for (slot, due) in [(0, 10), (1, 20), (2, 30)] {
             queue.push(due, slot);
         }
-        queue.set(0, places[0].as_mut().unwrap(), 25);
-        queue.set(2, places[2].as_mut().unwrap(), 5);
+        queue.set(0, &mut places[0], 25);
+        queue.set(2, &mut places[2], 5);
         let mut order = Vec::new();
         while let Some((slot, due)) = queue.first(u64::MAX, &mut places, |place| place) {
             order.push((slot, due));
-            places[slot as usize] = None;
+            places.remove(slot as usize);
         }
         assert_eq!(order, [(2, 5), (1, 20), (0, 25)]);
     }
 
     #[test]
-    fn what_is_not_due_stays() {
+    fn a_slot_that_is_not_due_stays() {
         let mut queue = Queue::default();
-        let mut places = [Some(Place::new(10))];
+        let mut places: Slab<Place> = Slab::new();
+        places.insert(Place::new(10));
         queue.push(10, 0);
         assert_eq!(queue.first(9, &mut places, |place| place), None);
-        queue.set(0, places[0].as_mut().unwrap(), 50);
+        queue.set(0, &mut places[0], 50);
         assert_eq!(queue.first(49, &mut places, |place| place), None);
         assert_eq!(queue.first(50, &mut places, |place| place), Some((0, 50)));
     }

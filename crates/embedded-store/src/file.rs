@@ -1,18 +1,21 @@
-//! What the sessions are, in one file of redb's.
+//! The file of a store: redb's, with one table of sessions.
 //!
 //! One table has a session's end and text under its id; another says that the file is ours, and in which format. Both are
 //! of one type, since the engine's code is compiled once for each.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
-use store_file::{Failure, Kind};
-
-use crate::backend::Backend;
+use crate::{
+    backend::Backend,
+    error::{Failure, Kind},
+};
 
 type Table = TableDefinition<'static, &'static [u8], (u64, &'static str)>;
 
@@ -24,12 +27,12 @@ const FORMAT: u64 = 1;
 /// The engine's cache in bytes: the sessions are in the table anyway.
 const CACHE: usize = 8 * 1024 * 1024;
 
+/// The changes to be written: the newest end and text of each session that has changed, nothing for one that is gone. In the
+/// order of the file, where neighbours share a page.
+pub type Changes = BTreeMap<Box<[u8]>, Option<(u64, Arc<String>)>>;
+
 /// Takes the id, end and text of a session.
-pub type Visit<'v> = dyn FnMut(&[u8], u64, &str) -> Result<(), Failure> + 'v;
-/// A session's id, and its end and text unless it is gone.
-pub type State<'s> = (&'s [u8], Option<(u64, &'s str)>);
-/// Gives what is to be written, one session after the other.
-pub type Next<'n, 's> = dyn FnMut() -> Result<Option<State<'s>>, Failure> + 'n;
+pub type Visit<'v> = dyn FnMut(&[u8], u64, &str) + 'v;
 
 /// The file of a store, locked while it is open.
 #[derive(Debug)]
@@ -44,7 +47,7 @@ impl File {
     /// Opens the file at `path`, or makes it, and gives `visit` the id, end and text of every session in it.
     ///
     /// # Errors
-    /// A [`Failure`] of any [`Kind`], that of `visit` too. The file is as it was then.
+    /// A [`Failure`] of any [`Kind`]. The file is as it was then.
     pub fn open(path: &Path, visit: &mut Visit<'_>) -> Result<Self, Failure> {
         match fs::metadata(path) {
             Ok(_) => {}
@@ -71,37 +74,36 @@ impl File {
         })
     }
 
-    /// Writes what `next` gives, all or none, and waits until the disk has it.
+    /// Writes changes, all or none, and waits until the disk has them.
     ///
     /// # Errors
     /// [`Kind::Failed`], mostly. The next call tries anew.
-    pub fn write(&mut self, next: &mut Next<'_, '_>) -> Result<(), Failure> {
+    pub fn write(&mut self, changes: &Changes) -> Result<(), Failure> {
         let database = match self.database.take() {
             Some(database) => database,
-            // What it holds was verified when it was opened, and has been this engine's alone since.
+            // Its content was verified when it was opened, and has been this engine's alone since.
             None => build(self.backend.clone(), false)?,
         };
-        write(&database, next)?;
+        write(&database, changes).map_err(of_engine)?;
         self.database = Some(database);
         Ok(())
     }
 }
 
-fn write(database: &Database, next: &mut Next<'_, '_>) -> Result<(), Failure> {
-    let mut transaction = database.begin_write().map_err(of_engine)?;
+fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
     // So that a file that was not closed opens at once.
     transaction.set_quick_repair(true);
     {
-        let mut sessions = transaction.open_table(SESSIONS).map_err(of_engine)?;
-        while let Some((sid, state)) = next()? {
-            let done = match state {
-                Some(state) => sessions.insert(sid, state).map(drop),
-                None => sessions.remove(sid).map(drop),
-            };
-            done.map_err(of_engine)?;
+        let mut sessions = transaction.open_table(SESSIONS)?;
+        for (sid, state) in changes {
+            match state {
+                Some((expires, text)) => drop(sessions.insert(&**sid, (*expires, text.as_str()))?),
+                None => drop(sessions.remove(&**sid)?),
+            }
         }
     }
-    transaction.commit().map_err(of_engine)
+    Ok(transaction.commit()?)
 }
 
 fn of_io(error: &io::Error) -> Failure {
@@ -191,7 +193,7 @@ fn load(database: &Database, visit: &mut Visit<'_>) -> Result<(), Failure> {
     for session in sessions.iter().map_err(of_engine)? {
         let (sid, state) = session.map_err(of_engine)?;
         let (expires, text) = state.value();
-        visit(sid.value(), expires, text)?;
+        visit(sid.value(), expires, text);
     }
     Ok(())
 }
@@ -216,7 +218,6 @@ mod tests {
             assert_eq!(expires, u64::from(number));
             assert!(text.starts_with(&format!(r#"{{"n":{number},"#)));
             sessions += 1;
-            Ok(())
         })?;
         Ok((file, sessions))
     }
@@ -225,19 +226,22 @@ mod tests {
     fn filled(path: &Path) -> Vec<u8> {
         let (mut file, sessions) = open(path).unwrap();
         assert_eq!(sessions, 0);
-        let sids: Vec<_> = (0..200u32).map(u32::to_le_bytes).collect();
         let pad = "x".repeat(300);
-        let texts: Vec<_> = (0..200u32)
-            .map(|number| format!(r#"{{"n":{number},"pad":"{pad}"}}"#))
-            .collect();
-        let mut next = sids.iter().zip(&texts).zip(0u64..);
-        file.write(&mut || {
-            let one = next.next();
-            Ok(one.map(|((sid, text), number)| (&sid[..], Some((number, text.as_str())))))
-        })
-        .unwrap();
+        let all = (0..200u32).map(|number| {
+            let text = format!(r#"{{"n":{number},"pad":"{pad}"}}"#);
+            let state = (u64::from(number), Arc::new(text));
+            (number.to_le_bytes().into(), Some(state))
+        });
+        file.write(&all.collect()).unwrap();
         drop(file);
         fs::read(path).unwrap()
+    }
+
+    /// The ends of some sessions.
+    fn gone(numbers: std::ops::Range<u32>) -> Changes {
+        numbers
+            .map(|number| (number.to_le_bytes().into(), None))
+            .collect()
     }
 
     #[test]
@@ -247,10 +251,7 @@ mod tests {
         filled(&path);
         let (mut file, sessions) = open(&path).unwrap();
         assert_eq!(sessions, 200);
-        let gone: Vec<_> = (0..50u32).map(u32::to_le_bytes).collect();
-        let mut next = gone.iter();
-        file.write(&mut || Ok(next.next().map(|sid| (&sid[..], None))))
-            .unwrap();
+        file.write(&gone(0..50)).unwrap();
         assert_eq!(open(&path).unwrap_err().kind, Kind::InUse);
         drop(file);
         assert_eq!(open(&path).unwrap().1, 150);
@@ -262,18 +263,10 @@ mod tests {
         let path = folder.path().join("sessions");
         filled(&path);
         let (mut file, _) = open(&path).unwrap();
-        let gone: Vec<_> = (0..2u32).map(u32::to_le_bytes).collect();
-        let mut next = gone.iter();
-        let full = Failure::new(Kind::Failed, "the disk is full");
-        let mut half = || {
-            let sid = next.next().ok_or_else(|| full.clone())?;
-            Ok(Some((&sid[..], None)))
-        };
-        assert_eq!(file.write(&mut half).unwrap_err(), full);
+        // As after a failure of the disk.
+        file.database = None;
         assert_eq!(open(&path).unwrap_err().kind, Kind::InUse);
-        let mut next = gone[1..].iter();
-        file.write(&mut || Ok(next.next().map(|sid| (&sid[..], None))))
-            .unwrap();
+        file.write(&gone(1..2)).unwrap();
         drop(file);
         assert_eq!(open(&path).unwrap().1, 199);
     }

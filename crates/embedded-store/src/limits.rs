@@ -1,6 +1,6 @@
-//! How much a store may hold.
+//! The limits of a store: how much it may hold.
 
-/// What an entry costs beside its texts: itself, its place in the index and in the queue, and what the allocator adds.
+/// The bytes that an entry counts beside its texts: for itself, its places in the index and the queues, and the allocator.
 pub const ENTRY_COST: usize = 192;
 
 /// The limits of one store.

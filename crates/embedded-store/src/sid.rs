@@ -3,12 +3,13 @@
 //! JavaScript's strings may have lone surrogates, which UTF-8 has not; two ids that differ in them alone must not become
 //! one. So ids are WTF-8: UTF-8, with a lone surrogate as the three bytes that its number would have.
 
-/// The key of an id, given its UTF-16 code units, in `key`.
-pub fn write_key(units: &[u16], key: &mut Vec<u8>) {
-    key.clear();
+/// The key of an id, given its UTF-16 code units.
+#[must_use]
+pub fn key(units: &[u16]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(units.len());
     if units.iter().fold(0, |all, unit| all | unit) < 0x80 {
         key.extend(units.iter().map(|unit| unit.to_le_bytes()[0]));
-        return;
+        return key;
     }
     for unit in char::decode_utf16(units.iter().copied()) {
         match unit {
@@ -25,6 +26,7 @@ pub fn write_key(units: &[u16], key: &mut Vec<u8>) {
             }
         }
     }
+    key
 }
 
 /// The UTF-16 code units of a key's id.
@@ -58,12 +60,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn key(units: &[u16]) -> Vec<u8> {
-        let mut key = Vec::new();
-        write_key(units, &mut key);
-        key
-    }
 
     #[test]
     fn ids_without_lone_surrogates_are_utf8() {

@@ -1,28 +1,17 @@
-//! The embedded store: express-session's sessions as JSON texts in this process, and in a file if one is named.
-//!
-//! [`Table`] holds them, with limits and ends; [`File`] keeps them over a restart; [`Store`] is both. Time is the
-//! caller's, so that tests have a clock of their own.
+//! A store: a table of sessions, and the file that keeps them if one is named.
 
-pub mod cookie;
-mod damage;
-pub mod limits;
-mod queue;
-pub mod shape;
-mod shard;
-pub mod sid;
-pub mod table;
+use std::path::Path;
 
 use parking_lot::Mutex;
-use store_file::{Changes, Engine, File};
 
-pub use damage::Damage;
-pub use limits::Limits;
-pub use shape::{Shape, Shaped};
-pub use table::{Commit, Due, Refused, Stats, Table};
+use crate::{
+    error::{Failure, Kind},
+    file::{Changes, File},
+    limits::Limits,
+    table::{Due, Table},
+};
 
-use crate::error::Error;
-
-/// From so many bytes on, what a sweep has dropped is worth giving back to the system.
+/// From so many bytes on, the memory of dropped sessions is worth giving back to the system.
 const WORTH_GIVING_BACK: usize = 16 * 1024 * 1024;
 
 /// Sessions in this process, and in a file if one is named.
@@ -42,17 +31,17 @@ pub struct Store {
 struct Behind {
     /// Nothing once it is closed.
     file: Option<File>,
-    /// What could not be written yet.
+    /// The changes that could not be written yet.
     changes: Changes,
 }
 
-/// How the writing of the file goes.
+/// The progress of writing the file.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     /// How often changes have been written, and the disk has them.
     pub flushes: u64,
-    /// What the last attempt failed with.
-    pub failure: Option<Damage>,
+    /// Why the last attempt failed; nothing when it did not.
+    pub failure: Option<Failure>,
 }
 
 impl Store {
@@ -67,35 +56,30 @@ impl Store {
         }
     }
 
-    /// A store that `engine` keeps in the file at `path`: with what the file holds and has not ended by `now` (ms since 1970).
+    /// A store with the file at `path`: with the sessions of the file that have not ended by `now` (ms since 1970).
     ///
     /// # Errors
-    /// [`Error::StorePathInUse`], [`Error::StoreDamaged`] for a file that is damaged or is not a store's,
-    /// [`Error::StoreFailed`] for what the system refuses: the file is as it was then. Also [`Error::StoreFull`] when the file holds more than `limits` and `evict` is off.
-    pub fn at(
-        engine: &'static Engine,
-        path: &str,
-        limits: Limits,
-        now: u64,
-    ) -> Result<Self, Damage> {
+    /// A [`Failure`] of any [`Kind`]; [`Kind::Full`] when the file holds more than `limits` and `evict` is off. The file is as
+    /// it was then.
+    pub fn at(path: &Path, limits: Limits, now: u64) -> Result<Self, Failure> {
         let table = Table::new(limits, true);
         let mut gone = Changes::new();
-        let mut refused = None;
-        let file = File::open(engine, path, &mut |sid, expires, text| {
+        let mut is_full = false;
+        let file = File::open(path, &mut |sid, expires, text| {
             if expires <= now {
                 gone.insert(sid.into(), None);
-            } else if let Err(Refused::Limit(error)) = table.set(sid, text, Due::At(expires), now) {
-                refused = Some(error);
+            } else if table
+                .set(sid, text.to_owned(), Due::At(expires), now)
+                .is_err()
+            {
+                is_full = true;
             }
         })?;
-        if let Some(error) = refused {
+        if is_full {
             let reason = "the file holds more than the limits allow";
-            return Err(Damage {
-                error,
-                reason: reason.into(),
-            });
+            return Err(Failure::new(Kind::Full, reason));
         }
-        // What was written came from the file; what had to give way to it is still in there.
+        // The sessions that were written came from the file; those that had to give way to them are still in there.
         table.take_changes(|changes| {
             gone.extend(changes.into_iter().filter(|(_, state)| state.is_none()));
         });
@@ -110,7 +94,7 @@ impl Store {
         })
     }
 
-    /// Drops what has ended by `now`, and gives memory back when that was much. Says whether it did.
+    /// Drops the sessions that have ended by `now`. Gives whether so many were dropped that the system should get memory back.
     pub fn sweep(&self, now: u64) -> bool {
         let mut dropped = self.dropped.lock();
         *dropped += self.table.sweep(now);
@@ -122,22 +106,22 @@ impl Store {
         true
     }
 
-    /// Writes to the file what it has not got yet, and waits for the disk.
+    /// Writes the changes that the file has not got yet, and waits for the disk.
     ///
     /// # Errors
-    /// [`Error::StoreFailed`], mostly. What could not be written is kept for the next time.
-    pub fn flush(&self) -> Result<(), Damage> {
+    /// [`Kind::Failed`], mostly. Changes that could not be written are kept for the next time.
+    pub fn flush(&self) -> Result<(), Failure> {
         self.file.as_ref().map_or(Ok(()), |behind| {
             let mut behind = behind.lock();
             behind.flush(&self.table, &self.progress)
         })
     }
 
-    /// Writes what the file has not got yet, and closes it.
+    /// Writes the changes that the file has not got yet, and closes it.
     ///
     /// # Errors
     /// As [`Store::flush`]; it is closed all the same.
-    pub fn close(&self) -> Result<(), Damage> {
+    pub fn close(&self) -> Result<(), Failure> {
         self.file.as_ref().map_or(Ok(()), |behind| {
             let mut behind = behind.lock();
             let flushed = behind.flush(&self.table, &self.progress);
@@ -146,7 +130,7 @@ impl Store {
         })
     }
 
-    /// How the writing of the file goes.
+    /// The progress of writing the file.
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.progress.lock().clone()
@@ -154,7 +138,7 @@ impl Store {
 }
 
 impl Behind {
-    fn flush(&mut self, table: &Table, progress: &Mutex<Progress>) -> Result<(), Damage> {
+    fn flush(&mut self, table: &Table, progress: &Mutex<Progress>) -> Result<(), Failure> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
@@ -162,7 +146,7 @@ impl Behind {
         if self.changes.is_empty() {
             return Ok(());
         }
-        let written = file.write(&self.changes).map_err(Damage::from);
+        let written = file.write(&self.changes);
         let mut progress = progress.lock();
         match &written {
             Ok(()) => {
@@ -170,12 +154,7 @@ impl Behind {
                 progress.flushes += 1;
                 progress.failure = None;
             }
-            Err(damage) => {
-                progress.failure = Some(Damage {
-                    error: Error::StoreFailed,
-                    reason: damage.reason.clone(),
-                });
-            }
+            Err(failure) => progress.failure = Some(failure.clone()),
         }
         written
     }
@@ -183,25 +162,23 @@ impl Behind {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use store_engine::ENGINE;
-
     use super::*;
 
     const NOW: u64 = 1_795_439_783_000;
 
-    fn at_time(path: &Path, now: u64) -> Result<Store, Damage> {
-        let path = path.to_str().unwrap();
-        Store::at(&ENGINE, path, Limits::default(), now)
+    fn at_time(path: &Path, now: u64) -> Result<Store, Failure> {
+        Store::at(path, Limits::default(), now)
     }
 
-    fn at(path: &Path) -> Result<Store, Damage> {
+    fn at(path: &Path) -> Result<Store, Failure> {
         at_time(path, NOW)
     }
 
     fn set(store: &Store, sid: &[u8], text: &str, end: u64) {
-        store.table.set(sid, text, Due::At(end), NOW).unwrap();
+        store
+            .table
+            .set(sid, text.into(), Due::At(end), NOW)
+            .unwrap();
     }
 
     #[test]
@@ -235,7 +212,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions");
         let store = at(&path).unwrap();
-        assert_eq!(at(&path).unwrap_err().error, Error::StorePathInUse);
+        assert_eq!(at(&path).unwrap_err().kind, Kind::InUse);
         store.close().unwrap();
         at(&path).unwrap();
     }

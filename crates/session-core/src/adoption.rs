@@ -1,10 +1,17 @@
-//! An adoption: all that is remembered of one session store that the app handed to us.
+//! An adoption: the state of one session store that the app gave to us.
+
+use std::{collections::HashMap, hash::Hash};
 
 use crate::{
     allowance::Allowances, binding::Bindings, key::Key, keyring::Keyring, version::Versions,
 };
 
-/// What is remembered of one adopted session store.
+/// How often the state of long ago is forgotten, in ms.
+const SWEEP_MS: u64 = 30_000;
+/// A map of so few entries is not worth shrinking.
+const SHORT: usize = 1_024;
+
+/// The state of one adopted session store.
 #[derive(Debug, Default)]
 pub struct Adoption {
     /// Which of its sessions were written or destroyed by this process.
@@ -15,6 +22,8 @@ pub struct Adoption {
     pub bindings: Bindings,
     /// How many keys its sessions have asked for.
     pub allowances: Allowances,
+    /// When it was swept last, in ms.
+    swept: u64,
 }
 
 impl Adoption {
@@ -25,11 +34,26 @@ impl Adoption {
         (self.bindings.end(sid), self.keyring.end(sid))
     }
 
+    /// Sweeps, unless it was swept within the last 30 s.
+    pub fn sweep_if_due(&mut self, now: u64) {
+        if now.saturating_sub(self.swept) >= SWEEP_MS {
+            self.sweep(now);
+        }
+    }
+
     /// Forgets what is long over by `now` (ms).
     pub fn sweep(&mut self, now: u64) {
+        self.swept = now;
         self.versions.sweep(now);
         self.keyring.sweep(now);
         self.allowances.sweep(now);
+    }
+}
+
+/// Gives memory back when most entries of a map have gone.
+pub(crate) fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    if map.capacity() > SHORT && map.len() < map.capacity() / 4 {
+        map.shrink_to(map.len() * 2);
     }
 }
 

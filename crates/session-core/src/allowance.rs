@@ -1,79 +1,69 @@
 //! The allowance: how many keys a session may ask for in a minute.
 
-use crate::{
-    digest::Digest,
-    roll::{Entry, Roll},
-};
+use std::collections::HashMap;
+
+use crate::adoption::shrink;
 
 /// How long an allowance lasts before it begins anew, in ms.
 const WINDOW_MS: u64 = 60_000;
 /// How many sessions are counted at once in one store.
 const MAX_SESSIONS: usize = 100_000;
-/// How long a roll that is full is left alone after it was gone through, in ms: each stranger would pay for that otherwise.
-const LEFT_ALONE_MS: u64 = 1_000;
+/// How long a full list is not searched again for minutes that are over, in ms: each new session would pay for a search.
+const SEARCH_PAUSE_MS: u64 = 1_000;
 
-/// What a session has taken of its allowance since its current minute began.
+/// How many keys a session has taken since its current minute began.
 #[derive(Debug)]
 struct Minute {
-    session: Digest,
     began: u64,
     taken: u32,
 }
 
-impl Entry for Minute {
-    type Id = Digest;
-
-    fn id(&self) -> &Digest {
-        &self.session
-    }
-}
-
-/// What each session has taken.
+/// The allowances of one store's sessions.
 #[derive(Debug, Default)]
 pub struct Allowances {
-    all: Roll<Minute>,
-    /// Until when it is not gone through for one more session, in ms.
-    left_alone: u64,
+    minutes: HashMap<Box<str>, Minute>,
+    /// When it may be searched again for minutes that are over, in ms.
+    next_search: u64,
 }
 
 impl Allowances {
-    /// Takes one of the `most` that a session has each minute; false when there is none left. `now` in ms.
+    /// Takes one of the `most` keys that a session may ask for each minute; false when there is none left. `now` in ms.
     ///
-    /// Above 100,000 sessions those whose minute is over are forgotten, once a second; where there is still no room, a
-    /// session that is new is not counted, since refusing strangers would let one client lock all others out.
+    /// From 100,000 sessions on, minutes that are over are forgotten, once a second. Where there is still no room, a new
+    /// session is not counted: refusing it would let one client lock all others out.
     pub fn take(&mut self, sid: &str, most: u32, now: u64) -> bool {
-        let session = Digest::of(sid);
-        if let Some(known) = self.all.get_mut(&session) {
-            if now.saturating_sub(known.began) >= WINDOW_MS {
-                (known.began, known.taken) = (now, 0);
+        if let Some(minute) = self.minutes.get_mut(sid) {
+            if now.saturating_sub(minute.began) >= WINDOW_MS {
+                (minute.began, minute.taken) = (now, 0);
             }
-            let allowed = known.taken < most;
-            known.taken += u32::from(allowed);
+            let allowed = minute.taken < most;
+            minute.taken += u32::from(allowed);
             return allowed;
         }
-        if self.all.len() >= MAX_SESSIONS && now >= self.left_alone {
+        if self.minutes.len() >= MAX_SESSIONS && now >= self.next_search {
             self.sweep(now);
-            self.left_alone = now + LEFT_ALONE_MS;
+            self.next_search = now + SEARCH_PAUSE_MS;
         }
-        if self.all.len() < MAX_SESSIONS {
-            self.all.add(Minute {
-                session,
+        if self.minutes.len() < MAX_SESSIONS {
+            let minute = Minute {
                 began: now,
                 taken: 1,
-            });
+            };
+            self.minutes.insert(sid.into(), minute);
         }
         most > 0
     }
 
-    /// The session has ended.
+    /// Forgets a session that has ended.
     pub fn end(&mut self, sid: &str) {
-        self.all.remove_id(&Digest::of(sid));
+        self.minutes.remove(sid);
     }
 
-    /// Forgets those whose minute is over by `now` (ms).
+    /// Forgets the minutes that are over by `now` (ms).
     pub fn sweep(&mut self, now: u64) {
-        self.all
-            .retain(|known| now.saturating_sub(known.began) < WINDOW_MS);
+        self.minutes
+            .retain(|_, minute| now.saturating_sub(minute.began) < WINDOW_MS);
+        shrink(&mut self.minutes);
     }
 }
 
@@ -104,7 +94,7 @@ mod tests {
         allowances.take("new", 1, 59_000);
         allowances.end("ended");
         allowances.sweep(60_000);
-        assert_eq!(allowances.all.len(), 1);
+        assert_eq!(allowances.minutes.len(), 1);
     }
 
     #[test]
@@ -113,7 +103,7 @@ mod tests {
         for number in 0..=MAX_SESSIONS {
             assert!(allowances.take(&number.to_string(), 1, 0));
         }
-        assert_eq!(allowances.all.len(), MAX_SESSIONS);
+        assert_eq!(allowances.minutes.len(), MAX_SESSIONS);
     }
 
     #[test]
@@ -124,9 +114,9 @@ mod tests {
         }
         for now in [59_999, 60_000, 60_998] {
             assert!(allowances.take("stranger", 1, now));
-            assert_eq!(allowances.all.len(), MAX_SESSIONS, "at {now}");
+            assert_eq!(allowances.minutes.len(), MAX_SESSIONS, "at {now}");
         }
         assert!(allowances.take("stranger", 1, 60_999) && !allowances.take("stranger", 1, 60_999));
-        assert_eq!(allowances.all.len(), 1);
+        assert_eq!(allowances.minutes.len(), 1);
     }
 }

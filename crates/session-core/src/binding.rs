@@ -1,45 +1,19 @@
 //! Bindings: which socket belongs to which session, in both directions.
 
-use smallvec::SmallVec;
+use std::{collections::HashMap, sync::Arc};
 
-use crate::{
-    digest::Digest,
-    error::Error,
-    groups::{Grouped, Groups},
-    roll::Entry,
-};
+use crate::{adoption::shrink, error::Error};
 
 /// How many sockets may be bound at once in one store.
 pub const MAX_BOUND: usize = 4_000_000;
 
-/// A socket that is bound.
-#[derive(Debug)]
-struct Bound {
-    /// Socket.IO's own ids have 20 characters: they take no block of their own.
-    socket: SmallVec<[u8; 24]>,
-    session: Digest,
-}
-
-impl Entry for Bound {
-    type Id = [u8];
-
-    fn id(&self) -> &[u8] {
-        &self.socket
-    }
-}
-
-impl Grouped for Bound {
-    type Group = Digest;
-
-    fn group(&self) -> &Digest {
-        &self.session
-    }
-}
-
 /// The bindings of one store's sessions.
 #[derive(Debug, Default)]
 pub struct Bindings {
-    bound: Groups<Bound>,
+    /// The session of each socket.
+    sids: HashMap<Arc<str>, Arc<str>>,
+    /// The sockets of each session, in the order in which they were bound.
+    sockets: HashMap<Arc<str>, Vec<Arc<str>>>,
 }
 
 impl Bindings {
@@ -52,50 +26,70 @@ impl Bindings {
             return Ok(());
         }
         self.unbind(socket);
-        if self.bound.len() >= MAX_BOUND {
+        if self.sids.len() >= MAX_BOUND {
             return Err(Error::Overloaded);
         }
-        self.bound.add(Bound {
-            socket: SmallVec::from_slice(socket.as_bytes()),
-            session: Digest::of(sid),
-        });
+        let socket: Arc<str> = socket.into();
+        let sid = if let Some((sid, _)) = self.sockets.get_key_value(sid) {
+            Arc::clone(sid)
+        } else {
+            sid.into()
+        };
+        self.sids.insert(Arc::clone(&socket), Arc::clone(&sid));
+        // Most sessions have one socket: `push` alone would make room for four.
+        let sockets = self
+            .sockets
+            .entry(sid)
+            .or_insert_with(|| Vec::with_capacity(1));
+        sockets.push(socket);
         Ok(())
     }
 
     /// Frees a socket. Does nothing when it is not bound.
     pub fn unbind(&mut self, socket: &str) {
-        self.bound.remove(socket.as_bytes());
+        let Some((socket, sid)) = self.sids.remove_entry(socket) else {
+            return;
+        };
+        if let Some(sockets) = self.sockets.get_mut(&sid) {
+            sockets.retain(|other| !Arc::ptr_eq(other, &socket));
+            if sockets.is_empty() {
+                self.sockets.remove(&sid);
+            }
+        }
+        self.shrink();
     }
 
     /// Whether a socket is bound to this session.
     #[must_use]
     pub fn is_bound(&self, socket: &str, sid: &str) -> bool {
-        self.bound
-            .get(socket.as_bytes())
-            .is_some_and(|bound| bound.session == Digest::of(sid))
+        self.sids.get(socket).is_some_and(|bound| **bound == *sid)
     }
 
-    /// The session has ended: frees its sockets and gives them, in the order in which they were bound.
-    ///
-    /// # Panics
-    /// Never: what was bound was text.
+    /// Frees the sockets of a session that has ended. Gives them in the order in which they were bound.
     pub fn end(&mut self, sid: &str) -> Vec<String> {
-        let ended = self.bound.remove_group(&Digest::of(sid)).into_iter();
-        ended
-            .map(|bound| String::from_utf8(bound.socket.into_vec()).expect("an id is text"))
-            .collect()
+        let sockets = self.sockets.remove(sid).unwrap_or_default();
+        for socket in &sockets {
+            self.sids.remove(socket);
+        }
+        self.shrink();
+        sockets.iter().map(ToString::to_string).collect()
     }
 
     /// How many sockets are bound.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bound.len()
+        self.sids.len()
     }
 
     /// Whether no socket is bound.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.sids.is_empty()
+    }
+
+    fn shrink(&mut self) {
+        shrink(&mut self.sids);
+        shrink(&mut self.sockets);
     }
 }
 

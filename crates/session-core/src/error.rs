@@ -51,13 +51,11 @@ pub enum Error {
     SessionGone,
     /// What changes a session in an update has not ended in time.
     UpdateTimeout,
-    /// The library that keeps the file of an embedded store could not be loaded.
-    StoreEngineNotLoaded,
 }
 
 impl Error {
     /// Every error, in the order of its discriminant: the table that the JavaScript side reads once.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 21] = [
         Self::NoSessionStore,
         Self::NoSession,
         Self::MissingSessionStore,
@@ -79,7 +77,6 @@ impl Error {
         Self::StoreUnavailable,
         Self::SessionGone,
         Self::UpdateTimeout,
-        Self::StoreEngineNotLoaded,
     ];
 
     /// The stable code, as `error.code` in JavaScript.
@@ -107,7 +104,6 @@ impl Error {
             Self::StoreUnavailable => "ERR_STORE_UNAVAILABLE",
             Self::SessionGone => "ERR_SESSION_GONE",
             Self::UpdateTimeout => "ERR_UPDATE_TIMEOUT",
-            Self::StoreEngineNotLoaded => "ERR_STORE_ENGINE_NOT_LOADED",
         }
     }
 
@@ -143,9 +139,6 @@ impl Error {
             Self::SessionGone => "The session is gone: it was destroyed, or has expired.",
             Self::UpdateTimeout => {
                 "The function given to update() took longer than a store may (storeTimeout): nothing was written."
-            }
-            Self::StoreEngineNotLoaded => {
-                "The engine that keeps the file of the session store could not be loaded."
             }
         }
     }

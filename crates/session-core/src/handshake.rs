@@ -56,7 +56,7 @@ pub fn visit(visit: Visit<'_>, adoption: &mut Adoption, now: u64) -> Result<Step
         if visit.memo.is_none() && visit.channels >= visit.max_channels {
             return Err(Error::TooManyChannels);
         }
-        return Ok(Step::Issue(keyring.issue_own(sid, visit.channel)));
+        return Ok(Step::Issue(keyring.issue_own(sid, visit.channel, now)));
     }
     if let Some(key) = visit.memo.and_then(|memo| Key::parse(memo).ok()) {
         return Ok(Step::Check(key));

@@ -1,19 +1,12 @@
 //! The random value that a browser gets over HTTP and presents on its socket.
 
-use std::cell::RefCell;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::hint::black_box;
 use std::sync::OnceLock;
 
+use uuid::Uuid;
 use uuid::fmt::Hyphenated;
-use uuid::{Builder, Uuid};
-
-/// Random bytes that one key takes.
-const RANDOM_PER_KEY: usize = 16;
-/// Keys drawn at once: asking the system costs about 460 ns each time, however little is asked for.
-const KEYS_PER_DRAW: usize = 64;
 
 /// A key: a random UUID (version 4).
 ///
@@ -24,18 +17,9 @@ pub struct Key(Uuid);
 
 impl Key {
     /// Makes a new key from the system's random source.
-    ///
-    /// The source is asked for 64 keys at once, per thread; bytes are wiped when a key has been made of them.
-    ///
-    /// # Panics
-    /// If the system has no random source at all. There is nothing safe to hand out then.
     #[must_use]
     pub fn generate() -> Self {
-        thread_local! {
-            static POOL: RefCell<RandomPool> = const { RefCell::new(RandomPool::new()) };
-        }
-        let random = POOL.with_borrow_mut(RandomPool::take);
-        Self(Builder::from_random_bytes(random).into_uuid())
+        Self(Uuid::new_v4())
     }
 
     /// Reads a key in the one form that is handed out, which is also that of `uuid.v4()` in JavaScript: 36 characters,
@@ -56,11 +40,6 @@ impl Key {
             return Err(InvalidKey);
         }
         Uuid::parse_str(text).map(Self).map_err(|_| InvalidKey)
-    }
-
-    /// The UUID's bytes.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
     }
 }
 
@@ -101,45 +80,6 @@ pub fn fingerprint(id: &str) -> String {
     static SEED: OnceLock<RandomState> = OnceLock::new();
     let hash = SEED.get_or_init(RandomState::new).hash_one(id);
     format!("{:08x}", hash >> 32)
-}
-
-/// Random bytes in store, for the keys to come.
-struct RandomPool {
-    bytes: [u8; RANDOM_PER_KEY * KEYS_PER_DRAW],
-    /// Where the unused bytes begin.
-    used: usize,
-}
-
-impl RandomPool {
-    const fn new() -> Self {
-        let bytes = [0; RANDOM_PER_KEY * KEYS_PER_DRAW];
-        Self {
-            used: bytes.len(),
-            bytes,
-        }
-    }
-
-    /// The bytes of one key, wiped here.
-    fn take(&mut self) -> [u8; RANDOM_PER_KEY] {
-        if self.used == self.bytes.len() {
-            draw(&mut self.bytes);
-            self.used = 0;
-        }
-        let end = self.used + RANDOM_PER_KEY;
-        let source = &mut self.bytes[self.used..end];
-        let mut taken = [0; RANDOM_PER_KEY];
-        taken.copy_from_slice(source);
-        source.fill(0);
-        // So that the wiping is not optimised away.
-        black_box(source);
-        self.used = end;
-        taken
-    }
-}
-
-/// Fills `bytes` from the system's random source.
-fn draw(bytes: &mut [u8]) {
-    getrandom::fill(bytes).expect("the system has a random source");
 }
 
 #[cfg(test)]
@@ -185,17 +125,6 @@ mod tests {
             zeros |= !bits;
         }
         assert_eq!((ones & zeros).count_ones(), 122);
-    }
-
-    #[test]
-    fn random_bytes_are_wiped_once_used() {
-        let mut pool = RandomPool::new();
-        let first = pool.take();
-        let second = pool.take();
-        assert_ne!(first, second);
-        assert_ne!(first, [0; RANDOM_PER_KEY]);
-        assert_eq!(pool.bytes[..32], [0; 32]);
-        assert_ne!(pool.bytes[32..48], [0; 16]);
     }
 
     #[test]

@@ -4,21 +4,16 @@
 //! and spares the socket's half of a repeated handshake the read that the HTTP half has just made. It is a memory,
 //! not an authority: whether a key is good is always the store's word.
 
-use std::{num::NonZeroU64, str};
+use std::{collections::HashMap, sync::Arc};
 
-use smallvec::SmallVec;
-
-use crate::{
-    digest::Digest,
-    groups::{Grouped, Groups},
-    index::Name,
-    key::Key,
-    roll::Entry,
-};
+use crate::{adoption::shrink, key::Key};
 
 /// For how long after a key was made a request of the same session and channel that does not see it yet gets the same
 /// one, in ms. Longer than a page's concurrent requests, far shorter than a key's life.
 const SHARE_MS: u64 = 10_000;
+/// For how long a request waits for the key that another request is making, in ms after that began. A store that has not
+/// answered by then may never do, so the request makes a key of its own.
+const JOIN_MS: u64 = 1_000;
 /// For how long the HTTP half's look at a record counts for the socket's half, in ms.
 const VOUCH_MS: u64 = 5_000;
 /// How many keys are remembered at once in one store. What is forgotten expires in the store by itself.
@@ -35,185 +30,195 @@ pub enum Issue {
     Share(Key),
 }
 
-/// A point in time. Where there may be none yet, it takes no more room.
-#[derive(Clone, Copy, Debug)]
-struct Moment(NonZeroU64);
-
-impl Moment {
-    /// `now` in ms.
-    fn at(now: u64) -> Self {
-        Self(NonZeroU64::MIN.saturating_add(now))
-    }
-
-    /// In ms.
-    fn ms(self) -> u64 {
-        self.0.get() - 1
-    }
-}
-
+/// A key that was handed out, of the session that the keyring has it under.
 #[derive(Debug)]
 struct Issued {
     key: Key,
-    /// As bytes of a text. The ids that express-session makes have 32 characters: they take no block of their own.
-    sid: SmallVec<[u8; 32]>,
-    channel: Digest,
-    /// When its record was set; nothing while it is being set.
-    made: Option<Moment>,
+    channel: Box<str>,
+    /// When it was handed out, in ms.
+    issued: u64,
+    /// When its record was set, in ms; nothing while it is being set.
+    made: Option<u64>,
     /// In ms.
     expires_at: u64,
-    vouched: Option<Moment>,
-}
-
-impl Issued {
-    fn sid(&self) -> &str {
-        str::from_utf8(&self.sid).expect("an id is text")
-    }
-}
-
-impl Name for Key {
-    fn hash(&self) -> u64 {
-        self.as_bytes().hash()
-    }
-}
-
-impl Entry for Issued {
-    type Id = Key;
-
-    fn id(&self) -> &Key {
-        &self.key
-    }
-}
-
-impl Grouped for Issued {
-    type Group = [u8];
-
-    fn group(&self) -> &[u8] {
-        &self.sid
-    }
+    /// When its record was seen in the store, in ms.
+    vouched: Option<u64>,
 }
 
 /// The keys of one store.
 #[derive(Debug, Default)]
 pub struct Keyring {
-    keys: Groups<Issued>,
+    /// The session of each key.
+    sids: HashMap<Key, Arc<str>>,
+    /// The keys of each session, one a channel.
+    sessions: HashMap<Arc<str>, Vec<Issued>>,
 }
 
 impl Keyring {
     /// The key for a session's channel whose session has none yet; `now` in ms.
     pub fn issue(&mut self, sid: &str, channel: &str, now: u64) -> Issue {
-        if let Some(issued) = self.of_channel(sid, Digest::of(channel)) {
-            match issued.made {
-                None => return Issue::Join(issued.key.clone()),
-                Some(made) if now.saturating_sub(made.ms()) < SHARE_MS => {
-                    return Issue::Share(issued.key.clone());
+        let known = self.of_session(sid).find(|key| &*key.channel == channel);
+        if let Some(known) = known {
+            match known.made {
+                None if now.saturating_sub(known.issued) < JOIN_MS => {
+                    return Issue::Join(known.key.clone());
                 }
-                Some(_) => {}
+                Some(made) if now.saturating_sub(made) < SHARE_MS => {
+                    return Issue::Share(known.key.clone());
+                }
+                _ => {}
             }
         }
-        self.issue_own(sid, channel)
+        self.issue_own(sid, channel, now)
     }
 
-    /// A key that nobody else gets, whatever other requests of the session do.
-    pub fn issue_own(&mut self, sid: &str, channel: &str) -> Issue {
+    /// A key that nobody else gets, whatever other requests of the session do; `now` in ms.
+    pub fn issue_own(&mut self, sid: &str, channel: &str, now: u64) -> Issue {
         let key = Key::generate();
-        self.insert(Issued {
+        let issued = Issued {
             key: key.clone(),
-            sid: SmallVec::from_slice(sid.as_bytes()),
-            channel: Digest::of(channel),
+            channel: channel.into(),
+            issued: now,
             made: None,
             expires_at: u64::MAX,
             vouched: None,
-        });
+        };
+        self.insert(sid, issued);
         Issue::Make(key)
     }
 
     /// On how many channels this session has keys that this process remembers, `channel` left out.
     #[must_use]
     pub fn other_channels(&self, sid: &str, channel: &str) -> usize {
-        let channel = Digest::of(channel);
-        let issued = self.keys.group(sid.as_bytes());
-        issued.filter(|issued| issued.channel != channel).count()
+        self.of_session(sid)
+            .filter(|key| &*key.channel != channel)
+            .count()
     }
 
     /// The record of a key was set at `now` and expires `max_age` ms later.
     pub fn made(&mut self, key: &Key, now: u64, max_age: u64) {
-        if let Some(issued) = self.keys.get_mut(key) {
-            issued.made = Some(Moment::at(now));
+        if let Some(issued) = self.get_mut(key) {
+            issued.made = Some(now);
             issued.expires_at = now.saturating_add(max_age);
         }
     }
 
     /// The HTTP half of a repeated handshake has just seen this key's record in the store.
     pub fn vouch(&mut self, key: &Key, sid: &str, channel: &str, now: u64) {
-        let vouched = Some(Moment::at(now));
-        if let Some(issued) = self.keys.get_mut(key) {
-            issued.vouched = vouched;
+        if let Some(issued) = self.get_mut(key) {
+            issued.vouched = Some(now);
             return;
         }
-        self.insert(Issued {
+        let issued = Issued {
             key: key.clone(),
-            sid: SmallVec::from_slice(sid.as_bytes()),
-            channel: Digest::of(channel),
-            made: Some(Moment::at(0)),
+            channel: channel.into(),
+            issued: 0,
+            made: Some(0),
             expires_at: now.saturating_add(86_400_000),
-            vouched,
-        });
+            vouched: Some(now),
+        };
+        self.insert(sid, issued);
     }
 
     /// The session of a key that was vouched for within the last seconds, where it was made for `channel` (`None`: any).
     /// Each vouching counts once.
     pub fn vouched(&mut self, key: &Key, channel: Option<&str>, now: u64) -> Option<&str> {
-        let issued = self.keys.get_mut(key)?;
-        if channel.is_some_and(|channel| Digest::of(channel) != issued.channel) {
+        let issued = self.get_mut(key)?;
+        if channel.is_some_and(|channel| channel != &*issued.channel) {
             return None;
         }
-        let at = issued.vouched.take()?.ms();
-        (now.saturating_sub(at) < VOUCH_MS).then(|| issued.sid())
+        let at = issued.vouched.take()?;
+        (now.saturating_sub(at) < VOUCH_MS)
+            .then(|| self.session_of(key))
+            .flatten()
     }
 
     /// The session that a key was made for, for all that is remembered. Whether it is good the store has to say.
     #[must_use]
     pub fn session_of(&self, key: &Key) -> Option<&str> {
-        self.keys.get(key).map(Issued::sid)
+        self.sids.get(key).map(|sid| &**sid)
     }
 
-    /// The key's record is gone, or was never set.
+    /// Forgets a key whose record is gone, or was never set.
     pub fn revoke(&mut self, key: &Key) {
-        self.keys.remove(key);
+        let Some(sid) = self.sids.remove(key) else {
+            return;
+        };
+        if let Some(keys) = self.sessions.get_mut(&sid) {
+            keys.retain(|issued| issued.key != *key);
+            if keys.is_empty() {
+                self.sessions.remove(&sid);
+            }
+        }
+        self.shrink();
     }
 
-    /// The session has ended: gives the keys whose records go with it.
+    /// Forgets a session that has ended. Gives the keys whose records go with it.
     pub fn end(&mut self, sid: &str) -> Vec<Key> {
-        let ended = self.keys.remove_group(sid.as_bytes()).into_iter();
-        ended.map(|issued| issued.key).collect()
+        let ended = self.sessions.remove(sid).unwrap_or_default().into_iter();
+        let keys: Vec<Key> = ended.map(|issued| issued.key).collect();
+        for key in &keys {
+            self.sids.remove(key);
+        }
+        self.shrink();
+        keys
     }
 
     /// Forgets the keys whose records have expired by `now` (ms).
     pub fn sweep(&mut self, now: u64) {
-        self.keys.retain(|issued| issued.expires_at > now);
+        self.retain(|issued| issued.expires_at > now);
     }
 
-    fn insert(&mut self, issued: Issued) {
-        if self.keys.len() >= MAX_KEYS {
-            // Those that have been there longest; a key that is being made stays, somebody may wait for it.
-            let made = |issued: &Issued| issued.made.map(Moment::ms);
-            let mut times: Vec<u64> = self.keys.iter().filter_map(made).collect();
+    fn of_session(&self, sid: &str) -> impl Iterator<Item = &Issued> {
+        self.sessions.get(sid).into_iter().flatten()
+    }
+
+    fn get_mut(&mut self, key: &Key) -> Option<&mut Issued> {
+        let keys = self.sessions.get_mut(self.sids.get(key)?)?;
+        keys.iter_mut().find(|issued| issued.key == *key)
+    }
+
+    fn insert(&mut self, sid: &str, issued: Issued) {
+        if self.sids.len() >= MAX_KEYS {
+            // Forgets the older half. A key that is being made stays: a request may wait for it.
+            let all = self.sessions.values().flatten();
+            let mut times: Vec<u64> = all.filter_map(|issued| issued.made).collect();
             times.sort_unstable();
             let middle = times.get(times.len() / 2).copied().unwrap_or(0);
-            self.keys
-                .retain(|issued| made(issued).is_none_or(|at| at > middle));
+            self.retain(|issued| issued.made.is_none_or(|at| at > middle));
         }
-        // One key a channel: what it replaces stays valid in the store until it expires there.
-        let replaced = self.of_channel(issued.sid(), issued.channel);
+        // A key that it replaces stays valid in the store until it expires there.
+        let replaced = self.of_session(sid).find(|key| key.channel == issued.channel);
         if let Some(key) = replaced.map(|replaced| replaced.key.clone()) {
-            self.keys.remove(&key);
+            self.revoke(&key);
         }
-        self.keys.add(issued);
+        let sid: Arc<str> = sid.into();
+        self.sids.insert(issued.key.clone(), Arc::clone(&sid));
+        // Most sessions have one key: `push` alone would make room for four.
+        self.sessions
+            .entry(sid)
+            .or_insert_with(|| Vec::with_capacity(1))
+            .push(issued);
     }
 
-    fn of_channel(&self, sid: &str, channel: Digest) -> Option<&Issued> {
-        let mut issued = self.keys.group(sid.as_bytes());
-        issued.find(|issued| issued.channel == channel)
+    fn retain(&mut self, keep: impl Fn(&Issued) -> bool) {
+        let sids = &mut self.sids;
+        self.sessions.retain(|_, keys| {
+            keys.retain(|issued| {
+                let kept = keep(issued);
+                if !kept {
+                    sids.remove(&issued.key);
+                }
+                kept
+            });
+            !keys.is_empty()
+        });
+        self.shrink();
+    }
+
+    fn shrink(&mut self) {
+        shrink(&mut self.sids);
+        shrink(&mut self.sessions);
     }
 }
 
@@ -243,6 +248,18 @@ mod tests {
         assert!(
             matches!(keyring.issue("s", "c", SHARE_MS + 3), Issue::Make(other) if other != key)
         );
+    }
+
+    #[test]
+    fn nobody_waits_for_long_for_a_key_that_a_store_never_answers_for() {
+        let mut keyring = Keyring::default();
+        let Issue::Make(key) = keyring.issue("s", "c", 0) else {
+            panic!("expected a new key");
+        };
+        let early = keyring.issue("s", "c", JOIN_MS - 1);
+        assert_eq!(early, Issue::Join(key.clone()));
+        let late = keyring.issue("s", "c", JOIN_MS);
+        assert!(matches!(late, Issue::Make(other) if other != key));
     }
 
     #[test]
@@ -316,11 +333,11 @@ mod tests {
         let mut keyring = Keyring::default();
         made(&mut keyring, "s", "c", 0);
         keyring.sweep(60_000);
-        assert_eq!(keyring.keys.len(), 0);
+        assert_eq!(keyring.sids.len(), 0);
         for index in 0..=MAX_KEYS as u64 {
             made(&mut keyring, &index.to_string(), "c", index);
         }
-        assert!(keyring.keys.len() <= MAX_KEYS);
+        assert!(keyring.sids.len() <= MAX_KEYS);
     }
 
     /// A key as the plain list has it.
@@ -329,6 +346,7 @@ mod tests {
         key: Key,
         sid: String,
         channel: String,
+        issued: u64,
         made: Option<u64>,
         expires: u64,
         vouched: Option<u64>,
@@ -361,16 +379,23 @@ mod tests {
             2 => any::<usize>().prop_map(Step::Revoke),
             1 => sid.prop_map(Step::End),
             1 => Just(Step::Sweep),
-            3 => (0..7_000u64).prop_map(Step::Wait),
+            3 => prop_oneof![0..300u64, 0..7_000u64].prop_map(Step::Wait),
         ]
     }
 
-    fn put(list: &mut Vec<Plain>, key: &Key, sid: String, channel: String) -> usize {
+    fn put(
+        list: &mut Vec<Plain>,
+        key: &Key,
+        sid: String,
+        channel: String,
+        issued: u64,
+    ) -> usize {
         list.retain(|plain| (&plain.sid, &plain.channel) != (&sid, &channel));
         list.push(Plain {
             key: key.clone(),
             sid,
             channel,
+            issued,
             made: None,
             expires: u64::MAX,
             vouched: None,
@@ -390,10 +415,13 @@ mod tests {
                     Step::Issue(sid, channel) => {
                         let (sid, channel) = (sid.to_string(), channel.to_string());
                         let known = list.iter().find(|plain| plain.sid == sid && plain.channel == channel);
-                        let shared = known.filter(|plain| plain.made.is_none_or(|at| now - at < SHARE_MS));
+                        let shared = known.filter(|plain| match plain.made {
+                            None => now - plain.issued < JOIN_MS,
+                            Some(at) => now - at < SHARE_MS,
+                        });
                         match (keyring.issue(&sid, &channel, now), shared) {
                             (Issue::Make(key), None) => {
-                                put(&mut list, &key, sid, channel);
+                                put(&mut list, &key, sid, channel, now);
                             }
                             (Issue::Join(key), Some(plain)) => {
                                 prop_assert!(key == plain.key && plain.made.is_none());
@@ -406,10 +434,10 @@ mod tests {
                     }
                     Step::IssueOwn(sid, channel) => {
                         let (sid, channel) = (sid.to_string(), channel.to_string());
-                        let Issue::Make(key) = keyring.issue_own(&sid, &channel) else {
+                        let Issue::Make(key) = keyring.issue_own(&sid, &channel, now) else {
                             panic!("expected a new key");
                         };
-                        put(&mut list, &key, sid, channel);
+                        put(&mut list, &key, sid, channel, now);
                     }
                     Step::Made(at) => if let Some(at) = among(at) {
                         keyring.made(&list[at].key, now, 20_000);
@@ -422,7 +450,7 @@ mod tests {
                     Step::VouchForAnother(sid, channel) => {
                         let (key, sid, channel) = (Key::generate(), sid.to_string(), channel.to_string());
                         keyring.vouch(&key, &sid, &channel, now);
-                        let at = put(&mut list, &key, sid, channel);
+                        let at = put(&mut list, &key, sid, channel, now);
                         list[at].made = Some(0);
                         list[at].expires = now + 86_400_000;
                         list[at].vouched = Some(now);
@@ -450,7 +478,7 @@ mod tests {
                     }
                     Step::Wait(ms) => now += ms,
                 }
-                prop_assert_eq!(keyring.keys.len(), list.len());
+                prop_assert_eq!(keyring.sids.len(), list.len());
                 for plain in &list {
                     prop_assert_eq!(keyring.session_of(&plain.key), Some(plain.sid.as_str()));
                     let others = list.iter().filter(|other| other.sid == plain.sid && other.channel != plain.channel);

@@ -1,24 +1,23 @@
-//! A session as JSON text: what becomes of it when two sides have changed it.
+//! The three-way merge of session texts: what becomes of a session when two sides have changed it.
 //!
-//! Sessions cross the border to JavaScript as text only, as `JSON.stringify` writes them. Here the texts are taken apart at their
-//! keys; what a merge carries over is copied as it is spelt, never decoded and written anew.
+//! The texts are JSON as `JSON.stringify` writes it. They are taken apart at their keys only; a value is copied as it is
+//! spelt, never decoded and written anew.
 
-mod merge;
-mod parser;
-mod scanner;
-mod tape;
-mod value;
+use std::{borrow::Cow, fmt, hash};
 
-use std::fmt;
+use indexmap::IndexMap;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::value::RawValue;
 
-use tape::{Kind, Tape};
+/// Objects nested deeper than this are one value, as arrays are.
+const MAX_DEPTH: usize = 128;
 
-/// What a three-way [`merge`] comes to.
+/// The outcome of a three-way [`merge`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Merged {
-    /// The result is mine: they have changed nothing, or nothing that mine does not have too.
+    /// The result is mine: theirs has changed nothing, or nothing that mine does not have too.
     Mine,
-    /// The result is theirs: mine has nothing to write that they do not have already.
+    /// The result is theirs: mine has nothing to write that theirs does not have already.
     Theirs,
     /// The result is neither side's: its text.
     Text(String),
@@ -39,72 +38,44 @@ impl Merged {
 /// One of the three texts of a [`merge`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// What both sides started from.
+    /// The session that both sides started from.
     Base,
-    /// What this side made of it.
+    /// The session as this side has changed it.
     Mine,
-    /// What the session store holds by now.
+    /// The session that the store holds by now.
     Theirs,
 }
 
-/// A text that [`merge`] cannot work with. It does not carry the text, which may hold secrets.
+/// A text that is no JSON object, which [`merge`] cannot work with. It does not carry the text, which may hold secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InvalidDocument {
-    /// It is not JSON.
-    NotJson {
-        /// Which text.
-        side: Side,
-        /// Where it ceases to be JSON, in bytes.
-        at: usize,
-    },
-    /// It is JSON, but no object.
-    NotAnObject {
-        /// Which text.
-        side: Side,
-    },
-    /// It has 4 GiB or more.
-    TooLong {
-        /// Which text.
-        side: Side,
-    },
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Base => "Session as it was loaded",
-            Self::Mine => "Session to be saved",
-            Self::Theirs => "Session in the store",
-        })
-    }
-}
+pub struct InvalidDocument(pub Side);
 
 impl fmt::Display for InvalidDocument {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotJson { side, at } => write!(formatter, "{side} is not JSON at byte {at}."),
-            Self::NotAnObject { side } => write!(formatter, "{side} is no object."),
-            Self::TooLong { side } => write!(formatter, "{side} is too long."),
-        }
+        let side = match self.0 {
+            Side::Base => "Session as it was loaded",
+            Side::Mine => "Session to be saved",
+            Side::Theirs => "Session in the store",
+        };
+        write!(formatter, "{side} is not a JSON object.")
     }
 }
 
 impl std::error::Error for InvalidDocument {}
 
-/// Merges what two sides have made of one session, `base`, so that the changes of both are kept, down to nested fields.
+/// Merges two changed texts of one session, `base`, so that the changes of both are kept, down to nested fields.
 ///
-/// For each key: what one side has changed, added or deleted is taken over from it. Where both have changed the same key, and
-/// it has an object on both sides (and in `base`, or nothing there), the objects are merged in the same way. Otherwise mine wins, which is
-/// the later commit, also if it is a deletion. An array is one value. So is a container nested deeper than 128.
+/// For each key: a value that one side has changed, added or deleted is taken from that side. Where both sides have changed
+/// the same key, and it is an object on both (and in `base`, or missing there), the objects are merged in the same way.
+/// Otherwise mine wins, which is the later commit, also if it is a deletion. An array is one value, and so is an object
+/// nested deeper than 128.
 ///
-/// Values are the same if `JSON.parse` makes the same of them, in whatever spelling or order of keys; of members with the same key the
-/// last counts. Texts that `JSON.stringify` wrote give a text that it could have written: no whitespace, array indices first, then
-/// theirs' keys in their order, then mine's new ones.
-///
-/// Where two of the texts are equal byte for byte, the answer is given without a look into any.
+/// Values are the same if `JSON.parse` makes the same of them, in whatever spelling or order of keys; of members with the
+/// same key the last counts. Texts that `JSON.stringify` wrote give a text that it could have written: no whitespace, array
+/// indices first, then the keys of theirs in their order, then mine's new ones.
 ///
 /// # Errors
-/// [`InvalidDocument`] if a text is not JSON, no object, or too long.
+/// [`InvalidDocument`] if a text is no JSON object. A text that is equal to another one is not looked at.
 pub fn merge(base: &str, mine: &str, theirs: &str) -> Result<Merged, InvalidDocument> {
     if mine == base || mine == theirs {
         return Ok(Merged::Theirs);
@@ -112,40 +83,226 @@ pub fn merge(base: &str, mine: &str, theirs: &str) -> Result<Merged, InvalidDocu
     if theirs == base {
         return Ok(Merged::Mine);
     }
-    let base_tape = parse(base, None, Side::Base)?;
-    let mine_tape = parse(mine, Some(&base_tape), Side::Mine)?;
-    let theirs_tape = parse(theirs, Some(&base_tape), Side::Theirs)?;
-    let mut out = String::with_capacity(mine.len().max(theirs.len()) + 256);
-    let outcome = merge::merge_objects(
-        Some(base_tape.root()),
-        mine_tape.root(),
-        theirs_tape.root(),
-        &mut out,
-    );
-    Ok(if outcome.is_theirs {
+    let read = |text, side| fields(text).ok_or(InvalidDocument(side));
+    let base = read(base, Side::Base)?;
+    let mine = read(mine, Side::Mine)?;
+    let theirs = read(theirs, Side::Theirs)?;
+    let merged = merge_objects(&base, &mine, &theirs, 1);
+    Ok(if merged.is_theirs {
         Merged::Theirs
-    } else if outcome.is_mine {
+    } else if merged.is_mine {
         Merged::Mine
     } else {
-        Merged::Text(out)
+        Merged::Text(merged.text)
     })
 }
 
-/// Takes apart a text that must be an object.
-fn parse<'t>(
-    text: &'t str,
-    guide: Option<&'t Tape<'t>>,
-    side: Side,
-) -> Result<Tape<'t>, InvalidDocument> {
-    if u32::try_from(text.len()).is_err() {
-        return Err(InvalidDocument::TooLong { side });
+/// The members of an object, in the order of their keys' first occurrences.
+type Fields<'t> = IndexMap<Key<'t>, &'t str>;
+
+/// A key. Keys are the same if they are once decoded, however they are spelt.
+struct Key<'t> {
+    /// The text with its quotes.
+    spelt: &'t str,
+    /// Lone surrogates, which JSON can spell, are encoded like other characters: bytes, not text.
+    decoded: Cow<'t, [u8]>,
+}
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.decoded == other.decoded
     }
-    let tape = Tape::parse(text, guide).map_err(|at| InvalidDocument::NotJson { side, at })?;
-    if tape.root().kind() == Kind::Object {
-        Ok(tape)
-    } else {
-        Err(InvalidDocument::NotAnObject { side })
+}
+
+impl Eq for Key<'_> {}
+
+impl hash::Hash for Key<'_> {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.decoded.hash(state);
     }
+}
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spelt = <&RawValue>::deserialize(deserializer)?.get();
+        let decoded = decode(spelt).ok_or_else(|| de::Error::custom("no string"))?;
+        Ok(Self { spelt, decoded })
+    }
+}
+
+impl Key<'_> {
+    /// The number of a key that is an array index: JavaScript has these first, in their order.
+    fn index(&self) -> Option<u32> {
+        let text = str::from_utf8(&self.decoded).ok()?;
+        let index: u32 = text.parse().ok()?;
+        (index < u32::MAX && text == index.to_string()).then_some(index)
+    }
+}
+
+/// The merged value of one key, and whose value it is the same as.
+struct Outcome<'t> {
+    /// Nothing where the key is deleted.
+    text: Option<Cow<'t, str>>,
+    is_mine: bool,
+    is_theirs: bool,
+}
+
+/// A merged object, and whose object it is the same as.
+struct MergedObject {
+    text: String,
+    is_mine: bool,
+    is_theirs: bool,
+}
+
+fn merge_objects<'t>(
+    base: &Fields<'t>,
+    mine: &Fields<'t>,
+    theirs: &Fields<'t>,
+    depth: usize,
+) -> MergedObject {
+    let new = mine.keys().filter(|key| !theirs.contains_key(*key));
+    let mut merged = Vec::with_capacity(theirs.len());
+    let (mut is_mine, mut is_theirs) = (true, true);
+    for key in theirs.keys().chain(new) {
+        let value = |fields: &Fields<'t>| fields.get(key).copied();
+        let outcome = merge_values(value(base), value(mine), value(theirs), depth);
+        is_mine &= outcome.is_mine;
+        is_theirs &= outcome.is_theirs;
+        merged.extend(outcome.text.map(|text| (key, text)));
+    }
+    if merged.iter().any(|(key, _)| key.index().is_some()) {
+        merged.sort_by_key(|(key, _)| key.index().unwrap_or(u32::MAX));
+    }
+    let members = merged
+        .iter()
+        .map(|(key, value)| format!("{}:{value}", key.spelt));
+    let text = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+    MergedObject {
+        text,
+        is_mine,
+        is_theirs,
+    }
+}
+
+fn merge_values<'t>(
+    base: Option<&'t str>,
+    mine: Option<&'t str>,
+    theirs: Option<&'t str>,
+    depth: usize,
+) -> Outcome<'t> {
+    if let Some(merged) = merge_as_objects(base, mine, theirs, depth) {
+        return merged;
+    }
+    let agree = is_same(mine, theirs, depth);
+    let is_theirs = agree || is_same(mine, base, depth);
+    Outcome {
+        text: if is_theirs { theirs } else { mine }.map(Cow::Borrowed),
+        is_mine: agree || !is_theirs,
+        is_theirs,
+    }
+}
+
+/// Merges values that are objects on both sides, and in `base` or missing there.
+fn merge_as_objects<'t>(
+    base: Option<&'t str>,
+    mine: Option<&'t str>,
+    theirs: Option<&'t str>,
+    depth: usize,
+) -> Option<Outcome<'t>> {
+    // An unchanged text needs no look into it.
+    if depth >= MAX_DEPTH || mine == base || mine == theirs || theirs == base {
+        return None;
+    }
+    let (mine, theirs) = (mine?, theirs?);
+    let merged = merge_objects(
+        &fields(base.unwrap_or("{}"))?,
+        &fields(mine)?,
+        &fields(theirs)?,
+        depth + 1,
+    );
+    Some(Outcome {
+        text: Some(if merged.is_theirs {
+            theirs.into()
+        } else if merged.is_mine {
+            mine.into()
+        } else {
+            merged.text.into()
+        }),
+        is_mine: merged.is_mine,
+        is_theirs: merged.is_theirs,
+    })
+}
+
+/// Whether `JSON.parse` makes the same of two values, or neither is there.
+fn is_same(one: Option<&str>, other: Option<&str>, depth: usize) -> bool {
+    let (Some(one), Some(other)) = (one, other) else {
+        return one.is_none() && other.is_none();
+    };
+    if one == other {
+        return true;
+    }
+    if depth >= MAX_DEPTH {
+        return false;
+    }
+    match (one.as_bytes().first(), other.as_bytes().first()) {
+        (Some(b'{'), Some(b'{')) => match (fields(one), fields(other)) {
+            (Some(one), Some(other)) => {
+                one.len() == other.len()
+                    && one.iter().all(|(key, value)| {
+                        is_same(Some(value), other.get(key).copied(), depth + 1)
+                    })
+            }
+            _ => false,
+        },
+        (Some(b'['), Some(b'[')) => match (elements(one), elements(other)) {
+            (Some(one), Some(other)) => {
+                let mut pairs = one.iter().zip(&other);
+                one.len() == other.len()
+                    && pairs.all(|(one, other)| is_same(Some(one.get()), Some(other.get()), depth + 1))
+            }
+            _ => false,
+        },
+        (Some(b'"'), Some(b'"')) => decode(one) == decode(other),
+        // JavaScript has doubles only.
+        _ => matches!((one.parse::<f64>(), other.parse::<f64>()), (Ok(one), Ok(other)) if one == other),
+    }
+}
+
+/// The members of an object; nothing for other JSON.
+fn fields(text: &str) -> Option<Fields<'_>> {
+    let fields: IndexMap<Key<'_>, &RawValue> = serde_json::from_str(text).ok()?;
+    Some(
+        fields
+            .into_iter()
+            .map(|(key, value)| (key, value.get()))
+            .collect(),
+    )
+}
+
+fn elements(text: &str) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(text).ok()
+}
+
+/// The characters of a string that is spelt with its quotes.
+fn decode(spelt: &str) -> Option<Cow<'_, [u8]>> {
+    struct Bytes;
+    impl<'de> de::Visitor<'de> for Bytes {
+        type Value = Cow<'de, [u8]>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a string")
+        }
+
+        fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+            Ok(bytes.into())
+        }
+
+        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+            Ok(bytes.to_owned().into())
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(spelt);
+    deserializer.deserialize_bytes(Bytes).ok()
 }
 
 #[cfg(test)]
@@ -350,7 +507,7 @@ mod tests {
             ),
             r#"{"a":4,"b":2,"m":1}"#
         );
-        // A guide with repeated keys must not lead astray.
+        // Also where the value of a repeated key is an object.
         let base = r#"{"a":{"x":1},"a":{"x":2,"y":1},"b":1}"#;
         assert_eq!(
             merged(
@@ -397,16 +554,12 @@ mod tests {
     #[test]
     fn texts_that_are_no_json_object_are_refused() {
         use Side::{Base, Mine, Theirs};
-        let (not_json, not_object) = (
-            |side, at| Err(InvalidDocument::NotJson { side, at }),
-            |side| Err(InvalidDocument::NotAnObject { side }),
-        );
-        assert_eq!(merge("", r#"{"a":1}"#, "{}"), not_json(Base, 0));
-        assert_eq!(merge("{}", r#"{"a":1"#, r#"{"b":1}"#), not_json(Mine, 6));
-        assert_eq!(merge("{}", r#"{"a":1}"#, r#"{"b":x}"#), not_json(Theirs, 5));
-        assert_eq!(merge("[]", r#"{"a":1}"#, "{}"), not_object(Base));
-        assert_eq!(merge("{}", "null", r#"{"b":1}"#), not_object(Mine));
-        assert_eq!(merge("{}", r#"{"a":1}"#, r#""{}""#), not_object(Theirs));
+        let refused = |side| Err(InvalidDocument(side));
+        for text in ["", r#"{"a":1"#, r#"{"b":x}"#, "[]", "null", r#""{}""#, "{} {}"] {
+            assert_eq!(merge(text, r#"{"a":1}"#, "{}"), refused(Base), "{text}");
+            assert_eq!(merge("{}", text, r#"{"b":1}"#), refused(Mine), "{text}");
+            assert_eq!(merge("{}", r#"{"a":1}"#, text), refused(Theirs), "{text}");
+        }
     }
 
     #[test]
@@ -414,11 +567,7 @@ mod tests {
         let error = merge("{}", r#"{"a":1}"#, r#"{"secret":x}"#).expect_err("no JSON");
         assert_eq!(
             error.to_string(),
-            "Session in the store is not JSON at byte 10."
-        );
-        assert_eq!(
-            InvalidDocument::NotAnObject { side: Side::Mine }.to_string(),
-            "Session to be saved is no object."
+            "Session in the store is not a JSON object."
         );
     }
 

@@ -1,17 +1,19 @@
 //! What the session store holds under a key: the session that the key leads to.
 
 use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
 use crate::channel::ChannelName;
-use crate::date;
 use crate::key::fingerprint;
 
 /// The top-level field that says that a record is ours. The original ignores it.
 const MARKER: &str = "__io_session";
 /// Version of the marker's content.
 const MARKER_VERSION: u64 = 1;
+/// The last moment whose year has four digits, in ms since 1970.
+const LAST_MS: u64 = 253_402_300_799_999;
 /// Most characters of a session id.
 const MAX_SESSION_ID_LENGTH: usize = 1024;
 
@@ -44,7 +46,7 @@ impl Record {
     ) -> Self {
         let cookie = match max_age_ms {
             Some(max_age) => {
-                json!({ "originalMaxAge": max_age, "expires": date::iso(now_epoch_ms.saturating_add(max_age)) })
+                json!({ "originalMaxAge": max_age, "expires": iso(now_epoch_ms.saturating_add(max_age)) })
             }
             None => json!({ "originalMaxAge": null }),
         };
@@ -167,6 +169,12 @@ impl fmt::Display for InvalidRecord {
 
 impl std::error::Error for InvalidRecord {}
 
+/// A moment (ms since 1970) as `Date.prototype.toISOString` spells it. Later ones than the year 9999 are its end.
+fn iso(ms: u64) -> String {
+    let moment = UNIX_EPOCH + Duration::from_millis(ms.min(LAST_MS));
+    humantime::format_rfc3339_millis(moment).to_string()
+}
+
 /// Whether a cookie is a browser's: then what has it is a session.
 fn is_browser_cookie(cookie: &Map<String, Value>) -> bool {
     cookie.contains_key("path") || cookie.contains_key("httpOnly")
@@ -206,6 +214,19 @@ mod tests {
             record.to_json(),
             r#"{"id":"sid-1","cookie":{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z"},"__io_session":{"v":1,"channel":"__local"}}"#
         );
+    }
+
+    #[test]
+    fn dates_are_spelt_as_javascript_does() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_123, "2000-02-29T00:00:00.123Z"),
+            (1_795_439_783_000, "2026-11-23T13:16:23.000Z"),
+            (LAST_MS, "9999-12-31T23:59:59.999Z"),
+            (u64::MAX, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(iso(ms), text);
+        }
     }
 
     #[test]

@@ -1,18 +1,25 @@
-//! Tickets: one for each call to a session store, answered once, in time, and in the order of its socket.
+//! Tickets: one for each call to a session store, answered once, in time, and in the order of its socket's events.
 //!
-//! A store may answer never, twice, or out of order. Each call takes a [`Ticket`]; the first answer uses it up, and
-//! what arrives with a used ticket is ignored. The tickets of a socket's events stand in that socket's *line*: an
-//! answer that comes before its turn is held until those in front of it have been answered (or have timed out).
+//! A store may answer never, twice, or out of order. Each call takes a [`Ticket`]. The first answer uses the ticket up, and
+//! an answer with a used ticket is ignored. The tickets of a socket's events are in that socket's queue: an answer that
+//! comes before its turn is held until the tickets in front of it have been answered or have timed out.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+};
 
 use crate::error::Error;
 
 /// How many bits of a ticket name its slot; the rest is the slot's generation.
 const SLOT_BITS: u32 = u16::BITS;
-/// The largest number of store calls in flight at once in one JavaScript environment.
+/// The largest number of store calls in flight at once in one copy of the JavaScript.
 pub const MAX_IN_FLIGHT: usize = 1 << SLOT_BITS;
+/// So many deadlines are not worth tidying.
+const SHORT: usize = 1_024;
 
 /// One call to a session store. Below 2^53, so that it is exact as a JavaScript number; never 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
 
 impl Ticket {
@@ -23,10 +30,6 @@ impl Ticket {
     const fn slot(self) -> u16 {
         let [low, second, ..] = self.0.to_le_bytes();
         u16::from_le_bytes([low, second])
-    }
-
-    fn generation(self) -> u64 {
-        self.0 >> SLOT_BITS
     }
 
     /// The ticket as the number that JavaScript keeps.
@@ -42,28 +45,13 @@ impl Ticket {
     }
 }
 
-/// The line of one socket's events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Line(u32);
-
-impl Line {
-    /// The line as a number for JavaScript.
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-
-    /// The line that JavaScript gives back.
-    #[must_use]
-    pub const fn from_number(number: u32) -> Self {
-        Self(number)
-    }
-}
+/// The number of a socket's queue.
+pub type QueueNumber = u32;
 
 /// What to do with a store's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The ticket is used: a second answer, or one after the deadline. Drop it.
+    /// Drop it: it is a second answer, or one after the deadline.
     Ignore,
     /// Keep it: an earlier event of this socket still waits.
     Hold,
@@ -76,11 +64,9 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Free,
-    /// The store has not answered. `due` is in ms on the caller's clock.
-    Waiting {
-        due: u64,
-    },
-    /// The deadline has passed and the JavaScript side has been told; the first of its word or a late answer counts.
+    /// The store has not answered.
+    Waiting,
+    /// The deadline has passed, and JavaScript has been told. Its word or a late answer counts, whichever is first.
     Due,
     /// Answered before its turn.
     Held,
@@ -90,59 +76,50 @@ enum State {
 struct Slot {
     generation: u64,
     state: State,
-    line: Option<Line>,
-    /// The slot behind it in its line, where there is one.
-    next: u16,
+    queue: Option<QueueNumber>,
 }
 
-/// Who stands in a line: the slots, of which each knows the next one. A line takes the same few bytes, whoever stands in it:
-/// there is one for each quiet socket.
-#[derive(Clone, Copy, Debug)]
-enum Queue {
-    Closed,
-    Empty,
-    Waiting { first: u16, last: u16 },
-}
-
-/// The tickets of one JavaScript environment.
+/// The tickets of one copy of the JavaScript.
 #[derive(Debug, Default)]
 pub struct Tickets {
     slots: Vec<Slot>,
     free: Vec<u16>,
-    lines: Vec<Queue>,
-    free_lines: Vec<u32>,
-    opened: u64,
+    /// The tickets in each queue, first to last; nothing for a closed queue.
+    queues: Vec<Option<VecDeque<Ticket>>>,
+    free_queues: Vec<QueueNumber>,
+    /// Deadlines in ms, with those of tickets that are used up by now.
+    deadlines: BinaryHeap<Reverse<(u64, Ticket)>>,
 }
 
 impl Tickets {
-    /// Opens the line of a socket.
-    pub fn open_line(&mut self) -> Line {
-        if let Some(number) = self.free_lines.pop() {
-            self.lines[number as usize] = Queue::Empty;
-            return Line(number);
+    /// Opens the queue of a socket.
+    pub fn open_queue(&mut self) -> QueueNumber {
+        if let Some(number) = self.free_queues.pop() {
+            self.queues[number as usize] = Some(VecDeque::new());
+            return number;
         }
-        self.lines.push(Queue::Empty);
-        Line(u32::try_from(self.lines.len() - 1).unwrap_or(u32::MAX))
+        self.queues.push(Some(VecDeque::new()));
+        u32::try_from(self.queues.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// Closes a socket's line. Tickets that still stand in it are used up.
-    pub fn close_line(&mut self, line: Line) {
-        if let Queue::Closed = self.queue(line) {
+    /// Closes a socket's queue. Tickets that are still in it are used up.
+    pub fn close_queue(&mut self, number: QueueNumber) {
+        let queue = self.queues.get_mut(number as usize);
+        let Some(waiting) = queue.and_then(Option::take) else {
             return;
+        };
+        for ticket in waiting {
+            self.free_slot(ticket.slot());
         }
-        while let Queue::Waiting { first, .. } = self.queue(line) {
-            self.leave(line);
-            self.free_slot(first);
-        }
-        self.lines[line.0 as usize] = Queue::Closed;
-        self.free_lines.push(line.0);
+        self.free_queues.push(number);
     }
 
-    /// Takes a ticket for a store call that is due at `due` (ms on the caller's clock), in a socket's line or in none.
+    /// Takes a ticket for a store call that is due at `due` (ms on the caller's clock), in a socket's queue or in none. A
+    /// queue that is closed holds nothing back.
     ///
     /// # Errors
     /// [`Error::Overloaded`] when [`MAX_IN_FLIGHT`] calls wait already.
-    pub fn open(&mut self, line: Option<Line>, due: u64) -> Result<Ticket, Error> {
+    pub fn open(&mut self, queue: Option<QueueNumber>, due: u64) -> Result<Ticket, Error> {
         let slot = if let Some(slot) = self.free.pop() {
             slot
         } else {
@@ -150,84 +127,73 @@ impl Tickets {
             self.slots.push(Slot {
                 generation: 1,
                 state: State::Free,
-                line: None,
-                next: 0,
+                queue: None,
             });
             slot
         };
-        self.opened += 1;
-        // A line that was closed meanwhile holds nothing back.
-        let line = line.filter(|line| self.enter(*line, slot));
+        let queue = queue.filter(|number| self.queue(*number).is_some());
         let entry = &mut self.slots[usize::from(slot)];
-        entry.state = State::Waiting { due };
-        entry.line = line;
-        Ok(Ticket::new(slot, entry.generation))
+        entry.state = State::Waiting;
+        entry.queue = queue;
+        let ticket = Ticket::new(slot, entry.generation);
+        if let Some(waiting) = queue.and_then(|number| self.queue(number)) {
+            waiting.push_back(ticket);
+        }
+        self.tidy();
+        self.deadlines.push(Reverse((due, ticket)));
+        Ok(ticket)
     }
 
     /// A store answered, or its deadline passed: the caller treats the two alike, and only the first counts.
     pub fn answer(&mut self, ticket: Ticket) -> Answer {
-        let Some(slot) = self.slots.get_mut(usize::from(ticket.slot())) else {
-            return Answer::Ignore;
-        };
-        if slot.generation != ticket.generation()
-            || !matches!(slot.state, State::Waiting { .. } | State::Due)
-        {
+        if !matches!(self.state(ticket), State::Waiting | State::Due) {
             return Answer::Ignore;
         }
-        let Some(line) = slot.line else {
+        let slot = &mut self.slots[usize::from(ticket.slot())];
+        let Some(queue) = slot.queue else {
             self.free_slot(ticket.slot());
             return Answer::Run;
         };
-        if self.first(line) != Some(ticket.slot()) {
+        let first = self.queue(queue).and_then(|waiting| waiting.front());
+        if first != Some(&ticket) {
             self.slots[usize::from(ticket.slot())].state = State::Held;
             return Answer::Hold;
         }
-        self.leave(line);
-        self.free_slot(ticket.slot());
-        if self.first_held(line).is_some() {
+        self.leave(queue);
+        if self.first_held(queue).is_some() {
             Answer::RunAndRelease
         } else {
             Answer::Run
         }
     }
 
-    /// The next held event of a line whose turn has come, or nothing.
-    pub fn release(&mut self, line: Line) -> Option<Ticket> {
-        let slot = self.first_held(line)?;
-        let ticket = Ticket::new(slot, self.slots[usize::from(slot)].generation);
-        self.leave(line);
-        self.free_slot(slot);
+    /// The next held event of a queue whose turn has come, or nothing.
+    pub fn release(&mut self, queue: QueueNumber) -> Option<Ticket> {
+        let ticket = self.first_held(queue)?;
+        self.leave(queue);
         Some(ticket)
     }
 
     /// The tickets whose deadline has passed by `now` (ms), each told once.
     pub fn due(&mut self, now: u64) -> Vec<Ticket> {
         let mut passed = Vec::new();
-        for (index, slot) in (0..).zip(&mut self.slots) {
-            if matches!(slot.state, State::Waiting { due } if due <= now) {
-                slot.state = State::Due;
-                passed.push(Ticket::new(index, slot.generation));
+        while let Some(Reverse((due, ticket))) = self.deadlines.peek().copied()
+            && due <= now
+        {
+            self.deadlines.pop();
+            if self.state(ticket) == State::Waiting {
+                self.slots[usize::from(ticket.slot())].state = State::Due;
+                passed.push(ticket);
             }
         }
         passed
     }
 
-    /// When the earliest waiting ticket is due (ms on the caller's clock); nothing when no ticket waits.
+    /// When [`Tickets::due`] may have something to tell (ms on the caller's clock); nothing when no ticket waits. It may be
+    /// the deadline of a ticket that is used up by now.
     #[must_use]
     pub fn next_due(&self) -> Option<u64> {
-        self.slots
-            .iter()
-            .filter_map(|slot| match slot.state {
-                State::Waiting { due } => Some(due),
-                _ => None,
-            })
-            .min()
-    }
-
-    /// How many tickets have been opened so far.
-    #[must_use]
-    pub const fn opened(&self) -> u64 {
-        self.opened
+        self.deadlines.peek().map(|Reverse((due, _))| *due)
     }
 
     /// How many store calls are in flight or held.
@@ -236,58 +202,46 @@ impl Tickets {
         self.slots.len() - self.free.len()
     }
 
-    fn queue(&self, line: Line) -> Queue {
-        let queue = self.lines.get(line.0 as usize);
-        queue.copied().unwrap_or(Queue::Closed)
+    fn queue(&mut self, number: QueueNumber) -> Option<&mut VecDeque<Ticket>> {
+        self.queues.get_mut(number as usize)?.as_mut()
     }
 
-    /// The slot that stands first in a line.
-    fn first(&self, line: Line) -> Option<u16> {
-        match self.queue(line) {
-            Queue::Waiting { first, .. } => Some(first),
-            Queue::Closed | Queue::Empty => None,
+    /// The state of a ticket's slot; [`State::Free`] for a ticket that is used up.
+    fn state(&self, ticket: Ticket) -> State {
+        let slot = self.slots.get(usize::from(ticket.slot()));
+        slot.filter(|slot| Ticket::new(ticket.slot(), slot.generation) == ticket)
+            .map_or(State::Free, |slot| slot.state)
+    }
+
+    /// The first ticket of a queue, where it has been answered before its turn.
+    fn first_held(&mut self, queue: QueueNumber) -> Option<Ticket> {
+        let first = *self.queue(queue)?.front()?;
+        (self.state(first) == State::Held).then_some(first)
+    }
+
+    /// The first ticket leaves a queue, and is used up.
+    fn leave(&mut self, queue: QueueNumber) {
+        if let Some(ticket) = self.queue(queue).and_then(VecDeque::pop_front) {
+            self.free_slot(ticket.slot());
         }
-    }
-
-    /// The slot that stands first in a line, where it has been answered before its turn.
-    fn first_held(&self, line: Line) -> Option<u16> {
-        let is_held = |slot: &u16| self.slots[usize::from(*slot)].state == State::Held;
-        self.first(line).filter(is_held)
-    }
-
-    /// A slot takes its stand at the end of a line. Gives whether that is open.
-    fn enter(&mut self, line: Line, slot: u16) -> bool {
-        let first = match self.queue(line) {
-            Queue::Closed => return false,
-            Queue::Empty => slot,
-            Queue::Waiting { first, last } => {
-                self.slots[usize::from(last)].next = slot;
-                first
-            }
-        };
-        self.lines[line.0 as usize] = Queue::Waiting { first, last: slot };
-        true
-    }
-
-    /// The first slot leaves a line.
-    fn leave(&mut self, line: Line) {
-        let Queue::Waiting { first, last } = self.queue(line) else {
-            return;
-        };
-        self.lines[line.0 as usize] = if first == last {
-            Queue::Empty
-        } else {
-            let first = self.slots[usize::from(first)].next;
-            Queue::Waiting { first, last }
-        };
     }
 
     fn free_slot(&mut self, index: u16) {
         let slot = &mut self.slots[usize::from(index)];
         slot.state = State::Free;
-        slot.line = None;
+        slot.queue = None;
         slot.generation += 1;
         self.free.push(index);
+    }
+
+    /// Removes the deadlines of used tickets when they are most of the deadlines.
+    fn tidy(&mut self) {
+        if self.deadlines.len() < SHORT.max(4 * self.in_flight()) {
+            return;
+        }
+        let mut deadlines = std::mem::take(&mut self.deadlines);
+        deadlines.retain(|Reverse((_, ticket))| self.state(*ticket) == State::Waiting);
+        self.deadlines = deadlines;
     }
 }
 
@@ -318,20 +272,15 @@ mod tests {
     #[test]
     fn an_answer_before_its_turn_is_held_and_then_released_in_order() {
         let mut tickets = Tickets::default();
-        let line = tickets.open_line();
-        let [a, b, c] = [(); 3].map(|()| tickets.open(Some(line), 10).unwrap());
+        let queue = tickets.open_queue();
+        let [a, b, c] = [(); 3].map(|()| tickets.open(Some(queue), 10).unwrap());
         assert_eq!(tickets.answer(c), Answer::Hold);
         assert_eq!(tickets.answer(b), Answer::Hold);
         assert_eq!(tickets.answer(a), Answer::RunAndRelease);
-        assert_eq!(tickets.release(line), Some(b));
-        assert_eq!(tickets.release(line), Some(c));
-        assert_eq!(tickets.release(line), None);
+        assert_eq!(tickets.release(queue), Some(b));
+        assert_eq!(tickets.release(queue), Some(c));
+        assert_eq!(tickets.release(queue), None);
         assert_eq!(tickets.in_flight(), 0);
-    }
-
-    #[test]
-    fn a_line_takes_as_little_with_many_in_it_as_with_none() {
-        assert!(size_of::<Queue>() <= 8);
     }
 
     #[test]
@@ -347,14 +296,27 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_line_uses_up_what_stood_in_it() {
+    fn the_deadlines_of_answered_calls_are_forgotten() {
         let mut tickets = Tickets::default();
-        let line = tickets.open_line();
-        let ticket = tickets.open(Some(line), 10).unwrap();
-        tickets.close_line(line);
+        let slow = tickets.open(None, 10).unwrap();
+        for _ in 0..10 * SHORT {
+            let ticket = tickets.open(None, 9).unwrap();
+            tickets.answer(ticket);
+        }
+        assert!(tickets.deadlines.len() <= 2 * SHORT);
+        assert_eq!(tickets.due(10), [slow]);
+        assert_eq!(tickets.next_due(), None);
+    }
+
+    #[test]
+    fn a_closed_queue_uses_up_what_was_in_it() {
+        let mut tickets = Tickets::default();
+        let queue = tickets.open_queue();
+        let ticket = tickets.open(Some(queue), 10).unwrap();
+        tickets.close_queue(queue);
         assert_eq!(tickets.answer(ticket), Answer::Ignore);
         assert_eq!(tickets.in_flight(), 0);
-        let late = tickets.open(Some(line), 10).unwrap();
+        let late = tickets.open(Some(queue), 10).unwrap();
         assert_eq!(tickets.answer(late), Answer::Run);
     }
 
@@ -375,7 +337,7 @@ mod tests {
         for number in [0, 1, u64::MAX, 1 << 52] {
             assert_eq!(tickets.answer(Ticket::from_number(number)), Answer::Ignore);
         }
-        assert_eq!(tickets.release(Line::from_number(9)), None);
+        assert_eq!(tickets.release(9), None);
     }
 
     proptest! {
@@ -384,15 +346,15 @@ mod tests {
             order in Just((0..20usize).collect::<Vec<_>>()).prop_shuffle()
         ) {
             let mut tickets = Tickets::default();
-            let line = tickets.open_line();
-            let opened: Vec<_> = (0..20).map(|_| tickets.open(Some(line), 1).unwrap()).collect();
+            let queue = tickets.open_queue();
+            let opened: Vec<_> = (0..20).map(|_| tickets.open(Some(queue), 1).unwrap()).collect();
             let mut ran = Vec::new();
             for index in order {
                 match tickets.answer(opened[index]) {
                     Answer::Run => ran.push(opened[index]),
                     Answer::RunAndRelease => {
                         ran.push(opened[index]);
-                        while let Some(next) = tickets.release(line) {
+                        while let Some(next) = tickets.release(queue) {
                             ran.push(next);
                         }
                     }

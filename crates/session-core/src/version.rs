@@ -4,10 +4,9 @@
 //! written, or destroyed, since. What is not known any more (it was long ago) counts as written, so that the commit
 //! reads the store again: forgetting costs a read, never an update.
 
-use crate::{
-    digest::Digest,
-    roll::{self, Roll},
-};
+use std::collections::HashMap;
+
+use crate::adoption::shrink;
 
 /// How long a write is remembered, in ms: longer than almost any handler runs.
 const MEMORY_MS: u64 = 600_000;
@@ -27,7 +26,6 @@ pub enum Since {
 
 #[derive(Debug)]
 struct Entry {
-    session: Digest,
     /// The clock at the last write or destroy.
     written: u64,
     /// The clock at the last destroy; 0 if never.
@@ -36,21 +34,13 @@ struct Entry {
     at: u64,
 }
 
-impl roll::Entry for Entry {
-    type Id = Digest;
-
-    fn id(&self) -> &Digest {
-        &self.session
-    }
-}
-
 /// The versions of one store's sessions.
 #[derive(Debug, Default)]
 pub struct Versions {
     clock: u64,
     /// Writes up to here may have been forgotten.
     forgotten: u64,
-    entries: Roll<Entry>,
+    entries: HashMap<Box<str>, Entry>,
 }
 
 impl Versions {
@@ -80,7 +70,7 @@ impl Versions {
 
     /// The destroy of `sid` failed: its session is still there.
     pub fn not_gone(&mut self, sid: &str) {
-        if let Some(entry) = self.entries.get_mut(&Digest::of(sid)) {
+        if let Some(entry) = self.entries.get_mut(sid) {
             entry.gone = 0;
         }
     }
@@ -89,13 +79,13 @@ impl Versions {
     pub fn cleared(&mut self) {
         self.clock += 1;
         self.forgotten = self.clock;
-        self.entries = Roll::default();
+        self.entries = HashMap::new();
     }
 
     /// What has happened to `sid` since a load that noted `clock`.
     #[must_use]
     pub fn since(&self, sid: &str, clock: u64) -> Since {
-        match self.entries.get(&Digest::of(sid)) {
+        match self.entries.get(sid) {
             Some(entry) if entry.gone > clock => Since::Gone,
             Some(entry) if entry.written > clock => Since::Changed,
             None if self.forgotten > clock => Since::Changed,
@@ -110,17 +100,14 @@ impl Versions {
     }
 
     fn entry(&mut self, sid: &str, now: u64) -> &mut Entry {
-        let session = Digest::of(sid);
-        let place = self.entries.find(&session).unwrap_or_else(|| {
+        if !self.entries.contains_key(sid) {
             self.make_room();
-            self.entries.add(Entry {
-                session,
-                written: 0,
-                gone: 0,
-                at: now,
-            })
+        }
+        let entry = self.entries.entry(sid.into()).or_insert(Entry {
+            written: 0,
+            gone: 0,
+            at: now,
         });
-        let entry = self.entries.at_mut(place);
         entry.at = now;
         entry
     }
@@ -139,7 +126,7 @@ impl Versions {
 
     fn forget(&mut self, keep: impl Fn(&Entry) -> bool) {
         let mut forgotten = self.forgotten;
-        self.entries.retain(|entry| {
+        self.entries.retain(|_, entry| {
             let kept = keep(entry);
             if !kept {
                 forgotten = forgotten.max(entry.written);
@@ -147,6 +134,7 @@ impl Versions {
             kept
         });
         self.forgotten = forgotten;
+        shrink(&mut self.entries);
     }
 }
 

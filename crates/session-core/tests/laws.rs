@@ -1,6 +1,6 @@
 //! The fuzz targets over their corpus and mutations of it, without a fuzzer: a few seconds, on any toolchain.
 
-#[path = "../fuzz/laws.rs"]
+#[path = "../../../fuzz/laws.rs"]
 mod laws;
 
 use std::fs;
@@ -93,7 +93,7 @@ fn edited(mut input: Vec<u8>, edits: &[Edit], corpus: &[Vec<u8>]) -> Vec<u8> {
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fuzz/corpus")
+        .join("../../fuzz/corpus")
         .join(target);
     let mut inputs: Vec<_> = fs::read_dir(folder)
         .expect("the corpus is in the repository")

@@ -18,35 +18,24 @@ function isEmbeddedStore(store) {
 }
 
 /**
- * One native call compares and writes; where somebody has written meanwhile, worker threads included, a second one merges
- * and writes, in one step that nobody comes between.
+ * One native call compares and writes; where somebody has written meanwhile, worker threads included, it gives what is there.
  *
  * @type {import('./index.js').CommitTo}
  */
 function commitToEmbedded(adopted, commit, done) {
   /** @type {import('../embedded-table.js').EmbeddedTable} */
   const table = adopted.store[TABLE];
-  const { sid, version, text } = commit;
-  // What HTTP saves, express-session would have touched: its time to live begins anew.
-  const renew = commit.renew || commit.trusting;
-  const outcome = table.replace(sid, version, text, renew);
-  if (outcome === 'written') done(null, { written: true, version: table.version() });
-  else if (outcome === 'gone') {
-    if (commit.expected !== null) {
-      done(null, { gone: true });
-      return;
-    }
-    table.set(sid, text);
-    done(null, { written: true, version: table.version() });
-  } else if (adopted.since(sid, commit.clock) === 'gone') done(null, { gone: true });
-  else if (!commit.merges) {
+  const { sid, expected, text } = commit;
+  if (expected === null) {
     const current = table.get(sid);
-    done(null, current === undefined ? { gone: true } : { current, version: table.version() });
-  } else {
-    const merged = table.merge(sid, version, commit.base, commit.mine, renew);
-    if (merged) done(null, { written: true, text: merged.text, version: merged.version });
-    else done(null, { gone: true });
+    if (current === undefined) table.set(sid, text);
+    done(null, current === undefined ? { written: true } : { current });
+    return;
   }
+  // What HTTP saves, express-session would have touched: its time to live begins anew.
+  const outcome = table.compareAndSet(sid, expected, text, commit.renew || commit.trusting);
+  if (outcome === true) done(null, { written: true });
+  else done(null, outcome === null ? { gone: true } : { current: outcome });
 }
 
 module.exports.commitToEmbedded = commitToEmbedded;

@@ -3,8 +3,6 @@
 const native = require('../../../native.js');
 const { turnOf } = require('./redis-turn.js');
 
-const { clock } = native.hot();
-
 /** The text of a session that has not been parsed: it is when, and as far as, a handler looks at it. */
 class UnparsedText {
   /** @param {string} text */
@@ -84,7 +82,7 @@ class RedisLoads {
       other.callbacks.push(callback);
       return;
     }
-    reads.add(new Load(store, sid, clock(number), callback));
+    reads.add(new Load(store, sid, native.clock(number), callback));
   }
 }
 

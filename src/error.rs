@@ -1,0 +1,40 @@
+//! The errors of the library, and fingerprints of ids for logs.
+
+use napi_derive::napi;
+use session_core::{error::Error, key};
+
+/// One error of the library.
+#[napi(object, object_from_js = false)]
+pub struct ErrorText {
+    /// The stable code, as `error.code`.
+    pub code: String,
+    /// The words for people and for clients of the original.
+    pub message: String,
+    /// The HTTP status of the key route's answer.
+    pub status: u32,
+}
+
+/// All errors of the library; functions that fail give an index into this table.
+#[napi(catch_unwind)]
+pub fn errors() -> Vec<ErrorText> {
+    Error::ALL
+        .iter()
+        .map(|error| ErrorText {
+            code: error.code().into(),
+            message: error.message().into(),
+            status: error.status().into(),
+        })
+        .collect()
+}
+
+/// A short hash of a key or a session id, for logs: the id itself must not appear there.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn fingerprint(id: String) -> String {
+    key::fingerprint(&id)
+}
+
+/// The index of an error in the table that [`errors`] gives.
+pub fn index(error: Error) -> i32 {
+    (error as u32).cast_signed()
+}
