@@ -623,8 +623,7 @@ export interface EmbeddedStoreOptions {
 
   /**
    * The file in which the sessions survive a restart; its folder must exist. Default: none. Stores of one path are
-   * one store, as with `name`. Another process gets `ERR_STORE_PATH_IN_USE`. The library that keeps the file is loaded with the
-   * first of them; where it cannot be, there is no store (`ERR_STORE_ENGINE_NOT_LOADED`).
+   * one store, as with `name`. Another process gets `ERR_STORE_PATH_IN_USE`.
    */
   path?: string | undefined;
 

@@ -90,8 +90,7 @@ pub struct Ended {
 #[napi(catch_unwind)]
 #[must_use]
 pub fn end(store: u32, sid: String) -> Ended {
-    let (sockets, keys) =
-        with_store(store, |store, now| store.end(&sid, now)).unwrap_or_default();
+    let (sockets, keys) = with_store(store, |store, now| store.end(&sid, now)).unwrap_or_default();
     Ended {
         sockets,
         keys: keys.iter().map(ToString::to_string).collect(),

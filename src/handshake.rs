@@ -151,12 +151,7 @@ pub fn session_of_key(store: u32, key: String) -> Option<String> {
     catch_unwind,
     ts_args_type = "hasStore: boolean, presented: unknown, left: number"
 )]
-pub fn present(
-    env: &Env,
-    has_store: bool,
-    presented: Unknown<'_>,
-    left: u32,
-) -> napi::Result<i32> {
+pub fn present(env: Env, has_store: bool, presented: Unknown<'_>, left: u32) -> napi::Result<i32> {
     let text = match presented.get_type()? {
         ValueType::Undefined | ValueType::Null => {
             let refused = handshake::present(has_store, Presented::Nothing, left);

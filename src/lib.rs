@@ -13,6 +13,13 @@
     clippy::cast_precision_loss,
     reason = "JavaScript's numbers are f64: `as` saturates one way, and ours stay below 2^53 the other way"
 )]
+#![cfg_attr(
+    test,
+    allow(
+        dead_code,
+        reason = "under `test` napi registers nothing, so nothing is used"
+    )
+)]
 
 mod adoption;
 mod clock;

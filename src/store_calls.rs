@@ -145,7 +145,9 @@ impl Calls {
                 }
                 let next = state.tickets.next_due();
                 state.next_look = next.map(|due| due.max(now + LOOK_MS));
-                state.next_look.map(|look| Duration::from_millis(look - now))
+                state
+                    .next_look
+                    .map(|look| Duration::from_millis(look - now))
             };
             let woken = self.wake.notified();
             match wait {

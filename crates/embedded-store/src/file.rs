@@ -11,11 +11,11 @@ use std::{
     sync::Arc,
 };
 
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
 use crate::{
     backend::Backend,
     error::{Failure, Kind},
 };
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 type Table = TableDefinition<'static, &'static [u8], (u64, &'static str)>;
 

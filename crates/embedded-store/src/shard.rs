@@ -249,8 +249,10 @@ impl Shard {
         });
         self.slots.shrink_to_fit();
         self.index.shrink_to_fit();
-        self.ends.tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.end)));
-        self.uses.tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.usage)));
+        self.ends
+            .tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.end)));
+        self.uses
+            .tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.usage)));
         if let Some(journal) = &mut self.journal {
             let dirty = self.slots.iter().filter(|(_, entry)| entry.dirty);
             journal.written = dirty
@@ -282,10 +284,12 @@ impl Shard {
     fn tidy(&mut self) {
         let live = self.len();
         if self.ends.is_untidy(live) {
-            self.ends.tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.end)));
+            self.ends
+                .tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.end)));
         }
         if self.uses.is_untidy(live) {
-            self.uses.tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.usage)));
+            self.uses
+                .tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.usage)));
         }
     }
 }

@@ -510,8 +510,12 @@ mod tests {
         table.set(b"b", "{}".into(), Due::Cookie, START).unwrap();
         let refused = table.set(b"c", "{}".into(), Due::Cookie, START);
         assert_eq!(refused, Err(Refused::Full));
-        table.set(b"b", r#"{"b":1}"#.into(), Due::Cookie, START).unwrap();
-        table.set(b"c", "{}".into(), Due::Cookie, START + 5).unwrap();
+        table
+            .set(b"b", r#"{"b":1}"#.into(), Due::Cookie, START)
+            .unwrap();
+        table
+            .set(b"c", "{}".into(), Due::Cookie, START + 5)
+            .unwrap();
         assert_eq!(table.len(START + 5), 2);
     }
 

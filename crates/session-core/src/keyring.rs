@@ -36,7 +36,7 @@ struct Issued {
     key: Key,
     channel: Box<str>,
     /// When it was handed out, in ms.
-    issued: u64,
+    handed_out: u64,
     /// When its record was set, in ms; nothing while it is being set.
     made: Option<u64>,
     /// In ms.
@@ -60,7 +60,7 @@ impl Keyring {
         let known = self.of_session(sid).find(|key| &*key.channel == channel);
         if let Some(known) = known {
             match known.made {
-                None if now.saturating_sub(known.issued) < JOIN_MS => {
+                None if now.saturating_sub(known.handed_out) < JOIN_MS => {
                     return Issue::Join(known.key.clone());
                 }
                 Some(made) if now.saturating_sub(made) < SHARE_MS => {
@@ -78,7 +78,7 @@ impl Keyring {
         let issued = Issued {
             key: key.clone(),
             channel: channel.into(),
-            issued: now,
+            handed_out: now,
             made: None,
             expires_at: u64::MAX,
             vouched: None,
@@ -112,7 +112,7 @@ impl Keyring {
         let issued = Issued {
             key: key.clone(),
             channel: channel.into(),
-            issued: 0,
+            handed_out: 0,
             made: Some(0),
             expires_at: now.saturating_add(86_400_000),
             vouched: Some(now),
@@ -188,7 +188,9 @@ impl Keyring {
             self.retain(|issued| issued.made.is_none_or(|at| at > middle));
         }
         // A key that it replaces stays valid in the store until it expires there.
-        let replaced = self.of_session(sid).find(|key| key.channel == issued.channel);
+        let replaced = self
+            .of_session(sid)
+            .find(|key| key.channel == issued.channel);
         if let Some(key) = replaced.map(|replaced| replaced.key.clone()) {
             self.revoke(&key);
         }
@@ -383,13 +385,7 @@ mod tests {
         ]
     }
 
-    fn put(
-        list: &mut Vec<Plain>,
-        key: &Key,
-        sid: String,
-        channel: String,
-        issued: u64,
-    ) -> usize {
+    fn put(list: &mut Vec<Plain>, key: &Key, sid: String, channel: String, issued: u64) -> usize {
         list.retain(|plain| (&plain.sid, &plain.channel) != (&sid, &channel));
         list.push(Plain {
             key: key.clone(),

@@ -258,13 +258,14 @@ fn is_same(one: Option<&str>, other: Option<&str>, depth: usize) -> bool {
             (Some(one), Some(other)) => {
                 let mut pairs = one.iter().zip(&other);
                 one.len() == other.len()
-                    && pairs.all(|(one, other)| is_same(Some(one.get()), Some(other.get()), depth + 1))
+                    && pairs
+                        .all(|(one, other)| is_same(Some(one.get()), Some(other.get()), depth + 1))
             }
             _ => false,
         },
         (Some(b'"'), Some(b'"')) => decode(one) == decode(other),
         // JavaScript has doubles only.
-        _ => matches!((one.parse::<f64>(), other.parse::<f64>()), (Ok(one), Ok(other)) if one == other),
+        _ => one.parse::<f64>().is_ok_and(|one| other.parse() == Ok(one)),
     }
 }
 
@@ -555,7 +556,15 @@ mod tests {
     fn texts_that_are_no_json_object_are_refused() {
         use Side::{Base, Mine, Theirs};
         let refused = |side| Err(InvalidDocument(side));
-        for text in ["", r#"{"a":1"#, r#"{"b":x}"#, "[]", "null", r#""{}""#, "{} {}"] {
+        for text in [
+            "",
+            r#"{"a":1"#,
+            r#"{"b":x}"#,
+            "[]",
+            "null",
+            r#""{}""#,
+            "{} {}",
+        ] {
             assert_eq!(merge(text, r#"{"a":1}"#, "{}"), refused(Base), "{text}");
             assert_eq!(merge("{}", text, r#"{"b":1}"#), refused(Mine), "{text}");
             assert_eq!(merge("{}", r#"{"a":1}"#, text), refused(Theirs), "{text}");
