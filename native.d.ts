@@ -10,6 +10,23 @@
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
 /**
+ * When each bound session has to be looked up: one due time a session.
+ *
+ * A session that is due is told once, and has no due time any more then. Its due times end with the object, which has to be
+ * kept as long as they matter. Nothing of it keeps the process alive.
+ */
+export declare class DueTimes {
+  /** `callback` gets the sessions that are due, 100 at most at once. */
+  constructor(callback: (sids: string[]) => void)
+  /** Sets the due time of a session, `in_ms` from now, in the place of the one it has. */
+  set(sid: string, inMs: number): void
+  /** Removes the due time of a session. Gives whether it had one. */
+  delete(sid: string): boolean
+  /** How many sessions have a due time. */
+  size(): number
+}
+
+/**
  * The sessions of an embedded store, as JSON texts by session id.
  *
  * Methods throw errors with the library's codes: `ERR_STORE_CLOSED`, `ERR_STORE_FULL`, `ERR_SESSION_TOO_LARGE`. Where `end`

@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.DueTimes = nativeBinding.DueTimes
 module.exports.EmbeddedTable = nativeBinding.EmbeddedTable
 module.exports.StoreCalls = nativeBinding.StoreCalls
 module.exports.adopt = nativeBinding.adopt

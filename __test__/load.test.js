@@ -98,11 +98,11 @@ test('each part is loaded when it is first used', () => {
   const [loaded, used] = evaluate(`
     const { sessionRoom } = require('./index.js');
     const has = (name) => Object.keys(require.cache).some((file) => file.includes(name));
-    const names = ['zappa.js', 'embedded-store.js', 'room.js', 'debug'];
+    const names = ['zappa.js', 'embedded-store.js', 'rooms.js', 'debug'];
     const loaded = names.filter(has);
     sessionRoom('sid');
     console.log(JSON.stringify([loaded, names.filter(has)]));`);
-  assert.deepEqual([loaded, used], [[], ['room.js']]);
+  assert.deepEqual([loaded, used], [[], ['rooms.js']]);
 });
 
 test('an import finds every name that require gives', async () => {

@@ -23,6 +23,7 @@
 
 mod adoption;
 mod clock;
+mod due_times;
 mod embedded_table;
 mod error;
 mod handshake;
@@ -31,3 +32,4 @@ mod runtime;
 mod shared_stores;
 mod shelf;
 mod store_calls;
+mod timer;

@@ -1,4 +1,4 @@
-//! The decisions of io-session: keys, records, handshakes, bindings, tickets, versions and the merge of session texts.
+//! The decisions of io-session: keys, records, handshakes, bindings, tickets, versions, due times and the merge of session texts.
 //!
 //! It knows no Node.js and does no input or output. JavaScript holds requests, sockets, stores and `Session` objects; the
 //! addon in `src/` passes its facts to this crate, and the decisions back.
@@ -7,6 +7,7 @@ pub mod adoption;
 pub mod allowance;
 pub mod binding;
 pub mod channel;
+pub mod due_times;
 pub mod error;
 pub mod handshake;
 pub mod key;
