@@ -76,32 +76,36 @@ test('a session is never told early', LIMIT, async (t) => {
   }
 });
 
-test('10,000 sessions that are due together are told in batches, and the event loop goes on between them', LIMIT, async (t) => {
-  const alive = setInterval(() => {}, 1000);
-  t.after(() => clearInterval(alive));
-  const batches = [];
-  let turn = 0;
-  const told = new Set();
-  /** @type {any} */
-  let times;
-  await new Promise((resolve) => {
-    times = new DueTimes((sids) => {
-      batches.push({ length: sids.length, turn });
-      for (const sid of sids) told.add(sid);
-      if (told.size === 10_000) resolve();
+test(
+  '10,000 sessions that are due together are told in batches, and the event loop goes on between them',
+  LIMIT,
+  async (t) => {
+    const alive = setInterval(() => {}, 1000);
+    t.after(() => clearInterval(alive));
+    const batches = [];
+    let turn = 0;
+    const told = new Set();
+    /** @type {any} */
+    let times;
+    await new Promise((resolve) => {
+      times = new DueTimes((sids) => {
+        batches.push({ length: sids.length, turn });
+        for (const sid of sids) told.add(sid);
+        if (told.size === 10_000) resolve();
+      });
+      for (let at = 0; at < 10_000; at += 1) times.set(`sid ${at}`, 5);
+      const next = () => {
+        turn += 1;
+        if (told.size < 10_000) setImmediate(next);
+      };
+      setImmediate(next);
     });
-    for (let at = 0; at < 10_000; at += 1) times.set(`sid ${at}`, 5);
-    const next = () => {
-      turn += 1;
-      if (told.size < 10_000) setImmediate(next);
-    };
-    setImmediate(next);
-  });
-  assert.ok(batches.every(({ length }) => length <= 100));
-  assert.equal(times.size(), 0);
-  const turns = new Set(batches.map((batch) => batch.turn));
-  assert.equal(turns.size, batches.length, 'two batches were told in one turn of the event loop');
-});
+    assert.ok(batches.every(({ length }) => length <= 100));
+    assert.equal(times.size(), 0);
+    const turns = new Set(batches.map((batch) => batch.turn));
+    assert.equal(turns.size, batches.length, 'two batches were told in one turn of the event loop');
+  },
+);
 
 test('a session may be given its next due time while it is told', LIMIT, async (t) => {
   const alive = setInterval(() => {}, 1000);

@@ -1,7 +1,7 @@
 //! The embedded stores of the process: each name and each path is one store, whichever thread opens it.
 //!
-//! No lock of all stores is held while the disk is waited for. Who opens a file waits for who opens or closes the same file
-//! at that moment, and for nobody else.
+//! No lock of all stores is held while the disk is waited for. A thread that opens a file waits for another one that opens the
+//! same file at that moment, and for nobody else. A store that is opened while it closes stays open.
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
@@ -18,7 +18,7 @@ struct Shared {
     place: Arc<Place>,
 }
 
-/// Where the store of one name or path is while it is open. Locked while its file is opened or closed.
+/// The store of one name or path while it is open. Locked while its file is opened.
 type Place = Mutex<Option<Arc<Store>>>;
 
 static SHARED: Mutex<Option<HashMap<String, Shared>>> = Mutex::new(None);
@@ -87,11 +87,12 @@ impl Open {
         let Some(key) = &self.key else {
             return self.store.close();
         };
-        // Most of the work, and whoever opens the store meanwhile shares it.
         let flushed = self.store.flush();
         let Some(place) = leave(key) else {
             return flushed;
         };
+        // It takes a while, and whoever opens the store meanwhile shares it.
+        self.store.close_database();
         let mut place = place.lock();
         if has_users(key) {
             return flushed;

@@ -37,7 +37,7 @@ pub type Visit<'v> = dyn FnMut(&[u8], u64, &str) + 'v;
 /// The file of a store, locked while it is open.
 #[derive(Debug)]
 pub struct File {
-    /// Nothing after a failure: an engine that the system has refused something once (a full disk) refuses everything.
+    /// Nothing after a failure: a database that the system has refused something once (a full disk) refuses everything.
     database: Option<Database>,
     /// Has the lock meanwhile.
     backend: Backend,
@@ -74,6 +74,11 @@ impl File {
         })
     }
 
+    /// Closes the database. The file stays locked, and the next write opens the database again.
+    pub fn close_database(&mut self) {
+        self.database = None;
+    }
+
     /// Writes changes, all or none, and waits until the disk has them.
     ///
     /// # Errors
@@ -81,7 +86,7 @@ impl File {
     pub fn write(&mut self, changes: &Changes) -> Result<(), Failure> {
         let database = match self.database.take() {
             Some(database) => database,
-            // Its content was verified when it was opened, and has been this engine's alone since.
+            // Its content was verified when it was opened, and the file has been locked since.
             None => build(self.backend.clone(), false)?,
         };
         write(&database, changes).map_err(of_engine)?;
@@ -258,13 +263,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_could_not_be_written_stays_locked_and_is_written_the_next_time() {
+    fn a_file_whose_database_is_closed_stays_locked_and_is_written_the_next_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions");
         filled(&path);
         let (mut file, _) = open(&path).unwrap();
-        // As after a failure of the disk.
-        file.database = None;
+        file.close_database();
         assert_eq!(open(&path).unwrap_err().kind, Kind::InUse);
         file.write(&gone(1..2)).unwrap();
         drop(file);
