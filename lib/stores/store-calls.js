@@ -10,7 +10,6 @@ const { Probe } = require('./drivers/probe.js');
 const { storedOf, storedOfText } = require('./stored.js');
 const { meansMissing } = require('../session/session-data.js');
 
-const { clock } = native.hot();
 /** What `native.since` says. */
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
 /** The methods of a store that are followed. */
@@ -253,7 +252,7 @@ class StoreCalls {
 
   /** The clock of this store's versions. */
   clock() {
-    return clock(this.number);
+    return native.clock(this.number);
   }
 
   /**

@@ -6,7 +6,7 @@ const { EmbeddedStore, TABLE } = require('../../embedded-store.js');
 const METHODS = /** @type {const} */ (['get', 'set', 'destroy', 'touch', 'createSession']);
 
 /**
- * Whether a store is our EmbeddedStore, with all of that class's methods.
+ * Our own EmbeddedStore, untouched by subclass or app: its sessions can be read and committed on this thread.
  *
  * @param {any} store
  * @returns {boolean}
@@ -25,33 +25,15 @@ function isEmbeddedStore(store) {
  * @returns {import('./index.js').Driver}
  */
 function embeddedDriver(store) {
+  /** @type {import('../embedded-table.js').EmbeddedTable} */
+  const table = store[TABLE];
   return {
     exact: 'processes',
-    readText: (sid) => store[TABLE].get(sid),
+    readText: (sid) => table.get(sid),
     compareAndSet(sid, expected, { text, renew }, callback) {
-      callback(null, compareAndSet(store[TABLE], sid, expected, text, renew));
+      callback(null, table.compareAndSet(sid, expected, text, renew));
     },
   };
-}
-
-/**
- * @param {any} table
- * @param {string} sid
- * @param {string} expected
- * @param {string} text
- * @param {boolean} renew
- * @returns {true | string | null}
- */
-function compareAndSet(table, sid, expected, text, renew) {
-  if (typeof table.compareAndSet === 'function') return table.compareAndSet(sid, expected, text, renew);
-  for (;;) {
-    const current = table.get(sid);
-    if (current === undefined) return null;
-    if (current !== expected) return current;
-    const outcome = table.replace(sid, table.version(), text, renew);
-    if (outcome === 'written') return true;
-    if (outcome === 'gone') return null;
-  }
 }
 
 module.exports.embeddedDriver = embeddedDriver;
