@@ -49,7 +49,7 @@ class EmbeddedStore extends EventEmitter {
    * @param {(error: any, outcome?: true | string | null) => void} [callback]
    */
   compareAndSet(sid, expected, { text, renew }, callback) {
-    return answer(callback, () => table(this).compareAndSet(key(sid), expected, text, renew));
+    return answer(callback, () => table(this).compareAndSet(key(sid), expected, text, renew === true));
   }
 
   /** @param {any} sid @param {(error?: any) => void} [callback] */
