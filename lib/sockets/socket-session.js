@@ -4,7 +4,7 @@ const { commitSession } = require('../stores/commit.js');
 const { ask, NO_LINE } = require('../stores/ask.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn } = require('../session/own-session.js');
-const { originOf } = require('../session/snapshot.js');
+const { snapshotOf } = require('../session/snapshot.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
 
@@ -92,7 +92,7 @@ class SocketSession {
   standsFor(stored, clock) {
     if (this.isEnded) return false;
     if (!this.isOpen) return this.stored?.text === stored?.text;
-    const snapshot = originOf(this.session);
+    const snapshot = snapshotOf(this.session);
     if (snapshot === undefined || snapshot.sid !== this.id) return false;
     if ((snapshot.stored ?? undefined) === stored?.text) return true;
     // Saved since the load began: what was loaded is older.
@@ -112,14 +112,14 @@ class SocketSession {
 
   /** What the store holds, as far as this object knows. @returns {Stored | undefined} */
   lastStored() {
-    const stored = this.isOpen ? originOf(this.session)?.stored : undefined;
+    const stored = this.isOpen ? snapshotOf(this.session)?.stored : undefined;
     return typeof stored === 'string' ? { text: stored } : this.stored;
   }
 
   /** Whether it has changes that are not saved. */
   isChanged() {
     const session = this.changeable();
-    const snapshot = originOf(session);
+    const snapshot = snapshotOf(session);
     if (session === undefined || snapshot === undefined) return session !== undefined;
     try {
       return snapshot.isChanged(snapshot.spell(session));
@@ -146,7 +146,7 @@ class SocketSession {
       done();
       return;
     }
-    const snapshot = originOf(session);
+    const snapshot = snapshotOf(session);
     let text;
     try {
       if (snapshot === undefined && typeof session.id !== 'string') throw noSession();
@@ -180,7 +180,7 @@ class SocketSession {
 
   /**
    * @param {any} session
-   * @param {import('../session/snapshot.js').Origin | undefined} snapshot
+   * @param {import('../session/snapshot.js').Snapshot | undefined} snapshot
    * @param {string} text
    * @param {(error?: unknown) => void} done
    */
