@@ -42,8 +42,8 @@ export interface ShareSessionOptions extends IoSessionOptions {
   store?: SessionStore | undefined;
 
   /**
-   * Where the key route and the client's module are: a path with a slash in front and none at its end. Default: `'/zappa'`,
-   * which is where `io-session/client` and `zappajs-client` ask.
+   * Where the key route and the client's module are: a path with a slash in front and none at its end. Default:
+   * `'/io-session'`, which is where `io-session/client` asks. `zappajs-client` asks at `'/zappa'`.
    */
   prefix?: string | undefined;
 
@@ -75,6 +75,13 @@ export interface ShareSessionOptions extends IoSessionOptions {
    */
   touchInterval?: number | undefined;
 
+  /**
+   * Whether a proxy in front of this server says by `X-Forwarded-Host` which host the page has asked, because it keeps `Host` to
+   * itself: a page of that host counts as the server's own. Default: false. The key route looks at Express's setting `trust proxy`
+   * as well; sockets have this option alone. Only behind a proxy that sets the header itself: anybody else may write one.
+   */
+  trustProxy?: boolean | undefined;
+
   /** How many keys a session may ask for in a minute: a whole number from 1 to 1000000. Default: 300. Then `ERR_TOO_MANY_KEYS` (429). */
   maxKeysPerMinute?: number | undefined;
 
@@ -103,13 +110,34 @@ export interface SessionSharing {
 
   /**
    * The Express middleware, for `app.use()` behind the session middleware: `GET <prefix>/socket/:channel_name` with or without
-   * a socket id behind it answers `200 {"key": "<uuid v4>"}`, a refusal `{"error", "code"}`; `GET <prefix>/io-session.js` is
+   * a socket id behind it answers `200 {"key": "<uuid v4>"}`, a refusal `{"error", "code"}`; `GET <prefix>/client.js` is
    * the client's module (`io-session/client`). Everything else goes on.
    *
    * It says once, by a process warning, when it runs before the session middleware, when that has another store, when the
    * sessions are cookie-session's, and when {@link SessionSharing.socket} was never called though Socket.IO is loaded.
    */
   express(): (req: any, res: any, next: (error?: any) => void) => void;
+
+  /**
+   * The key of a request's session, for a page that is rendered on the server, or for a framework that is not Express. The
+   * page's socket connects with it, `io({ auth: { key } })`, and is bound from its beginning, without a request for the key.
+   *
+   * ```js
+   * app.get('/', async (req, res) => {
+   *   res.render('page', { key: await sharing.key(req.session) });
+   * });
+   * ```
+   *
+   * By the rules of the key route: one key for a session and a channel, the same limits, a new one each time with `oneTimeKeys`.
+   * The session remembers its key, and a session that has not yet been saved with it is saved before the promise is fulfilled.
+   * Send the page with `Cache-Control: no-store`: the key is a credential.
+   *
+   * @param session `req.session` of express-session, with the store of this sharing
+   * @param channel of another Socket.IO server of the app. Default: the option `channel`
+   * @throws IoSessionError rejects with `ERR_NO_SESSION`, `ERR_BAD_CHANNEL`, `ERR_TOO_MANY_CHANNELS`, `ERR_TOO_MANY_KEYS`,
+   *   `ERR_NO_SESSION_STORE` after `close()`, or `ERR_STORE_UNAVAILABLE` with the store's own error as its `cause`
+   */
+  key(session: any, channel?: string): Promise<string>;
 
   /**
    * The Socket.IO middleware, for `io.use()` or `io.of('/a-namespace').use()`, dynamic namespaces included. A socket is bound,
@@ -312,6 +340,9 @@ export interface IoSessionOptions {
    * In a Zappa app the default is none: pages of all origins may ask by `fetch` then, as with the original, and the app's own
    * CORS says whether they can read the answer; `[]` keeps all others out. With at least one, `__zappa_key` is refused to the
    * sockets of all others as well; whether they may connect is Socket.IO's own `cors` to say.
+   *
+   * `'null'` is the origin of every page without one, sandboxed frames of any site included: see docs/security.md before it is
+   * allowed. `'file://'` is what some app shells send.
    */
   allowedOrigins?: string[] | undefined;
 
@@ -385,8 +416,6 @@ export interface IoSessionError extends Error {
  * - `ERR_STORE_DAMAGED`: the file is damaged, or is not an `EmbeddedStore`'s; it has been left as it was
  * - `ERR_STORE_FAILED`: the file could not be opened or written, for a reason of the system's
  * - `ERR_STORE_CLOSED`: the store has been closed (503)
- * - `ERR_STORE_ENGINE_NOT_LOADED`: a `path` is given, and the library that keeps its file is missing, refused by the system, or of
- *   another version; the message names it and says why
  *
  * Of {@link shareSession}:
  * - `ERR_BAD_ORIGIN`: the page's origin is not allowed (403)
@@ -418,8 +447,7 @@ export type IoSessionErrorCode =
   | 'ERR_TOO_MANY_KEYS'
   | 'ERR_STORE_UNAVAILABLE'
   | 'ERR_SESSION_GONE'
-  | 'ERR_UPDATE_TIMEOUT'
-  | 'ERR_STORE_ENGINE_NOT_LOADED';
+  | 'ERR_UPDATE_TIMEOUT';
 
 /** What the three functions are called with. */
 export interface ZappaHost {
@@ -584,17 +612,16 @@ export interface SessionChange {
 export type CompareAndSetOutcome = true | string | null;
 
 /**
- * Makes the `compareAndSet` of a connect-redis store of a version before 9, which hides its client:
+ * Makes the `compareAndSet` of a connect-redis store of version 7 or 8, which hides its client:
  *
  * ```js
  * const store = new RedisStore({ client });
  * store.compareAndSet = redisCompareAndSet(client);
  * ```
  *
- * Before the store is given to the app. connect-redis 9 and later need nothing. Redis 6 or later.
+ * Before the store is given to the app. Other versions of connect-redis need nothing. Redis 6 or later.
  *
- * @param client the client that the store was given: of node-redis (4 or later, without `legacyMode`) or ioredis, a cluster's
- *   included
+ * @param client the client that the store was given: of node-redis or ioredis, a cluster's included
  * @throws TypeError when the client is neither
  */
 export function redisCompareAndSet(client: any): CommittingStore['compareAndSet'];
@@ -623,8 +650,7 @@ export interface EmbeddedStoreOptions {
 
   /**
    * The file in which the sessions survive a restart; its folder must exist. Default: none. Stores of one path are
-   * one store, as with `name`. Another process gets `ERR_STORE_PATH_IN_USE`. The library that keeps the file is loaded with the
-   * first of them; where it cannot be, there is no store (`ERR_STORE_ENGINE_NOT_LOADED`).
+   * one store, as with `name`. Another process gets `ERR_STORE_PATH_IN_USE`.
    */
   path?: string | undefined;
 
@@ -703,8 +729,8 @@ export interface EmbeddedStoreStats {
 export class EmbeddedStore {
   /**
    * @throws TypeError that names a wrong option, or says that the store is open with other options
-   * @throws IoSessionError with `ERR_STORE_PATH_IN_USE`, `ERR_STORE_DAMAGED`, `ERR_STORE_FAILED`, `ERR_STORE_FULL` or
-   *   `ERR_STORE_ENGINE_NOT_LOADED`. A file is read whole, before the constructor returns
+   * @throws IoSessionError with `ERR_STORE_PATH_IN_USE`, `ERR_STORE_DAMAGED`, `ERR_STORE_FAILED` or `ERR_STORE_FULL`. A
+   *   file is read whole, before the constructor returns
    */
   constructor(options?: EmbeddedStoreOptions);
 

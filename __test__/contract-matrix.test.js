@@ -27,6 +27,8 @@ const STORES = {
 const MORE_STORES = {
   memorystore: () => stores.memorystore(),
   'better-sqlite3-session-store': () => stores.sqlite(),
+  'connect-redis 3 on node-redis 2': redis('connect-redis 3', 'node-redis 2'),
+  'connect-redis 6 on node-redis 3': redis('connect-redis 6', 'node-redis 3'),
   'connect-redis 7 on node-redis': redis('connect-redis 7'),
   'connect-redis 7 on ioredis': redis('connect-redis 7', 'ioredis'),
   'connect-redis 8 on node-redis': redis('connect-redis 8'),

@@ -13,6 +13,7 @@ describe('four processes with four sockets each on one Redis', () => {
   for (const [version, client] of [
     ['connect-redis 9', 'node-redis'],
     ['connect-redis 8', 'ioredis'],
+    ['connect-redis 3', 'node-redis 2'],
   ]) {
     test(`${version} on ${client}: 4000 increments and 4000 fields of one session are all kept`, {
       timeout: 300_000,

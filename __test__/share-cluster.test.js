@@ -20,7 +20,7 @@ const { socketIoClient, socketIoServer } = require('./support/versions.js');
 const { until } = require('./support/wait.js');
 
 const SCRIPT = path.join(__dirname, 'support', 'children', 'cluster-process.js');
-const CHANNEL = '/zappa/socket/__local';
+const CHANNEL = '/io-session/socket/__local';
 
 const redis = suiteRedis();
 

@@ -490,6 +490,9 @@ function anotherCopy() {
   const kept = ours.map((file) => [file, require.cache[file]]);
   for (const file of ours) delete require.cache[file];
   const copy = require('express-session');
+  // As if it were installed for somebody else.
+  require.cache['/elsewhere/node_modules/express-session/index.js'] =
+    require.cache[require.resolve('express-session')];
   Object.assign(require.cache, Object.fromEntries(kept));
   return copy;
 }

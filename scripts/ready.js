@@ -4,11 +4,14 @@
 
 const path = require('node:path');
 const { buildAddon } = require('./addon');
+const { clientFiles } = require('./client');
 const { installDependencies } = require('./dependencies');
 const { ROOT, script, step } = require('./step');
 
 /** What `napi build` writes and git keeps. */
-const GENERATED = ['native.js', 'native.d.ts'];
+const GENERATED = ['native.d.ts'];
+/** What `npm run client` writes. */
+const CLIENT = Object.keys(clientFiles());
 
 /** @param {string} name a program of an installed npm package */
 const program = (name) => path.join(ROOT, 'node_modules', '.bin', name);
@@ -20,17 +23,19 @@ script(() => {
 
   // Before the types: they are checked against the generated ones.
   buildAddon();
-  const hint = `The build changed ${GENERATED.join(' or ')}: commit them as they are now.`;
+  const hint = `The build changed ${GENERATED}: commit it as it is now.`;
   step('generated files are kept', 'git', ['ls-files', '--error-unmatch', ...GENERATED], { hint });
   step('generated files are up to date', 'git', ['diff', '--exit-code', '--stat', '--', ...GENERATED], {
     hint,
   });
+  step('npm run client', process.execPath, [path.join(__dirname, 'client.js')]);
+  step("the client's forms are up to date", 'git', ['diff', '--exit-code', '--stat', '--', ...CLIENT], {
+    hint: `Commit ${CLIENT.join(', ')} as they are now.`,
+  });
   step('types', program('tsc'), ['-p', 'tsconfig.json']);
 
-  const clippy = ['clippy', '--all-targets'];
-  step('clippy', 'cargo', [...clippy, '--workspace', '--', '-D', 'warnings']);
-  step('clippy, no features', 'cargo', [...clippy, '--no-default-features', '--', '-D', 'warnings']);
-  step('cargo doc', 'cargo', ['doc', '--no-deps'], { env: { RUSTDOCFLAGS: '-D warnings' } });
+  step('clippy', 'cargo', ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings']);
+  step('cargo doc', 'cargo', ['doc', '--workspace', '--no-deps'], { env: { RUSTDOCFLAGS: '-D warnings' } });
   step('API reference', program('typedoc'), []);
 
   step('npm test', process.execPath, [path.join(__dirname, 'test.js')]);

@@ -86,14 +86,14 @@ async function shareFixture(
     sockets.add(socket);
     return socket;
   };
-  const browser = () => new HttpClient(url);
+  const browser = () => new HttpClient(url, { prefix: '/io-session' });
   const login = async (user = 'ann') => {
     const client = browser();
     await client.request(`/login?user=${user}`);
     return client;
   };
   const keyOf = async (client, place) => {
-    const { status, body } = await client.json(keyPath('', place).slice(0, -1));
+    const { status, body } = await client.json(keyPath('', { prefix: '/io-session', ...place }).slice(0, -1));
     if (status !== 200) throw new Error(`${status}: ${body.error}`);
     return body.key;
   };
