@@ -108,7 +108,7 @@ async function main() {
   const url = await listen(server);
   const browser = new HttpClient(url);
   await browser.request('/login');
-  const { key } = (await browser.json(keyPath('', {}).slice(0, -1))).body;
+  const { key } = (await browser.json(keyPath('', { prefix: '/io-session' }).slice(0, -1))).body;
   const client = await connectSocket(url, { auth: { key } });
 
   process.on('message', async ({ type, event }) => {
