@@ -12,6 +12,7 @@ const { HttpClient } = require('./support/http-client.js');
 const { LIMIT } = require('./support/limit.js');
 const { makeFolder, startProgram } = require('./support/program.js');
 const { connectSocket } = require('./support/socket-client.js');
+const { parseTriple } = require('@napi-rs/cli');
 const { TARGET } = require('./support/target.js');
 
 const ROOT = path.join(__dirname, '..');
@@ -153,6 +154,15 @@ for (const [name, bundle] of Object.entries(BUNDLERS)) {
     assert.equal(stderr, '');
   });
 }
+
+test('the loader names each platform’s file and package in full, as bundlers need it', () => {
+  const loader = fs.readFileSync(path.join(ROOT, 'native.js'), 'utf8');
+  for (const triple of require('../package.json').napi.targets) {
+    const target = parseTriple(triple).platformArchABI;
+    assert.ok(loader.includes(`require('./io-session.${target}.node')`), target);
+    assert.ok(loader.includes(`require('io-session-${target}')`), target);
+  }
+});
 
 test('a bundle without the addon says what to tell the bundler', LIMIT, async (t) => {
   const folder = makeApp(t);

@@ -64,7 +64,7 @@ function requireRust() {
   }
 }
 
-/** Builds the addon and the engine for this machine, optimised, and the loader `native.js` with them. */
+/** Builds the addon and the engine for this machine, optimised. */
 function buildAddon() {
   requireRust();
   step('the addon', 'npm', ['run', '--silent', 'build']);
