@@ -416,8 +416,6 @@ export interface IoSessionError extends Error {
  * - `ERR_STORE_DAMAGED`: the file is damaged, or is not an `EmbeddedStore`'s; it has been left as it was
  * - `ERR_STORE_FAILED`: the file could not be opened or written, for a reason of the system's
  * - `ERR_STORE_CLOSED`: the store has been closed (503)
- * - `ERR_STORE_ENGINE_NOT_LOADED`: a `path` is given, and the library that keeps its file is missing, refused by the system, or of
- *   another version; the message names it and says why
  *
  * Of {@link shareSession}:
  * - `ERR_BAD_ORIGIN`: the page's origin is not allowed (403)
@@ -449,8 +447,7 @@ export type IoSessionErrorCode =
   | 'ERR_TOO_MANY_KEYS'
   | 'ERR_STORE_UNAVAILABLE'
   | 'ERR_SESSION_GONE'
-  | 'ERR_UPDATE_TIMEOUT'
-  | 'ERR_STORE_ENGINE_NOT_LOADED';
+  | 'ERR_UPDATE_TIMEOUT';
 
 /** What the three functions are called with. */
 export interface ZappaHost {
@@ -615,17 +612,16 @@ export interface SessionChange {
 export type CompareAndSetOutcome = true | string | null;
 
 /**
- * Makes the `compareAndSet` of a connect-redis store of a version before 9, which hides its client:
+ * Makes the `compareAndSet` of a connect-redis store of version 7 or 8, which hides its client:
  *
  * ```js
  * const store = new RedisStore({ client });
  * store.compareAndSet = redisCompareAndSet(client);
  * ```
  *
- * Before the store is given to the app. connect-redis 9 and later need nothing. Redis 6 or later.
+ * Before the store is given to the app. Other versions of connect-redis need nothing. Redis 6 or later.
  *
- * @param client the client that the store was given: of node-redis (4 or later, without `legacyMode`) or ioredis, a cluster's
- *   included
+ * @param client the client that the store was given: of node-redis or ioredis, a cluster's included
  * @throws TypeError when the client is neither
  */
 export function redisCompareAndSet(client: any): CommittingStore['compareAndSet'];
@@ -654,8 +650,7 @@ export interface EmbeddedStoreOptions {
 
   /**
    * The file in which the sessions survive a restart; its folder must exist. Default: none. Stores of one path are
-   * one store, as with `name`. Another process gets `ERR_STORE_PATH_IN_USE`. The library that keeps the file is loaded with the
-   * first of them; where it cannot be, there is no store (`ERR_STORE_ENGINE_NOT_LOADED`).
+   * one store, as with `name`. Another process gets `ERR_STORE_PATH_IN_USE`.
    */
   path?: string | undefined;
 
@@ -734,8 +729,8 @@ export interface EmbeddedStoreStats {
 export class EmbeddedStore {
   /**
    * @throws TypeError that names a wrong option, or says that the store is open with other options
-   * @throws IoSessionError with `ERR_STORE_PATH_IN_USE`, `ERR_STORE_DAMAGED`, `ERR_STORE_FAILED`, `ERR_STORE_FULL` or
-   *   `ERR_STORE_ENGINE_NOT_LOADED`. A file is read whole, before the constructor returns
+   * @throws IoSessionError with `ERR_STORE_PATH_IN_USE`, `ERR_STORE_DAMAGED`, `ERR_STORE_FAILED` or `ERR_STORE_FULL`. A
+   *   file is read whole, before the constructor returns
    */
   constructor(options?: EmbeddedStoreOptions);
 

@@ -9,198 +9,112 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** The file that this addon was loaded from, as a URL: the engine is beside it. */
-export declare function addonUrl(): string
+/**
+ * When each bound session has to be looked up: one due time a session.
+ *
+ * A session that is due is told once, and has no due time any more then. Its due times end with the object, which has to be
+ * kept as long as they matter. Nothing of it keeps the process alive.
+ */
+export declare class DueTimes {
+  /** `callback` gets the sessions that are due, 100 at most at once. */
+  constructor(callback: (sids: string[]) => void)
+  /** Sets the due time of a session, `in_ms` from now, in the place of the one it has. */
+  set(sid: string, inMs: number): void
+  /** Removes the due time of a session. Gives whether it had one. */
+  delete(sid: string): boolean
+  /** How many sessions have a due time. */
+  size(): number
+}
+
+/**
+ * The sessions of an embedded store, as JSON texts by session id.
+ *
+ * Methods throw errors with the library's codes: `ERR_STORE_CLOSED`, `ERR_STORE_FULL`, `ERR_SESSION_TOO_LARGE`. Where `end`
+ * is to be given, it is the end of the session in ms since 1970, or -1 for the store's `ttl`; without it the session ends as
+ * its cookie says, and `UNKNOWN_END` is thrown when only `Date` can read that.
+ */
+export declare class EmbeddedTable {
+  /**
+   * Opens a table, or once more the table of the process that has this name or path. Throws `OTHER_OPTIONS` when that is
+   * open with other options, `ERR_STORE_PATH_IN_USE`, `ERR_STORE_DAMAGED`, `ERR_STORE_FAILED`, or `ERR_STORE_FULL` when the
+   * file holds more than the limits allow.
+   */
+  constructor(options: EmbeddedTableOptions)
+  /** Whether the table is open. */
+  get isOpen(): boolean
+  /** The text of a session; null when there is none. */
+  get(sid: string): string | null
+  /** Writes a session. */
+  set(sid: string, text: string, end?: number | undefined | null): void
+  /** Gives a session another cookie; the rest of it is not looked at. Gives whether there is such a session. */
+  touch(sid: string, cookie: string, end?: number | undefined | null): boolean
+  /** Takes a session away. Gives whether there was one. */
+  destroy(sid: string): boolean
+  /**
+   * Writes a session if the stored text is `expected`. Gives true when it is written, null when there is no such session,
+   * else the text that is stored. Without `renew` the session's end stays as it is unless its cookie has changed.
+   */
+  compareAndSet(sid: string, expected: string, text: string, renew: boolean, end?: number | undefined | null): true | string | null
+  /** The sessions: ids and texts in turn. */
+  all(): Array<string>
+  /** How many sessions there are. */
+  length(): number
+  /** Takes every session away. */
+  clear(): void
+  /** The content of the table, and its work so far. */
+  stats(): EmbeddedTableStats
+  /** Writes the changes that the file has not got yet. Gives why it failed; null when it did not. */
+  flush(): Promise<string | null>
+  /** Closes the table, and its file when nobody else has it open. Gives why it failed; null when it did not. */
+  close(): Promise<string | null>
+}
+
+/**
+ * The calls that one copy of the JavaScript makes to session stores.
+ *
+ * Each takes a ticket, and is answered once, in time, and in the order of its socket's queue.
+ */
+export declare class StoreCalls {
+  /** `callback` gets the tickets whose deadline has passed. Each still needs its `answer`. */
+  constructor(callback: (tickets: number[]) => void)
+  /**
+   * Takes a ticket for a store call that is due `timeout` ms from now, in a socket's queue (-1: in none). Gives 0 when too
+   * many calls are in flight.
+   */
+  open(queue: number, timeout: number): number
+  /**
+   * Takes the answer of a store, or a passed deadline. Gives 0 to drop it, 1 to hold it until it is released, 2 to go on,
+   * 3 to go on and then call `release`.
+   */
+  answer(ticket: number): number
+  /** Gives the next held ticket of a queue whose turn has come, or 0. */
+  release(queue: number): number
+  /** Opens the queue of a socket: its events run in order. Gives its number. */
+  openQueue(): number
+  /** Closes the queue of a socket. Calls that still wait in it are dropped. */
+  closeQueue(queue: number): void
+}
 
 /** Begins to remember a store. Gives its number. */
 export declare function adopt(): number
 
-/** The sessions of a store: ids and texts in turn. */
-export declare function allSessions(store: number): Array<string>
-
 /** Binds a socket to a session. Gives -1, or the index of an error. */
 export declare function bind(store: number, socket: string, sid: string): number
 
-/** The store was cleared: what was loaded before has to be read again. */
+/** The store was cleared: a session that was loaded before has to be read again. */
 export declare function cleared(store: number): void
 
-/** Takes every session of a store away. */
-export declare function clearSessions(store: number): void
+/** Drops the text of a queue. */
+export declare function clearShelved(queue: number): void
 
-/** Clears away the text that a socket has on the shelf. */
-export declare function clearShelved(line: number): void
-
-/** Closes the line of a socket. */
-export declare function closeLine(line: number): void
-
-/** Closes a store: its number is free from now on, and its file when nobody else has it open. Gives what failed. */
-export declare function closeStore(store: number): Promise<string | null>
-
-/**
- * Registers the shape of a dated cookie (the texts before, between and after its `originalMaxAge` and its `expires`),
- * or of one without an end (its text). Gives the number for `touch` and `setShaped`; -1 when there are too many.
- */
-export declare function cookieShape(store: number, before: string, between?: string | undefined | null, after?: string | undefined | null): number
-
-/** How many sessions a store has. */
-export declare function countSessions(store: number): number
+/** The clock of a store's versions, which a load notes. */
+export declare function clock(store: number): number
 
 /** Forgets all about a store. */
 export declare function disown(store: number): void
 
-/**
- * The functions of open embedded stores (the number that `openStore` gave) on the path of every event.
- *
- * `version` gets, at its index 0, the version of what `get` has read, and of what `set` and `replace` have written. What is
- * below 0 is the index of an error, counted from -1 down; -1000 says that `expires` (the end of the session, in ms since
- * 1970, or -1 for the store's `ttl`) has to be told instead of NaN, or the cookie has to be spelt.
- *
- * - `get(store, sid)` gives a session's text.
- * - `getJson(store, sid)` gives a text that `JSON.parse` takes for the same as that of `get`, sooner.
- * - `has(store, sid)` gives 1 when there is such a session, with a cookie that is an object; else 0.
- * - `set(store, sid, text, expires)` gives 0.
- * - `setShaped(store, sid, rest, shape, maxAge, expires)` gives 0: the session has a cookie of a registered shape, and `rest`
- *   is the text of an object with all of the others of its fields.
- * - `touch(store, sid, shape, maxAge, expires)` gives 1, or 0 when there is no such session.
- * - `touchText(store, sid, cookie, expires)`: the same with the cookie's text.
- * - `replace(store, sid, version, text, expires, renew)` gives 0 when it has written, 1 when the session is gone, and 2
- *   when somebody has written it since that version.
- * - `destroy(store, sid)` gives 1, or 0 when there was no such session.
- */
-export declare function embeddedHot(version: Float64Array): { get(store: number, sid: string): string | undefined; getJson(store: number, sid: string): string | undefined; has(store: number, sid: string): number; set(store: number, sid: string, text: string, expires: number): number; setShaped(store: number, sid: string, rest: string, shape: number, maxAge: number, expires: number): number; touch(store: number, sid: string, shape: number, maxAge: number, expires: number): number; touchText(store: number, sid: string, cookie: string, expires: number): number; replace(store: number, sid: string, version: number, text: string, expires: number, renew: number): number; destroy(store: number, sid: string): number }
-
-/** A session is being destroyed: nothing loaded before may be written back. */
-export declare function end(store: number, sid: string): Ended
-
-/** What goes with a session that ends. */
-export interface Ended {
-  /** The ids of the sockets that were bound to it. */
-  sockets: Array<string>
-  /** The keys whose records go with it. */
-  keys: Array<string>
-}
-
-/** All errors of the library; functions that fail give an index into this table. */
-export declare function errors(): Array<ErrorText>
-
-/** What the JavaScript side knows about each error of the library. */
-export interface ErrorText {
-  /** The stable code, as `error.code`. */
-  code: string
-  /** The words for people and for clients of the original. */
-  message: string
-  /** The HTTP status of the key route's answer. */
-  status: number
-}
-
-/** A short hash of a key or a session id, for logs: the id itself must not appear there. */
-export declare function fingerprint(id: string): string
-
-/** Writes to a store's file what it has not got yet. Gives what failed; null when nothing did. */
-export declare function flushStore(store: number): Promise<string | null>
-
-/** The process ends: writes what the files have not got yet. */
-export declare function flushStores(): void
-
-/**
- * The functions on the path of every event. Numbers only.
- *
- * - `open(line, timeout)` takes a ticket for a store call, due `timeout` ms from now, in a socket's line (-1: in none).
- *   Gives 0 when too many calls are in flight.
- * - `answer(ticket)` tells what to do with an answer: 0 drop it, 1 hold it until it is released, 2 go on,
- *   3 go on and then call `release`.
- * - `release(line)` gives the next held ticket whose turn has come, or 0.
- * - `clock(store)` gives the clock of an adopted store's versions: what a load notes.
- */
-export declare function hot(): { open(line: number, timeout: number): number; answer(ticket: number): number; release(line: number): number; clock(store: number): number }
-
-/** Whether a text can be the name of a channel. */
-export declare function isChannel(name: string): boolean
-
-/** The record of a key was set and expires `max_age` ms from now. */
-export declare function keyMade(store: number, key: string, maxAge: number): void
-
-/** Loads the engine in a file, if none is loaded yet. Gives why it cannot be used; null when it can. */
-export declare function loadEngine(file: string): string | null
-
-/**
- * Merges the session texts `mine` and `theirs`, both made from `base`.
- *
- * Gives the text to write, or null when `mine` changed nothing and there is nothing to write.
- * Throws `ERR_INVALID_DOCUMENT` when a text is no JSON object.
- */
-export declare function merge(base: string, mine: string, theirs: string): string | null
-
-/** What came of a merge. */
-export interface MergedSession {
-  /** 0 written, 1 the session is gone; below 0 as the functions of `embeddedHot`. */
-  code: number
-  /** What the session is now; absent when it is not written. */
-  text?: string
-  /** Its version. */
-  version: number
-}
-
-/**
- * Merges what a session has become, `mine`, since it was `base` at `version` (0 when that is not known), with what it is
- * by now, and writes that: one step that nobody comes between. `expires` and `renew` as `replace` takes them.
- */
-export declare function mergeSession(store: number, id: string, version: number, base: string, mine: string, expires: number, renew: boolean): MergedSession
-
-/** Destroying the session failed: it is still there. */
-export declare function notEnded(store: number, sid: string): void
-
-/** What came of opening a store. */
-export interface Opened {
-  /** Its number; -1 when it was not opened. */
-  store: number
-  /** The index of the error; -1 when there is none, and the store is open with other options. */
-  error: number
-  /** What the engine or the system says. */
-  reason: string
-}
-
-/** Opens the line of a socket: its events run in order. */
-export declare function openLine(): number
-
-/** Opens a store, or one more time the store of the process that has this name or path. */
-export declare function openStore(options: StoreOptions): Opened
-
-/**
- * Decides whether the store is asked for what a client sent as `key`; `left` is how many more keys this socket
- * may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
- */
-export declare function present(hasStore: boolean, presented: unknown, left: number): number
-
-/**
- * The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after
- * `epoch_now`, in ms since 1970). Null when the channel's name is not allowed, which [`visit`] has ruled out.
- */
-export declare function recordText(sid: string, channel: string, maxAge: number, epochNow: number): string | null
-
-/** Nobody holds the object of a store any more: its number is free, and so is the store unless it has a name or a path. */
-export declare function releaseStore(store: number): void
-
-/** The record of a key is gone, or was never set. */
-export declare function revokeKey(store: number, key: string): void
-
-/** The session that this process remembers a key to lead to: a hint, no more. */
-export declare function sessionOfKey(store: number, key: string): string | null
-
-/**
- * The session's id in the text of what the store holds under a key; null when that is no record, or, where a channel is
- * given, another channel's.
- */
-export declare function sessionOfRecord(text: string, channel?: string | undefined | null): string | null
-
-/** Puts the session's text of a quiet socket on the shelf, under its line. */
-export declare function shelve(line: number, text: string): void
-
-/** What has happened to a session since a load that noted `clock`: 0 nothing, 1 this process wrote it, 2 it is gone. */
-export declare function since(store: number, sid: string, clock: number): number
-
-/** How a store is opened. Times are in ms. */
-export interface StoreOptions {
+/** How a table is opened. Times are in ms. */
+export interface EmbeddedTableOptions {
   /** The name under which the threads of the process share it. */
   name?: string
   /** The absolute path of its file. */
@@ -215,17 +129,14 @@ export interface StoreOptions {
   maxSessionBytes: number
   /** Whether the least recently used give way to new ones. */
   evict: boolean
-  /** How often what has ended is dropped. */
+  /** How often sessions that have ended are dropped. */
   sweepInterval: number
   /** How late the file may be. */
   flushInterval: number
 }
 
-/** What a store holds, and what it has done. */
-export declare function storeStats(store: number): StoreStats | null
-
-/** What a store holds, and what it has done since it was opened. */
-export interface StoreStats {
+/** The content of a table, and its work since it was opened. */
+export interface EmbeddedTableStats {
   /** Sessions, those included that have ended and are not dropped yet. */
   sessions: number
   /** Bytes, as `maxBytes` counts them. */
@@ -238,15 +149,92 @@ export interface StoreStats {
   refused: number
   /** How often changes have been written to the file, and the disk has them. */
   flushes: number
-  /** What the last attempt to write the file failed with; absent when it did not. */
+  /** Why the last attempt to write the file failed; absent when it did not. */
   failure?: string
 }
+
+/** A session is being destroyed: a session that was loaded before may not be written back. */
+export declare function end(store: number, sid: string): Ended
+
+/** The sockets and keys that go with a session that ends. */
+export interface Ended {
+  /** The ids of the sockets that were bound to it. */
+  sockets: Array<string>
+  /** The keys whose records go with it. */
+  keys: Array<string>
+}
+
+/** All errors of the library; functions that fail give an index into this table. */
+export declare function errors(): Array<ErrorText>
+
+/** One error of the library. */
+export interface ErrorText {
+  /** The stable code, as `error.code`. */
+  code: string
+  /** The words for people and for clients of the original. */
+  message: string
+  /** The HTTP status of the key route's answer. */
+  status: number
+}
+
+/** A short hash of a key or a session id, for logs: the id itself must not appear there. */
+export declare function fingerprint(id: string): string
+
+/** Writes the changes of all stores with a path, as the process ends. It waits for the disk. */
+export declare function flushStores(): void
+
+/** Whether a text can be the name of a channel. */
+export declare function isChannel(name: string): boolean
+
+/** The record of a key was set and expires `max_age` ms from now. */
+export declare function keyMade(store: number, key: string, maxAge: number): void
+
+/**
+ * Merges the session texts `mine` and `theirs`, both made from `base`.
+ *
+ * Gives the text to write, or null when `mine` changed nothing and there is nothing to write.
+ * Throws when a text is no JSON object.
+ */
+export declare function merge(base: string, mine: string, theirs: string): string | null
+
+/** Destroying the session failed: it is still there. */
+export declare function notEnded(store: number, sid: string): void
+
+/**
+ * Decides whether the store is asked for what a client sent as `key`; `left` is how many more keys this socket
+ * may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
+ */
+export declare function present(hasStore: boolean, presented: unknown, left: number): number
+
+/**
+ * The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after
+ * `epoch_now`, in ms since 1970). Null when the channel's name is not allowed, which [`visit`] has ruled out.
+ */
+export declare function recordText(sid: string, channel: string, maxAge: number, epochNow: number): string | null
+
+/** The record of a key is gone, or was never set. */
+export declare function revokeKey(store: number, key: string): void
+
+/** The session that this process remembers a key to lead to: a hint, no more. */
+export declare function sessionOfKey(store: number, key: string): string | null
+
+/**
+ * The session's id in the text of what the store holds under a key; null when that is no record, or, where a channel is
+ * given, another channel's.
+ */
+export declare function sessionOfRecord(text: string, channel?: string | undefined | null): string | null
+
+/** Keeps the session's text of a quiet socket, under its queue. */
+export declare function shelve(queue: number, text: string): void
+
+/** The change of a session since a load that noted `clock`: 0 none, 1 this process wrote it, 2 it is gone. */
+export declare function since(store: number, sid: string, clock: number): number
 
 /** Frees a socket. */
 export declare function unbind(store: number, socket: string): void
 
-/** Takes the text from the shelf; null when there is none. */
-export declare function unshelve(line: number): string | null
+/** Takes the text of a queue; null when there is none. */
+export declare function unshelve(queue: number): string | null
 
 /** Decides what a GET of a key does. */
 export declare function visit(facts: VisitFacts): VisitStep
@@ -292,9 +280,6 @@ export declare function vouchedSession(store: number, key: string, channel?: str
 
 /** The record of a key has just been seen in the store. */
 export declare function vouchKey(store: number, key: string, sid: string, channel: string): void
-
-/** Starts the background task of this environment. `callback` gets the tickets whose deadline has passed. */
-export declare function watch(callback: (tickets: number[]) => void): void
 
 /** A write to a session starts or has ended. Gives the clock after it. */
 export declare function written(store: number, sid: string): number

@@ -115,7 +115,10 @@ test('C5: req.sessionID and req.sessionStore are set, as Express sets them', LIM
   await socket.ask('capture', {});
   assert.equal(seen.req.sessionID, sid);
   assert.equal(seen.req.sessionStore, f.store);
-  assert.equal(seen.session.req, seen.req);
+  assert.equal(seen.req.session, seen.session);
+  assert.equal(seen.session.req.sessionID, sid);
+  // What Zappa has put there stays.
+  assert.deepEqual(seen.req.body, {});
 
   const other = await f.connect();
   await other.ask('capture', {});

@@ -2,6 +2,7 @@
 
 // What an EmbeddedStore does beyond the contract of every store: limits, ends, bad input, threads, its file.
 
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs/promises');
 const os = require('node:os');
 const path = require('node:path');
@@ -391,22 +392,14 @@ test('a session destroyed while its handler runs stays so', LIMIT, async (t) => 
         this.session.late = true;
         ack({ late: late ?? null });
       });
-      context.on('slow, unread', async function (data, ack) {
-        await until(async () => (await store.get(data.sid)) === undefined, 'logged out');
-        this.session.late = true;
-        ack({ user: this.session.user ?? null });
-      });
     },
   });
-  for (const event of ['slow', 'slow, unread']) {
-    const { browser, socket, sid } = await bound();
-    const answer = socket.ask(event, { sid });
-    await browser.request('/logout');
-    const { user } = await answer;
-    if (event === 'slow, unread') assert.equal(user, null);
-    await delay(20);
-    assert.equal(await store.get(sid), undefined);
-  }
+  const { browser, socket, sid } = await bound();
+  const answer = socket.ask('slow', { sid });
+  await browser.request('/logout');
+  await answer;
+  await delay(20);
+  assert.equal(await store.get(sid), undefined);
 });
 
 test('sessions are there after a restart', LIMIT, async (t) => {
@@ -425,6 +418,81 @@ test('sessions are there after a restart', LIMIT, async (t) => {
   assert.equal((await again.get('\ud800')).n, 1);
   assert.equal((await again.get('b')).n, 2);
 });
+
+test(
+  'a store that is opened again while it closes is the same one, and nothing is lost',
+  LIMIT,
+  async (t) => {
+    const options = { path: path.join(await folder(t), 'sessions'), flushInterval: 60_000 };
+    let store = new EmbeddedStore(options);
+    const fill = async (round) => {
+      for (let at = 0; at < 2000; at += 1) await store.set(`sid ${at}`, { cookie: {}, round });
+    };
+    for (let round = 0; round < 10; round += 1) {
+      await fill(round);
+      const closing = store.close();
+      if (round === 0) {
+        assert.throws(() => new EmbeddedStore({ ...options, ttl: 7 }), /is open with other options/);
+      }
+      // Sooner or later in its closing.
+      for (let turn = 0; turn < round * 10; turn += 1) await new Promise(setImmediate);
+      store = new EmbeddedStore(options);
+      assert.equal(await store.length(), 2000);
+      assert.equal((await store.get('sid 1999')).round, round);
+      await store.set('later', { cookie: {}, round });
+      await closing;
+      assert.equal((await store.get('later')).round, round);
+      await store.destroy('later');
+    }
+    await store.close();
+    const again = open(t, options);
+    assert.equal(await again.length(), 2000);
+    assert.equal((await again.get('sid 0')).round, 9);
+  },
+);
+
+test('other stores are opened, closed and collected while one is written', LIMIT, async (t) => {
+  const place = await folder(t);
+  const store = open(t, { path: path.join(place, 'sessions'), flushInterval: 60_000 });
+  for (let at = 0; at < 30_000; at += 1) await store.set(`sid ${at}`, { cookie: {}, pad: 'x'.repeat(500) });
+  const order = [];
+  const closing = store.close().then(() => order.push('written'));
+  const others = async () => {
+    await new EmbeddedStore({ name: 'another' }).close();
+    new EmbeddedStore();
+    await new EmbeddedStore({ path: path.join(place, 'other') }).close();
+    order.push('others');
+  };
+  await Promise.all([closing, others()]);
+  assert.deepEqual(order, ['others', 'written']);
+});
+
+test('a process that ends while its store closes has written everything', LIMIT, async (t) => {
+  const file = path.join(await folder(t), 'sessions');
+  const code = `
+    const { EmbeddedStore } = require(${JSON.stringify(path.join(__dirname, '..'))});
+    const store = new EmbeddedStore({ path: ${JSON.stringify(file)}, flushInterval: 60_000 });
+    for (let at = 0; at < 5000; at += 1) store.set('sid ' + at, { cookie: {}, pad: 'x'.repeat(500) });
+    store.close();
+    process.exit(7);`;
+  const child = spawnSync(process.execPath, ['-e', code], { encoding: 'utf8' });
+  assert.deepEqual([child.status, child.stderr], [7, '']);
+  assert.equal(await open(t, { path: file }).length(), 5000);
+});
+
+test(
+  'a worker thread may be the first to open a file, and its store is the one of all threads',
+  LIMIT,
+  async (t) => {
+    const file = path.join(await folder(t), 'sessions');
+    const code = `
+    const { EmbeddedStore } = require(${JSON.stringify(path.join(__dirname, '..'))});
+    new EmbeddedStore({ path: ${JSON.stringify(file)} }).set('sid', { cookie: {}, n: 7 })
+      .then(() => require('node:worker_threads').parentPort.postMessage('set'));`;
+    await once(new Worker(code, { eval: true }), 'message');
+    assert.equal((await open(t, { path: file }).get('sid')).n, 7);
+  },
+);
 
 test('a process that just ends has written everything, and ends at once', LIMIT, async (t) => {
   const file = path.join(await folder(t), 'sessions');

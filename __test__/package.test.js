@@ -92,7 +92,7 @@ describe('the packed package', () => {
     const { os, cpu, libc, main, files, scripts } = JSON.parse(read(addonOf(folder), 'package.json'));
     assert.deepEqual([os, cpu], [[process.platform], [process.arch]]);
     assert.equal(libc?.length, process.platform === 'linux' ? 1 : undefined);
-    assert.deepEqual(files, [main, main.replace('io-session', 'io-session-engine')]);
+    assert.deepEqual(files, [main]);
     assert.equal(scripts, undefined);
   });
 

@@ -1,10 +1,10 @@
 //! What holds for any bytes that anybody may send or store: the fuzz targets, and `tests/laws.rs`, which runs them over the
 //! corpus and mutations of it.
 
-use io_session::document::{Merged, merge as merge_texts};
-use io_session::key::{Key, fingerprint};
-use io_session::record::Record;
 use serde_json::{Value, json};
+use session_core::key::{Key, fingerprint};
+use session_core::merge::{Merged, merge as merge_texts};
+use session_core::record::Record;
 
 /// Between the three texts of a merge: a byte that is in no UTF-8 text.
 pub const SEPARATOR: u8 = 0xff;

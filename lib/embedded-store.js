@@ -1,15 +1,12 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
-const native = require('../native.js');
 const { readEmbeddedOptions } = require('./stores/embedded-options.js');
 const { EmbeddedTable } = require('./stores/embedded-table.js');
 const { sessionClasses } = require('./session/express-session.js');
 
-/** Where a store has its table, for the commits of this package. */
+/** Under this symbol a store has its table, for the commits of this package. */
 const TABLE = Symbol('io-session table');
-/** Told of each session that `get` reads: its data, its text and its version. */
-const LOADED = Symbol('io-session loaded');
 
 /** express-session's session store for an app on one machine, held in Rust. See index.d.ts. */
 class EmbeddedStore extends EventEmitter {
@@ -18,12 +15,14 @@ class EmbeddedStore extends EventEmitter {
     super();
     const table = new EmbeddedTable(readEmbeddedOptions(options));
     Object.defineProperty(this, TABLE, { value: table });
-    Object.defineProperty(this, LOADED, { value: undefined, writable: true });
   }
 
   /** @param {any} sid @param {(error: any, session?: any) => void} [callback] */
   get(sid, callback) {
-    return answer(callback, () => this.#read(key(sid)));
+    return answer(callback, () => {
+      const text = table(this).get(key(sid));
+      return text === undefined ? undefined : JSON.parse(text);
+    });
   }
 
   /** @param {any} sid @param {any} session @param {(error?: any) => void} [callback] */
@@ -31,12 +30,10 @@ class EmbeddedStore extends EventEmitter {
     return answer(callback, () => {
       if (typeof session !== 'object' || session === null)
         throw new TypeError('io-session: a session must be an object.');
-      const held = table(this);
-      if (held.setShaped(sid, session)) return;
       const text = JSON.stringify(session);
       if (text === undefined || !text.startsWith('{'))
         throw new TypeError('io-session: a session must be an object.');
-      held.set(key(sid), text);
+      table(this).set(key(sid), text);
     });
   }
 
@@ -45,15 +42,25 @@ class EmbeddedStore extends EventEmitter {
     return answer(callback, () => table(this).touch(key(sid), session?.cookie));
   }
 
+  /**
+   * @param {any} sid
+   * @param {string} expected
+   * @param {import('../index.js').SessionChange} change
+   * @param {(error: any, outcome?: true | string | null) => void} [callback]
+   */
+  compareAndSet(sid, expected, { text, renew }, callback) {
+    return answer(callback, () => table(this).compareAndSet(key(sid), expected, text, renew === true));
+  }
+
   /** @param {any} sid @param {(error?: any) => void} [callback] */
   destroy(sid, callback) {
-    return answer(callback, () => table(this).destroy(key(sid)));
+    return answer(callback, () => void table(this).destroy(key(sid)));
   }
 
   /** @param {(error: any, sessions?: any) => void} [callback] */
   all(callback) {
     return answer(callback, () => {
-      const texts = native.allSessions(opened(this));
+      const texts = table(this).all();
       const sessions = Object.create(null);
       for (let at = 0; at < texts.length; at += 2) sessions[texts[at]] = JSON.parse(texts[at + 1]);
       return sessions;
@@ -62,12 +69,12 @@ class EmbeddedStore extends EventEmitter {
 
   /** @param {(error: any, length?: number) => void} [callback] */
   length(callback) {
-    return answer(callback, () => native.countSessions(opened(this)));
+    return answer(callback, () => table(this).length());
   }
 
   /** @param {(error?: any) => void} [callback] */
   clear(callback) {
-    return answer(callback, () => native.clearSessions(opened(this)));
+    return answer(callback, () => table(this).clear());
   }
 
   /** @param {any} req @param {(error?: any) => void} callback */
@@ -101,7 +108,7 @@ class EmbeddedStore extends EventEmitter {
   }
 
   stats() {
-    return /** @type {any} */ (native.storeStats(opened(this)));
+    return /** @type {any} */ (table(this).stats());
   }
 
   flush() {
@@ -109,36 +116,16 @@ class EmbeddedStore extends EventEmitter {
   }
 
   async close() {
-    if (table(this).number < 0) return;
+    if (!table(this).isOpen) return;
     const closed = table(this).close();
     this.emit('disconnect');
     await closed;
-  }
-
-  /** @param {string} id */
-  #read(id) {
-    const held = table(this);
-    /** @type {any} */
-    const loaded = /** @type {any} */ (this)[LOADED];
-    if (loaded === undefined) return held.parsed(id);
-    const text = held.get(id);
-    if (text === undefined) return undefined;
-    const data = JSON.parse(text);
-    loaded(data, text, held.version());
-    return data;
   }
 }
 
 /** @param {any} store @returns {EmbeddedTable} */
 function table(store) {
   return store[TABLE];
-}
-
-/** The number of an open store. @param {any} store */
-function opened(store) {
-  const held = table(store);
-  if (held.number < 0) throw held.failure(-1);
-  return held.number;
 }
 
 /**
@@ -180,5 +167,4 @@ function answer(callback, run) {
 }
 
 module.exports.EmbeddedStore = EmbeddedStore;
-module.exports.LOADED = LOADED;
 module.exports.TABLE = TABLE;

@@ -4,19 +4,10 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { ROOT, StepError, isInstalled, step } = require('./step');
 
-/** What the addon and the engine beside it are made of. */
-const SOURCES = [
-  'Cargo.toml',
-  'Cargo.lock',
-  'build.rs',
-  'src',
-  'cdylib',
-  'store-file',
-  'store-engine',
-  'store-engine-cdylib',
-];
-/** The two libraries, whatever platform they are for. */
-const LIBRARIES = [/^io-session\..*\.node$/, /^io-session-engine\..*\.node$/];
+/** The sources of the addon. */
+const SOURCES = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'src', 'crates'];
+/** The addon, whatever platform it is for. */
+const ADDON = /^io-session\..*\.node$/;
 
 /**
  * When the newest of these files changed, in milliseconds; 0 for none.
@@ -37,22 +28,22 @@ function newest(files) {
   return latest;
 }
 
-/** The files of a library that are there. @param {RegExp} library */
-function built(library) {
-  return fs.readdirSync(ROOT).filter((name) => library.test(name));
+/** The built addons that are there. */
+function built() {
+  return fs.readdirSync(ROOT).filter((name) => ADDON.test(name));
 }
 
-/** Are there a built addon and a built engine? */
+/** Is there a built addon? */
 function isBuilt() {
-  return LIBRARIES.every((library) => built(library).length > 0);
+  return built().length > 0;
 }
 
-/** Is each of them at least as new as the sources? */
+/** Is it at least as new as the sources? */
 function isFresh() {
   const at = (/** @type {string} */ name) => path.join(ROOT, name);
   const changed = newest(SOURCES.map(at));
   const loader = fs.existsSync(at('native.js'));
-  return loader && LIBRARIES.every((library) => newest(built(library).map(at)) >= changed);
+  return loader && isBuilt() && newest(built().map(at)) >= changed;
 }
 
 /** Ends the script where there is no Rust, before anything is spent on a build. */
@@ -64,13 +55,13 @@ function requireRust() {
   }
 }
 
-/** Builds the addon and the engine for this machine, optimised. */
+/** Builds the addon for this machine, optimised. */
 function buildAddon() {
   requireRust();
   step('the addon', 'npm', ['run', '--silent', 'build']);
 }
 
-/** Builds them if one is missing or older than its sources. */
+/** Builds it if it is missing or older than its sources. */
 function buildStaleAddon() {
   if (!isFresh()) {
     buildAddon();

@@ -1,7 +1,7 @@
 'use strict';
 
-// `npm run pack:all`: what is published, as tarballs in dist/: the package, and the addon and the engine of each platform that are
-// built here, in a package of their own. `--every-target`, for a release: a platform without them is an error.
+// `npm run pack:all`: what is published, as tarballs in dist/: the package, and the addon of each platform that is built here, in
+// a package of its own. `--every-target`, for a release: a platform without it is an error.
 
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -14,7 +14,6 @@ const DIST = path.join(ROOT, 'dist');
 const PLATFORMS = path.join(DIST, 'npm');
 const MAIN = path.join(DIST, 'io-session');
 const ADDON = require('../package.json').napi.binaryName;
-const ENGINE = require('../store-engine-cdylib/package.json').napi.binaryName;
 
 /** @param {string} folder */
 const manifestOf = (folder) => JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
@@ -40,12 +39,9 @@ function publishedFiles() {
 /** Gives a folder what is built for its platform. @param {string} folder @returns {boolean} whether all of it is here */
 function stagePlatform(folder) {
   const manifest = manifestOf(folder);
-  // The engine has its place beside the addon (lib/stores/store-engine.js), so napi's manifest, which knows of one file, gets a second.
-  const libraries = [manifest.main, manifest.main.replace(ADDON, ENGINE)];
-  if (!libraries.every((name) => fs.existsSync(path.join(ROOT, name)))) return false;
-  for (const name of [...libraries, 'LICENSE'])
+  if (!fs.existsSync(path.join(ROOT, manifest.main))) return false;
+  for (const name of [manifest.main, 'LICENSE'])
     fs.copyFileSync(path.join(ROOT, name), path.join(folder, name));
-  writeManifest(folder, { ...manifest, files: libraries });
   return true;
 }
 
@@ -102,7 +98,7 @@ script(() => {
   const missing = fs.readdirSync(PLATFORMS).filter((name) => !built.includes(path.join(PLATFORMS, name)));
   if (built.length === 0 || (all && missing.length > 0)) {
     throw new StepError(
-      `There is no addon, or no engine, for ${missing.join(', ')}: ${ADDON}.<platform>.node and ${ENGINE}.<platform>.node belong in ${ROOT}.`,
+      `There is no addon for ${missing.join(', ')}: ${ADDON}.<platform>.node belongs in ${ROOT}.`,
     );
   }
   stageMain();

@@ -1,55 +1,120 @@
-//! An adoption: all that is remembered of one session store that the app handed to us.
+//! Adopted stores: versions and bindings.
 
-use crate::{
-    allowance::Allowances, binding::Bindings, key::Key, keyring::Keyring, version::Versions,
-};
+use std::cell::RefCell;
 
-/// What is remembered of one adopted session store.
-#[derive(Debug, Default)]
-pub struct Adoption {
-    /// Which of its sessions were written or destroyed by this process.
-    pub versions: Versions,
-    /// Which keys were handed out for it.
-    pub keyring: Keyring,
-    /// Which sockets belong to which of its sessions.
-    pub bindings: Bindings,
-    /// How many keys its sessions have asked for.
-    pub allowances: Allowances,
+use napi_derive::napi;
+use session_core::{adoption::Adoption, version::Since};
+
+use crate::{clock, error::index};
+
+thread_local! {
+    /// The adopted stores of this JavaScript environment, by number. An environment runs on one thread.
+    static STORES: RefCell<Vec<Option<Adoption>>> = RefCell::default();
 }
 
-impl Adoption {
-    /// A session is destroyed at `now` (ms): gives the sockets that lose it and the keys whose records go with it.
-    pub fn end(&mut self, sid: &str, now: u64) -> (Vec<String>, Vec<Key>) {
-        self.versions.gone(sid, now);
-        self.allowances.end(sid);
-        (self.bindings.end(sid), self.keyring.end(sid))
-    }
+/// Runs with an adopted store and the time in ms; nothing when there is no store of this number.
+pub fn with_store<R>(store: u32, run: impl FnOnce(&mut Adoption, u64) -> R) -> Option<R> {
+    STORES.with_borrow_mut(|stores| {
+        let adoption = stores.get_mut(store as usize)?.as_mut()?;
+        let now = clock::monotonic();
+        adoption.sweep_if_due(now);
+        Some(run(adoption, now))
+    })
+}
 
-    /// Forgets what is long over by `now` (ms).
-    pub fn sweep(&mut self, now: u64) {
-        self.versions.sweep(now);
-        self.keyring.sweep(now);
-        self.allowances.sweep(now);
+/// Begins to remember a store. Gives its number.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn adopt() -> u32 {
+    STORES.with_borrow_mut(|stores| {
+        let free = stores.iter().position(Option::is_none).unwrap_or_else(|| {
+            stores.push(None);
+            stores.len() - 1
+        });
+        stores[free] = Some(Adoption::default());
+        u32::try_from(free).unwrap_or(u32::MAX)
+    })
+}
+
+/// Forgets all about a store.
+#[napi(catch_unwind)]
+pub fn disown(store: u32) {
+    STORES.with_borrow_mut(|stores| {
+        if let Some(adoption) = stores.get_mut(store as usize) {
+            *adoption = None;
+        }
+    });
+}
+
+/// The clock of a store's versions, which a load notes.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn clock(store: u32) -> f64 {
+    with_store(store, |store, _| store.versions.clock()).unwrap_or(0) as f64
+}
+
+/// A write to a session starts or has ended. Gives the clock after it.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn written(store: u32, sid: String) -> f64 {
+    with_store(store, |store, now| store.versions.written(&sid, now)).unwrap_or(0) as f64
+}
+
+/// The store was cleared: a session that was loaded before has to be read again.
+#[napi(catch_unwind)]
+pub fn cleared(store: u32) {
+    with_store(store, |store, _| store.versions.cleared());
+}
+
+/// The change of a session since a load that noted `clock`: 0 none, 1 this process wrote it, 2 it is gone.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn since(store: u32, sid: String, clock: f64) -> u32 {
+    match with_store(store, |store, _| store.versions.since(&sid, clock as u64)) {
+        Some(Since::Unchanged) => 0,
+        Some(Since::Changed) | None => 1,
+        Some(Since::Gone) => 2,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{keyring::Issue, version::Since};
+/// The sockets and keys that go with a session that ends.
+#[napi(object, object_from_js = false)]
+pub struct Ended {
+    /// The ids of the sockets that were bound to it.
+    pub sockets: Vec<String>,
+    /// The keys whose records go with it.
+    pub keys: Vec<String>,
+}
 
-    #[test]
-    fn a_destroyed_session_takes_its_sockets_and_keys_along() {
-        let mut adoption = Adoption::default();
-        let loaded = adoption.versions.clock();
-        adoption.bindings.bind("socket", "sid").unwrap();
-        let Issue::Make(key) = adoption.keyring.issue("sid", "c", 0) else {
-            panic!("expected a new key");
-        };
-        let (sockets, keys) = adoption.end("sid", 0);
-        assert_eq!(sockets, ["socket"]);
-        assert_eq!(keys, [key]);
-        assert_eq!(adoption.versions.since("sid", loaded), Since::Gone);
-        assert!(adoption.bindings.is_empty());
+/// A session is being destroyed: a session that was loaded before may not be written back.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn end(store: u32, sid: String) -> Ended {
+    let (sockets, keys) = with_store(store, |store, now| store.end(&sid, now)).unwrap_or_default();
+    Ended {
+        sockets,
+        keys: keys.iter().map(ToString::to_string).collect(),
     }
+}
+
+/// Destroying the session failed: it is still there.
+#[napi(catch_unwind)]
+pub fn not_ended(store: u32, sid: String) {
+    with_store(store, |store, _| store.versions.not_gone(&sid));
+}
+
+/// Binds a socket to a session. Gives -1, or the index of an error.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn bind(store: u32, socket: String, sid: String) -> i32 {
+    match with_store(store, |store, _| store.bindings.bind(&socket, &sid)) {
+        Some(Err(error)) => index(error),
+        _ => -1,
+    }
+}
+
+/// Frees a socket.
+#[napi(catch_unwind)]
+pub fn unbind(store: u32, socket: String) {
+    with_store(store, |store, _| store.bindings.unbind(&socket));
 }

@@ -1,30 +1,35 @@
-//! The Express session of the browser, in every Socket.IO handler.
+//! The addon of io-session for Node.js: plain functions and classes over `session-core` and `embedded-store`.
 //!
-//! The crate has two halves. The *domain* decides: keys, records, bindings, what a handshake may do, tickets for
-//! store calls, versions, and the merging of session texts. It knows no Node.js and is tested with
-//! `cargo test --no-default-features`. The *addon* (feature `addon`) is the border: the only code that names napi.
-//! JavaScript holds what only JavaScript can touch: requests, responses, sockets, stores and `Session` objects.
+//! One file per noun. Each function catches panics, which would end the process otherwise. JavaScript names an adopted store
+//! by a number; a number that does not exist does no harm.
 
-// Not in unit tests: there is no Node.js to link against.
-#[cfg(all(feature = "addon", not(test)))]
-mod addon;
-pub mod adoption;
-pub mod allowance;
-pub mod binding;
-pub mod channel;
-pub mod date;
-mod digest;
-pub mod document;
-pub mod error;
-mod groups;
-pub mod handshake;
-mod index;
-pub mod key;
-pub mod keyring;
-mod pages;
-pub mod record;
-mod roll;
-pub mod shelf;
-pub mod store;
-pub mod ticket;
-pub mod version;
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "napi hands strings, objects and functions over owned"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "JavaScript's numbers are f64: `as` saturates one way, and ours stay below 2^53 the other way"
+)]
+#![cfg_attr(
+    test,
+    allow(
+        dead_code,
+        reason = "under `test` napi registers nothing, so nothing is used"
+    )
+)]
+
+mod adoption;
+mod clock;
+mod due_times;
+mod embedded_table;
+mod error;
+mod handshake;
+mod merge;
+mod runtime;
+mod shared_stores;
+mod shelf;
+mod store_calls;
+mod timer;

@@ -205,10 +205,10 @@ function originOf(session) {
  * @param {number} clock
  * @param {any} rawCookie the stored cookie, before a `Cookie` was made of it
  * @param {number} keys how many top-level keys the stored data had
- * @param {number} version
+ * @param {number} [version]
  * @returns {Origin}
  */
-function remember(session, sid, stored, clock, rawCookie, keys, version) {
+function remember(session, sid, stored, clock, rawCookie, keys, version = 0) {
   const origin = new Origin(sid, stored, clock);
   origin.version = version;
   origin.rawCookie = rawCookie;

@@ -6,7 +6,7 @@ const { closeQueue, openQueue } = require('../stores/ask.js');
 const { SocketSession } = require('./socket-session.js');
 const { enterRoom, leaveRoom } = require('./rooms.js');
 
-/** @typedef {import('../stores/adopted-store.js').Stored} Stored */
+/** @typedef {import('../stores/stored.js').Stored} Stored */
 
 /**
  * One socket that shares a session: the session it is bound to, its current session object, and its handlers that are

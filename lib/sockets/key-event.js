@@ -57,7 +57,7 @@ class KeyEvent {
     }
     memo.id = connection.id;
     if (oneTimeKeys) memo.key = undefined;
-    commitSession(adopted, session, true, (error) => {
+    commitSession(adopted, session, { trusting: true }, (error) => {
       // The binding does not depend on it; only the messages of the Express side do.
       if (error) connection.sharing.report(error, { socket: connection.socket, event: KEY_EVENT });
       const { stored } = /** @type {import('../session/snapshot.js').Origin} */ (originOf(session));

@@ -10,7 +10,7 @@ const { isBrowserSession } = require('../session/session-data.js');
  *
  * @typedef {object} Found
  * @property {string} sid
- * @property {import('../stores/adopted-store.js').Stored} stored what the store holds
+ * @property {import('../stores/stored.js').Stored} stored what the store holds
  * @property {number | undefined} clock when it was read
  */
 
@@ -99,7 +99,7 @@ function lookUp(adopted, sid, done) {
   let clock;
   const answered = (
     /** @type {unknown} */ error,
-    /** @type {import('../stores/adopted-store.js').Stored | undefined} */ stored,
+    /** @type {import('../stores/stored.js').Stored | undefined} */ stored,
   ) => {
     if (error) done(error);
     else if (stored !== undefined && isBrowserSession(stored.text)) done(null, { sid, stored, clock });

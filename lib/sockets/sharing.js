@@ -47,6 +47,7 @@ class Sharing {
     this.warned = new Map();
     /** @type {import('../stores/adopted-store.js').EndListener} */
     this.onEnd = (end) => this.unbindAll(end);
+    this.boundTo = () => this.boundSids();
     this.onFailure = (/** @type {unknown} */ error) => this.report(error, {});
   }
 
@@ -71,10 +72,12 @@ class Sharing {
       return;
     }
     this.adopted?.onEnd.delete(this.onEnd);
+    this.adopted?.bound.delete(this.boundTo);
     this.adopted?.reporters.delete(this.onFailure);
     this.adopted?.release();
     this.adopted = adopted;
     adopted?.onEnd.add(this.onEnd);
+    adopted?.bound.add(this.boundTo);
     this.tell();
   }
 
@@ -83,6 +86,11 @@ class Sharing {
     if (!this.adopted || !this.read) return;
     this.adopted.timeout = this.read.storeTimeout;
     this.adopted.reporters.add(this.onFailure);
+  }
+
+  /** The sessions that its sockets are bound to. @returns {Iterable<string>} */
+  *boundSids() {
+    for (const { sid } of this.connections.values()) if (sid !== undefined) yield sid;
   }
 
   /**

@@ -4,7 +4,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { queue } = require('../stores/ask.js');
 const { begin, publish } = require('../support/diagnostics.js');
 
-/** @typedef {import('../stores/adopted-store.js').Stored} Stored */
+/** @typedef {import('../stores/stored.js').Stored} Stored */
 
 /** One event of a socket: the stored session is loaded, the handlers run, and what they have changed is saved. */
 class SocketEvent {

@@ -6,7 +6,7 @@ const { SocketRequest } = require('./socket-request.js');
 const { markOwn } = require('../session/own-session.js');
 const { originOf } = require('../session/snapshot.js');
 
-/** @typedef {import('../stores/adopted-store.js').Stored} Stored */
+/** @typedef {import('../stores/stored.js').Stored} Stored */
 
 /**
  * One session object of a socket: the stored text that it stands for, and express-session's `Session`, which is made of
@@ -68,7 +68,12 @@ class SocketSession {
     let session;
     if (sid === undefined) {
       const text = stored?.text ?? EMPTY;
-      session = adopted.makeSession(request, JSON.parse(text), text, clock ?? adopted.clock());
+      session = adopted.openSession(
+        request,
+        { text, data: JSON.parse(text) },
+        clock ?? adopted.clock(),
+        methods,
+      );
       markOwn(session, stored === undefined);
     } else session = adopted.openSession(request, stored ?? { text: GONE }, clock, methods);
     // From now on the snapshot of the `Session` has the text.
@@ -181,10 +186,8 @@ class SocketSession {
    */
   save(session, snapshot, text, done) {
     const { adopted } = this.connection;
-    const { followed, store, timeout } = adopted;
-    // Where the app has put its own `set` in place, it is the one to call.
-    if (snapshot && store.set === followed.set) commitSession(adopted, session, false, done, text);
-    else ask({ answered: done }, NO_LINE, timeout, store, 'set', session.id, session);
+    if (snapshot) commitSession(adopted, session, { trusting: false, text }, done);
+    else ask({ answered: done }, NO_LINE, adopted.timeout, adopted.store, 'set', session.id, session);
   }
 }
 

@@ -56,6 +56,7 @@ class SocketSharing extends Sharing {
       /** @type {unknown} */ (this.adopted)
     );
     adopted.methods = requestMethods;
+    /** @type {'processes' | 'process'} */
     this.exact = adopted.exact;
     /** What has been done with its store. They outlive `close()`. */
     this.counts = adopted.counts;
@@ -159,8 +160,10 @@ class SocketSharing extends Sharing {
 
   /** What it has done, and what it holds. */
   stats() {
-    const { binds, counts, exact } = this;
-    return { exact, sockets: this.bound().length, binds, ...counts, timeouts: countTimeouts() };
+    const { adopted, binds, counts } = this;
+    // A probe may have told more since.
+    if (adopted) this.exact = adopted.exact;
+    return { exact: this.exact, sockets: this.bound().length, binds, ...counts, timeouts: countTimeouts() };
   }
 
   /** Gives everything back as it was. */

@@ -3,15 +3,16 @@
 const native = require('../../native.js');
 const { failure } = require('../support/errors.js');
 
-const { open, answer, release } = native.hot();
+/** The calls of this copy of the JavaScript. @type {native.StoreCalls} */
+const calls = new native.StoreCalls(expire);
 
-/** What `answer` says; see src/addon/hot.rs. */
+/** What `answer` says; see src/store_calls.rs. */
 const IGNORE = 0;
 const HOLD = 1;
 const RUN_AND_RELEASE = 3;
 /** How many calls can be in flight: a ticket modulo this is its slot. */
 const SLOTS = 65_536;
-/** For calls that stand in no socket's line. */
+/** For calls that are in no socket's queue. */
 const NO_LINE = -1;
 
 /**
@@ -26,7 +27,6 @@ const NO_LINE = -1;
  * @type {({ asker: Asker, timeout: number, error: unknown, value: unknown } | undefined)[]}
  */
 const waiting = [];
-let watched = false;
 /** How many calls were not answered in time. */
 let timeouts = 0;
 
@@ -49,7 +49,7 @@ function proceed(entry) {
  * @param {number} [line]
  */
 function settle(ticket, error, value, line = NO_LINE) {
-  const what = answer(ticket);
+  const what = calls.answer(ticket);
   if (what === IGNORE) return;
   const slot = ticket % SLOTS;
   const entry = /** @type {NonNullable<(typeof waiting)[0]>} */ (waiting[slot]);
@@ -63,7 +63,7 @@ function settle(ticket, error, value, line = NO_LINE) {
 
 /** @param {number} line */
 function releaseLine(line) {
-  for (let next = release(line); next !== 0; next = release(line)) {
+  for (let next = calls.release(line); next !== 0; next = calls.release(line)) {
     const slot = next % SLOTS;
     const entry = waiting[slot];
     waiting[slot] = undefined;
@@ -85,11 +85,7 @@ function releaseLine(line) {
  * @param {boolean} [callsBack] whether the store is known to answer by callback, so that its promise need not be heard
  */
 function ask(asker, line, timeout, store, method, id, record, callsBack = false) {
-  if (!watched) {
-    watched = true;
-    native.watch(expire);
-  }
-  const ticket = open(line, timeout);
+  const ticket = calls.open(line, timeout);
   if (ticket === 0) {
     process.nextTick(proceed, { asker, error: failure('ERR_OVERLOADED'), value: undefined });
     return;
@@ -141,7 +137,7 @@ function thrown(error) {
  * @param {number} timeout ms
  */
 function queue(asker, line, timeout) {
-  const ticket = open(line, timeout);
+  const ticket = calls.open(line, timeout);
   const entry = { asker, timeout, line, error: /** @type {unknown} */ (undefined), value: undefined };
   if (ticket === 0) {
     entry.error = failure('ERR_OVERLOADED');
@@ -166,11 +162,21 @@ function expire(tickets) {
   }
 }
 
-module.exports.openQueue = () => native.openLine();
-module.exports.closeQueue = (/** @type {number} */ queue) => native.closeLine(queue);
+/** Opens the queue of a socket: its events run in order. @returns {number} */
+function openQueue() {
+  return calls.openQueue();
+}
+
+/** Closes the queue of a socket. @param {number} queue */
+function closeQueue(queue) {
+  calls.closeQueue(queue);
+}
+
 module.exports.ask = ask;
+module.exports.closeQueue = closeQueue;
 module.exports.countTimeouts = () => timeouts;
 module.exports.hear = hear;
+module.exports.openQueue = openQueue;
 module.exports.queue = queue;
 module.exports.rejected = rejected;
 module.exports.thrown = thrown;

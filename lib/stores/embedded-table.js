@@ -1,222 +1,176 @@
 'use strict';
 
-const { isBoxedPrimitive } = require('node:util').types;
 const native = require('../../native.js');
-const { CookieShapes } = require('./cookie-shape.js');
 const { failure } = require('../support/errors.js');
-const { loadStoreEngine } = require('./store-engine.js');
 
-/** Where the native side leaves the version of what it has read or written. */
-const VERSION = new Float64Array(1);
-const hot = native.embeddedHot(VERSION);
-
-/** What the native side gives when only JavaScript's `Date` can tell when a session ends. */
-const FOREIGN = -1000;
-/** "As the cookie says." */
-const AS_COOKIE = Number.NaN;
 /** "After the store's `ttl`." */
 const TTL = -1;
 /** The last moment that a `Date` can hold, in ms. */
 const LAST = 8.64e15;
 
-/** Closes what nobody holds any more. @type {FinalizationRegistry<number>} */
-const forgotten = new FinalizationRegistry((number) => native.releaseStore(number));
 let flushesAtExit = false;
 
-/** The sessions of one embedded store, as texts: what the native side holds. Failures are thrown. */
+/** The sessions of one embedded store, as texts: the native table, with this library's errors. */
 class EmbeddedTable {
   /** @param {ReturnType<typeof import('./embedded-options.js').readEmbeddedOptions>} options */
   constructor(options) {
-    if (options.path !== undefined) loadStoreEngine();
-    const { store, error, reason } = native.openStore(options);
-    if (store < 0) throw openFailure(options, error, reason);
-    /** -1 once it is closed. */
-    this.number = store;
-    this.shapes = new CookieShapes(store);
-    forgotten.register(this, store, this);
+    try {
+      this.table = new native.EmbeddedTable(options);
+    } catch (error) {
+      throw openFailure(options, error);
+    }
     if (options.path !== undefined && !flushesAtExit) {
       flushesAtExit = true;
       process.once('exit', native.flushStores);
     }
   }
 
+  get isOpen() {
+    return this.table.isOpen;
+  }
+
   /**
-   * @param {string} id
+   * @param {string} sid
    * @returns {string | undefined}
    */
-  get(id) {
-    if (this.number < 0) throw failure('ERR_STORE_CLOSED');
-    return hot.get(this.number, id);
+  get(sid) {
+    try {
+      return this.table.get(sid) ?? undefined;
+    } catch (error) {
+      throw asFailure(error);
+    }
   }
 
   /**
-   * What is stored, as `JSON.parse` makes it of a session's text.
-   *
-   * @param {string} id
-   * @returns {any}
-   */
-  parsed(id) {
-    if (this.number < 0) throw failure('ERR_STORE_CLOSED');
-    const text = hot.getJson(this.number, id);
-    return text === undefined ? undefined : JSON.parse(text);
-  }
-
-  /** Whether there is such a session, with a cookie. @param {string} id */
-  has(id) {
-    return hot.has(this.number, id) === 1;
-  }
-
-  /** The version of what was read or written last. */
-  version() {
-    return VERSION[0];
-  }
-
-  /**
-   * @param {string} id
+   * @param {string} sid
    * @param {string} text
    */
-  set(id, text) {
-    let code = hot.set(this.number, id, text, AS_COOKIE);
-    if (code === FOREIGN) code = hot.set(this.number, id, text, endOf(JSON.parse(text).cookie));
-    if (code < 0) throw this.failure(code, text);
-  }
-
-  /**
-   * Writes a session that begins with a cookie of express-session's, which needs no `JSON.stringify`: it is a third of what
-   * that takes. False when the session has to be spelt as a whole.
-   *
-   * @param {any} id
-   * @param {any} session
-   */
-  setShaped(id, session) {
-    if (typeof id !== 'string' || !beginsWithCookie(session)) return false;
-    const { cookie, ...rest } = session;
-    if (rest.toJSON !== undefined) return false;
-    const shape = this.shapes.of(cookie);
-    if (shape < 0) return false;
-    const { _expires, originalMaxAge } = cookie;
-    const code = hot.setShaped(
-      this.number,
-      id,
-      JSON.stringify(rest),
-      shape,
-      originalMaxAge ?? 0,
-      _expires ? _expires.getTime() : Number.NaN,
+  set(sid, text) {
+    withEnd(
+      (end) => this.table.set(sid, text, end),
+      () => JSON.parse(text).cookie,
+      text,
     );
-    if (code === FOREIGN) return false;
-    if (code < 0) throw this.failure(code, JSON.stringify(session));
-    return true;
   }
 
   /**
    * Gives a session another cookie; the rest of it is not looked at. Nothing happens where there is none.
    *
-   * @param {string} id
+   * @param {string} sid
    * @param {any} cookie
    */
-  touch(id, cookie) {
-    const shape = this.shapes.of(cookie);
-    let code = FOREIGN;
-    if (shape >= 0) {
-      const { _expires, originalMaxAge } = cookie;
-      code = hot.touch(
-        this.number,
-        id,
-        shape,
-        originalMaxAge ?? 0,
-        _expires ? _expires.getTime() : Number.NaN,
-      );
-    }
-    if (code === FOREIGN) {
-      const text = JSON.stringify(cookie);
-      if (text === undefined || !text.startsWith('{'))
-        throw new TypeError('io-session: a session has no cookie.');
-      code = hot.touchText(this.number, id, text, endOf(JSON.parse(text)));
-    }
-    if (code < 0) throw this.failure(code);
+  touch(sid, cookie) {
+    const text = JSON.stringify(cookie);
+    if (text === undefined || !text.startsWith('{'))
+      throw new TypeError('io-session: a session has no cookie.');
+    withEnd(
+      (end) => this.table.touch(sid, text, end),
+      () => JSON.parse(text),
+    );
   }
 
-  /** @param {string} id */
-  destroy(id) {
-    const code = hot.destroy(this.number, id);
-    if (code < 0) throw this.failure(code);
+  /** @param {string} sid */
+  destroy(sid) {
+    return call(() => this.table.destroy(sid));
   }
 
   /**
-   * Writes a session, unless somebody has written it since `version`, or it is gone.
+   * Writes a session if the stored text is the expected one.
    *
-   * @param {string} id
-   * @param {number} version
+   * @param {string} sid
+   * @param {string} expected
    * @param {string} text
    * @param {boolean} renew whether the end is counted anew although the cookie is as it was
-   * @returns {'written' | 'gone' | 'changed'}
+   * @returns {true | string | null} true when it is written, the stored text when that is another one, null when there is no
+   *   such session
    */
-  replace(id, version, text, renew) {
-    let code = hot.replace(this.number, id, version, text, AS_COOKIE, Number(renew));
-    if (code === FOREIGN) {
-      code = hot.replace(this.number, id, version, text, endOf(JSON.parse(text).cookie), Number(renew));
-    }
-    if (code < 0) throw this.failure(code, text);
-    return code === 0 ? 'written' : code === 1 ? 'gone' : 'changed';
+  compareAndSet(sid, expected, text, renew) {
+    return withEnd(
+      (end) => this.table.compareAndSet(sid, expected, text, renew, end),
+      () => JSON.parse(text).cookie,
+      text,
+    );
   }
 
-  /**
-   * Merges what a session has become with what it is by now, in one step.
-   *
-   * @param {string} id
-   * @param {number} version of `base`; 0 when that is not known
-   * @param {string} base
-   * @param {string} mine
-   * @param {boolean} renew
-   * @returns {{ text: string, version: number } | undefined} undefined when the session is gone
-   */
-  merge(id, version, base, mine, renew) {
-    let merged = native.mergeSession(this.number, id, version, base, mine, AS_COOKIE, renew);
-    if (merged.code === FOREIGN) {
-      const end = endOf(JSON.parse(mine).cookie);
-      merged = native.mergeSession(this.number, id, version, base, mine, end, renew);
-    }
-    if (merged.code < 0) throw this.failure(merged.code, mine);
-    return merged.text === undefined ? undefined : { text: merged.text, version: merged.version };
+  /** The ids and texts of all sessions, in turn. */
+  all() {
+    return call(() => this.table.all());
+  }
+
+  length() {
+    return call(() => this.table.length());
+  }
+
+  clear() {
+    return call(() => this.table.clear());
+  }
+
+  stats() {
+    return call(() => this.table.stats());
   }
 
   /** Closes it. @returns {Promise<void>} */
   async close() {
-    const { number } = this;
-    if (number < 0) return;
-    this.number = -1;
-    forgotten.unregister(this);
-    written(await native.closeStore(number));
+    written(await this.table.close());
   }
 
-  /** Writes to the file what it has not got yet. @returns {Promise<void>} */
+  /** Writes the changes that the file has not got yet. @returns {Promise<void>} */
   async flush() {
-    if (this.number < 0) throw failure('ERR_STORE_CLOSED');
-    written(await native.flushStore(this.number));
-  }
-
-  /**
-   * @param {number} code
-   * @param {string} [text]
-   */
-  failure(code, text) {
-    const made = failure(this.number < 0 ? 'ERR_STORE_CLOSED' : -1 - code);
-    if (made.code === 'ERR_SESSION_TOO_LARGE' && text !== undefined) {
-      made.message = `The session has ${Buffer.byteLength(text)} bytes, more than the session store takes (maxSessionBytes).`;
-    }
-    return made;
+    if (!this.isOpen) throw failure('ERR_STORE_CLOSED');
+    written(await this.table.flush());
   }
 }
 
 /**
- * Whether JSON has a session's own fields, its cookie first. What has a `toJSON` says itself what JSON has.
+ * Calls the native table; errors are this library's.
  *
- * @param {any} session
+ * @template T
+ * @param {() => T} run
+ * @returns {T}
  */
-function beginsWithCookie(session) {
-  if (session.toJSON !== undefined || Array.isArray(session) || isBoxedPrimitive(session)) return false;
-  for (const first in session) return first === 'cookie' && Object.hasOwn(session, first);
-  return false;
+function call(run) {
+  try {
+    return run();
+  } catch (error) {
+    throw asFailure(error);
+  }
+}
+
+/**
+ * Writes a session whose cookie says when it ends, in whatever spelling `Date` can read.
+ *
+ * @template T
+ * @param {(end?: number) => T} write
+ * @param {() => any} cookie the cookie as JSON has it
+ * @param {string} [text] the text that is written, for the error
+ * @returns {T}
+ */
+function withEnd(write, cookie, text) {
+  try {
+    return write();
+  } catch (/** @type {any} */ error) {
+    if (error?.code !== 'UNKNOWN_END') throw asFailure(error, text);
+  }
+  const end = endOf(cookie());
+  try {
+    return write(end);
+  } catch (error) {
+    throw asFailure(error, text);
+  }
+}
+
+/**
+ * @param {any} error of the native table
+ * @param {string} [text] the text that was to be written
+ */
+function asFailure(error, text) {
+  if (!error?.code?.startsWith('ERR_')) return error;
+  if (error.code !== 'ERR_SESSION_TOO_LARGE' || text === undefined) return failure(error.code);
+  const bytes = Buffer.byteLength(text);
+  return failure(
+    error.code,
+    `The session has ${bytes} bytes, more than the session store takes (maxSessionBytes).`,
+  );
 }
 
 /** @param {string | null} reason */
@@ -226,7 +180,7 @@ function written(reason) {
 }
 
 /**
- * When a cookie ends that express-session has not spelt: as MemoryStore takes it.
+ * The end of a cookie that express-session has not spelt: as MemoryStore reads it.
  *
  * @param {any} cookie as JSON has it
  * @returns {number}
@@ -240,16 +194,15 @@ function endOf(cookie) {
 
 /**
  * @param {{ name?: string, path?: string }} options
- * @param {number} error
- * @param {string} reason
+ * @param {any} error of the native table
  */
-function openFailure({ name, path }, error, reason) {
-  if (error < 0) {
-    const what = name === undefined ? `path '${path}'` : `name '${name}'`;
-    return new TypeError(`io-session: an EmbeddedStore with the ${what} is open with other options.`);
+function openFailure({ name, path }, error) {
+  if (error.code === 'OTHER_OPTIONS') {
+    const which = name === undefined ? `path '${path}'` : `name '${name}'`;
+    return new TypeError(`io-session: an EmbeddedStore with the ${which} is open with other options.`);
   }
-  const made = failure(error);
-  made.message = `${made.message.slice(0, -1)}: ${path}: ${reason}.`;
+  const made = asFailure(error);
+  if (made !== error) made.message = `${made.message.slice(0, -1)}: ${path}: ${error.message}.`;
   return made;
 }
 

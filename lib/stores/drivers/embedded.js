@@ -6,7 +6,7 @@ const { EmbeddedStore, TABLE } = require('../../embedded-store.js');
 const METHODS = /** @type {const} */ (['get', 'set', 'destroy', 'touch', 'createSession']);
 
 /**
- * Our own EmbeddedStore, untouched by subclass or app: its sessions can be looked at and committed on this thread.
+ * Our own EmbeddedStore, untouched by subclass or app: its sessions can be read and committed on this thread.
  *
  * @param {any} store
  * @returns {boolean}
@@ -18,36 +18,23 @@ function isEmbeddedStore(store) {
 }
 
 /**
- * One native call compares and writes; where somebody has written meanwhile, worker threads included, a second one merges
- * and writes, in one step that nobody comes between.
+ * The driver of an EmbeddedStore: its sessions are read, compared and set on this thread, in one step that worker threads
+ * cannot come between either.
  *
- * @type {import('./index.js').CommitTo}
+ * @param {any} store
+ * @returns {import('./index.js').Driver}
  */
-function commitToEmbedded(adopted, commit, done) {
+function embeddedDriver(store) {
   /** @type {import('../embedded-table.js').EmbeddedTable} */
-  const table = adopted.store[TABLE];
-  const { sid, version, text } = commit;
-  // What HTTP saves, express-session would have touched: its time to live begins anew.
-  const renew = commit.renew || commit.trusting;
-  const outcome = table.replace(sid, version, text, renew);
-  if (outcome === 'written') done(null, { written: true, version: table.version() });
-  else if (outcome === 'gone') {
-    if (commit.expected !== null) {
-      done(null, { gone: true });
-      return;
-    }
-    table.set(sid, text);
-    done(null, { written: true, version: table.version() });
-  } else if (adopted.since(sid, commit.clock) === 'gone') done(null, { gone: true });
-  else if (!commit.merges) {
-    const current = table.get(sid);
-    done(null, current === undefined ? { gone: true } : { current, version: table.version() });
-  } else {
-    const merged = table.merge(sid, version, commit.base, commit.mine, renew);
-    if (merged) done(null, { written: true, text: merged.text, version: merged.version });
-    else done(null, { gone: true });
-  }
+  const table = store[TABLE];
+  return {
+    exact: 'processes',
+    readText: (sid) => table.get(sid),
+    compareAndSet(sid, expected, { text, renew }, callback) {
+      callback(null, table.compareAndSet(sid, expected, text, renew));
+    },
+  };
 }
 
-module.exports.commitToEmbedded = commitToEmbedded;
+module.exports.embeddedDriver = embeddedDriver;
 module.exports.isEmbeddedStore = isEmbeddedStore;

@@ -1,3 +1,0 @@
-//! The library that Node.js loads: `src/addon` of the package `io-session`, linked.
-
-extern crate io_session;

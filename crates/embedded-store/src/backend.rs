@@ -1,0 +1,282 @@
+//! The file under the engine: locked, and not written to before what it holds has been verified.
+//!
+//! Opening a file that was not closed repairs it, which writes. A file that turns out to be damaged must stay as it was,
+//! so those writes are held back until [`Backend::trust`], then made in their order.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use redb::StorageBackend;
+
+#[derive(Debug)]
+enum Write {
+    Bytes(u64, Box<[u8]>),
+    Length(u64),
+    Sync,
+}
+
+#[derive(Debug)]
+struct Held {
+    file: File,
+    /// What is held back; nothing once the file is trusted.
+    writes: Mutex<Vec<Write>>,
+    trusted: AtomicBool,
+}
+
+/// A file that is locked until nobody has it any more.
+#[derive(Clone, Debug)]
+pub struct Backend(Arc<Held>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // That it is closed is not enough: a child process that is being made has it for a moment, too.
+        let _ = self.file.unlock();
+    }
+}
+
+impl Backend {
+    /// Opens and locks a file that is there.
+    ///
+    /// # Errors
+    /// `ErrorKind::WouldBlock` when it is in use; else what the system says.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::lock(OpenOptions::new().read(true).write(true).open(path)?, false)
+    }
+
+    /// Makes and locks a file that is not there.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        // Sessions are their owner's business.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Self::lock(options.open(path)?, true)
+    }
+
+    fn lock(file: File, trusted: bool) -> io::Result<Self> {
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
+            TryLockError::Error(error) => error,
+        })?;
+        Ok(Self(Arc::new(Held {
+            file,
+            writes: Mutex::default(),
+            trusted: AtomicBool::new(trusted),
+        })))
+    }
+
+    /// What the file holds is verified: makes the writes that were held back, and all later ones at once.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn trust(&self) -> io::Result<()> {
+        let mut writes = self.0.writes.lock();
+        for write in writes.drain(..) {
+            match write {
+                Write::Bytes(offset, bytes) => self.write_now(offset, &bytes)?,
+                Write::Length(length) => self.0.file.set_len(length)?,
+                Write::Sync => self.0.file.sync_data()?,
+            }
+        }
+        self.0.trusted.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Holds a write back; false when the file is trusted and it has to be made now.
+    fn hold(&self, write: impl FnOnce() -> Write) -> bool {
+        if self.0.trusted.load(Ordering::Acquire) {
+            return false;
+        }
+        self.0.writes.lock().push(write());
+        true
+    }
+
+    #[cfg(unix)]
+    fn read_now(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&self.0.file, out, offset)
+    }
+
+    #[cfg(unix)]
+    fn write_now(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(&self.0.file, bytes, offset)
+    }
+
+    // Each call names its offset, so that no two of them share a cursor.
+    #[cfg(windows)]
+    fn read_now(&self, mut offset: u64, mut out: &mut [u8]) -> io::Result<()> {
+        while !out.is_empty() {
+            match std::os::windows::fs::FileExt::seek_read(&self.0.file, out, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    out = &mut out[read..];
+                    offset += read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(windows)]
+    fn write_now(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match std::os::windows::fs::FileExt::seek_write(&self.0.file, bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    bytes = &bytes[written..];
+                    offset += written as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        let length = self.0.file.metadata()?.len();
+        let held = self.0.writes.lock();
+        Ok(held.iter().fold(length, |length, write| match write {
+            Write::Bytes(offset, bytes) => length.max(offset + bytes.len() as u64),
+            Write::Length(length) => *length,
+            Write::Sync => length,
+        }))
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if self.0.trusted.load(Ordering::Acquire) {
+            return self.read_now(offset, out);
+        }
+        if offset + out.len() as u64 > self.len()? {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        out.fill(0);
+        let there = self.0.file.metadata()?.len().saturating_sub(offset);
+        let there = usize::try_from(there).unwrap_or(usize::MAX).min(out.len());
+        self.read_now(offset, &mut out[..there])?;
+        for write in self.0.writes.lock().iter() {
+            match write {
+                Write::Bytes(at, bytes) => overlay(offset, out, *at, bytes),
+                Write::Length(length) => {
+                    let kept = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX);
+                    out.get_mut(kept..).unwrap_or_default().fill(0);
+                }
+                Write::Sync => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        if self.hold(|| Write::Length(len)) {
+            return Ok(());
+        }
+        self.0.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        if self.hold(|| Write::Sync) {
+            return Ok(());
+        }
+        self.0.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if self.hold(|| Write::Bytes(offset, data.into())) {
+            return Ok(());
+        }
+        self.write_now(offset, data)
+    }
+
+    /// The lock stays: after a failure the engine begins anew on the same file.
+    fn close(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Puts `bytes`, which are at `at`, over their part of `out`, which is at `offset`.
+fn overlay(offset: u64, out: &mut [u8], at: u64, bytes: &[u8]) {
+    let (from, skipped) = if at >= offset {
+        (usize::try_from(at - offset).unwrap_or(usize::MAX), 0)
+    } else {
+        (0, usize::try_from(offset - at).unwrap_or(usize::MAX))
+    };
+    let bytes = bytes.get(skipped..).unwrap_or_default();
+    let out = out.get_mut(from..).unwrap_or_default();
+    let length = out.len().min(bytes.len());
+    out[..length].copy_from_slice(&bytes[..length]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, text).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn writes_are_seen_at_once_and_made_when_the_file_is_trusted() {
+        let (_folder, path) = file(b"0123456789");
+        let backend = Backend::open(&path).unwrap();
+        backend.write(8, b"abcd").unwrap();
+        backend.set_len(16).unwrap();
+        backend.write(0, b"xy").unwrap();
+        backend.sync_data().unwrap();
+        let mut out = [9; 16];
+        backend.read(0, &mut out).unwrap();
+        assert_eq!(&out, b"xy234567abcd\0\0\0\0");
+        let mut out = [9; 3];
+        backend.read(1, &mut out).unwrap();
+        assert_eq!(&out, b"y23");
+        backend.read(9, &mut out).unwrap();
+        assert_eq!(&out, b"bcd");
+        assert!(backend.read(14, &mut out).is_err());
+        assert_eq!(backend.len().unwrap(), 16);
+        assert_eq!(std::fs::read(&path).unwrap(), b"0123456789");
+        backend.trust().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"xy234567abcd\0\0\0\0");
+        backend.write(15, b"!").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"xy234567abcd\0\0\0!");
+    }
+
+    #[test]
+    fn what_was_cut_off_is_zero_when_the_file_grows_again() {
+        let (_folder, path) = file(b"0123456789");
+        let backend = Backend::open(&path).unwrap();
+        backend.set_len(4).unwrap();
+        backend.set_len(8).unwrap();
+        let mut out = [9; 8];
+        backend.read(0, &mut out).unwrap();
+        assert_eq!(&out, b"0123\0\0\0\0");
+    }
+
+    #[test]
+    fn a_file_in_use_is_not_opened() {
+        let (_folder, path) = file(b"");
+        let backend = Backend::open(&path).unwrap();
+        let error = Backend::open(&path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        backend.close().unwrap();
+        assert!(Backend::open(&path).is_err());
+        drop(backend);
+        Backend::open(&path).unwrap();
+    }
+}

@@ -1,0 +1,350 @@
+//! The file of a store: redb's, with one table of sessions.
+//!
+//! One table has a session's end and text under its id; another says that the file is ours, and in which format. Both are
+//! of one type, since the engine's code is compiled once for each.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    backend::Backend,
+    error::{Failure, Kind},
+};
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+type Table = TableDefinition<'static, &'static [u8], (u64, &'static str)>;
+
+const SESSIONS: Table = TableDefinition::new("sessions");
+/// Has the number of the format under its name.
+const ABOUT: Table = TableDefinition::new("io-session");
+const FORMAT_NAME: &[u8] = b"format";
+const FORMAT: u64 = 1;
+/// The engine's cache in bytes: the sessions are in the table anyway.
+const CACHE: usize = 8 * 1024 * 1024;
+
+/// The changes to be written: the newest end and text of each session that has changed, nothing for one that is gone. In the
+/// order of the file, where neighbours share a page.
+pub type Changes = BTreeMap<Box<[u8]>, Option<(u64, Arc<String>)>>;
+
+/// Takes the id, end and text of a session.
+pub type Visit<'v> = dyn FnMut(&[u8], u64, &str) + 'v;
+
+/// The file of a store, locked while it is open.
+#[derive(Debug)]
+pub struct File {
+    /// Nothing after a failure: a database that the system has refused something once (a full disk) refuses everything.
+    database: Option<Database>,
+    /// Has the lock meanwhile.
+    backend: Backend,
+}
+
+impl File {
+    /// Opens the file at `path`, or makes it, and gives `visit` the id, end and text of every session in it.
+    ///
+    /// # Errors
+    /// A [`Failure`] of any [`Kind`]. The file is as it was then.
+    pub fn open(path: &Path, visit: &mut Visit<'_>) -> Result<Self, Failure> {
+        match fs::metadata(path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
+            Err(error) => return Err(of_io(&error)),
+        }
+        let backend = Backend::open(path).map_err(|error| of_io(&error))?;
+        let length = redb::StorageBackend::len(&backend).map_err(|error| of_io(&error))?;
+        if length == 0 {
+            return Err(Failure::new(Kind::Damaged, "it is empty"));
+        }
+        // The engine promises to report damage and not to panic on it; what it promises is not taken on trust here.
+        let opened = catch_unwind(AssertUnwindSafe(|| -> Result<Database, Failure> {
+            let database = build(backend.clone(), true)?;
+            load(&database, visit)?;
+            Ok(database)
+        }));
+        let database =
+            opened.unwrap_or_else(|_| Err(Failure::new(Kind::Damaged, "the engine panicked")))?;
+        backend.trust().map_err(|error| of_io(&error))?;
+        Ok(Self {
+            database: Some(database),
+            backend,
+        })
+    }
+
+    /// Closes the database. The file stays locked, and the next write opens the database again.
+    pub fn close_database(&mut self) {
+        self.database = None;
+    }
+
+    /// Writes changes, all or none, and waits until the disk has them.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`], mostly. The next call tries anew.
+    pub fn write(&mut self, changes: &Changes) -> Result<(), Failure> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            // Its content was verified when it was opened, and the file has been locked since.
+            None => build(self.backend.clone(), false)?,
+        };
+        write(&database, changes).map_err(of_engine)?;
+        self.database = Some(database);
+        Ok(())
+    }
+}
+
+fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    // So that a file that was not closed opens at once.
+    transaction.set_quick_repair(true);
+    {
+        let mut sessions = transaction.open_table(SESSIONS)?;
+        for (sid, state) in changes {
+            match state {
+                Some((expires, text)) => drop(sessions.insert(&**sid, (*expires, text.as_str()))?),
+                None => drop(sessions.remove(&**sid)?),
+            }
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+fn of_io(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Failure::new(Kind::InUse, "it is locked"),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            Failure::new(Kind::Damaged, error)
+        }
+        _ => Failure::new(Kind::Failed, error),
+    }
+}
+
+fn of_engine(error: impl Into<redb::Error>) -> Failure {
+    match error.into() {
+        redb::Error::Io(error) => of_io(&error),
+        error @ redb::Error::DatabaseAlreadyOpen => Failure::new(Kind::InUse, error),
+        error @ redb::Error::PreviousIo => Failure::new(Kind::Failed, error),
+        error => Failure::new(Kind::Damaged, error),
+    }
+}
+
+/// Makes a file that is whole from its first moment: elsewhere, and then given its name, unless somebody was faster.
+fn create(path: &Path) -> Result<(), Failure> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let new = path.with_file_name(name);
+    let made = make(&new).and_then(|()| match fs::hard_link(&new, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // A file system without links.
+        Err(_) if !path.exists() => fs::rename(&new, path).map_err(|error| of_io(&error)),
+        _ => Ok(()),
+    });
+    let _ = fs::remove_file(&new);
+    made?;
+    sync_folder(path);
+    Ok(())
+}
+
+fn make(path: &Path) -> Result<(), Failure> {
+    // What another process of this id has left behind when it was killed.
+    let _ = fs::remove_file(path);
+    let backend = Backend::create(path).map_err(|error| of_io(&error))?;
+    let database = build(backend, true)?;
+    let write = || -> Result<(), redb::Error> {
+        let transaction = database.begin_write()?;
+        transaction
+            .open_table(ABOUT)?
+            .insert(FORMAT_NAME, (FORMAT, ""))?;
+        transaction.open_table(SESSIONS)?;
+        transaction.commit()?;
+        Ok(())
+    };
+    write().map_err(of_engine)
+}
+
+fn build(backend: Backend, verify: bool) -> Result<Database, Failure> {
+    Builder::new()
+        .set_cache_size(CACHE)
+        .set_check_integrity_on_open(verify)
+        .create_with_backend(backend)
+        .map_err(of_engine)
+}
+
+fn load(database: &Database, visit: &mut Visit<'_>) -> Result<(), Failure> {
+    let foreign = |error: redb::TableError| match error {
+        redb::TableError::Storage(error) => of_engine(error),
+        error => Failure::new(
+            Kind::Damaged,
+            format!("it is not a session store's file: {error}"),
+        ),
+    };
+    let transaction = database.begin_read().map_err(of_engine)?;
+    let about = transaction.open_table(ABOUT).map_err(foreign)?;
+    match about
+        .get(FORMAT_NAME)
+        .map_err(of_engine)?
+        .map(|format| format.value().0)
+    {
+        Some(FORMAT) => {}
+        Some(other) => {
+            let reason = format!("it has format {other}, and this version knows {FORMAT} only");
+            return Err(Failure::new(Kind::Damaged, reason));
+        }
+        None => return Err(Failure::new(Kind::Damaged, "it names no format")),
+    }
+    let sessions = transaction.open_table(SESSIONS).map_err(foreign)?;
+    for session in sessions.iter().map_err(of_engine)? {
+        let (sid, state) = session.map_err(of_engine)?;
+        let (expires, text) = state.value();
+        visit(sid.value(), expires, text);
+    }
+    Ok(())
+}
+
+/// A new name is on the disk when its folder is.
+fn sync_folder(path: &Path) {
+    let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    if let Ok(folder) = fs::File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Opens a file; gives it and how many sessions are in it.
+    fn open(path: &Path) -> Result<(File, usize), Failure> {
+        let mut sessions = 0;
+        let file = File::open(path, &mut |sid, expires, text| {
+            let number = u32::from_le_bytes(sid.try_into().unwrap());
+            assert_eq!(expires, u64::from(number));
+            assert!(text.starts_with(&format!(r#"{{"n":{number},"#)));
+            sessions += 1;
+        })?;
+        Ok((file, sessions))
+    }
+
+    /// Makes a file of 200 sessions, and gives its bytes.
+    fn filled(path: &Path) -> Vec<u8> {
+        let (mut file, sessions) = open(path).unwrap();
+        assert_eq!(sessions, 0);
+        let pad = "x".repeat(300);
+        let all = (0..200u32).map(|number| {
+            let text = format!(r#"{{"n":{number},"pad":"{pad}"}}"#);
+            let state = (u64::from(number), Arc::new(text));
+            (number.to_le_bytes().into(), Some(state))
+        });
+        file.write(&all.collect()).unwrap();
+        drop(file);
+        fs::read(path).unwrap()
+    }
+
+    /// The ends of some sessions.
+    fn gone(numbers: std::ops::Range<u32>) -> Changes {
+        numbers
+            .map(|number| (number.to_le_bytes().into(), None))
+            .collect()
+    }
+
+    #[test]
+    fn a_file_gives_back_what_was_written_and_not_what_was_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        filled(&path);
+        let (mut file, sessions) = open(&path).unwrap();
+        assert_eq!(sessions, 200);
+        file.write(&gone(0..50)).unwrap();
+        assert_eq!(open(&path).unwrap_err().kind, Kind::InUse);
+        drop(file);
+        assert_eq!(open(&path).unwrap().1, 150);
+    }
+
+    #[test]
+    fn a_file_whose_database_is_closed_stays_locked_and_is_written_the_next_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        filled(&path);
+        let (mut file, _) = open(&path).unwrap();
+        file.close_database();
+        assert_eq!(open(&path).unwrap_err().kind, Kind::InUse);
+        file.write(&gone(1..2)).unwrap();
+        drop(file);
+        assert_eq!(open(&path).unwrap().1, 199);
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_is_refused_and_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        let mut foreign: Vec<Vec<u8>> = vec![
+            Vec::new(),
+            b"{}".to_vec(),
+            b"SQLite format 3\0".repeat(600),
+            vec![0; 100_000],
+            b"redb\x1A\x0A\xA9\x0D\x0A".repeat(10_000),
+        ];
+        // The engine's, and with a table of our name: of another type, without a format, and of a later one.
+        let numbers: TableDefinition<'_, &str, u64> = TableDefinition::new("io-session");
+        let ours: [fn(&redb::WriteTransaction); 3] = [
+            |transaction| drop(transaction.open_table(ABOUT).unwrap()),
+            |transaction| {
+                let mut about = transaction.open_table(ABOUT).unwrap();
+                about.insert(FORMAT_NAME, (FORMAT + 1, "")).unwrap();
+            },
+            |_| {},
+        ];
+        let other = folder.path().join("other");
+        let mut write = |fill: &dyn Fn(&redb::WriteTransaction)| {
+            let database = Database::create(&other).unwrap();
+            let transaction = database.begin_write().unwrap();
+            fill(&transaction);
+            transaction.commit().unwrap();
+            drop(database);
+            foreign.push(fs::read(&other).unwrap());
+            fs::remove_file(&other).unwrap();
+        };
+        write(&|transaction| drop(transaction.open_table(numbers).unwrap()));
+        for fill in ours {
+            write(&fill);
+        }
+        for bytes in foreign {
+            fs::write(&path, &bytes).unwrap();
+            let failure = open(&path).unwrap_err();
+            assert_eq!(failure.kind, Kind::Damaged, "{failure:?}");
+            assert!(fs::read(&path).unwrap() == bytes);
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_and_left_as_it_was_or_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        let whole = filled(&path);
+        for cut in [100, 4096, whole.len() / 2, whole.len() - 4096] {
+            fs::write(&path, &whole[..cut]).unwrap();
+            assert_eq!(open(&path).unwrap_err().kind, Kind::Damaged);
+            assert!(fs::read(&path).unwrap() == whole[..cut]);
+        }
+        let mut refused = 0;
+        for at in (0..whole.len()).step_by(whole.len() / 97) {
+            let mut bytes = whole.clone();
+            for byte in bytes.iter_mut().skip(at).take(64) {
+                *byte ^= 0x5A;
+            }
+            fs::write(&path, &bytes).unwrap();
+            match open(&path) {
+                Err(failure) => {
+                    assert_eq!(failure.kind, Kind::Damaged, "{failure:?} at {at}");
+                    assert!(fs::read(&path).unwrap() == bytes);
+                    refused += 1;
+                }
+                // Bytes that nothing is in.
+                Ok((_, sessions)) => assert_eq!(sessions, 200),
+            }
+        }
+        assert!(refused > 0);
+    }
+}

@@ -1,0 +1,20 @@
+//! io-session's embedded store: express-session's sessions as JSON texts in this process, and in a file if one is named.
+//!
+//! [`Table`] holds the sessions, with limits and ends; a file keeps them over a restart; [`Store`] is both. The caller
+//! passes the time, so that tests have a clock of their own.
+
+mod backend;
+mod cookie;
+mod error;
+mod expiry;
+mod file;
+mod limits;
+mod shard;
+pub mod sid;
+mod store;
+mod table;
+
+pub use error::{Failure, Kind, Refused};
+pub use limits::{ENTRY_COST, Limits};
+pub use store::{Progress, Store};
+pub use table::{CompareAndSet, Due, Stats, Table};

@@ -1,0 +1,230 @@
+//! A store: a table of sessions, and the file that keeps them if one is named.
+
+use std::path::Path;
+
+use parking_lot::Mutex;
+
+use crate::{
+    error::{Failure, Kind},
+    file::{Changes, File},
+    limits::Limits,
+    table::{Due, Table},
+};
+
+/// From so many bytes on, the memory of dropped sessions is worth giving back to the system.
+const WORTH_GIVING_BACK: usize = 16 * 1024 * 1024;
+
+/// Sessions in this process, and in a file if one is named.
+#[derive(Debug)]
+pub struct Store {
+    /// The sessions.
+    pub table: Table,
+    file: Option<Mutex<Behind>>,
+    /// Apart from the file, which is locked while the disk is waited for.
+    progress: Mutex<Progress>,
+    /// Bytes that sweeps have dropped since memory was last given back.
+    dropped: Mutex<usize>,
+}
+
+/// The file, and how far behind it is.
+#[derive(Debug)]
+struct Behind {
+    /// Nothing once it is closed.
+    file: Option<File>,
+    /// The changes that could not be written yet.
+    changes: Changes,
+}
+
+/// The progress of writing the file.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// How often changes have been written, and the disk has them.
+    pub flushes: u64,
+    /// Why the last attempt failed; nothing when it did not.
+    pub failure: Option<Failure>,
+}
+
+impl Store {
+    /// A store of this process alone.
+    #[must_use]
+    pub fn in_memory(limits: Limits) -> Self {
+        Self {
+            table: Table::new(limits, false),
+            file: None,
+            progress: Mutex::default(),
+            dropped: Mutex::default(),
+        }
+    }
+
+    /// A store with the file at `path`: with the sessions of the file that have not ended by `now` (ms since 1970).
+    ///
+    /// # Errors
+    /// A [`Failure`] of any [`Kind`]; [`Kind::Full`] when the file holds more than `limits` and `evict` is off. The file is as
+    /// it was then.
+    pub fn at(path: &Path, limits: Limits, now: u64) -> Result<Self, Failure> {
+        let table = Table::new(limits, true);
+        let mut gone = Changes::new();
+        let mut is_full = false;
+        let file = File::open(path, &mut |sid, expires, text| {
+            if expires <= now {
+                gone.insert(sid.into(), None);
+            } else if table
+                .set(sid, text.to_owned(), Due::At(expires), now)
+                .is_err()
+            {
+                is_full = true;
+            }
+        })?;
+        if is_full {
+            let reason = "the file holds more than the limits allow";
+            return Err(Failure::new(Kind::Full, reason));
+        }
+        // The sessions that were written came from the file; those that had to give way to them are still in there.
+        table.take_changes(|changes| {
+            gone.extend(changes.into_iter().filter(|(_, state)| state.is_none()));
+        });
+        Ok(Self {
+            table,
+            file: Some(Mutex::new(Behind {
+                file: Some(file),
+                changes: gone,
+            })),
+            progress: Mutex::default(),
+            dropped: Mutex::default(),
+        })
+    }
+
+    /// Drops the sessions that have ended by `now`. Gives whether so many were dropped that the system should get memory back.
+    pub fn sweep(&self, now: u64) -> bool {
+        let mut dropped = self.dropped.lock();
+        *dropped += self.table.sweep(now);
+        if *dropped < WORTH_GIVING_BACK || *dropped < self.table.stats().bytes {
+            return false;
+        }
+        *dropped = 0;
+        self.table.shrink();
+        true
+    }
+
+    /// Writes the changes that the file has not got yet, and waits for the disk.
+    ///
+    /// # Errors
+    /// [`Kind::Failed`], mostly. Changes that could not be written are kept for the next time.
+    pub fn flush(&self) -> Result<(), Failure> {
+        self.file.as_ref().map_or(Ok(()), |behind| {
+            let mut behind = behind.lock();
+            behind.flush(&self.table, &self.progress)
+        })
+    }
+
+    /// Closes the database in the file, for which the disk needs as long as for many changes. The file stays locked, and the
+    /// next change that is written opens the database again.
+    pub fn close_database(&self) {
+        if let Some(behind) = &self.file
+            && let Some(file) = &mut behind.lock().file
+        {
+            file.close_database();
+        }
+    }
+
+    /// Writes the changes that the file has not got yet, and closes it.
+    ///
+    /// # Errors
+    /// As [`Store::flush`]; it is closed all the same.
+    pub fn close(&self) -> Result<(), Failure> {
+        self.file.as_ref().map_or(Ok(()), |behind| {
+            let mut behind = behind.lock();
+            let flushed = behind.flush(&self.table, &self.progress);
+            behind.file = None;
+            flushed
+        })
+    }
+
+    /// The progress of writing the file.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.progress.lock().clone()
+    }
+}
+
+impl Behind {
+    fn flush(&mut self, table: &Table, progress: &Mutex<Progress>) -> Result<(), Failure> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        table.take_changes(|changes| self.changes.extend(changes));
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        let written = file.write(&self.changes);
+        let mut progress = progress.lock();
+        match &written {
+            Ok(()) => {
+                self.changes = Changes::new();
+                progress.flushes += 1;
+                progress.failure = None;
+            }
+            Err(failure) => progress.failure = Some(failure.clone()),
+        }
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_795_439_783_000;
+
+    fn at_time(path: &Path, now: u64) -> Result<Store, Failure> {
+        Store::at(path, Limits::default(), now)
+    }
+
+    fn at(path: &Path) -> Result<Store, Failure> {
+        at_time(path, NOW)
+    }
+
+    fn set(store: &Store, sid: &[u8], text: &str, end: u64) {
+        store
+            .table
+            .set(sid, text.into(), Due::At(end), NOW)
+            .unwrap();
+    }
+
+    #[test]
+    fn sessions_survive_in_the_file_and_ended_ones_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        let store = at(&path).unwrap();
+        set(&store, b"a", r#"{"a":"\u00e9\u{2019}"}"#, NOW + 1000);
+        set(&store, b"b", "{}", NOW + 1);
+        set(&store, b"c", "{}", NOW + 1000);
+        store.flush().unwrap();
+        assert_eq!(store.progress().flushes, 1);
+        // There is nothing to write.
+        store.flush().unwrap();
+        assert_eq!(store.progress().flushes, 1);
+        store.table.destroy(b"c");
+        store.close_database();
+        store.close().unwrap();
+        assert_eq!(store.progress().flushes, 2);
+        let store = at_time(&path, NOW + 1).unwrap();
+        assert!(store.table.get(b"a", NOW + 1).is_some());
+        assert_eq!(store.table.len(NOW + 1), 1);
+        store.flush().unwrap();
+        assert!(!store.table.has_changes());
+        store.close().unwrap();
+        // Not even for a clock that goes wrong.
+        assert_eq!(at(&path).unwrap().table.len(NOW), 1);
+    }
+
+    #[test]
+    fn a_file_in_use_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sessions");
+        let store = at(&path).unwrap();
+        assert_eq!(at(&path).unwrap_err().kind, Kind::InUse);
+        store.close().unwrap();
+        at(&path).unwrap();
+    }
+}

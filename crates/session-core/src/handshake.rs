@@ -1,0 +1,307 @@
+//! What a handshake may do: pure decisions for the GET of a key and for the event `__zappa_key`.
+//!
+//! The JavaScript side reports facts and does what it is told; it calls the store in between.
+
+use crate::{
+    adoption::Adoption, channel::ChannelName, error::Error, key::Key, keyring::Issue,
+    record::Record,
+};
+
+/// What is known when a GET arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<'a> {
+    /// The app has a session store.
+    pub has_store: bool,
+    /// The id of the request's session, when it has one.
+    pub sid: Option<&'a str>,
+    /// The channel name in the URL, percent-decoded.
+    pub channel: &'a str,
+    /// `session.__socket[channel].key`, when it is a string.
+    pub memo: Option<&'a str>,
+    /// How many channels the session has a key on.
+    pub channels: u32,
+    /// How many it may have.
+    pub max_channels: u32,
+    /// How many keys the session may ask for in a minute.
+    pub max_keys: u32,
+    /// Keys are good for one use: each visit gets one of its own.
+    pub one_time: bool,
+}
+
+/// What to do with a GET.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The session remembers this key: see whether its record is still there.
+    Check(Key),
+    /// Set a record under this new key, or join who does.
+    Issue(Issue),
+}
+
+/// Decides what a GET of a key does; `now` in ms.
+///
+/// # Errors
+/// [`Error::NoSessionStore`], [`Error::NoSession`], [`Error::BadChannel`], [`Error::TooManyChannels`],
+/// [`Error::TooManyKeys`].
+pub fn visit(visit: Visit<'_>, adoption: &mut Adoption, now: u64) -> Result<Step, Error> {
+    if !visit.has_store {
+        return Err(Error::NoSessionStore);
+    }
+    let sid = visit.sid.ok_or(Error::NoSession)?;
+    ChannelName::parse(visit.channel).map_err(|_| Error::BadChannel)?;
+    if !adoption.allowances.take(sid, visit.max_keys, now) {
+        return Err(Error::TooManyKeys);
+    }
+    let keyring = &mut adoption.keyring;
+    if visit.one_time {
+        if visit.memo.is_none() && visit.channels >= visit.max_channels {
+            return Err(Error::TooManyChannels);
+        }
+        return Ok(Step::Issue(keyring.issue_own(sid, visit.channel, now)));
+    }
+    if let Some(key) = visit.memo.and_then(|memo| Key::parse(memo).ok()) {
+        return Ok(Step::Check(key));
+    }
+    // Requests at the same time do not see each other's channels in the session yet, but in the keyring.
+    let handed_out = keyring.other_channels(sid, visit.channel);
+    let channels = handed_out.max(visit.channels as usize);
+    if visit.memo.is_none() && channels >= visit.max_channels as usize {
+        return Err(Error::TooManyChannels);
+    }
+    Ok(Step::Issue(keyring.issue(sid, visit.channel, now)))
+}
+
+/// What a client sent as `key` with `__zappa_key`.
+#[derive(Clone, Copy, Debug)]
+pub enum Presented<'a> {
+    /// Nothing, or null.
+    Nothing,
+    /// Something that is not a string.
+    NoString,
+    /// A string.
+    Text(&'a str),
+}
+
+/// Decides whether the store is asked for a key; `left` is how many more this socket may present in vain.
+///
+/// # Errors
+/// [`Error::MissingSessionStore`], [`Error::MissingKey`], and for everything else [`Error::MissingData`].
+pub fn present(has_store: bool, presented: Presented<'_>, left: u32) -> Result<Key, Error> {
+    if !has_store {
+        return Err(Error::MissingSessionStore);
+    }
+    match presented {
+        Presented::Nothing => Err(Error::MissingKey),
+        Presented::Text(text) if left > 0 => Key::parse(text).map_err(|_| Error::MissingData),
+        Presented::NoString | Presented::Text(_) => Err(Error::MissingData),
+    }
+}
+
+/// Reads what the store holds under a key (as JSON text; nothing when there is no such record). With a `channel`, only a
+/// key that was made for it is good, or one of the original's, which names none.
+///
+/// # Errors
+/// [`Error::MissingData`] when there is nothing, or it is not a key's record, or another channel's.
+pub fn record(text: Option<&str>, channel: Option<&str>) -> Result<Record, Error> {
+    let record = Record::parse(text.ok_or(Error::MissingData)?).map_err(|_| Error::MissingData)?;
+    match (channel, record.channel()) {
+        (Some(wanted), Some(made_for)) if wanted != made_for => Err(Error::MissingData),
+        _ => Ok(record),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Visit<'_> = Visit {
+        has_store: true,
+        sid: Some("sid"),
+        channel: "__local",
+        memo: None,
+        channels: 0,
+        max_channels: 32,
+        max_keys: 10,
+        one_time: false,
+    };
+
+    fn decide(facts: Visit<'_>) -> Result<Step, Error> {
+        visit(facts, &mut Adoption::default(), 0)
+    }
+
+    #[test]
+    fn a_first_visit_makes_a_key() {
+        assert!(matches!(decide(GOOD), Ok(Step::Issue(Issue::Make(_)))));
+    }
+
+    #[test]
+    fn a_remembered_key_is_checked() {
+        let key = Key::generate();
+        let memo = key.to_string();
+        assert_eq!(
+            decide(Visit {
+                memo: Some(&memo),
+                channels: 99,
+                ..GOOD
+            }),
+            Ok(Step::Check(key))
+        );
+    }
+
+    #[test]
+    fn a_one_time_key_is_never_given_twice() {
+        let mut adoption = Adoption::default();
+        let memo = Key::generate().to_string();
+        let facts = Visit {
+            one_time: true,
+            memo: Some(&memo),
+            ..GOOD
+        };
+        let mut given = Vec::new();
+        for _ in 0..3 {
+            let Ok(Step::Issue(Issue::Make(key))) = visit(facts, &mut adoption, 0) else {
+                panic!("expected a new key");
+            };
+            assert!(!given.contains(&key) && key.to_string() != memo);
+            given.push(key);
+        }
+    }
+
+    #[test]
+    fn a_memo_that_is_no_key_is_replaced() {
+        assert!(matches!(
+            decide(Visit {
+                memo: Some("no key"),
+                ..GOOD
+            }),
+            Ok(Step::Issue(Issue::Make(_)))
+        ));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_in_the_order_of_the_original() {
+        assert_eq!(
+            decide(Visit {
+                has_store: false,
+                sid: None,
+                ..GOOD
+            }),
+            Err(Error::NoSessionStore)
+        );
+        assert_eq!(
+            decide(Visit {
+                sid: None,
+                channel: "",
+                ..GOOD
+            }),
+            Err(Error::NoSession)
+        );
+        assert_eq!(
+            decide(Visit {
+                channel: "__proto__",
+                ..GOOD
+            }),
+            Err(Error::BadChannel)
+        );
+        assert_eq!(
+            decide(Visit {
+                channels: 32,
+                ..GOOD
+            }),
+            Err(Error::TooManyChannels)
+        );
+    }
+
+    #[test]
+    fn channels_that_are_not_in_the_session_yet_count_too() {
+        let mut adoption = Adoption::default();
+        for channel in ["a", "b"] {
+            let facts = Visit {
+                channel,
+                max_channels: 2,
+                ..GOOD
+            };
+            assert!(visit(facts, &mut adoption, 0).is_ok());
+        }
+        let third = Visit {
+            channel: "c",
+            max_channels: 2,
+            ..GOOD
+        };
+        assert_eq!(visit(third, &mut adoption, 0), Err(Error::TooManyChannels));
+        let again = Visit {
+            channel: "b",
+            max_channels: 2,
+            ..GOOD
+        };
+        assert!(matches!(
+            visit(again, &mut adoption, 0),
+            Ok(Step::Issue(Issue::Join(_)))
+        ));
+    }
+
+    #[test]
+    fn only_a_well_formed_key_reaches_the_store() {
+        let key = Key::generate();
+        assert_eq!(present(true, Presented::Text(&key.to_string()), 1), Ok(key));
+        assert_eq!(present(true, Presented::Nothing, 1), Err(Error::MissingKey));
+        assert_eq!(
+            present(true, Presented::NoString, 1),
+            Err(Error::MissingData)
+        );
+        for text in [
+            "",
+            "__proto__",
+            "../x",
+            "00000000-0000-1000-8000-000000000000",
+        ] {
+            assert_eq!(
+                present(true, Presented::Text(text), 1),
+                Err(Error::MissingData)
+            );
+        }
+        assert_eq!(
+            present(false, Presented::Nothing, 1),
+            Err(Error::MissingSessionStore)
+        );
+    }
+
+    #[test]
+    fn after_many_keys_in_vain_the_store_is_left_alone() {
+        let key = Key::generate().to_string();
+        assert!(present(true, Presented::Text(&key), 1).is_ok());
+        assert_eq!(
+            present(true, Presented::Text(&key), 0),
+            Err(Error::MissingData)
+        );
+    }
+
+    #[test]
+    fn a_session_asks_for_so_many_keys_a_minute() {
+        let mut adoption = Adoption::default();
+        for _ in 0..10 {
+            assert!(visit(GOOD, &mut adoption, 0).is_ok());
+        }
+        assert_eq!(visit(GOOD, &mut adoption, 0), Err(Error::TooManyKeys));
+        assert!(visit(GOOD, &mut adoption, 60_000).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_record_is_missing_data() {
+        assert_eq!(record(None, None).unwrap_err(), Error::MissingData);
+        assert_eq!(record(Some("[1]"), None).unwrap_err(), Error::MissingData);
+        let originals = record(Some(r#"{"id":"sid","cookie":{}}"#), Some("any")).unwrap();
+        assert_eq!(originals.session_id(), "sid");
+    }
+
+    #[test]
+    fn a_key_of_another_channel_is_missing_data() {
+        let channel = ChannelName::parse("chat").unwrap();
+        let text = Record::new("sid", channel, None, 0).to_json();
+        assert!(record(Some(&text), Some("chat")).is_ok());
+        assert!(record(Some(&text), None).is_ok());
+        assert_eq!(
+            record(Some(&text), Some("news")).unwrap_err(),
+            Error::MissingData
+        );
+    }
+}

@@ -1,0 +1,381 @@
+//! The embedded store's table as JavaScript has it.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use embedded_store::{CompareAndSet, Due, Failure, Kind, Limits, Refused, Store, sid};
+use napi::{Env, JsString, Task, bindgen_prelude::*};
+use napi_derive::napi;
+use session_core::error::Error;
+
+use crate::{
+    clock,
+    runtime::runtime,
+    shared_stores::{self, NotOpened, Open},
+};
+
+/// How a table is opened. Times are in ms.
+#[napi(object, object_to_js = false)]
+#[derive(Clone, PartialEq)]
+pub struct EmbeddedTableOptions {
+    /// The name under which the threads of the process share it.
+    pub name: Option<String>,
+    /// The absolute path of its file.
+    pub path: Option<String>,
+    /// How long a session lives whose cookie has no end.
+    pub ttl: f64,
+    /// Most sessions.
+    pub max_sessions: f64,
+    /// Most bytes of all.
+    pub max_bytes: f64,
+    /// Most bytes of a session.
+    pub max_session_bytes: f64,
+    /// Whether the least recently used give way to new ones.
+    pub evict: bool,
+    /// How often sessions that have ended are dropped.
+    pub sweep_interval: f64,
+    /// How late the file may be.
+    pub flush_interval: f64,
+}
+
+impl EmbeddedTableOptions {
+    /// What the process knows the store by; nothing for a store of one object.
+    pub fn key(&self) -> Option<String> {
+        let name = self.name.as_ref().map(|name| format!("name {name}"));
+        name.or_else(|| self.path.as_ref().map(|path| format!("path {path}")))
+    }
+
+    /// The limits of the store.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            sessions: self.max_sessions as usize,
+            bytes: self.max_bytes as usize,
+            session_bytes: self.max_session_bytes as usize,
+            evict: self.evict,
+            ttl: self.ttl as u64,
+        }
+    }
+}
+
+/// A code of [`Error`], or one for JavaScript alone.
+pub struct Code(&'static str);
+
+impl AsRef<str> for Code {
+    fn as_ref(&self) -> &str {
+        self.0
+    }
+}
+
+type Result<T> = napi::Result<T, Code>;
+
+fn failure(error: Error, reason: String) -> napi::Error<Code> {
+    napi::Error::new(Code(error.code()), reason)
+}
+
+fn refused(refused: Refused) -> napi::Error<Code> {
+    match refused {
+        Refused::Full => failure(Error::StoreFull, String::new()),
+        Refused::TooLarge => failure(Error::SessionTooLarge, String::new()),
+        Refused::UnknownEnd => napi::Error::new(Code("UNKNOWN_END"), String::new()),
+    }
+}
+
+fn not_opened(refused: NotOpened) -> napi::Error<Code> {
+    let (error, reason) = match refused {
+        NotOpened::OtherOptions => return napi::Error::new(Code("OTHER_OPTIONS"), String::new()),
+        NotOpened::Failed(Failure { kind, reason }) => (
+            match kind {
+                Kind::InUse => Error::StorePathInUse,
+                Kind::Damaged => Error::StoreDamaged,
+                Kind::Full => Error::StoreFull,
+                Kind::Failed => Error::StoreFailed,
+            },
+            reason,
+        ),
+    };
+    failure(error, reason)
+}
+
+/// The sessions of an embedded store, as JSON texts by session id.
+///
+/// Methods throw errors with the library's codes: `ERR_STORE_CLOSED`, `ERR_STORE_FULL`, `ERR_SESSION_TOO_LARGE`. Where `end`
+/// is to be given, it is the end of the session in ms since 1970, or -1 for the store's `ttl`; without it the session ends as
+/// its cookie says, and `UNKNOWN_END` is thrown when only `Date` can read that.
+#[napi]
+pub struct EmbeddedTable {
+    /// Nothing once it is closed.
+    open: Option<Open>,
+}
+
+#[napi]
+impl EmbeddedTable {
+    /// Opens a table, or once more the table of the process that has this name or path. Throws `OTHER_OPTIONS` when that is
+    /// open with other options, `ERR_STORE_PATH_IN_USE`, `ERR_STORE_DAMAGED`, `ERR_STORE_FAILED`, or `ERR_STORE_FULL` when the
+    /// file holds more than the limits allow.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(options: EmbeddedTableOptions) -> Result<Self> {
+        let (sweep, flush) = options.intervals();
+        let open = Open::new(options, |store| tend(store, sweep, flush)).map_err(not_opened)?;
+        Ok(Self { open: Some(open) })
+    }
+
+    /// Whether the table is open.
+    #[napi(getter, catch_unwind)]
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// The text of a session; null when there is none.
+    #[napi(catch_unwind)]
+    pub fn get<'env>(&self, env: &'env Env, sid: Utf16String) -> Result<Option<JsString<'env>>> {
+        let text = self.store()?.table.get(&sid::key(&sid), clock::epoch());
+        text.map(|text| string(env, &text)).transpose()
+    }
+
+    /// Writes a session.
+    #[napi(catch_unwind)]
+    pub fn set(&self, sid: Utf16String, text: String, end: Option<f64>) -> Result<()> {
+        let table = &self.store()?.table;
+        table
+            .set(&sid::key(&sid), text, due(end), clock::epoch())
+            .map_err(refused)
+    }
+
+    /// Gives a session another cookie; the rest of it is not looked at. Gives whether there is such a session.
+    #[napi(catch_unwind)]
+    pub fn touch(&self, sid: Utf16String, cookie: String, end: Option<f64>) -> Result<bool> {
+        let table = &self.store()?.table;
+        table
+            .touch(&sid::key(&sid), &cookie, due(end), clock::epoch())
+            .map_err(refused)
+    }
+
+    /// Takes a session away. Gives whether there was one.
+    #[napi(catch_unwind)]
+    pub fn destroy(&self, sid: Utf16String) -> Result<bool> {
+        Ok(self.store()?.table.destroy(&sid::key(&sid)))
+    }
+
+    /// Writes a session if the stored text is `expected`. Gives true when it is written, null when there is no such session,
+    /// else the text that is stored. Without `renew` the session's end stays as it is unless its cookie has changed.
+    #[napi(catch_unwind, ts_return_type = "true | string | null")]
+    pub fn compare_and_set<'env>(
+        &self,
+        env: &'env Env,
+        sid: Utf16String,
+        expected: String,
+        text: String,
+        renew: bool,
+        end: Option<f64>,
+    ) -> Result<Option<Either<bool, JsString<'env>>>> {
+        let (sid, renewal) = (sid::key(&sid), (due(end), renew));
+        let table = &self.store()?.table;
+        match table.compare_and_set(&sid, &expected, text, renewal, clock::epoch()) {
+            Ok(CompareAndSet::Written) => Ok(Some(Either::A(true))),
+            Ok(CompareAndSet::Gone) => Ok(None),
+            Ok(CompareAndSet::Changed(text)) => Ok(Some(Either::B(string(env, &text)?))),
+            Err(error) => Err(refused(error)),
+        }
+    }
+
+    /// The sessions: ids and texts in turn.
+    #[napi(catch_unwind)]
+    pub fn all(&self) -> Result<Vec<Utf16String>> {
+        let mut all = Vec::new();
+        self.store()?.table.each(clock::epoch(), |id, text, _| {
+            all.push(sid::units(id).into());
+            all.push(text.encode_utf16().collect::<Vec<u16>>().into());
+        });
+        Ok(all)
+    }
+
+    /// How many sessions there are.
+    #[napi(catch_unwind)]
+    pub fn length(&self) -> Result<f64> {
+        Ok(self.store()?.table.len(clock::epoch()) as f64)
+    }
+
+    /// Takes every session away.
+    #[napi(catch_unwind)]
+    pub fn clear(&self) -> Result<()> {
+        self.store()?.table.clear();
+        Ok(())
+    }
+
+    /// The content of the table, and its work so far.
+    #[napi(catch_unwind)]
+    pub fn stats(&self) -> Result<EmbeddedTableStats> {
+        let store = self.store()?;
+        let stats = store.table.stats();
+        let progress = store.progress();
+        Ok(EmbeddedTableStats {
+            sessions: stats.sessions as f64,
+            bytes: stats.bytes as f64,
+            expired: stats.expired as f64,
+            evicted: stats.evicted as f64,
+            refused: stats.refused as f64,
+            flushes: progress.flushes as f64,
+            failure: progress.failure.map(|failure| failure.reason),
+        })
+    }
+
+    /// Writes the changes that the file has not got yet. Gives why it failed; null when it did not.
+    #[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
+    pub fn flush(&self) -> AsyncTask<DiskWork> {
+        AsyncTask::new(match &self.open {
+            Some(open) => DiskWork::Flush(Arc::clone(&open.store)),
+            None => DiskWork::Nothing,
+        })
+    }
+
+    /// Closes the table, and its file when nobody else has it open. Gives why it failed; null when it did not.
+    #[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
+    pub fn close(&mut self) -> AsyncTask<DiskWork> {
+        AsyncTask::new(match self.open.take() {
+            Some(open) => DiskWork::Close(open),
+            None => DiskWork::Nothing,
+        })
+    }
+
+    fn store(&self) -> Result<&Store> {
+        let closed = || failure(Error::StoreClosed, String::new());
+        Ok(&self.open.as_ref().ok_or_else(closed)?.store)
+    }
+}
+
+impl Drop for EmbeddedTable {
+    fn drop(&mut self) {
+        // To free many sessions takes a while, and JavaScript waits for this function.
+        if let Some(open) = self.open.take()
+            && let Ok(runtime) = runtime()
+        {
+            let store = open.release();
+            runtime.spawn_blocking(move || drop(store));
+        }
+    }
+}
+
+/// The content of a table, and its work since it was opened.
+#[napi(object, object_from_js = false)]
+pub struct EmbeddedTableStats {
+    /// Sessions, those included that have ended and are not dropped yet.
+    pub sessions: f64,
+    /// Bytes, as `maxBytes` counts them.
+    pub bytes: f64,
+    /// Sessions dropped because they had ended.
+    pub expired: f64,
+    /// Sessions dropped to make room.
+    pub evicted: f64,
+    /// Writes refused.
+    pub refused: f64,
+    /// How often changes have been written to the file, and the disk has them.
+    pub flushes: f64,
+    /// Why the last attempt to write the file failed; absent when it did not.
+    pub failure: Option<String>,
+}
+
+/// Work that waits for the disk, on a thread beside JavaScript's.
+pub enum DiskWork {
+    /// Writes the changes of a store.
+    Flush(Arc<Store>),
+    /// Closes a store for one of its users.
+    Close(Open),
+    /// The table was closed before.
+    Nothing,
+}
+
+impl Task for DiskWork {
+    type Output = Option<Failure>;
+    type JsValue = Option<String>;
+
+    fn compute(&mut self) -> napi::Result<Self::Output> {
+        let done = match std::mem::replace(self, Self::Nothing) {
+            Self::Flush(store) => store.flush(),
+            Self::Close(open) => open.close(),
+            Self::Nothing => Ok(()),
+        };
+        Ok(done.err())
+    }
+
+    fn resolve(&mut self, _env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
+        Ok(output.map(|failure| failure.reason))
+    }
+}
+
+/// Writes the changes of all stores with a path, as the process ends. It waits for the disk.
+#[napi(catch_unwind)]
+pub fn flush_stores() {
+    shared_stores::flush_all();
+}
+
+fn string<'env>(env: &'env Env, text: &str) -> Result<JsString<'env>> {
+    env.create_string(text)
+        .map_err(|error| failure(Error::StoreFailed, error.reason.clone()))
+}
+
+fn due(end: Option<f64>) -> Due {
+    match end {
+        None => Due::Cookie,
+        Some(end) if end < 0.0 => Due::Ttl,
+        Some(end) => Due::At(end as u64),
+    }
+}
+
+impl EmbeddedTableOptions {
+    /// How often ended sessions are dropped, and how often the file is written where there is one.
+    fn intervals(&self) -> (Duration, Option<Duration>) {
+        let sweep = Duration::from_millis(self.sweep_interval as u64);
+        // Half of it: a change then waits so long at most, and has the other half to be written.
+        let flush = Duration::from_millis(self.flush_interval as u64) / 2;
+        (sweep, self.path.is_some().then_some(flush))
+    }
+}
+
+/// Looks after a store in the background for as long as there is one: drops ended sessions, and writes the file.
+fn tend(store: &Arc<Store>, sweep: Duration, flush: Option<Duration>) {
+    let store: Weak<Store> = Arc::downgrade(store);
+    let look = flush.map_or(sweep, |flush| flush.min(sweep));
+    let task = async move {
+        let mut swept = tokio::time::Instant::now();
+        let mut looks = tokio::time::interval_at(swept + look, look);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            let Some(store) = store.upgrade() else {
+                return;
+            };
+            let is_due = swept.elapsed() >= sweep;
+            if is_due {
+                swept = tokio::time::Instant::now();
+            }
+            // On a thread that may wait for the disk: this one has the deadlines of store calls to look at.
+            let work = move || {
+                if is_due && store.sweep(clock::epoch()) {
+                    give_back();
+                }
+                // Changes that could not be written are kept, and `stats` tells of the failure.
+                let _ = store.flush();
+            };
+            // It ends early only when it panics, and then the next one tries again.
+            let _ = tokio::task::spawn_blocking(work).await;
+        }
+    };
+    if let Ok(runtime) = runtime() {
+        runtime.spawn(task);
+    }
+}
+
+/// Has the allocator give free memory back to the system: glibc's keeps free blocks between used ones.
+fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> std::ffi::c_int;
+        }
+        // SAFETY: it takes its own locks, and may be called at any time from any thread.
+        unsafe { malloc_trim(0) };
+    }
+}

@@ -1,0 +1,21 @@
+//! The merge of session texts.
+
+use napi_derive::napi;
+use session_core::{
+    error::Error,
+    merge::{self, Merged},
+};
+
+/// Merges the session texts `mine` and `theirs`, both made from `base`.
+///
+/// Gives the text to write, or null when `mine` changed nothing and there is nothing to write.
+/// Throws when a text is no JSON object.
+#[napi(catch_unwind)]
+pub fn merge(base: String, mine: String, theirs: String) -> napi::Result<Option<String>> {
+    match merge::merge(&base, &mine, &theirs) {
+        Ok(Merged::Mine) => Ok(Some(mine)),
+        Ok(Merged::Theirs) => Ok(None),
+        Ok(Merged::Text(text)) => Ok(Some(text)),
+        Err(_) => Err(napi::Error::from_reason(Error::InvalidDocument.message())),
+    }
+}
