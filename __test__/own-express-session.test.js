@@ -74,6 +74,23 @@ test(
   },
 );
 
+test(
+  'a session that is looked up outside of any request does not decide that for later ones',
+  LIMIT,
+  async (t) => {
+    const session = copyOfExpressSession(t);
+    const store = new EmbeddedStore();
+    t.after(() => store.close());
+    const genid = (req) => `${req.get('user-agent').length}-${Math.random()}`;
+    const browser = await start(t, session, store, { genid });
+    await browser.request('/login');
+    const [sid] = Object.keys(await store.all());
+    const loaded = await new Promise((resolve) => store.load(sid, (_error, session) => resolve(session)));
+    assert.equal(loaded.user, 'ann');
+    assert.equal((await browser.json('/session')).body.isOwn, true);
+  },
+);
+
 test('an app whose genid and cookie look at the request, or throw, has its sessions', LIMIT, async (t) => {
   const session = copyOfExpressSession(t);
   const store = new EmbeddedStore();

@@ -58,15 +58,20 @@ function makersFor(store, req) {
   if (typeof generate !== 'function') return FOUND;
   const known = generated.get(generate);
   if (known !== undefined) return known;
-  // Until it is known, and where the app's `genid` wants another kind of request than this one: it is not asked twice.
+  // Meanwhile: what makes a session for want of a middleware asks for the makers itself.
   generated.set(generate, FOUND);
   try {
     // The request keeps its own session, and `genid` sees its fields.
     const like = Object.create(req);
     generate.call(store, like);
-    generated.set(generate, makersLike(like.session));
-  } catch {}
-  return generated.get(generate) ?? FOUND;
+    const makers = makersLike(like.session);
+    generated.set(generate, makers);
+    return makers;
+  } catch {
+    // The app's `genid` wants more of a request than this one has, a socket's perhaps. The next one may do.
+    generated.delete(generate);
+    return FOUND;
+  }
 }
 
 /**
