@@ -34,6 +34,8 @@ class SocketSession {
     this.session = undefined;
     /** The session object that took its place. @type {SocketSession | undefined} */
     this.newer = undefined;
+    /** Whether its changes are not to be saved: a handler has failed, or a client was told that they could not be saved. */
+    this.isDropped = false;
     /** Whether the session has ended, while handlers that saw it still run. */
     this.isEnded = false;
     /** What could not be saved: the session's id and its text, or a session that has none. @type {unknown} */
@@ -131,7 +133,8 @@ class SocketSession {
   /** The `Session` that may have been changed. @returns {any} undefined when there is none */
   changeable() {
     // A socket that has left has no session of its own any more.
-    if (!this.isOpen || (this.sid === undefined && this.connection.isGone)) return undefined;
+    if (!this.isOpen || this.isDropped || (this.sid === undefined && this.connection.isGone))
+      return undefined;
     return this.asRequest().session ?? undefined;
   }
 

@@ -151,7 +151,7 @@ function warn(sharing, code, text) {
  */
 function socketIo3(sharing) {
   const text =
-    'Socket.IO 3 cannot share sessions: it tells nobody but itself when a socket connects or leaves. Install Socket.IO 4 (its clients of version 3 work with it) or 2.';
+    'Socket.IO 3 cannot share sessions: it tells nobody but itself when a socket connects or leaves. Install Socket.IO 2 or 4; clients of version 3 work with 4.';
   warn(sharing, 'IO_SESSION_SOCKET_IO_3', text);
   return new TypeError(`io-session: ${text}`);
 }
