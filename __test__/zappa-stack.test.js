@@ -12,7 +12,7 @@ const { suiteRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { keyPath, share } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
-const { settle } = require('./support/wait.js');
+const { settle, until } = require('./support/wait.js');
 
 const server = suiteRedis();
 

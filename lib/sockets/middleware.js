@@ -76,7 +76,7 @@ function serveFromStart(sharing, server) {
     throw new TypeError('io-session: sharing.socket(io): io must be a Socket.IO server or a namespace.');
   }
   if (sharing.closed) return;
-  if (isSocketIo3(namespace)) throw socketIo3(sharing);
+  if (isSocketIo3(namespace)) throw socketIo3();
   sharing.join(namespace.server);
   // A parent of dynamic namespaces has no sockets. Its children are served when they are there.
   const error = isParent(namespace) ? undefined : serve(sharing, namespace);
