@@ -139,18 +139,14 @@ impl EmbeddedTable {
     #[napi(catch_unwind)]
     pub fn set(&self, sid: Utf16String, text: String, end: Option<f64>) -> Result<()> {
         let table = &self.store()?.table;
-        table
-            .set(&sid::key(&sid), text, due(end), clock::epoch())
-            .map_err(refused)
+        table.set(&sid::key(&sid), text, due(end), clock::epoch()).map_err(refused)
     }
 
     /// Gives a session another cookie; the rest of it is not looked at. Gives whether there is such a session.
     #[napi(catch_unwind)]
     pub fn touch(&self, sid: Utf16String, cookie: String, end: Option<f64>) -> Result<bool> {
         let table = &self.store()?.table;
-        table
-            .touch(&sid::key(&sid), &cookie, due(end), clock::epoch())
-            .map_err(refused)
+        table.touch(&sid::key(&sid), &cookie, due(end), clock::epoch()).map_err(refused)
     }
 
     /// Takes a session away. Gives whether there was one.
@@ -312,8 +308,7 @@ pub fn flush_stores() {
 }
 
 fn string<'env>(env: &'env Env, text: &str) -> Result<JsString<'env>> {
-    env.create_string(text)
-        .map_err(|error| failure(Error::StoreFailed, error.reason.clone()))
+    env.create_string(text).map_err(|error| failure(Error::StoreFailed, error.reason.clone()))
 }
 
 fn due(end: Option<f64>) -> Due {

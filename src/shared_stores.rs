@@ -42,14 +42,12 @@ pub enum NotOpened {
 
 impl Open {
     /// Opens a store, or once more the store of the process that has this name or path. Has `tend` look after a new one.
-    pub fn new(
-        options: EmbeddedTableOptions,
-        tend: impl FnOnce(&Arc<Store>),
-    ) -> Result<Self, NotOpened> {
+    pub fn new(options: EmbeddedTableOptions, tend: impl FnOnce(&Arc<Store>)) -> Result<Self, NotOpened> {
         let open = |options: &EmbeddedTableOptions| {
             let store = match &options.path {
-                Some(path) => Store::at(Path::new(path), options.limits(), clock::epoch())
-                    .map_err(NotOpened::Failed)?,
+                Some(path) => {
+                    Store::at(Path::new(path), options.limits(), clock::epoch()).map_err(NotOpened::Failed)?
+                }
                 None => Store::in_memory(options.limits()),
             };
             let store = Arc::new(store);
@@ -132,14 +130,11 @@ pub fn flush_all() {
 /// Counts one more user of a store.
 fn enlist(key: &str, options: &EmbeddedTableOptions) -> Result<Arc<Place>, NotOpened> {
     let mut shared = SHARED.lock();
-    let known = shared
-        .get_or_insert_default()
-        .entry(key.to_owned())
-        .or_insert_with(|| Shared {
-            options: options.clone(),
-            users: 0,
-            place: Arc::default(),
-        });
+    let known = shared.get_or_insert_default().entry(key.to_owned()).or_insert_with(|| Shared {
+        options: options.clone(),
+        users: 0,
+        place: Arc::default(),
+    });
     if known.options != *options {
         return Err(NotOpened::OtherOptions);
     }

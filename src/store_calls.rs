@@ -37,11 +37,7 @@ impl Timed for Tickets {
 #[napi]
 impl StoreCalls {
     /// `callback` gets the tickets whose deadline has passed. Each still needs its `answer`.
-    #[napi(
-        constructor,
-        catch_unwind,
-        ts_args_type = "callback: (tickets: number[]) => void"
-    )]
+    #[napi(constructor, catch_unwind, ts_args_type = "callback: (tickets: number[]) => void")]
     pub fn new(callback: Function<'_, Vec<f64>, ()>) -> napi::Result<Self> {
         let tell = callback
             .build_threadsafe_function::<Vec<f64>>()

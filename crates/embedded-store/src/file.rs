@@ -65,13 +65,9 @@ impl File {
             load(&database, visit)?;
             Ok(database)
         }));
-        let database =
-            opened.unwrap_or_else(|_| Err(Failure::new(Kind::Damaged, "the engine panicked")))?;
+        let database = opened.unwrap_or_else(|_| Err(Failure::new(Kind::Damaged, "the engine panicked")))?;
         backend.trust().map_err(|error| of_io(&error))?;
-        Ok(Self {
-            database: Some(database),
-            backend,
-        })
+        Ok(Self { database: Some(database), backend })
     }
 
     /// Closes the database. The file stays locked, and the next write opens the database again.
@@ -114,9 +110,7 @@ fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
 fn of_io(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::WouldBlock => Failure::new(Kind::InUse, "it is locked"),
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-            Failure::new(Kind::Damaged, error)
-        }
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Failure::new(Kind::Damaged, error),
         _ => Failure::new(Kind::Failed, error),
     }
 }
@@ -154,9 +148,7 @@ fn make(path: &Path) -> Result<(), Failure> {
     let database = build(backend, true)?;
     let write = || -> Result<(), redb::Error> {
         let transaction = database.begin_write()?;
-        transaction
-            .open_table(ABOUT)?
-            .insert(FORMAT_NAME, (FORMAT, ""))?;
+        transaction.open_table(ABOUT)?.insert(FORMAT_NAME, (FORMAT, ""))?;
         transaction.open_table(SESSIONS)?;
         transaction.commit()?;
         Ok(())
@@ -175,18 +167,11 @@ fn build(backend: Backend, verify: bool) -> Result<Database, Failure> {
 fn load(database: &Database, visit: &mut Visit<'_>) -> Result<(), Failure> {
     let foreign = |error: redb::TableError| match error {
         redb::TableError::Storage(error) => of_engine(error),
-        error => Failure::new(
-            Kind::Damaged,
-            format!("it is not a session store's file: {error}"),
-        ),
+        error => Failure::new(Kind::Damaged, format!("it is not a session store's file: {error}")),
     };
     let transaction = database.begin_read().map_err(of_engine)?;
     let about = transaction.open_table(ABOUT).map_err(foreign)?;
-    match about
-        .get(FORMAT_NAME)
-        .map_err(of_engine)?
-        .map(|format| format.value().0)
-    {
+    match about.get(FORMAT_NAME).map_err(of_engine)?.map(|format| format.value().0) {
         Some(FORMAT) => {}
         Some(other) => {
             let reason = format!("it has format {other}, and this version knows {FORMAT} only");
@@ -244,9 +229,7 @@ mod tests {
 
     /// The ends of some sessions.
     fn gone(numbers: std::ops::Range<u32>) -> Changes {
-        numbers
-            .map(|number| (number.to_le_bytes().into(), None))
-            .collect()
+        numbers.map(|number| (number.to_le_bytes().into(), None)).collect()
     }
 
     #[test]

@@ -45,10 +45,7 @@ impl Allowances {
             self.next_search = now + SEARCH_PAUSE_MS;
         }
         if self.minutes.len() < MAX_SESSIONS {
-            let minute = Minute {
-                began: now,
-                taken: 1,
-            };
+            let minute = Minute { began: now, taken: 1 };
             self.minutes.insert(sid.into(), minute);
         }
         most > 0
@@ -61,8 +58,7 @@ impl Allowances {
 
     /// Forgets the minutes that are over by `now` (ms).
     pub fn sweep(&mut self, now: u64) {
-        self.minutes
-            .retain(|_, minute| now.saturating_sub(minute.began) < WINDOW_MS);
+        self.minutes.retain(|_, minute| now.saturating_sub(minute.began) < WINDOW_MS);
         shrink(&mut self.minutes);
     }
 }

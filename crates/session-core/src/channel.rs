@@ -102,10 +102,7 @@ mod tests {
             &longest,
         ];
         for name in names {
-            assert_eq!(
-                ChannelName::parse(name).map(|channel| channel.to_string()),
-                Ok(name.to_owned())
-            );
+            assert_eq!(ChannelName::parse(name).map(|channel| channel.to_string()), Ok(name.to_owned()));
         }
     }
 
@@ -117,37 +114,21 @@ mod tests {
     #[test]
     fn a_name_is_too_long_by_its_characters_and_not_by_its_bytes() {
         assert!(ChannelName::parse(&"🦀".repeat(128)).is_ok());
-        assert_eq!(
-            ChannelName::parse(&"a".repeat(129)),
-            Err(InvalidChannel::TooLong)
-        );
-        assert_eq!(
-            ChannelName::parse(&"a".repeat(15_000)),
-            Err(InvalidChannel::TooLong)
-        );
-        assert_eq!(
-            InvalidChannel::TooLong.to_string(),
-            "Channel name is longer than 128 characters."
-        );
+        assert_eq!(ChannelName::parse(&"a".repeat(129)), Err(InvalidChannel::TooLong));
+        assert_eq!(ChannelName::parse(&"a".repeat(15_000)), Err(InvalidChannel::TooLong));
+        assert_eq!(InvalidChannel::TooLong.to_string(), "Channel name is longer than 128 characters.");
     }
 
     #[test]
     fn control_characters_are_refused_wherever_they_stand() {
         for name in ["\0", "a\0b", "a\n", "\u{7f}", "\u{85}b", "\u{9f}"] {
-            assert_eq!(
-                ChannelName::parse(name),
-                Err(InvalidChannel::ControlCharacter),
-                "{name:?}"
-            );
+            assert_eq!(ChannelName::parse(name), Err(InvalidChannel::ControlCharacter), "{name:?}");
         }
     }
 
     #[test]
     fn a_name_that_reaches_a_prototype_is_refused() {
-        assert_eq!(
-            ChannelName::parse("__proto__"),
-            Err(InvalidChannel::Reserved)
-        );
+        assert_eq!(ChannelName::parse("__proto__"), Err(InvalidChannel::Reserved));
     }
 
     proptest! {

@@ -119,18 +119,14 @@ impl Error {
             Self::BadChannel => {
                 "The channel name is empty, too long, or has characters that are not allowed."
             }
-            Self::TooManyChannels => {
-                "This session already has a key on as many channels as are allowed."
-            }
+            Self::TooManyChannels => "This session already has a key on as many channels as are allowed.",
             Self::StoreTimeout => "The session store did not answer in time.",
             Self::Overloaded => "Too many calls to the session store are waiting for an answer.",
             Self::InvalidDocument => "The text of the session is not a JSON object.",
             Self::StoreFull => "The session store is full.",
             Self::SessionTooLarge => "The session is larger than the session store takes.",
             Self::StorePathInUse => "The file of the session store is in use.",
-            Self::StoreDamaged => {
-                "The file of the session store is damaged, or is not a session store's."
-            }
+            Self::StoreDamaged => "The file of the session store is damaged, or is not a session store's.",
             Self::StoreFailed => "The file of the session store could not be opened or written.",
             Self::StoreClosed => "The session store has been closed.",
             Self::BadOrigin => "This origin is not allowed.",
@@ -182,8 +178,7 @@ mod tests {
 
     #[test]
     fn every_error_has_a_code_of_its_own() {
-        let codes: std::collections::HashSet<_> =
-            Error::ALL.iter().map(|error| error.code()).collect();
+        let codes: std::collections::HashSet<_> = Error::ALL.iter().map(|error| error.code()).collect();
         assert_eq!(codes.len(), Error::ALL.len());
     }
 }

@@ -173,15 +173,9 @@ fn merge_objects<'t>(
     if merged.iter().any(|(key, _)| key.index().is_some()) {
         merged.sort_by_key(|(key, _)| key.index().unwrap_or(u32::MAX));
     }
-    let members = merged
-        .iter()
-        .map(|(key, value)| format!("{}:{value}", key.spelt));
+    let members = merged.iter().map(|(key, value)| format!("{}:{value}", key.spelt));
     let text = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
-    MergedObject {
-        text,
-        is_mine,
-        is_theirs,
-    }
+    MergedObject { text, is_mine, is_theirs }
 }
 
 fn merge_values<'t>(
@@ -214,12 +208,7 @@ fn merge_as_objects<'t>(
         return None;
     }
     let (mine, theirs) = (mine?, theirs?);
-    let merged = merge_objects(
-        &fields(base.unwrap_or("{}"))?,
-        &fields(mine)?,
-        &fields(theirs)?,
-        depth + 1,
-    );
+    let merged = merge_objects(&fields(base.unwrap_or("{}"))?, &fields(mine)?, &fields(theirs)?, depth + 1);
     Some(Outcome {
         text: Some(if merged.is_theirs {
             theirs.into()
@@ -248,9 +237,7 @@ fn is_same(one: Option<&str>, other: Option<&str>, depth: usize) -> bool {
         (Some(b'{'), Some(b'{')) => match (fields(one), fields(other)) {
             (Some(one), Some(other)) => {
                 one.len() == other.len()
-                    && one.iter().all(|(key, value)| {
-                        is_same(Some(value), other.get(key).copied(), depth + 1)
-                    })
+                    && one.iter().all(|(key, value)| is_same(Some(value), other.get(key).copied(), depth + 1))
             }
             _ => false,
         },
@@ -258,8 +245,7 @@ fn is_same(one: Option<&str>, other: Option<&str>, depth: usize) -> bool {
             (Some(one), Some(other)) => {
                 let mut pairs = one.iter().zip(&other);
                 one.len() == other.len()
-                    && pairs
-                        .all(|(one, other)| is_same(Some(one.get()), Some(other.get()), depth + 1))
+                    && pairs.all(|(one, other)| is_same(Some(one.get()), Some(other.get()), depth + 1))
             }
             _ => false,
         },
@@ -272,12 +258,7 @@ fn is_same(one: Option<&str>, other: Option<&str>, depth: usize) -> bool {
 /// The members of an object; nothing for other JSON.
 fn fields(text: &str) -> Option<Fields<'_>> {
     let fields: IndexMap<Key<'_>, &RawValue> = serde_json::from_str(text).ok()?;
-    Some(
-        fields
-            .into_iter()
-            .map(|(key, value)| (key, value.get()))
-            .collect(),
-    )
+    Some(fields.into_iter().map(|(key, value)| (key, value.get())).collect())
 }
 
 fn elements(text: &str) -> Option<Vec<&RawValue>> {
@@ -315,19 +296,14 @@ mod tests {
     use super::*;
 
     fn merged(base: &str, mine: &str, theirs: &str) -> String {
-        merge(base, mine, theirs)
-            .expect("three objects")
-            .into_text(mine, theirs)
+        merge(base, mine, theirs).expect("three objects").into_text(mine, theirs)
     }
 
     #[test]
     fn what_only_mine_has_changed_is_mine() {
         let (base, mine) = (r#"{"a":1,"b":2}"#, r#"{"a":1,"b":3}"#);
         assert_eq!(merge(base, mine, base), Ok(Merged::Mine));
-        assert_eq!(
-            merge(base, mine, r#"{ "b": 2.0, "\u0061": 1 }"#),
-            Ok(Merged::Mine)
-        );
+        assert_eq!(merge(base, mine, r#"{ "b": 2.0, "\u0061": 1 }"#), Ok(Merged::Mine));
     }
 
     #[test]
@@ -339,22 +315,13 @@ mod tests {
 
     #[test]
     fn what_both_have_changed_alike_needs_no_writing() {
-        assert_eq!(
-            merge("{}", r#"{"a":{"b":1}}"#, r#"{"a":{"b":1}}"#),
-            Ok(Merged::Theirs)
-        );
-        assert_eq!(
-            merge("{}", r#"{"a":{"b":1}}"#, r#"{"a":{"b":1.0},"c":1}"#),
-            Ok(Merged::Theirs)
-        );
+        assert_eq!(merge("{}", r#"{"a":{"b":1}}"#, r#"{"a":{"b":1}}"#), Ok(Merged::Theirs));
+        assert_eq!(merge("{}", r#"{"a":{"b":1}}"#, r#"{"a":{"b":1.0},"c":1}"#), Ok(Merged::Theirs));
     }
 
     #[test]
     fn mine_is_the_result_if_it_has_all_that_they_have() {
-        assert_eq!(
-            merge("{}", r#"{"a":1,"b":2}"#, r#"{"a":1}"#),
-            Ok(Merged::Mine)
-        );
+        assert_eq!(merge("{}", r#"{"a":1,"b":2}"#, r#"{"a":1}"#), Ok(Merged::Mine));
     }
 
     #[test]
@@ -392,33 +359,18 @@ mod tests {
     #[test]
     fn mine_wins_where_both_have_changed_one_value() {
         let base = r#"{"a":1,"b":2}"#;
-        assert_eq!(
-            merged(base, r#"{"a":2,"b":2}"#, r#"{"a":3,"b":3}"#),
-            r#"{"a":2,"b":3}"#
-        );
+        assert_eq!(merged(base, r#"{"a":2,"b":2}"#, r#"{"a":3,"b":3}"#), r#"{"a":2,"b":3}"#);
         // An array is one value, and so is an object that comes up against something else.
         assert_eq!(
-            merged(
-                r#"{"a":[1],"b":0}"#,
-                r#"{"a":[1,2],"b":0}"#,
-                r#"{"a":[0,1],"b":1}"#
-            ),
+            merged(r#"{"a":[1],"b":0}"#, r#"{"a":[1,2],"b":0}"#, r#"{"a":[0,1],"b":1}"#),
             r#"{"a":[1,2],"b":1}"#
         );
         assert_eq!(
-            merged(
-                r#"{"a":null,"b":0}"#,
-                r#"{"a":{"m":1},"b":0}"#,
-                r#"{"a":{"t":1},"b":1}"#
-            ),
+            merged(r#"{"a":null,"b":0}"#, r#"{"a":{"m":1},"b":0}"#, r#"{"a":{"t":1},"b":1}"#),
             r#"{"a":{"m":1},"b":1}"#
         );
         assert_eq!(
-            merged(
-                r#"{"a":{"x":1},"b":0}"#,
-                r#"{"a":{"x":2},"b":0}"#,
-                r#"{"a":7,"b":1}"#
-            ),
+            merged(r#"{"a":{"x":1},"b":0}"#, r#"{"a":{"x":2},"b":0}"#, r#"{"a":7,"b":1}"#),
             r#"{"a":{"x":2},"b":1}"#
         );
     }
@@ -427,25 +379,13 @@ mod tests {
     fn a_deletion_wins_over_an_unchanged_value_and_mine_over_theirs() {
         let base = r#"{"a":1,"b":2,"c":3}"#;
         // Mine deletes a; they delete b.
-        assert_eq!(
-            merged(base, r#"{"b":2,"c":3}"#, r#"{"a":1,"c":3}"#),
-            r#"{"c":3}"#
-        );
+        assert_eq!(merged(base, r#"{"b":2,"c":3}"#, r#"{"a":1,"c":3}"#), r#"{"c":3}"#);
         // Mine deletes a, which they have changed.
-        assert_eq!(
-            merged(base, r#"{"b":2,"c":3}"#, r#"{"a":5,"b":7,"c":3}"#),
-            r#"{"b":7,"c":3}"#
-        );
+        assert_eq!(merged(base, r#"{"b":2,"c":3}"#, r#"{"a":5,"b":7,"c":3}"#), r#"{"b":7,"c":3}"#);
         // Mine changes a, which they have deleted.
-        assert_eq!(
-            merged(base, r#"{"a":5,"b":2,"c":3}"#, r#"{"b":7,"c":3}"#),
-            r#"{"b":7,"c":3,"a":5}"#
-        );
+        assert_eq!(merged(base, r#"{"a":5,"b":2,"c":3}"#, r#"{"b":7,"c":3}"#), r#"{"b":7,"c":3,"a":5}"#);
         // Both delete a.
-        assert_eq!(
-            merged(base, r#"{"b":2,"c":4}"#, r#"{"b":7,"c":3}"#),
-            r#"{"b":7,"c":4}"#
-        );
+        assert_eq!(merged(base, r#"{"b":2,"c":4}"#, r#"{"b":7,"c":3}"#), r#"{"b":7,"c":4}"#);
     }
 
     #[test]
@@ -453,19 +393,11 @@ mod tests {
         let base = r#"{"a":{"x":1,"y":[1,2]},"b":1}"#;
         // Mine has only another order and spelling in a: their change of it stands.
         assert_eq!(
-            merged(
-                base,
-                r#"{"a":{"y":[1, 2.0],"x":1},"b":2}"#,
-                r#"{"a":{"x":5,"y":[1,2]},"b":1}"#
-            ),
+            merged(base, r#"{"a":{"y":[1, 2.0],"x":1},"b":2}"#, r#"{"a":{"x":5,"y":[1,2]},"b":1}"#),
             r#"{"a":{"x":5,"y":[1,2]},"b":2}"#
         );
         assert_eq!(
-            merged(
-                r#"{"a":[1],"b":1}"#,
-                r#"{"a":[1.0],"b":2}"#,
-                r#"{"a":[3],"b":1}"#
-            ),
+            merged(r#"{"a":[1],"b":1}"#, r#"{"a":[1.0],"b":2}"#, r#"{"a":[3],"b":1}"#),
             r#"{"a":[3],"b":2}"#
         );
     }
@@ -473,11 +405,7 @@ mod tests {
     #[test]
     fn keys_are_compared_decoded_and_written_as_they_have_them() {
         assert_eq!(
-            merged(
-                r#"{"é":1,"b":1}"#,
-                r#"{"\u00e9":2,"b":1}"#,
-                r#"{"\u00E9":1,"b":2}"#
-            ),
+            merged(r#"{"é":1,"b":1}"#, r#"{"\u00e9":2,"b":1}"#, r#"{"\u00E9":1,"b":2}"#),
             r#"{"\u00E9":2,"b":2}"#
         );
     }
@@ -485,57 +413,31 @@ mod tests {
     #[test]
     fn array_indices_come_first_as_in_javascript() {
         assert_eq!(
-            merged(
-                r#"{"5":0,"z":0}"#,
-                r#"{"1":1,"5":0,"z":0,"m":1}"#,
-                r#"{"5":0,"10":1,"z":0,"01":1}"#
-            ),
+            merged(r#"{"5":0,"z":0}"#, r#"{"1":1,"5":0,"z":0,"m":1}"#, r#"{"5":0,"10":1,"z":0,"01":1}"#),
             r#"{"1":1,"5":0,"10":1,"z":0,"01":1,"m":1}"#
         );
-        assert_eq!(
-            merged("{}", r#"{"a":1,"\u0031":1}"#, r#"{"b":1}"#),
-            r#"{"\u0031":1,"b":1,"a":1}"#
-        );
+        assert_eq!(merged("{}", r#"{"a":1,"\u0031":1}"#, r#"{"b":1}"#), r#"{"\u0031":1,"b":1,"a":1}"#);
     }
 
     #[test]
     fn of_repeated_keys_the_last_counts_in_the_place_of_the_first() {
         assert_eq!(
-            merged(
-                r#"{"a":1,"b":1}"#,
-                r#"{"a":7,"b":1,"a":1,"m":1}"#,
-                r#"{"a":3,"b":2,"a":4}"#
-            ),
+            merged(r#"{"a":1,"b":1}"#, r#"{"a":7,"b":1,"a":1,"m":1}"#, r#"{"a":3,"b":2,"a":4}"#),
             r#"{"a":4,"b":2,"m":1}"#
         );
         // Also where the value of a repeated key is an object.
         let base = r#"{"a":{"x":1},"a":{"x":2,"y":1},"b":1}"#;
         assert_eq!(
-            merged(
-                base,
-                r#"{"a":{"x":2,"y":5},"b":1}"#,
-                r#"{"a":{"x":3,"y":1},"b":2}"#
-            ),
+            merged(base, r#"{"a":{"x":2,"y":5},"b":1}"#, r#"{"a":{"x":3,"y":1},"b":2}"#),
             r#"{"a":{"x":3,"y":5},"b":2}"#
         );
-        assert_eq!(
-            merge(
-                base,
-                r#"{"a":{"x":1},"b":1}"#,
-                r#"{"a":{"x":2,"y":1},"b":1}"#
-            ),
-            Ok(Merged::Mine)
-        );
+        assert_eq!(merge(base, r#"{"a":{"x":1},"b":1}"#, r#"{"a":{"x":2,"y":1},"b":1}"#), Ok(Merged::Mine));
     }
 
     #[test]
     fn a_key_named_proto_is_a_key_like_any_other() {
         assert_eq!(
-            merged(
-                r#"{"__proto__":{"a":1}}"#,
-                r#"{"__proto__":{"a":2}}"#,
-                r#"{"__proto__":{"a":1,"b":1}}"#
-            ),
+            merged(r#"{"__proto__":{"a":1}}"#, r#"{"__proto__":{"a":2}}"#, r#"{"__proto__":{"a":1,"b":1}}"#),
             r#"{"__proto__":{"a":2,"b":1}}"#
         );
     }
@@ -556,15 +458,7 @@ mod tests {
     fn texts_that_are_no_json_object_are_refused() {
         use Side::{Base, Mine, Theirs};
         let refused = |side| Err(InvalidDocument(side));
-        for text in [
-            "",
-            r#"{"a":1"#,
-            r#"{"b":x}"#,
-            "[]",
-            "null",
-            r#""{}""#,
-            "{} {}",
-        ] {
+        for text in ["", r#"{"a":1"#, r#"{"b":x}"#, "[]", "null", r#""{}""#, "{} {}"] {
             assert_eq!(merge(text, r#"{"a":1}"#, "{}"), refused(Base), "{text}");
             assert_eq!(merge("{}", text, r#"{"b":1}"#), refused(Mine), "{text}");
             assert_eq!(merge("{}", r#"{"a":1}"#, text), refused(Theirs), "{text}");
@@ -574,17 +468,13 @@ mod tests {
     #[test]
     fn messages_say_which_text_is_wrong_and_not_what_it_holds() {
         let error = merge("{}", r#"{"a":1}"#, r#"{"secret":x}"#).expect_err("no JSON");
-        assert_eq!(
-            error.to_string(),
-            "Session in the store is not a JSON object."
-        );
+        assert_eq!(error.to_string(), "Session in the store is not a JSON object.");
     }
 
     #[test]
     fn nesting_beyond_the_limit_is_one_value() {
-        let nested = |depth: usize, inner: &str| {
-            format!("{}{inner}{}", r#"{"a":"#.repeat(depth), "}".repeat(depth))
-        };
+        let nested =
+            |depth: usize, inner: &str| format!("{}{inner}{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
         let merge_at = |depth| {
             merged(
                 &nested(depth, r#"{"x":1,"y":1}"#),
@@ -616,20 +506,7 @@ mod tests {
     }
 
     fn any_key() -> impl Strategy<Value = String> {
-        let keys = [
-            "a",
-            "b",
-            "c",
-            "0",
-            "2",
-            "10",
-            "01",
-            "__proto__",
-            "é",
-            "q\"",
-            "4294967294",
-            "4294967295",
-        ];
+        let keys = ["a", "b", "c", "0", "2", "10", "01", "__proto__", "é", "q\"", "4294967294", "4294967295"];
         prop_oneof![9 => prop::sample::select(keys.to_vec()).prop_map(str::to_owned), 1 => "[a-f]{2}"]
     }
 
@@ -641,12 +518,8 @@ mod tests {
     /// More keys than are looked at one by one.
     fn many_members() -> impl Strategy<Value = Value> {
         let members = prop::collection::vec(("[a-f]{0,2}|[0-9]{2}", 0..3), 0..60);
-        members.prop_map(|members| {
-            members
-                .into_iter()
-                .map(|(key, value)| (key, Value::from(value)))
-                .collect()
-        })
+        members
+            .prop_map(|members| members.into_iter().map(|(key, value)| (key, Value::from(value))).collect())
     }
 
     /// One change somewhere in an object: the way down, the key there, and its new value or its deletion.
@@ -666,11 +539,8 @@ mod tests {
         for (way, key, value) in edits {
             let mut at = root.as_object_mut().expect("an object");
             for index in way {
-                let below: Vec<String> = at
-                    .iter()
-                    .filter(|(_, value)| value.is_object())
-                    .map(|(key, _)| key.clone())
-                    .collect();
+                let below: Vec<String> =
+                    at.iter().filter(|(_, value)| value.is_object()).map(|(key, _)| key.clone()).collect();
                 if below.is_empty() {
                     break;
                 }
@@ -698,14 +568,10 @@ mod tests {
             Value::Array(elements) => elements.iter().map(canonical).collect(),
             Value::Object(members) => {
                 let index = |key: &str| {
-                    key.parse::<u32>()
-                        .ok()
-                        .filter(|index| *index < u32::MAX && index.to_string() == key)
+                    key.parse::<u32>().ok().filter(|index| *index < u32::MAX && index.to_string() == key)
                 };
-                let mut members: Vec<_> = members
-                    .iter()
-                    .map(|(key, value)| (key.clone(), canonical(value)))
-                    .collect();
+                let mut members: Vec<_> =
+                    members.iter().map(|(key, value)| (key.clone(), canonical(value))).collect();
                 members.sort_by_key(|(key, _)| index(key).unwrap_or(u32::MAX));
                 members.into_iter().collect()
             }
@@ -740,10 +606,7 @@ mod tests {
                 let keys = theirs.keys().chain(new);
                 Some(
                     keys.filter_map(|key| {
-                        Some((
-                            key.clone(),
-                            model(base.get(key), mine.get(key), theirs.get(key))?,
-                        ))
+                        Some((key.clone(), model(base.get(key), mine.get(key), theirs.get(key))?))
                     })
                     .collect(),
                 )
@@ -772,10 +635,7 @@ mod tests {
     /// Another spelling of the same value: keys in reverse order, all characters escaped, whitespace, other numbers.
     fn respelt(value: &Value) -> String {
         let quoted = |text: &str| {
-            let escaped: Vec<_> = text
-                .encode_utf16()
-                .map(|unit| format!("\\u{unit:04X}"))
-                .collect();
+            let escaped: Vec<_> = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
             let escaped = escaped.concat();
             format!("\"{escaped}\"")
         };
@@ -783,14 +643,7 @@ mod tests {
             Value::Number(number) => format!("{number}.0e0"),
             Value::String(text) => quoted(text),
             Value::Array(elements) => {
-                format!(
-                    "[ {} ]",
-                    elements
-                        .iter()
-                        .map(respelt)
-                        .collect::<Vec<_>>()
-                        .join(" ,\n")
-                )
+                format!("[ {} ]", elements.iter().map(respelt).collect::<Vec<_>>().join(" ,\n"))
             }
             Value::Object(members) => {
                 let members: Vec<_> = members
@@ -809,10 +662,9 @@ mod tests {
         match value {
             Value::Number(number) => json!(number.as_f64()),
             Value::Array(elements) => elements.iter().map(as_javascript).collect(),
-            Value::Object(members) => members
-                .iter()
-                .map(|(key, value)| (key.clone(), as_javascript(value)))
-                .collect(),
+            Value::Object(members) => {
+                members.iter().map(|(key, value)| (key.clone(), as_javascript(value))).collect()
+            }
             other => other.clone(),
         }
     }

@@ -38,23 +38,14 @@ impl Record {
     ///
     /// `session_id` is taken as it is; [`Record::parse`] refuses one that is empty or has over 1024 characters.
     #[must_use]
-    pub fn new(
-        session_id: &str,
-        channel: ChannelName,
-        max_age_ms: Option<u64>,
-        now_epoch_ms: u64,
-    ) -> Self {
+    pub fn new(session_id: &str, channel: ChannelName, max_age_ms: Option<u64>, now_epoch_ms: u64) -> Self {
         let cookie = match max_age_ms {
             Some(max_age) => {
                 json!({ "originalMaxAge": max_age, "expires": iso(now_epoch_ms.saturating_add(max_age)) })
             }
             None => json!({ "originalMaxAge": null }),
         };
-        Self {
-            session_id: session_id.to_owned(),
-            channel: Some(channel),
-            cookie,
-        }
+        Self { session_id: session_id.to_owned(), channel: Some(channel), cookie }
     }
 
     /// Reads what a session store gave for a key, as JSON text.
@@ -72,9 +63,7 @@ impl Record {
             return Err(InvalidRecord::NotAnObject);
         };
         let session_id = match fields.remove("id") {
-            Some(Value::String(id))
-                if !id.is_empty() && id.chars().nth(MAX_SESSION_ID_LENGTH).is_none() =>
-            {
+            Some(Value::String(id)) if !id.is_empty() && id.chars().nth(MAX_SESSION_ID_LENGTH).is_none() => {
                 id
             }
             _ => return Err(InvalidRecord::SessionId),
@@ -90,11 +79,7 @@ impl Record {
             None if !is_browser_cookie(&cookie) => None,
             None => return Err(InvalidRecord::Session),
         };
-        Ok(Self {
-            session_id,
-            channel,
-            cookie: Value::Object(cookie),
-        })
+        Ok(Self { session_id, channel, cookie: Value::Object(cookie) })
     }
 
     /// The record as JSON text, for the session store.
@@ -125,10 +110,7 @@ impl fmt::Debug for Record {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Record")
-            .field(
-                "session_id",
-                &format_args!("#{}", fingerprint(&self.session_id)),
-            )
+            .field("session_id", &format_args!("#{}", fingerprint(&self.session_id)))
             .field("channel", &self.channel())
             .finish_non_exhaustive()
     }
@@ -183,17 +165,10 @@ fn is_browser_cookie(cookie: &Map<String, Value>) -> bool {
 /// The channel that a marker names.
 fn read_marker(marker: &Value) -> Result<ChannelName, InvalidRecord> {
     // A later version's record is good here too: what it adds is for that version.
-    if marker
-        .get("v")
-        .and_then(Value::as_u64)
-        .is_none_or(|version| version < MARKER_VERSION)
-    {
+    if marker.get("v").and_then(Value::as_u64).is_none_or(|version| version < MARKER_VERSION) {
         return Err(InvalidRecord::Marker);
     }
-    let channel = marker
-        .get("channel")
-        .and_then(Value::as_str)
-        .ok_or(InvalidRecord::Marker)?;
+    let channel = marker.get("channel").and_then(Value::as_str).ok_or(InvalidRecord::Marker)?;
     ChannelName::parse(channel).map_err(|_| InvalidRecord::Marker)
 }
 
@@ -261,9 +236,7 @@ mod tests {
 
     #[test]
     fn whatever_else_a_store_holds_is_no_record() {
-        use InvalidRecord::{
-            Cookie, Marker, NotAnObject, NotJson, Session, SessionId, SocketRecord,
-        };
+        use InvalidRecord::{Cookie, Marker, NotAnObject, NotJson, Session, SessionId, SocketRecord};
         let refused = [
             ("", NotJson),
             ("{", NotJson),
@@ -281,25 +254,16 @@ mod tests {
             (r#"{"id":"s","cookie":null}"#, Cookie),
             (r#"{"id":"s","cookie":[]}"#, Cookie),
             (r#"{"id":"s","cookie":{"__io":true}}"#, SocketRecord),
-            (
-                r#"{"id":"s","cookie":{"__io":true},"__io_session":{"v":1,"channel":"c"}}"#,
-                SocketRecord,
-            ),
+            (r#"{"id":"s","cookie":{"__io":true},"__io_session":{"v":1,"channel":"c"}}"#, SocketRecord),
             (
                 r#"{"id":"s","cookie":{"originalMaxAge":null,"expires":null,"httpOnly":true,"path":"/"}}"#,
                 Session,
             ),
             (r#"{"id":"s","cookie":{"path":"/"}}"#, Session),
             (r#"{"id":"s","cookie":{},"__io_session":null}"#, Marker),
-            (
-                r#"{"id":"s","cookie":{},"__io_session":{"v":0,"channel":"c"}}"#,
-                Marker,
-            ),
+            (r#"{"id":"s","cookie":{},"__io_session":{"v":0,"channel":"c"}}"#, Marker),
             (r#"{"id":"s","cookie":{},"__io_session":{"v":1}}"#, Marker),
-            (
-                r#"{"id":"s","cookie":{},"__io_session":{"v":1,"channel":"__proto__"}}"#,
-                Marker,
-            ),
+            (r#"{"id":"s","cookie":{},"__io_session":{"v":1,"channel":"__proto__"}}"#, Marker),
         ];
         for (text, reason) in refused {
             assert_eq!(Record::parse(text), Err(reason), "{text}");
@@ -321,11 +285,8 @@ mod tests {
 
     #[test]
     fn text_nested_a_hundred_thousand_deep_is_refused() {
-        let text = format!(
-            r#"{{"id":"s","cookie":{{}},"_":{}{}}}"#,
-            "[".repeat(100_000),
-            "]".repeat(100_000)
-        );
+        let text =
+            format!(r#"{{"id":"s","cookie":{{}},"_":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(Record::parse(&text), Err(InvalidRecord::NotJson));
     }
 
@@ -334,10 +295,7 @@ mod tests {
         let record = Record::new("secret-sid", channel("c"), None, 0);
         assert_eq!(
             format!("{record:?}"),
-            format!(
-                "Record {{ session_id: #{}, channel: Some(\"c\"), .. }}",
-                fingerprint("secret-sid")
-            )
+            format!("Record {{ session_id: #{}, channel: Some(\"c\"), .. }}", fingerprint("secret-sid"))
         );
     }
 

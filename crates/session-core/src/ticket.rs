@@ -124,11 +124,7 @@ impl Tickets {
             slot
         } else {
             let slot = u16::try_from(self.slots.len()).map_err(|_| Error::Overloaded)?;
-            self.slots.push(Slot {
-                generation: 1,
-                state: State::Free,
-                queue: None,
-            });
+            self.slots.push(Slot { generation: 1, state: State::Free, queue: None });
             slot
         };
         let queue = queue.filter(|number| self.queue(*number).is_some());
@@ -160,11 +156,7 @@ impl Tickets {
             return Answer::Hold;
         }
         self.leave(queue);
-        if self.first_held(queue).is_some() {
-            Answer::RunAndRelease
-        } else {
-            Answer::Run
-        }
+        if self.first_held(queue).is_some() { Answer::RunAndRelease } else { Answer::Run }
     }
 
     /// The next held event of a queue whose turn has come, or nothing.
@@ -323,9 +315,7 @@ mod tests {
     #[test]
     fn beyond_the_limit_a_call_is_refused_and_nothing_is_lost() {
         let mut tickets = Tickets::default();
-        let all: Vec<_> = (0..MAX_IN_FLIGHT)
-            .map(|_| tickets.open(None, 1).unwrap())
-            .collect();
+        let all: Vec<_> = (0..MAX_IN_FLIGHT).map(|_| tickets.open(None, 1).unwrap()).collect();
         assert_eq!(tickets.open(None, 1), Err(Error::Overloaded));
         assert_eq!(tickets.answer(all[7]), Answer::Run);
         assert!(tickets.open(None, 1).is_ok());

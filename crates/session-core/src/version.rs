@@ -103,11 +103,7 @@ impl Versions {
         if !self.entries.contains_key(sid) {
             self.make_room();
         }
-        let entry = self.entries.entry(sid.into()).or_insert(Entry {
-            written: 0,
-            gone: 0,
-            at: now,
-        });
+        let entry = self.entries.entry(sid.into()).or_insert(Entry { written: 0, gone: 0, at: now });
         entry.at = now;
         entry
     }
