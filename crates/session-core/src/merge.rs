@@ -88,17 +88,15 @@ pub fn merge(base: &str, mine: &str, theirs: &str) -> Result<Merged, InvalidDocu
     let mine = read(mine, Side::Mine)?;
     let theirs = read(theirs, Side::Theirs)?;
     let merged = merge_objects(&base, &mine, &theirs, 1);
-    Ok(if merged.is_theirs {
-        Merged::Theirs
-    } else if merged.is_mine {
-        Merged::Mine
-    } else {
-        Merged::Text(merged.text)
+    Ok(match merged {
+        Outcome { is_theirs: true, .. } => Merged::Theirs,
+        Outcome { is_mine: true, .. } => Merged::Mine,
+        Outcome { text, .. } => Merged::Text(text.unwrap_or_default().into_owned()),
     })
 }
 
 /// The members of an object, in the order of their keys' first occurrences.
-type Fields<'t> = IndexMap<Key<'t>, &'t str>;
+type Fields<'t> = IndexMap<Key<'t>, &'t RawValue>;
 
 /// A key. Keys are the same if they are once decoded, however they are spelt.
 struct Key<'t> {
@@ -147,24 +145,12 @@ struct Outcome<'t> {
     is_theirs: bool,
 }
 
-/// A merged object, and whose object it is the same as.
-struct MergedObject {
-    text: String,
-    is_mine: bool,
-    is_theirs: bool,
-}
-
-fn merge_objects<'t>(
-    base: &Fields<'t>,
-    mine: &Fields<'t>,
-    theirs: &Fields<'t>,
-    depth: usize,
-) -> MergedObject {
+fn merge_objects<'t>(base: &Fields<'t>, mine: &Fields<'t>, theirs: &Fields<'t>, depth: usize) -> Outcome<'t> {
     let new = mine.keys().filter(|key| !theirs.contains_key(*key));
     let mut merged = Vec::with_capacity(theirs.len());
     let (mut is_mine, mut is_theirs) = (true, true);
     for key in theirs.keys().chain(new) {
-        let value = |fields: &Fields<'t>| fields.get(key).copied();
+        let value = |fields: &Fields<'t>| fields.get(key).map(|value| value.get());
         let outcome = merge_values(value(base), value(mine), value(theirs), depth);
         is_mine &= outcome.is_mine;
         is_theirs &= outcome.is_theirs;
@@ -175,7 +161,7 @@ fn merge_objects<'t>(
     }
     let members = merged.iter().map(|(key, value)| format!("{}:{value}", key.spelt));
     let text = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
-    MergedObject { text, is_mine, is_theirs }
+    Outcome { text: Some(text.into()), is_mine, is_theirs }
 }
 
 fn merge_values<'t>(
@@ -208,18 +194,12 @@ fn merge_as_objects<'t>(
         return None;
     }
     let (mine, theirs) = (mine?, theirs?);
-    let merged = merge_objects(&fields(base.unwrap_or("{}"))?, &fields(mine)?, &fields(theirs)?, depth + 1);
-    Some(Outcome {
-        text: Some(if merged.is_theirs {
-            theirs.into()
-        } else if merged.is_mine {
-            mine.into()
-        } else {
-            merged.text.into()
-        }),
-        is_mine: merged.is_mine,
-        is_theirs: merged.is_theirs,
-    })
+    let mut merged =
+        merge_objects(&fields(base.unwrap_or("{}"))?, &fields(mine)?, &fields(theirs)?, depth + 1);
+    if merged.is_theirs || merged.is_mine {
+        merged.text = Some(if merged.is_theirs { theirs } else { mine }.into());
+    }
+    Some(merged)
 }
 
 /// Whether `JSON.parse` makes the same of two values, or neither is there.
@@ -233,19 +213,19 @@ fn is_same(one: Option<&str>, other: Option<&str>, depth: usize) -> bool {
     if depth >= MAX_DEPTH {
         return false;
     }
+    let same = |one: &RawValue, other: &RawValue| is_same(Some(one.get()), Some(other.get()), depth + 1);
     match (one.as_bytes().first(), other.as_bytes().first()) {
         (Some(b'{'), Some(b'{')) => match (fields(one), fields(other)) {
             (Some(one), Some(other)) => {
                 one.len() == other.len()
-                    && one.iter().all(|(key, value)| is_same(Some(value), other.get(key).copied(), depth + 1))
+                    && one.iter().all(|(key, value)| other.get(key).is_some_and(|other| same(value, other)))
             }
             _ => false,
         },
         (Some(b'['), Some(b'[')) => match (elements(one), elements(other)) {
             (Some(one), Some(other)) => {
                 let mut pairs = one.iter().zip(&other);
-                one.len() == other.len()
-                    && pairs.all(|(one, other)| is_same(Some(one.get()), Some(other.get()), depth + 1))
+                one.len() == other.len() && pairs.all(|(one, other)| same(one, other))
             }
             _ => false,
         },
@@ -257,8 +237,7 @@ fn is_same(one: Option<&str>, other: Option<&str>, depth: usize) -> bool {
 
 /// The members of an object; nothing for other JSON.
 fn fields(text: &str) -> Option<Fields<'_>> {
-    let fields: IndexMap<Key<'_>, &RawValue> = serde_json::from_str(text).ok()?;
-    Some(fields.into_iter().map(|(key, value)| (key, value.get())).collect())
+    serde_json::from_str(text).ok()
 }
 
 fn elements(text: &str) -> Option<Vec<&RawValue>> {
