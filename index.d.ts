@@ -42,8 +42,8 @@ export interface ShareSessionOptions extends IoSessionOptions {
   store?: SessionStore | undefined;
 
   /**
-   * Where the key route and the client's module are: a path with a slash in front and none at its end. Default: `'/zappa'`,
-   * which is where `io-session/client` and `zappajs-client` ask.
+   * Where the key route and the client's module are: a path with a slash in front and none at its end. Default:
+   * `'/io-session'`, which is where `io-session/client` asks. `zappajs-client` asks at `'/zappa'`.
    */
   prefix?: string | undefined;
 
@@ -75,6 +75,13 @@ export interface ShareSessionOptions extends IoSessionOptions {
    */
   touchInterval?: number | undefined;
 
+  /**
+   * Whether a proxy in front of this server says by `X-Forwarded-Host` which host the page has asked, because it keeps `Host` to
+   * itself: a page of that host counts as the server's own. Default: false. The key route looks at Express's setting `trust proxy`
+   * as well; sockets have this option alone. Only behind a proxy that sets the header itself: anybody else may write one.
+   */
+  trustProxy?: boolean | undefined;
+
   /** How many keys a session may ask for in a minute: a whole number from 1 to 1000000. Default: 300. Then `ERR_TOO_MANY_KEYS` (429). */
   maxKeysPerMinute?: number | undefined;
 
@@ -103,13 +110,34 @@ export interface SessionSharing {
 
   /**
    * The Express middleware, for `app.use()` behind the session middleware: `GET <prefix>/socket/:channel_name` with or without
-   * a socket id behind it answers `200 {"key": "<uuid v4>"}`, a refusal `{"error", "code"}`; `GET <prefix>/io-session.js` is
+   * a socket id behind it answers `200 {"key": "<uuid v4>"}`, a refusal `{"error", "code"}`; `GET <prefix>/client.js` is
    * the client's module (`io-session/client`). Everything else goes on.
    *
    * It says once, by a process warning, when it runs before the session middleware, when that has another store, when the
    * sessions are cookie-session's, and when {@link SessionSharing.socket} was never called though Socket.IO is loaded.
    */
   express(): (req: any, res: any, next: (error?: any) => void) => void;
+
+  /**
+   * The key of a request's session, for a page that is rendered on the server, or for a framework that is not Express. The
+   * page's socket connects with it, `io({ auth: { key } })`, and is bound from its beginning, without a request for the key.
+   *
+   * ```js
+   * app.get('/', async (req, res) => {
+   *   res.render('page', { key: await sharing.key(req.session) });
+   * });
+   * ```
+   *
+   * By the rules of the key route: one key for a session and a channel, the same limits, a new one each time with `oneTimeKeys`.
+   * The session remembers its key, and a session that has not yet been saved with it is saved before the promise is fulfilled.
+   * Send the page with `Cache-Control: no-store`: the key is a credential.
+   *
+   * @param session `req.session` of express-session, with the store of this sharing
+   * @param channel of another Socket.IO server of the app. Default: the option `channel`
+   * @throws IoSessionError rejects with `ERR_NO_SESSION`, `ERR_BAD_CHANNEL`, `ERR_TOO_MANY_CHANNELS`, `ERR_TOO_MANY_KEYS`,
+   *   `ERR_NO_SESSION_STORE` after `close()`, or `ERR_STORE_UNAVAILABLE` with the store's own error as its `cause`
+   */
+  key(session: any, channel?: string): Promise<string>;
 
   /**
    * The Socket.IO middleware, for `io.use()` or `io.of('/a-namespace').use()`, dynamic namespaces included. A socket is bound,
@@ -312,6 +340,9 @@ export interface IoSessionOptions {
    * In a Zappa app the default is none: pages of all origins may ask by `fetch` then, as with the original, and the app's own
    * CORS says whether they can read the answer; `[]` keeps all others out. With at least one, `__zappa_key` is refused to the
    * sockets of all others as well; whether they may connect is Socket.IO's own `cors` to say.
+   *
+   * `'null'` is the origin of every page without one, sandboxed frames of any site included: see docs/security.md before it is
+   * allowed. `'file://'` is what some app shells send.
    */
   allowedOrigins?: string[] | undefined;
 
@@ -581,17 +612,16 @@ export interface SessionChange {
 export type CompareAndSetOutcome = true | string | null;
 
 /**
- * Makes the `compareAndSet` of a connect-redis store of a version before 9, which hides its client:
+ * Makes the `compareAndSet` of a connect-redis store of version 7 or 8, which hides its client:
  *
  * ```js
  * const store = new RedisStore({ client });
  * store.compareAndSet = redisCompareAndSet(client);
  * ```
  *
- * Before the store is given to the app. connect-redis 9 and later need nothing. Redis 6 or later.
+ * Before the store is given to the app. Other versions of connect-redis need nothing. Redis 6 or later.
  *
- * @param client the client that the store was given: of node-redis (4 or later, without `legacyMode`) or ioredis, a cluster's
- *   included
+ * @param client the client that the store was given: of node-redis or ioredis, a cluster's included
  * @throws TypeError when the client is neither
  */
 export function redisCompareAndSet(client: any): CommittingStore['compareAndSet'];

@@ -1,7 +1,7 @@
 'use strict';
 
 // First: a machine for which there is no addon is told so, and what to do.
-require('./lib/support/addon.js');
+require('./native.js');
 
 // Each part is loaded when it is first used. Explicit lines, so that `import { … } from 'io-session'` finds each name.
 /** @type {typeof import('./lib/zappa.js').bind_express} */

@@ -3,27 +3,23 @@
 // Sessions are loaded together; code that follows runs in the async context in which its own socket's event, or its
 // connection, came. An app may have put there whose it is.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { fixture } = require('./support/fixture.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { share } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
-const { settle, until } = require('./support/wait.js');
+const { until } = require('./support/wait.js');
 
 const SOCKETS = 5;
 
 const whose = new AsyncLocalStorage();
 
-let redis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
+const redis = suiteRedis();
 
 const STORES = {
   MemoryStore: () => stores.memory(),
@@ -46,9 +42,8 @@ function asItself(socket, next) {
 for (const [name, open] of Object.entries(STORES)) {
   describe(name, () => {
     test('events of several sockets at once run each in its own', LIMIT, async (t) => {
-      const { store, cleanup } = await open();
       const f = await shareFixture(t, {
-        store,
+        kept: await open(),
         app: ({ io }) => {
           io.use(asItself);
           io.on('connection', (socket) => {
@@ -63,10 +58,6 @@ for (const [name, open] of Object.entries(STORES)) {
           });
         },
       });
-      t.after(async () => {
-        await settle();
-        await cleanup();
-      });
       const key = await f.keyOf(await f.login());
       const sockets = await Promise.all(Array.from({ length: SOCKETS }, () => f.connect({ key })));
       const seen = await Promise.all(sockets.map((socket) => socket.ask('change')));
@@ -77,10 +68,9 @@ for (const [name, open] of Object.entries(STORES)) {
     });
 
     test('connections at once go on each in its own', LIMIT, async (t) => {
-      const { store, cleanup } = await open();
       const seen = [];
       const f = await shareFixture(t, {
-        store,
+        kept: await open(),
         // In front of ours.
         app: ({ io, sharing }) => {
           const chat = io.of('/chat');
@@ -88,10 +78,6 @@ for (const [name, open] of Object.entries(STORES)) {
           chat.use(sharing.socket());
           chat.on('connection', (socket) => seen.push([socket.id, whose.getStore(), socket.session.user]));
         },
-      });
-      t.after(async () => {
-        await settle();
-        await cleanup();
       });
       const key = await f.keyOf(await f.login());
       const sockets = await Promise.all(

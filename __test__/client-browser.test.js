@@ -47,7 +47,7 @@ const html = (ioUrl) => `<!doctype html>
   go('renew', '/regenerate');
   go('logout', '/logout');
   try {
-    await shareSession(socket, { onBind, onError: (error) => { at('error').textContent = error.message; } });
+    await shareSession(socket, { prefix: '/zappa', onBind, onError: (error) => { at('error').textContent = error.message; } });
   } catch (error) {
     at('error').textContent = error.message;
   }
@@ -74,7 +74,7 @@ function files(version, urls) {
             html(urls.io)
               .replaceAll('src="/', `src="${urls.page}/`)
               .replace("'/client.js'", `'${urls.page}/client.js'`)
-              .replace('{ onBind,', `{ url: '${urls.page}', onBind,`),
+              .replace('{ prefix:', `{ url: '${urls.page}', prefix:`),
           ),
         );
     } else if (SCRIPTS[req.path]) {
@@ -208,7 +208,7 @@ const guest = (urls) => `<!doctype html>
 <button id="login">log in</button> <button id="logout">log out</button>
 <script src="/socket.io.js"></script>
 <script type="module">
-  import { keyFor, shareSession } from '${urls.express}/zappa/io-session.js';
+  import { keyFor, shareSession } from '${urls.express}/io-session/client.js';
   const at = (id) => document.getElementById(id);
   const url = '${urls.express}';
   const socket = io('${urls.io}', {
@@ -293,15 +293,15 @@ test('a page on an origin of its own has its session from the first connection',
 
 // What another site can have a browser load without asking: none of it says where it comes from by an `Origin`.
 const trap = (url) => `<!doctype html>
-<img src="${url}/zappa/socket/image"><script src="${url}/zappa/socket/script"></script>
-<iframe src="${url}/zappa/socket/frame"></iframe><link rel="stylesheet" href="${url}/zappa/socket/style">
-<a href="${url}/zappa/socket/link">a link</a>
-<script>fetch('${url}/zappa/socket/fetch', { mode: 'no-cors', credentials: 'include' });</script>`;
+<img src="${url}/io-session/socket/image"><script src="${url}/io-session/socket/script"></script>
+<iframe src="${url}/io-session/socket/frame"></iframe><link rel="stylesheet" href="${url}/io-session/socket/style">
+<a href="${url}/io-session/socket/link">a link</a>
+<script>fetch('${url}/io-session/socket/fetch', { mode: 'no-cors', credentials: 'include' });</script>`;
 
 test('another site has the browser load the key route in vain, however it does it', LIMIT, async (t) => {
   const answers = new Map();
   const note = (req, res, next) => {
-    const [, name] = /^\/zappa\/socket\/(\w+)$/.exec(req.url) ?? [];
+    const [, name] = /^\/io-session\/socket\/(\w+)$/.exec(req.url) ?? [];
     if (name) res.once('finish', () => answers.set(name, res.statusCode));
     next();
   };
@@ -328,6 +328,6 @@ test('another site has the browser load the key route in vain, however it does i
   assert.deepEqual(f.store.ids(), [sid]);
   // A person who types it in is the app's own.
   await tab.goto('about:blank');
-  await tab.goto(`${f.url}/zappa/socket/typed`);
+  await tab.goto(`${f.url}/io-session/socket/typed`);
   assert.equal(answers.get('typed'), 200);
 });

@@ -21,6 +21,12 @@ const ROOT = path.join(__dirname, '..');
 const VERSIONS = [2, 4];
 const client = () => import('io-session/client');
 
+// For the pages of a Zappa app, which has its key route elsewhere.
+async function zappaClient() {
+  const { shareSession } = await client();
+  return { shareSession: (socket, options) => shareSession(socket, { prefix: '/zappa', ...options }) };
+}
+
 // A `fetch` with the cookies of this browser. It minds no signal, as many a wrapper does not.
 function fetchOf(browser, sent = []) {
   return async (url, init) => {
@@ -31,6 +37,9 @@ function fetchOf(browser, sent = []) {
     return new Response(text, { status, headers });
   };
 }
+
+// Whether a key is asked for to open a connection with, which a Zappa app does not give.
+const isOpening = (url) => url.endsWith('/socket/__local');
 
 const answerOf = (status, body) => async () => new Response(JSON.stringify(body), { status });
 
@@ -105,7 +114,7 @@ for (const version of VERSIONS) {
   const on = `Socket.IO ${version}`;
 
   test(`a connected socket is bound to the browser's session, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t, { socketIoVersion: version });
     const browser = await f.login();
     const socket = await f.connect();
@@ -126,7 +135,7 @@ for (const version of VERSIONS) {
   });
 
   test(`a socket that is not connected yet is waited for, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t, { socketIoVersion: version });
     const browser = await f.login();
     const socket = await f.connect();
@@ -143,7 +152,7 @@ for (const version of VERSIONS) {
   });
 
   test(`each reconnect binds again, with the new socket id, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t, { socketIoVersion: version });
     const browser = await f.login();
     const socket = await f.connect();
@@ -155,13 +164,14 @@ for (const version of VERSIONS) {
       await socket.reconnect();
       await bound;
       assert.equal((await socket.ask('read', {})).id, browser.sid);
-      assert.equal(sent.length, n + 1);
-      assert.ok(sent[n].url.endsWith(`/${encodeURIComponent(socket.id)}`));
+      const asked = sent.filter(({ url }) => !isOpening(url));
+      assert.equal(asked.length, n + 1);
+      assert.ok(asked[n].url.endsWith(`/${encodeURIComponent(socket.id)}`));
     }
   });
 
   test(`session:end is followed to the session of the new cookie, once, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t, { socketIoVersion: version, ...endingHost });
     const browser = await f.login();
     const before = browser.sid;
@@ -180,7 +190,7 @@ for (const version of VERSIONS) {
   });
 
   test(`after session:end and a refusal it waits for the next connection, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t, { socketIoVersion: version, ...endingHost });
     const browser = await f.login();
     const socket = await f.connect();
@@ -206,7 +216,7 @@ for (const version of VERSIONS) {
   });
 
   test(`the first failure rejects, and the next connection binds all the same, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t, { socketIoVersion: version });
     const browser = await f.login();
     const socket = await f.connect();
@@ -226,7 +236,7 @@ for (const version of VERSIONS) {
   });
 
   test(`a connection that is lost during the handshake is not waited for, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t, { socketIoVersion: version });
     const browser = await f.login();
     const socket = await f.connect();
@@ -254,7 +264,7 @@ for (const version of VERSIONS) {
   });
 
   test(`a key that comes when the connection is gone is kept from the next one, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t, { socketIoVersion: version });
     const browser = await f.login();
     const socket = await f.connect();
@@ -283,7 +293,7 @@ for (const version of VERSIONS) {
   });
 
   test(`the news of a login may overtake its response, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const go = deferred();
     const f = await fixture(t, {
       socketIoVersion: version,
@@ -324,7 +334,7 @@ for (const version of VERSIONS) {
   });
 
   test(`what overlaps is folded: only the newest presents its key, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t, { socketIoVersion: version });
     const browser = await f.login();
     const socket = await f.connect();
@@ -342,6 +352,7 @@ for (const version of VERSIONS) {
     const inner = fetchOf(browser, sent);
     const signals = [];
     const fetch = async (url, init) => {
+      if (isOpening(url)) return fetchOf(browser)(url, init);
       signals.push(init.signal);
       await gate.promise;
       return inner(url, init);
@@ -371,7 +382,7 @@ for (const version of VERSIONS) {
   });
 
   test(`a signal ends it and leaves no listener behind, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t, { socketIoVersion: version });
     const browser = await f.login();
     const socket = await f.connect();
@@ -407,7 +418,7 @@ for (const version of VERSIONS) {
   });
 
   test(`shared again and again, a socket has the listeners of one share, ${on}`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t, { socketIoVersion: version });
     const browser = await f.login();
     const socket = await f.connect();
@@ -421,7 +432,7 @@ for (const version of VERSIONS) {
 }
 
 test('prefix and channel are followed, whatever is in them', LIMIT, async (t) => {
-  const { shareSession } = await client();
+  const { shareSession } = await zappaClient();
   const f = await fixture(t, { settings: { zappa_prefix: '/my/app' } });
   const browser = await f.login();
   const socket = await f.connect();
@@ -436,7 +447,7 @@ test('prefix and channel are followed, whatever is in them', LIMIT, async (t) =>
 });
 
 test("errors carry the server's words", LIMIT, async (t) => {
-  const { shareSession } = await client();
+  const { shareSession } = await zappaClient();
   const f = await fixture(t);
   const browser = await f.login();
   const socket = await f.connect();
@@ -476,7 +487,7 @@ test("errors carry the server's words", LIMIT, async (t) => {
 });
 
 test('an app without a session store says so', LIMIT, async (t) => {
-  const { shareSession } = await client();
+  const { shareSession } = await zappaClient();
   const f = await fixture(t, { sessionOptions: null });
   const socket = await f.connect();
   const shared = shareSession(socket.socket, { url: f.host.url });
@@ -484,7 +495,7 @@ test('an app without a session store says so', LIMIT, async (t) => {
 });
 
 test('a later failure without an onError is written to the console', LIMIT, async (t) => {
-  const { shareSession } = await client();
+  const { shareSession } = await zappaClient();
   const f = await fixture(t);
   const browser = await f.login();
   const socket = await f.connect();
@@ -499,7 +510,7 @@ test('a later failure without an onError is written to the console', LIMIT, asyn
 
 for (const clientOptions of [{ ackTimeout: 5_000 }, { retries: 1, ackTimeout: 5_000 }]) {
   test(`a Socket.IO 4 client with ${JSON.stringify(clientOptions)} is bound, too`, LIMIT, async (t) => {
-    const { shareSession } = await client();
+    const { shareSession } = await zappaClient();
     const f = await fixture(t);
     const browser = await f.login();
     const socket = await f.connect(clientOptions);
@@ -509,7 +520,7 @@ for (const clientOptions of [{ ackTimeout: 5_000 }, { retries: 1, ackTimeout: 5_
 }
 
 test("an acknowledgement that is late for Socket.IO's own ackTimeout is a failure", LIMIT, async (t) => {
-  const { shareSession } = await client();
+  const { shareSession } = await zappaClient();
   const f = await fixture(t);
   const browser = await f.login();
   const socket = await f.connect({ ackTimeout: 20 });
@@ -541,7 +552,7 @@ for (const expressVersion of [4, 5]) {
       assert.equal(f.seen.get(socket.id).user, 'ann');
       assert.deepEqual(
         sent.map(({ url }) => url),
-        [`${f.url}/zappa/socket/__local`],
+        [`${f.url}/io-session/socket/__local`],
       );
 
       await socket.reconnect();
@@ -645,12 +656,12 @@ test('a socket that was bound by auth is bound again by shareSession after sessi
 for (const expressVersion of [4, 5]) {
   // Not by `fetch`, which asks past every cache when it is given a condition.
   const served = async (f, headers, method = 'GET') => {
-    const request = http.request(`${f.url}/zappa/io-session.js`, { headers, method }).end();
+    const request = http.request(`${f.url}/io-session/client.js`, { headers, method }).end();
     const [response] = await once(request, 'response');
     return { status: response.statusCode, headers: response.headers, body: await text(response) };
   };
 
-  test(`the module is served at <prefix>/io-session.js, Express ${expressVersion}`, LIMIT, async (t) => {
+  test(`the module is served at <prefix>/client.js, Express ${expressVersion}`, LIMIT, async (t) => {
     const f = await shareApp(t, { expressVersion });
     const { status, headers, body } = await served(f);
     const source = fs.readFileSync(path.join(ROOT, 'client', 'index.js'), 'utf8');
@@ -688,7 +699,7 @@ for (const expressVersion of [4, 5]) {
 
 test('the module is for pages of this host and of allowed origins', LIMIT, async (t) => {
   const f = await shareApp(t, { options: { allowedOrigins: ['https://app.example'] } });
-  const get = (headers) => fetch(`${f.url}/zappa/io-session.js`, { headers });
+  const get = (headers) => fetch(`${f.url}/io-session/client.js`, { headers });
   const allowed = await get({ origin: 'https://app.example' });
   assert.equal(allowed.status, 200);
   assert.equal(allowed.headers.get('access-control-allow-origin'), 'https://app.example');
@@ -705,7 +716,7 @@ test('the module is for pages of this host and of allowed origins', LIMIT, async
 test('the module is small, needs nothing, and is in the package', () => {
   const source = fs.readFileSync(path.join(ROOT, 'client', 'index.js'));
   const { length } = gzipSync(source, { level: 9 });
-  assert.ok(length < 2_000, `${length} bytes gzipped`);
+  assert.ok(length < 3_500, `${length} bytes gzipped`);
   assert.doesNotMatch(String(source), /^\s*(import|export .* from)\b|require\(/m);
   const { files } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
   assert.ok(files.includes('client'));

@@ -120,12 +120,13 @@ test('C14: an HTTP request that comes while the write of a handler is on its way
   const hold = store.hold('set', (id) => id === sid);
   held.event.go();
   held.http.go();
-  await socket.ask('held', {});
+  const answer = socket.ask('held', {});
   await hold.reached;
   const request = browser.json('/held');
   await held.http.entered;
   await settle();
   hold.release();
+  await answer;
   await request;
   await until(() => data().event && data().http, 'both are saved');
   assert.deepEqual(data(), BOTH);

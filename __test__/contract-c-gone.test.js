@@ -168,11 +168,12 @@ test('C13b: logout while the write of a handler is on its way to the store', LIM
   const { browser, socket } = await f.bound();
   const old = browser.copy();
   const hold = f.store.hold('set', (sid) => sid === old.sid);
-  await socket.ask('write', { written: 'slowly' });
+  const answer = socket.ask('write', { written: 'slowly' });
   await hold.reached;
   const logout = browser.request('/logout');
   await settle();
   hold.release();
+  await answer;
   await logout;
   await assertGone(f, old);
 });

@@ -19,7 +19,7 @@ after(() => server.stop());
 describe('express-mysql-session', () => {
   const open = () => stores.mysql(server);
   rows(open);
-  lifeRows(open, { keepsEnd: false });
+  lifeRows(open);
 
   test('C15c: a session of a minute keeps its time to live', LIMIT, async (t) => {
     const { kept, bound } = await begin(t, open, { sessionOptions: { cookie: { maxAge: 60_000 } } });

@@ -2,19 +2,15 @@
 
 // The contract on connect-pg-simple over a real PostgreSQL, with the column that it makes and with the other one.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { begin, lifeRows, rows } = require('./support/contract-rows.js');
 const { LIMIT } = require('./support/limit.js');
-const { startPostgres } = require('./support/postgres-server.js');
+const { suitePostgres } = require('./support/postgres-server.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
 
-let server;
-before(async () => {
-  server = await startPostgres();
-});
-after(() => server.stop());
+const server = suitePostgres();
 
 for (const column of ['json', 'jsonb']) {
   const open = () => stores.postgres(server, undefined, { column });

@@ -3,21 +3,17 @@
 // The rows of the contract that could depend on a version or on a store, over all versions, and over the stores that need
 // no database server of their own but Redis. Those on PostgreSQL and MariaDB are suites of their own.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { begin, lifeRows, rows } = require('./support/contract-rows.js');
 const { fixture } = require('./support/fixture.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { startRedis, suiteRedis } = require('./support/redis-server.js');
 const { keyPath } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
 
-let redisServer;
-before(async () => {
-  redisServer = await startRedis();
-});
-after(() => redisServer.stop());
+const redisServer = suiteRedis();
 
 const redis = (version, client) => () => stores.redis(redisServer, undefined, { version, client });
 
@@ -31,6 +27,8 @@ const STORES = {
 const MORE_STORES = {
   memorystore: () => stores.memorystore(),
   'better-sqlite3-session-store': () => stores.sqlite(),
+  'connect-redis 3 on node-redis 2': redis('connect-redis 3', 'node-redis 2'),
+  'connect-redis 6 on node-redis 3': redis('connect-redis 6', 'node-redis 3'),
   'connect-redis 7 on node-redis': redis('connect-redis 7'),
   'connect-redis 7 on ioredis': redis('connect-redis 7', 'ioredis'),
   'connect-redis 8 on node-redis': redis('connect-redis 8'),
@@ -50,11 +48,16 @@ for (const expressVersion of [4, 5]) {
 
 for (const [name, open] of Object.entries(MORE_STORES)) describe(name, () => rows(open));
 
+// What ZappaJS 6.5.0 installs.
+const zappaStore = redis('connect-redis 3', 'node-redis 2');
+describe("Zappa's own stack: Express 4, Socket.IO 2, connect-redis 3 on node-redis 2", () => {
+  rows(zappaStore, { expressVersion: 4, socketIoVersion: 2 });
+});
+
 // Side by side: what takes time is that sessions expire.
 describe('the life of a session', { concurrency: true }, () => {
-  for (const [name, open] of Object.entries({ ...STORES, ...MORE_STORES })) {
-    const keepsEnd = name !== 'better-sqlite3-session-store';
-    describe(name, () => lifeRows(open, { keepsEnd }));
+  for (const [name, open] of Object.entries({ ...STORES, ...MORE_STORES, 'connect-redis 3': zappaStore })) {
+    describe(name, () => lifeRows(open));
   }
 });
 

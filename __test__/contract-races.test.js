@@ -103,7 +103,7 @@ test('B1: a socket that leaves while its key is looked up leaves nothing behind'
   const browser = await f.login();
   const key = await newKey(browser);
   const socket = await f.connect();
-  const { id } = socket;
+  const client = f.host.clients.get(socket.id);
   const hold = f.store.hold('get', (sid) => sid === browser.sid);
   socket.send('__zappa_key', { key }, () => {});
   await hold.reached;
@@ -113,7 +113,7 @@ test('B1: a socket that leaves while its key is looked up leaves nothing behind'
   hold.release();
   await settle();
   assert.deepEqual(f.store.ids().sort(), [browser.sid, key].sort());
-  assert.notEqual(f.host.clients.get(id).__session_id, browser.sid);
+  assert.notEqual(client.__session_id, browser.sid);
 });
 
 test('C2: an unbound socket that leaves while its handler runs leaves no record', LIMIT, async (t) => {

@@ -2,17 +2,13 @@
 
 // Commits and updates are exact between processes that share a PostgreSQL.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const { countExactly } = require('./support/exact.js');
-const { startPostgres } = require('./support/postgres-server.js');
+const { suitePostgres } = require('./support/postgres-server.js');
 const stores = require('./support/stores.js');
 
 describe('four processes with four sockets each on one PostgreSQL', () => {
-  let server;
-  before(async () => {
-    server = await startPostgres();
-  });
-  after(() => server.stop());
+  const server = suitePostgres();
 
   test('connect-pg-simple: 4000 increments and 4000 fields of one session are all kept', {
     timeout: 300_000,

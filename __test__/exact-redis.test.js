@@ -2,21 +2,18 @@
 
 // Commits and updates are exact between processes that share a Redis.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const { countExactly } = require('./support/exact.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const stores = require('./support/stores.js');
 
 describe('four processes with four sockets each on one Redis', () => {
-  let server;
-  before(async () => {
-    server = await startRedis();
-  });
-  after(() => server.stop());
+  const server = suiteRedis();
 
   for (const [version, client] of [
     ['connect-redis 9', 'node-redis'],
     ['connect-redis 8', 'ioredis'],
+    ['connect-redis 3', 'node-redis 2'],
   ]) {
     test(`${version} on ${client}: 4000 increments and 4000 fields of one session are all kept`, {
       timeout: 300_000,

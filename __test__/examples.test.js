@@ -74,6 +74,14 @@ test('one-port: log in, rename over the socket, a second tab, log out', LIMIT, a
   assert.equal(one.example.stderr, '');
 });
 
+for (const name of ['server-rendered', 'plain-http', 'koa']) {
+  test(`${name}: the same`, LIMIT, async (t) => {
+    const one = await open(t, { PORT: '0' }, name);
+    await live(one);
+    assert.equal(one.example.stderr, '');
+  });
+}
+
 test('two-origins: the same, with sockets to which the browser sends no cookie', LIMIT, async (t) => {
   const port = await freePort();
   const two = await open(t, { PORT: String(await freePort()), SOCKET_PORT: String(port) }, 'two-origins');

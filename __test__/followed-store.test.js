@@ -5,7 +5,6 @@
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { MemoryStore } = require('express-session');
-const { RedisStore } = require('connect-redis');
 const { shareSession } = require('..');
 const { fixture } = require('./support/fixture.js');
 const { LIMIT } = require('./support/limit.js');
@@ -51,14 +50,4 @@ test('a method that the app has put in place meanwhile stays when the store is g
   sharing.close();
   assert.equal(store.get, get);
   assert.equal(store.set, MemoryStore.prototype.set);
-});
-
-test('connect-redis has its own serializer again when it is given back', () => {
-  const store = new RedisStore({ client: { get: async () => null } });
-  const sharing = shareSession({ store });
-  assert.notEqual(store.serializer, JSON, 'it is followed');
-  assert.deepEqual(store.serializer.parse('{"a":1}'), { a: 1 });
-  sharing.close();
-  assert.equal(store.serializer, JSON);
-  assert.equal(store.get, RedisStore.prototype.get);
 });

@@ -117,7 +117,7 @@ test('the files of docs/nestjs.md compile, and gateways share the session', LIMI
 
   const env = { PORT: '0', SESSION_SECRET: 'not a secret' };
   const { url } = await startProgram(t, folder, 'dist/start.js', env);
-  const browser = new HttpClient(url);
+  const browser = new HttpClient(url, { prefix: '/io-session' });
   const me = async () => (await browser.json('/me')).body.name;
   await browser.request('/login?name=Ann');
   assert.equal(await me(), 'Ann');

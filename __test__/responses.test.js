@@ -1,6 +1,6 @@
 'use strict';
 
-// The responses under way of a session: who waits for them is called when they are out, and nothing of them is kept.
+// The responses that end a session: what waits for one is called when it is out, and nothing of any response is kept.
 
 const { EventEmitter, once } = require('node:events');
 const http = require('node:http');
@@ -9,26 +9,54 @@ const assert = require('node:assert/strict');
 const { Responses } = require('../lib/http/responses.js');
 const { closeServer, listen } = require('./support/http-server.js');
 
-test('sessions whose responses are all out are forgotten', () => {
+// A request with a session, as far as its end goes, and its response.
+function request(id) {
+  const calls = [];
+  const session = {
+    id,
+    destroy: (...args) => calls.push(['destroy', ...args]),
+    regenerate: (...args) => calls.push(['regenerate', ...args]),
+  };
+  return { req: { session }, res: new EventEmitter(), calls };
+}
+
+test('a response of a session that goes on is not kept', () => {
   const responses = new Responses();
-  const under = Array.from({ length: 100 }, (_, n) => {
-    const res = new EventEmitter();
-    responses.begin(`session ${n % 50}`, res);
-    return res;
-  });
+  const { req, res } = request('session');
+  responses.follow(req, res);
+  assert.equal(res.listenerCount('close'), 0);
+  assert.equal(responses.ending.size, 0);
   const called = [];
-  responses.afterThose('session 7', () => called.push('after those'));
-  for (const res of under.slice(0, 50)) res.emit('close');
-  assert.equal(responses.open.size, 50);
-  assert.deepEqual(called, []);
-  for (const res of under.slice(50)) res.emit('close');
-  assert.equal(responses.open.size, 0);
-  assert.deepEqual(called, ['after those']);
-  responses.afterThose('session 7', () => called.push('at once'));
-  assert.deepEqual(called, ['after those', 'at once']);
+  responses.whenOut('session', () => called.push('at once'));
+  assert.deepEqual(called, ['at once']);
 });
 
-test('a response whose client left before the session was loaded is waited for by nobody', async (t) => {
+for (const name of ['destroy', 'regenerate']) {
+  test(`the response of a request that calls ${name} is waited for, and forgotten`, () => {
+    const responses = new Responses();
+    const [ending, other] = [request('session'), request('session')];
+    for (const { req, res } of [ending, other]) responses.follow(req, res);
+    const callback = () => {};
+    ending.req.session[name](callback);
+    assert.deepEqual(ending.calls, [[name, callback]]);
+    const called = [];
+    responses.whenOut('session', () => called.push('out'));
+    responses.whenOut('another', () => called.push('another'));
+    other.res.emit('close');
+    assert.deepEqual(called, ['another']);
+    ending.res.emit('close');
+    assert.deepEqual(called, ['another', 'out']);
+    assert.equal(responses.ending.size, 0);
+  });
+}
+
+test('what is seen of a session is not among its fields', () => {
+  const { req, res } = request('session');
+  new Responses().follow(req, res);
+  assert.equal(JSON.stringify(req.session), '{"id":"session"}');
+});
+
+test('a response whose client has left is waited for by nobody', async (t) => {
   const server = http.createServer();
   t.after(() => closeServer(server));
   const abort = new AbortController();
@@ -38,43 +66,41 @@ test('a response whose client left before the session was loaded is waited for b
   abort.abort();
   await Promise.all([asked, out]);
   const responses = new Responses();
-  responses.begin('session', res);
-  assert.equal(responses.open.size, 0);
-  let called = false;
-  responses.afterThose('session', () => {
-    called = true;
-  });
-  assert.equal(called, true);
+  responses.ends('session', res);
+  assert.equal(responses.ending.size, 0);
 });
 
-test('a response that is begun twice, by an app with two middlewares, is one', () => {
+test('a response that is followed twice, by an app with two middlewares, is one', () => {
   const responses = new Responses();
-  const res = new EventEmitter();
-  responses.begin('session', res);
+  const { req, res, calls } = request('session');
+  responses.follow(req, res);
+  responses.follow(req, res);
+  req.session.destroy();
   let called = 0;
-  responses.afterThose('session', () => {
+  responses.whenOut('session', () => {
     called += 1;
   });
-  responses.begin('session', res);
-  assert.equal(called, 0);
   res.emit('close');
   assert.equal(called, 1);
-  assert.equal(responses.open.size, 0);
+  assert.equal(calls.length, 1);
+  assert.equal(res.listenerCount('close'), 0);
 });
 
-test('who waits is called once, whether the responses are out in time or not', (t) => {
+test('who waits is called once, whether the response is out in time, late or never', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const responses = new Responses();
   const called = [];
-  for (const name of ['in time', 'late']) {
+  for (const name of ['in time', 'late', 'never']) {
     const res = new EventEmitter();
-    responses.begin(name, res);
-    responses.afterThose(name, () => called.push(name));
+    responses.ends(name, res);
+    responses.whenOut(name, () => called.push(name));
     if (name === 'in time') res.emit('close');
     else t.mock.timers.tick(2000);
     assert.equal(called.at(-1), name);
+    assert.equal(res.listenerCount('close'), 0);
     t.mock.timers.tick(10_000);
-    res.emit('close');
+    if (name === 'late') res.emit('close');
   }
-  assert.deepEqual(called, ['in time', 'late']);
+  assert.deepEqual(called, ['in time', 'late', 'never']);
+  assert.equal(responses.ending.size, 0);
 });

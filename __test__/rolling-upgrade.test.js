@@ -3,12 +3,12 @@
 // A rolling upgrade: our process and one of the original's kind share a Redis, and each takes the other's keys.
 
 const path = require('node:path');
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { startChild } = require('./support/child.js');
 const { HttpClient } = require('./support/http-client.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const { connectSocket, keyPath, share } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
 const { until } = require('./support/wait.js');
@@ -16,11 +16,7 @@ const { until } = require('./support/wait.js');
 const HOST = path.join(__dirname, 'support', 'children', 'host.js');
 
 describe('a process of ours and one of the original on one Redis', () => {
-  let server;
-  before(async () => {
-    server = await startRedis();
-  });
-  after(() => server.stop());
+  const server = suiteRedis();
 
   async function begin(t) {
     const prefix = `${t.name}:`;

@@ -3,7 +3,7 @@
 // What one process does to a session, the sockets of the others see: several processes, one Redis, and Socket.IO's own
 // adapters between them.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const net = require('node:net');
 const { once } = require('node:events');
@@ -13,20 +13,16 @@ const { sessionRoom, shareSession } = require('..');
 const { startChild } = require('./support/child.js');
 const { HttpClient } = require('./support/http-client.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { connectSocket } = require('./support/socket-client.js');
 const { socketIoClient, socketIoServer } = require('./support/versions.js');
 const { until } = require('./support/wait.js');
 
 const SCRIPT = path.join(__dirname, 'support', 'children', 'cluster-process.js');
-const CHANNEL = '/zappa/socket/__local';
+const CHANNEL = '/io-session/socket/__local';
 
-let redis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
+const redis = suiteRedis();
 
 async function connectRedis(t) {
   const client = createClient({ socket: { port: redis.port, host: '127.0.0.1' } });

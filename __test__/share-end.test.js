@@ -287,17 +287,58 @@ describe('the response that ends a session', () => {
     const f = await shareApp(t, { app });
     t.after(go);
     const { browser, socket } = await f.bound();
-    // A stream of events, which may never end.
-    const cookie = `connect.sid=${browser.cookies.get('connect.sid')}`;
-    const stream = await fetch(`${f.url}/stream`, { headers: { cookie } });
     const ended = socket.next('session:end');
     const began = Date.now();
-    await browser.request('/logout');
-    assert.deepEqual(await ended, { reason: 'destroy' });
+    const login = browser.request('/slow-login');
+    assert.deepEqual(await ended, { reason: 'regenerate' });
     const waited = Date.now() - began;
     assert.ok(waited >= 1_990 && waited < 30_000, `${waited} ms`);
     go();
-    await stream.text();
+    await login;
+  });
+
+  test('is the only one that is waited for: a stream of the same session goes on', LIMIT, async (t) => {
+    const { app, go } = held();
+    const f = await shareApp(t, { app });
+    t.after(go);
+    const { browser, socket } = await f.bound();
+    const cookie = `connect.sid=${browser.cookies.get('connect.sid')}`;
+    const stream = await fetch(`${f.url}/stream`, { headers: { cookie } });
+    const order = [];
+    const ended = socket.next('session:end').then(() => order.push('session:end'));
+    await browser.request('/logout');
+    await ended;
+    go();
+    await stream.text().then(() => order.push('the end of the stream'));
+    assert.deepEqual(order, ['session:end', 'the end of the stream']);
+  });
+
+  test('may be nobody’s: a logout by the store, or by a socket, is told at once', LIMIT, async (t) => {
+    const { app, go } = held();
+    const f = await shareApp(t, {
+      app(parts) {
+        app(parts);
+        parts.io.on('connection', (socket) => socket.on('logout', () => socket.session.destroy()));
+      },
+    });
+    t.after(go);
+    const streams = [];
+    for (const logout of [({ sid }) => f.sharing.store.destroy(sid), ({ socket }) => socket.send('logout')]) {
+      const bound = await f.bound();
+      const cookie = `connect.sid=${bound.browser.cookies.get('connect.sid')}`;
+      const stream = await fetch(`${f.url}/stream`, { headers: { cookie } });
+      let isOpen = true;
+      const read = stream.text().then(() => {
+        isOpen = false;
+      });
+      const ended = bound.socket.next('session:end');
+      logout(bound);
+      assert.deepEqual(await ended, { reason: 'destroy' });
+      assert.equal(isOpen, true);
+      streams.push(read);
+    }
+    go();
+    await Promise.all(streams);
   });
 
   test('of a socket that is bound again meanwhile, nobody is told', LIMIT, async (t) => {

@@ -220,20 +220,21 @@ test('app.use(prefix, sharing.express()) is warned of once, and gives no key', L
   const warnings = heard(t);
   const sharing = shareSession();
   const app = express(5)();
-  app.use('/zappa', sharing.express());
+  app.use('/io-session', sharing.express());
   const server = http.createServer(app);
   t.after(async () => {
     await closeServer(server);
     sharing.close();
   });
   const url = await listen(server);
-  for (let n = 0; n < 2; n += 1) assert.equal((await fetch(`${url}/zappa/socket/__local/id`)).status, 404);
+  for (let n = 0; n < 2; n += 1)
+    assert.equal((await fetch(`${url}/io-session/socket/__local/id`)).status, 404);
   await settle();
   assert.deepEqual(warnings, [
     {
       code: 'IO_SESSION_MOUNTED',
       message:
-        "io-session: app.use('/zappa', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.",
+        "io-session: app.use('/io-session', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.",
     },
   ]);
 });
@@ -245,6 +246,44 @@ test('a path of the app’s own that looks like the end of the key route is no m
   await settle();
   assert.deepEqual(warnings, []);
 });
+
+const WORKERS = path.join(__dirname, 'support', 'children', 'workers.js');
+
+// What the two workers and the primary process of an app are warned of.
+async function runWorkers(t, input, env) {
+  const child = startChild(t, WORKERS, input, { env: { ...process.env, ...env } });
+  const { workers, primary } = await child.message('done');
+  return { workers: workers.map((all) => all.map(({ code }) => code)), primary, told: workers.flat() };
+}
+
+test(
+  'workers of node:cluster without a store are warned that each has sessions of its own',
+  LIMIT,
+  async (t) => {
+    const { workers, primary, told } = await runWorkers(t, { hasStore: false });
+    assert.deepEqual(workers, [['IO_SESSION_OWN_SESSIONS'], ['IO_SESSION_OWN_SESSIONS']]);
+    assert.match(told[0].message, /each process has sessions of its own, .* shareSession\(\{ store \}\)/);
+    assert.deepEqual(primary, []);
+  },
+);
+
+test('workers that name a store are not', LIMIT, async (t) => {
+  const { workers } = await runWorkers(t, { hasStore: true });
+  assert.deepEqual(workers, [[], []]);
+});
+
+for (const [instance, codes] of [
+  ['0', []],
+  ['1', ['IO_SESSION_OWN_SESSIONS']],
+]) {
+  test(`instance ${instance} of an app under PM2 is warned of ${codes.length}`, LIMIT, async (t) => {
+    const { primary } = await runWorkers(t, { hasStore: false }, { NODE_APP_INSTANCE: instance });
+    assert.deepEqual(
+      primary.map(({ code }) => code),
+      codes,
+    );
+  });
+}
 
 test('an Express process without Socket.IO is no mistake', LIMIT, async (t) => {
   const { answers, warnings } = await run(t, {});

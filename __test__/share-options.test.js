@@ -23,7 +23,7 @@ for (const [name, expected, values] of [
   ],
   [
     'prefix',
-    /a path such as '\/zappa': with a slash in front and none at its end/,
+    /a path such as '\/io-session': with a slash in front and none at its end/,
     [
       ['zappa', '"zappa"'],
       ['/zappa/', '"/zappa/"'],
@@ -78,8 +78,8 @@ for (const [name, expected, values] of [
       [['https://app.example:443'], '["https://app.example:443"]'],
       [['https://APP.example'], '["https://APP.example"]'],
       [['app.example'], '["app.example"]'],
-      [['null'], '["null"]'],
-      [['file://'], '["file://"]'],
+      [['file:///'], '["file:///"]'],
+      [['NULL'], '["NULL"]'],
       [['capacitor://localhost/'], '["capacitor://localhost/"]'],
       [['capacitor://'], '["capacitor://"]'],
       [[/app/], '[an object]'],

@@ -5,6 +5,8 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
+const { once } = require('node:events');
+const http = require('node:http');
 const net = require('node:net');
 const { text } = require('node:stream/consumers');
 const { LIMIT } = require('./support/limit.js');
@@ -13,7 +15,7 @@ const { keyPath, share } = require('./support/socket-client.js');
 const { UUID_V4 } = require('./support/uuid.js');
 
 const APP = 'https://app.example';
-const ROUTE = '/zappa/socket/__local';
+const ROUTE = '/io-session/socket/__local';
 const ALLOWING = { options: { allowedOrigins: [APP, 'http://localhost:8080'] } };
 const REFUSED = { error: 'This origin is not allowed.', code: 'ERR_BAD_ORIGIN' };
 
@@ -91,7 +93,7 @@ for (const expressVersion of [4, 5]) {
       for (const site of ['cross-site', 'same-site']) {
         for (const mode of ['no-cors', 'navigate']) {
           const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': mode };
-          const { status, body } = await browser.json('/zappa/socket/elsewhere', { headers });
+          const { status, body } = await browser.json('/io-session/socket/elsewhere', { headers });
           assert.deepEqual([status, body], [403, REFUSED]);
         }
       }
@@ -125,6 +127,44 @@ for (const expressVersion of [4, 5]) {
           const answer = await (await f.login()).json(ROUTE, { headers });
           assert.equal(answer.status, 200);
           assert.deepEqual(cors(answer.headers), {});
+        }
+      }
+    });
+
+    // A page of https://app.example behind a proxy: what this server is told, and whether the page is its own.
+    for (const [settings, forwarded, status] of [
+      [{}, 'app.example', 403],
+      [{ options: { trustProxy: true } }, 'app.example', 200],
+      [{ options: { trustProxy: true } }, 'app.example, inner.example:8080', 200],
+      [{ options: { trustProxy: true } }, 'evil.example', 403],
+      [{ options: { trustProxy: true } }, undefined, 403],
+      [{ app: ({ app }) => app.set('trust proxy', true) }, 'app.example', 200],
+      [{ app: ({ app }) => app.set('trust proxy', 'loopback') }, 'app.example', 200],
+      [{ app: ({ app }) => app.set('trust proxy', '10.0.0.1') }, 'app.example', 403],
+    ]) {
+      test(`behind a proxy that keeps Host to itself: ${status} for ${forwarded}`, LIMIT, async (t) => {
+        const f = await shareApp(t, { expressVersion, ...settings });
+        const { cookies } = await f.login();
+        const headers = {
+          cookie: `connect.sid=${cookies.get('connect.sid')}`,
+          host: 'upstream:3000',
+          origin: APP,
+          ...(forwarded && { 'x-forwarded-host': forwarded }),
+        };
+        const [response] = await once(http.get(f.url + ROUTE, { headers }), 'response');
+        response.resume();
+        assert.equal(response.statusCode, status);
+      });
+    }
+
+    test('pages without an origin are let in by name alone', LIMIT, async (t) => {
+      for (const origin of ['null', 'file://']) {
+        const f = await shareApp(t, { expressVersion, options: { allowedOrigins: [origin] } });
+        const browser = await f.login();
+        for (const other of ['null', 'file://']) {
+          const { status, headers } = await browser.json(ROUTE, { headers: { origin: other } });
+          assert.equal(status, other === origin ? 200 : 403, other);
+          if (other === origin) assert.equal(headers.get('access-control-allow-origin'), origin);
         }
       }
     });
@@ -163,14 +203,14 @@ for (const expressVersion of [4, 5]) {
       for (const [path, method] of [
         [ROUTE, 'POST'],
         [ROUTE, 'DELETE'],
-        ['/zappa', 'GET'],
-        ['/zappa/', 'GET'],
-        ['/zappa/socket', 'GET'],
-        ['/zappa/socket/', 'GET'],
-        ['/zappa/socket/a/b/c', 'GET'],
-        ['/zappa/io-session.jsx', 'GET'],
-        ['/zappax/socket/__local', 'GET'],
-        ['/x/zappa/socket/__local', 'GET'],
+        ['/io-session', 'GET'],
+        ['/io-session/', 'GET'],
+        ['/io-session/socket', 'GET'],
+        ['/io-session/socket/', 'GET'],
+        ['/io-session/socket/a/b/c', 'GET'],
+        ['/io-session/client.jsx', 'GET'],
+        ['/io-sessionx/socket/__local', 'GET'],
+        ['/x/io-session/socket/__local', 'GET'],
       ]) {
         assert.equal((await f.browser().request(path, { method, headers })).status, 404, `${method} ${path}`);
       }
@@ -181,7 +221,7 @@ for (const expressVersion of [4, 5]) {
       const f = await shareApp(t, { expressVersion });
       const browser = await f.login();
       const { key } = (await browser.json(ROUTE)).body;
-      for (const path of [`${ROUTE}/`, keyPath('some id'), `${ROUTE}?cache=1`]) {
+      for (const path of [`${ROUTE}/`, keyPath('some id', browser), `${ROUTE}?cache=1`]) {
         assert.deepEqual((await browser.json(path)).body, { key });
       }
     });
@@ -202,7 +242,7 @@ for (const expressVersion of [4, 5]) {
       }
       assert.equal(keys.size, 6);
       for (const channel of ['__proto__', 'a%00b', '%0a', '%E0%A4%A', 'x'.repeat(129)]) {
-        const { status, body } = await browser.json(`/zappa/socket/${channel}`);
+        const { status, body } = await browser.json(`/io-session/socket/${channel}`);
         assert.deepEqual([status, body.code], [400, 'ERR_BAD_CHANNEL'], channel);
       }
       assert.equal({}.key, undefined);
@@ -212,7 +252,7 @@ for (const expressVersion of [4, 5]) {
       const f = await shareApp(t, { expressVersion, options: { maxChannels: 2 } });
       const browser = await f.login();
       for (const channel of ['a', 'b', 'a', 'b']) await f.keyOf(browser, { channel });
-      const { status, body } = await browser.json('/zappa/socket/c');
+      const { status, body } = await browser.json('/io-session/socket/c');
       assert.deepEqual([status, body.code], [400, 'ERR_TOO_MANY_CHANNELS']);
       await f.keyOf(await f.login(), { channel: 'c' });
     });
@@ -221,7 +261,7 @@ for (const expressVersion of [4, 5]) {
       const f = await shareApp(t, { expressVersion, options: { maxKeysPerMinute: 3 } });
       const browser = await f.login();
       for (const channel of ['a', 'a', 'b']) await f.keyOf(browser, { channel });
-      const { status, headers, body } = await browser.json('/zappa/socket/a');
+      const { status, headers, body } = await browser.json('/io-session/socket/a');
       assert.equal(status, 429);
       assert.deepEqual(Object.keys(body), ['error', 'code']);
       assert.equal(body.code, 'ERR_TOO_MANY_KEYS');
@@ -284,6 +324,22 @@ for (const socketIoVersion of [2, 4]) {
       }
       assert.equal(f.seen.size, 0);
       assert.deepEqual(f.store.taken(), []);
+    });
+
+    test('behind a proxy that keeps Host to itself is of this host with trustProxy', LIMIT, async (t) => {
+      const extraHeaders = {
+        host: 'upstream:3000',
+        'x-forwarded-host': 'live.example',
+        origin: 'https://live.example',
+      };
+      for (const trustProxy of [true, false]) {
+        const f = await shareApp(t, { socketIoVersion, options: { allowedOrigins: [APP], trustProxy } });
+        const connected = await f.connect({ extraHeaders }).then(
+          () => true,
+          () => false,
+        );
+        assert.equal(connected, trustProxy);
+      }
     });
 
     test("of another page is Socket.IO's own matter, where no origins are set", LIMIT, async (t) => {

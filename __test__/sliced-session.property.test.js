@@ -3,24 +3,20 @@
 // A handler cannot tell that its session is parsed only as far as it looks at it: whatever it does, it sees and leaves in
 // the store what it would with express-session's whole Session.
 
-const { after, before, test } = require('node:test');
+const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const fc = require('fast-check');
 const expressSession = require('express-session');
 const { fixture } = require('./support/fixture.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const { data, program, run } = require('./support/session-program.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
 
 const RUNS = { numRuns: 500 };
 
-let redisServer;
-before(async () => {
-  redisServer = await startRedis();
-});
-after(() => redisServer.stop());
+const redisServer = suiteRedis();
 
 function programs(context) {
   context.on('run', function (steps, ack) {

@@ -3,13 +3,13 @@
 // A session is parsed and compared only as far as a handler looks at it. Everything else about it is as with
 // express-session's whole Session; sliced-session.property.test.js tries that with programs of all kinds.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { inspect } = require('node:util');
 const expressSession = require('express-session');
 const { fixture } = require('./support/fixture.js');
 const { LIMIT } = require('./support/limit.js');
-const { startRedis } = require('./support/redis-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
 
@@ -21,11 +21,7 @@ const FIELDS = {
   none: null,
 };
 
-let redisServer;
-before(async () => {
-  redisServer = await startRedis();
-});
-after(() => redisServer.stop());
+const redisServer = suiteRedis();
 
 const STORES = {
   MemoryStore: () => stores.memory(),
@@ -494,6 +490,9 @@ function anotherCopy() {
   const kept = ours.map((file) => [file, require.cache[file]]);
   for (const file of ours) delete require.cache[file];
   const copy = require('express-session');
+  // As if it were installed for somebody else.
+  require.cache['/elsewhere/node_modules/express-session/index.js'] =
+    require.cache[require.resolve('express-session')];
   Object.assign(require.cache, Object.fromEntries(kept));
   return copy;
 }

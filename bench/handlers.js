@@ -44,4 +44,26 @@ const automatic = {
   ignore: none.ignore,
 };
 
-module.exports = { automatic, none, reloading };
+/** The same events of a Zappa app. `?.` and the test for undefined are for a host without sessions. */
+function zappa(context) {
+  context.on('whoami', function (_data, ack) {
+    ack(this.session?.user?.id);
+  });
+
+  context.on('read', function (_data, ack) {
+    ack(this.session?.user.name);
+  });
+
+  context.on('write', function (data, ack) {
+    if (this.session !== undefined) {
+      this.session.lastEvent = data.number;
+    }
+    ack(data.number);
+  });
+
+  context.on('ignore', (data, ack) => {
+    ack(data.number);
+  });
+}
+
+module.exports = { automatic, none, reloading, zappa };

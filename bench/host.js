@@ -6,8 +6,10 @@
 const http = require('node:http');
 const express = require('express5');
 const { Server } = require('socketio4');
+const expressSession = require('express-session');
+const { bindZappa } = require('../__test__/support/zappa-host.js');
 const { serveHttp, sessionMiddleware } = require('./application.js');
-const { serveZappa } = require('./zappa-host.js');
+const { zappa } = require('./handlers.js');
 
 // Long enough that no heartbeat falls into a measurement.
 const PING_INTERVAL = 3_600_000;
@@ -34,6 +36,19 @@ function createHost({ rival, store }) {
     socket.on('settled', (ack) => ack());
   });
   return server;
+}
+
+function serveZappa({ rival, app, io, store }) {
+  bindZappa({
+    ioSession: rival,
+    app,
+    io,
+    session: expressSession,
+    define(context) {
+      context.session_store = store;
+      zappa(context);
+    },
+  });
 }
 
 function serveApp({ rival, ...parts }) {

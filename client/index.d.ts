@@ -8,11 +8,14 @@ export interface SocketLike {
   off(event: any, listener: any): unknown;
   // biome-ignore lint/suspicious/noExplicitAny: as above
   emit(event: any, ...args: any[]): unknown;
+  /** What the client sends with each connection, since socket.io-client 3. */
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  auth?: any;
 }
 
 /** How to ask the Express side for a key. */
 export interface KeyOptions {
-  /** Where the server has its routes: its `prefix`, or a Zappa app's `zappa_prefix`. Default `'/zappa'`. */
+  /** Where the server has its routes: its `prefix`, or a Zappa app's `zappa_prefix` (`'/zappa'`). Default `'/io-session'`. */
   prefix?: string | undefined;
   /** Which of the app's Socket.IO servers this is: its `channel`, or a Zappa app's. Default `'__local'`. */
   channel?: string | undefined;
@@ -76,6 +79,12 @@ export interface ShareError extends Error {
  * first attempt fails, and then each new connection tries again all the same; `onBind` and `onError` say how that went.
  * A socket that is not connected is waited for: what keeps it from connecting is told by its own `connect_error`.
  *
+ * What the app emits before the socket is connected, or while it is offline, is handled with the session. A client of Socket.IO
+ * 3 or 4 brings a key with each connection, beside what the app has set as the socket's `auth`; a connection waits for it for
+ * 5 seconds at most. A client of Socket.IO 2 keeps what was emitted until it is bound, or could not be.
+ *
+ * It needs `fetch`, `Promise` and `AbortController`, and nothing of a page: it runs in React Native and in Node.js, too.
+ *
  * After a `session:end` it waits a quarter of a second, so that the response which ended the session can bring the new
  * cookie, and tries once; if that fails, the next connection tries again.
  *
@@ -103,7 +112,8 @@ export function shareSession(socket: SocketLike, options?: ShareOptions): Promis
  * `required: true` refuses it with a `connect_error`.
  *
  * The key binds this connection, and no later session. What ends its session is told by `session:end`: call
- * `shareSession(socket, …)` as well, which shares again then, or reconnect the socket.
+ * `shareSession(socket, …)` as well, which shares again then, or reconnect the socket. With `shareSession` from the start
+ * `keyFor` is not needed: it brings a key with each connection by itself.
  *
  * The server has to be one that calls `shareSession`: the key route of a Zappa app wants a socket id, which
  * `shareSession(socket, …)` gives it.

@@ -1,10 +1,10 @@
 'use strict';
 
+const { giveKey } = require('./http/given-key.js');
 const { expressMiddleware } = require('./http/middleware.js');
-const { notCalled, refuseSocket } = require('./support/warnings.js');
+const { notCalled, refuseSocket, warnOfOwnSessions } = require('./support/warnings.js');
 const { readShareOptions } = require('./support/options.js');
 const { SessionSockets } = require('./sockets/session-sockets.js');
-const { sharedBy } = require('./sockets/shared-socket.js');
 const { serveFromStart, socketMiddleware } = require('./sockets/middleware.js');
 const { SocketSharing } = require('./sockets/socket-sharing.js');
 
@@ -14,7 +14,9 @@ const { SocketSharing } = require('./sockets/socket-sharing.js');
  * @param {unknown} [options]
  */
 function shareSession(options) {
-  const sharing = new SocketSharing(readShareOptions(options));
+  const read = readShareOptions(options);
+  const sharing = new SocketSharing(read);
+  if (read.store === undefined) warnOfOwnSessions();
   const { store } = /** @type {import('./stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
   return Object.freeze({
     store,
@@ -22,6 +24,8 @@ function shareSession(options) {
       if (args.length > 0) throw notCalled('app.use(sharing.express())');
       return expressMiddleware(sharing);
     },
+    key: (/** @type {unknown} */ session, channel = sharing.options.channel) =>
+      giveKey(sharing, session, channel),
     socket(/** @type {unknown} */ server, /** @type {unknown} */ next) {
       if (typeof next === 'function') return refuseSocket(sharing, next);
       sharing.servesSockets = true;
@@ -30,7 +34,7 @@ function shareSession(options) {
     },
     to: (/** @type {string} */ sid) => new SessionSockets(sharing, sid),
     socketsOf(/** @type {string} */ sid) {
-      return sharing.sockets().filter((socket) => sharedBy(socket)?.sid === sid);
+      return sharing.bound(sid).map(({ socket }) => socket);
     },
     stats: () => sharing.stats(),
     close: () => sharing.close(),

@@ -4,11 +4,14 @@
 
 const path = require('node:path');
 const { buildAddon } = require('./addon');
+const { clientFiles } = require('./client');
 const { installDependencies } = require('./dependencies');
 const { ROOT, script, step } = require('./step');
 
 /** What `napi build` writes and git keeps. */
-const GENERATED = ['native.js', 'native.d.ts'];
+const GENERATED = ['native.d.ts'];
+/** What `npm run client` writes. */
+const CLIENT = Object.keys(clientFiles());
 
 /** @param {string} name a program of an installed npm package */
 const program = (name) => path.join(ROOT, 'node_modules', '.bin', name);
@@ -20,10 +23,14 @@ script(() => {
 
   // Before the types: they are checked against the generated ones.
   buildAddon();
-  const hint = `The build changed ${GENERATED.join(' or ')}: commit them as they are now.`;
+  const hint = `The build changed ${GENERATED}: commit it as it is now.`;
   step('generated files are kept', 'git', ['ls-files', '--error-unmatch', ...GENERATED], { hint });
   step('generated files are up to date', 'git', ['diff', '--exit-code', '--stat', '--', ...GENERATED], {
     hint,
+  });
+  step('npm run client', process.execPath, [path.join(__dirname, 'client.js')]);
+  step("the client's forms are up to date", 'git', ['diff', '--exit-code', '--stat', '--', ...CLIENT], {
+    hint: `Commit ${CLIENT.join(', ')} as they are now.`,
   });
   step('types', program('tsc'), ['-p', 'tsconfig.json']);
 

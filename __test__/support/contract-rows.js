@@ -15,15 +15,7 @@ const { UUID_V4 } = require('./uuid.js');
 
 // A host on a store that `open` makes; see stores.js.
 async function begin(t, open, options = {}) {
-  const kept = await open();
-  const f = await fixture(t, { ...options, store: kept.store });
-  // After the host is closed: hooks run in the order they were given. The sockets that just left may still have
-  // something to take out of the store.
-  t.after(async () => {
-    await settle();
-    await kept.cleanup();
-  });
-  return { ...f, kept };
+  return fixture(t, { ...options, kept: await open() });
 }
 
 function rows(open, versions = {}) {
@@ -283,9 +275,8 @@ function rows(open, versions = {}) {
   });
 }
 
-// What takes as long as a session lives. `keepsEnd: false`: where a touch moves the end and not the date in the text, and
-// there is no compare-and-set, a socket's write takes the end back to that date (docs/stores.md).
-function lifeRows(open, { keepsEnd = true } = {}) {
+// What takes as long as a session lives.
+function lifeRows(open) {
   test(
     'a session expires with its cookie; requests that change nothing put the end off',
     LIMIT,
@@ -310,8 +301,7 @@ function lifeRows(open, { keepsEnd = true } = {}) {
       touching = false;
       await touched;
       assert.equal((await active.socket.ask('read', {})).id, active.sid);
-      if (!keepsEnd) return;
-      // A write of a socket leaves the end where the last request has put it.
+      // A write of a socket never takes the end back from where the last request has put it.
       await active.socket.ask('write', { more: 1 });
       await until(async () => (await kept.read(active.sid)).more === 1, 'the write is saved');
       assert.equal((await active.browser.json('/read')).body.session.more, 1);

@@ -8,15 +8,18 @@ const { HostileStore } = require('./hostile-store.js');
 const { connectSocket, share } = require('./socket-client.js');
 const { startHost } = require('./zappa-host.js');
 const { express, socketIoServer } = require('./versions.js');
+const { settle } = require('./wait.js');
 const subject = require('./subject.js');
 
-// `store`: a store, or nothing for a HostileStore that behaves. `options`: the app's `io_session` setting.
+// `store`: a store, or nothing for a HostileStore that behaves. `kept`: one of support/stores.js, cleaned up behind the host.
+// `options`: the app's `io_session` setting.
 async function fixture(
   t,
   {
     expressVersion = 5,
     socketIoVersion = 4,
-    store = new HostileStore(),
+    kept,
+    store = kept ? kept.store : new HostileStore(),
     app,
     options,
     settings,
@@ -41,6 +44,11 @@ async function fixture(
       socket.close();
     }
     await host.close();
+    if (kept) {
+      // What the sockets that have just left had still to take out of the store.
+      await settle();
+      await kept.cleanup();
+    }
   });
 
   const connect = async (clientOptions) => {
@@ -57,6 +65,7 @@ async function fixture(
 
   return {
     host,
+    kept,
     store,
     connect,
     browser,

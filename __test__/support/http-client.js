@@ -1,10 +1,11 @@
 'use strict';
 
-// A browser as far as HTTP goes: it keeps its cookies.
+// A browser as far as HTTP goes: it keeps its cookies. `prefix`: where its app has the key route.
 
 class HttpClient {
-  constructor(url) {
+  constructor(url, { prefix = '/zappa' } = {}) {
     this.url = url;
+    this.prefix = prefix;
     this.cookies = new Map();
   }
 
@@ -31,7 +32,7 @@ class HttpClient {
 
   // The same browser, another tab or a moment later: a copy that does not follow what the first one does from now on.
   copy() {
-    const other = new HttpClient(this.url);
+    const other = new HttpClient(this.url, this);
     other.cookies = new Map(this.cookies);
     return other;
   }

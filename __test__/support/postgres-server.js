@@ -3,6 +3,7 @@
 // A real PostgreSQL, fast rather than safe from a power cut. What it has acknowledged survives its own end.
 
 const path = require('node:path');
+const { after, before } = require('node:test');
 const { postgresProgram } = require('../../scripts/postgres.js');
 const { ServerProcess, makeFolder, run } = require('./server-process.js');
 
@@ -32,4 +33,18 @@ async function startPostgres() {
   return server.start();
 }
 
-module.exports = { startPostgres };
+// One for the tests of a suite, or of the `describe` in which it is called: there before them, gone after them.
+function suitePostgres() {
+  let server;
+  before(async () => {
+    server = await startPostgres();
+  });
+  after(() => server.stop());
+  return {
+    get config() {
+      return server.config;
+    },
+  };
+}
+
+module.exports = { startPostgres, suitePostgres };

@@ -9,6 +9,7 @@ const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
+const { after, before } = require('node:test');
 const { freePort } = require('./free-port.js');
 
 async function answersPing(port) {
@@ -89,4 +90,18 @@ async function startRedis(flags = {}) {
   throw new Error('redis-server did not start on five ports');
 }
 
-module.exports = { startRedis };
+// One for the tests of a suite, or of the `describe` in which it is called: there before them, gone after them.
+function suiteRedis() {
+  let server;
+  before(async () => {
+    server = await startRedis();
+  });
+  after(() => server.stop());
+  return {
+    get port() {
+      return server.port;
+    },
+  };
+}
+
+module.exports = { startRedis, suiteRedis };

@@ -10,10 +10,11 @@ const { HttpClient } = require('./http-client.js');
 const { closeServer, listen } = require('./http-server.js');
 const { connectSocket, keyPath } = require('./socket-client.js');
 const { express, makeIo, socketIoServer } = require('./versions.js');
+const { settle } = require('./wait.js');
 
 const SECRET = 'not a secret';
 
-// `store: null`: the library's own. `before`: Express middlewares in front of the session. `splitPorts`: Express and
+// `store: null`: the library's own. `kept`: one of support/stores.js, cleaned up behind the app. `before`: Express middlewares in front of the session. `splitPorts`: Express and
 // Socket.IO are two origins. `app(parts)` adds routes and listeners; it is called before anybody connects.
 async function shareFixture(
   t,
@@ -22,7 +23,8 @@ async function shareFixture(
     socketIoVersion = 4,
     clientVersion = socketIoVersion,
     splitPorts = false,
-    store = new HostileStore(),
+    kept,
+    store = kept ? kept.store : new HostileStore(),
     options = {},
     sessionOptions = {},
     ioOptions = {},
@@ -66,6 +68,11 @@ async function shareFixture(
     await closeServer(ioServer);
     await closeServer(server);
     sharing.close();
+    if (kept) {
+      // What the sockets that have just left had still to take out of the store.
+      await settle();
+      await kept.cleanup();
+    }
   });
 
   // A key or a cookie goes with the connection, in the way that the client's version has for it.
@@ -79,14 +86,14 @@ async function shareFixture(
     sockets.add(socket);
     return socket;
   };
-  const browser = () => new HttpClient(url);
+  const browser = () => new HttpClient(url, { prefix: '/io-session' });
   const login = async (user = 'ann') => {
     const client = browser();
     await client.request(`/login?user=${user}`);
     return client;
   };
   const keyOf = async (client, place) => {
-    const { status, body } = await client.json(keyPath('', place).slice(0, -1));
+    const { status, body } = await client.json(keyPath('', { prefix: '/io-session', ...place }).slice(0, -1));
     if (status !== 200) throw new Error(`${status}: ${body.error}`);
     return body.key;
   };
@@ -94,6 +101,7 @@ async function shareFixture(
     app,
     io,
     sharing,
+    kept,
     store,
     url,
     ioUrl,

@@ -90,7 +90,7 @@ function keyPath(socketId, { prefix = '/zappa', channel = '__local' } = {}) {
 
 // What `zappajs-client` does at every (re)connect.
 async function share(browser, socket, options) {
-  const { status, body } = await browser.json(keyPath(socket.id, options));
+  const { status, body } = await browser.json(keyPath(socket.id, { prefix: browser.prefix, ...options }));
   const ack = await socket.ask('__zappa_key', { key: body.key });
   return { status, key: body.key, ack };
 }

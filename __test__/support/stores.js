@@ -51,13 +51,24 @@ async function memory() {
 }
 
 const REDIS_STORES = {
+  'connect-redis 3': () => require('connect-redis3')(session),
+  'connect-redis 6': () => require('connect-redis6')(session),
   'connect-redis 7': () => require('connect-redis7').default,
   'connect-redis 8': () => require('connect-redis8').RedisStore,
   'connect-redis 9': () => require('connect-redis').RedisStore,
   'connect-redis 10': () => require('connect-redis10').RedisStore,
 };
 
+// Until it is ready a client of node-redis 2 or 3 keeps what it is asked.
+const byCallback = (name) => (port) => {
+  const client = require(name).createClient({ port, host: '127.0.0.1' });
+  client.on('error', () => {});
+  return [client, () => new Promise((resolve) => client.quit(resolve))];
+};
+
 const REDIS_CLIENTS = {
+  'node-redis 2': byCallback('redis2'),
+  'node-redis 3': byCallback('redis3'),
   async 'node-redis'(port) {
     const client = require('redis').createClient({ socket: { port, host: '127.0.0.1' } });
     client.on('error', () => {});
@@ -88,6 +99,7 @@ async function redis(
   const [ours, closeOurs] = await REDIS_CLIENTS['node-redis'](server.port);
   const RedisStore = REDIS_STORES[version]();
   const store = new RedisStore({ client, prefix, ...options });
+  // 7 and 8 hide their client.
   if (store.client !== client) store.compareAndSet = redisCompareAndSet(client);
   return {
     store,

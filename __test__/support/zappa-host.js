@@ -1,13 +1,13 @@
 'use strict';
 
-// A host shaped like ZappaJS 6.5: what `bind_express`, `bind_io` and `bind_middleware` are called with, and in which
-// order. It guards nothing that Zappa does not guard: a throw or a rejection must be as visible here as there.
+// A host shaped like ZappaJS 6.5.0: what `bind_express`, `bind_io` and `bind_middleware` are called with, and in which
+// order. It guards nothing that Zappa does not guard: a throw or a rejection must be as visible here as there. The
+// measurements of bench/ run on it, too.
 
 const http = require('node:http');
 const { EventEmitter } = require('node:events');
 const { closeServer, listen } = require('./http-server.js');
 const { makeIo } = require('./versions.js');
-const { runChain } = require('./zappa-chain.js');
 
 // The Express side: `this` of a route's handler.
 function requestContext({ app, io }, req, res) {
@@ -44,21 +44,51 @@ function addRoute(host, path, handler) {
   });
 }
 
-// The Socket.IO side: `this` of an event's handler. A fresh one per event; only `client` lasts as long as the connection.
-function eventContext({ app, io }, socket, client, event, data, ack) {
+// Runs an event's handler behind the middlewares: `next()` gives what the handler has returned, and what `next(error)` is
+// called with is thrown.
+function runChain(middlewares, handler, ctx) {
+  const step = (index) => {
+    if (index === middlewares.length) {
+      return handler.call(ctx, ctx.data, ctx.ack);
+    }
+    return middlewares[index].call(ctx, ctx, ctx.res, (error) => {
+      if (error) {
+        throw error;
+      }
+      return step(index + 1);
+    });
+  };
+  return step(0);
+}
+
+// The Socket.IO side: `this` of an event's handler. A fresh one per event and handler; only `client` lasts as long as the
+// connection.
+function eventContext(host, socket, client, event, data, ack) {
+  const { app, io } = host;
   return {
     app,
     io,
     settings: app.settings,
+    locals: app.locals,
     socket,
     id: socket.id,
     client,
     event,
     data,
     ack,
-    req: {},
-    res: {},
-    emit: (name, value) => socket.emit(name, value),
+    req: { body: data },
+    res: { locals: app.locals },
+    emit(name, value, asked) {
+      if (typeof asked !== 'function') {
+        socket.emit(name, value);
+        return;
+      }
+      // The client's answer has a context of its own, which no middleware has seen.
+      socket.emit(name, value, (...answer) => {
+        asked.apply(eventContext(host, socket, client, name, answer[0]), answer);
+      });
+    },
+    broadcast: (name, value) => socket.broadcast.emit(name, value),
     join: (room) => socket.join(room),
     leave: (room) => socket.leave(room),
   };
@@ -87,13 +117,48 @@ function serveSockets(host, handlers, middlewares) {
       }
     }
     socket.on('__zappa_settings', (_data, ack) => ack?.(plainSettings(host.app.settings)));
-    socket.on('disconnect', () => host.traffic.emit('host:disconnect', socket.id));
+    socket.on('disconnect', () => {
+      host.clients.delete(socket.id);
+      host.traffic.emit('host:disconnect', socket.id);
+    });
     for (const { event, handler } of handlers) {
       if (event === 'connection') {
         dispatch(event, handler);
       }
     }
   });
+}
+
+// Calls the three functions of an io-session as Zappa does: one before the app's own function, two after it. The app's
+// function `define` gets the context, too. `traffic` tells a test that an event has reached the host, before any middleware saw it.
+function bindZappa({ ioSession, app, io, session, define }) {
+  const host = { app, io, clients: new Map(), traffic: new EventEmitter() };
+  const handlers = [];
+  const middlewares = [];
+  host.context = {
+    app,
+    io,
+    settings: app.settings,
+    session,
+    get: (path, handler) => addRoute(host, path, handler),
+    on: (event, handler) => handlers.push({ event, handler }),
+    io_use: (fn) => middlewares.push(fn),
+    use(item) {
+      if (typeof item === 'function') {
+        app.use(item);
+        return;
+      }
+      host.context.session_store = item.session.store;
+      app.use(session(item.session));
+    },
+  };
+  const { context } = host;
+  ioSession.bind_middleware({ context });
+  define.call(context, context);
+  ioSession.bind_express({ context });
+  ioSession.bind_io({ context });
+  serveSockets(host, handlers, middlewares);
+  return host;
 }
 
 // `sessionOptions: null` is an app that never says `@use session`.
@@ -118,52 +183,38 @@ async function startHost({
   const server = http.createServer(app);
   const ioServer = splitPorts ? http.createServer() : server;
   const io = makeIo(socketio, ioServer);
-  // `traffic` tells a test that an event has reached the host, before any middleware saw it.
-  const host = { app, io, server, clients: new Map(), traffic: new EventEmitter() };
-
-  const handlers = [];
-  const middlewares = [];
-  const context = {
+  const host = bindZappa({
+    ioSession,
     app,
     io,
     session,
-    get: (path, handler) => addRoute(host, path, handler),
-    on: (event, handler) => handlers.push({ event, handler }),
-    io_use: (fn) => middlewares.push(fn),
-    use(item) {
-      if (typeof item === 'function') {
-        app.use(item);
-        return;
+    define(context) {
+      for (const fn of middleware) {
+        context.use(fn);
       }
-      context.session_store = item.session.store;
-      app.use(session(item.session));
+      for (const [name, value] of Object.entries(settings)) {
+        app.set(name, value);
+      }
+      if (sessionOptions) {
+        context.use({
+          session: {
+            secret: 'not a secret',
+            resave: false,
+            saveUninitialized: false,
+            store,
+            ...sessionOptions,
+          },
+        });
+      }
+      appFunction.call(context, context);
     },
-  };
-
-  ioSession.bind_middleware({ context });
-
-  for (const fn of middleware) {
-    context.use(fn);
-  }
-  for (const [name, value] of Object.entries(settings)) {
-    app.set(name, value);
-  }
-  if (sessionOptions) {
-    context.use({
-      session: { secret: 'not a secret', resave: false, saveUninitialized: false, store, ...sessionOptions },
-    });
-  }
-  appFunction.call(context, context);
-
-  ioSession.bind_express({ context });
-  ioSession.bind_io({ context });
-  serveSockets(host, handlers, middlewares);
+  });
 
   const url = await listen(server);
   const ioUrl = splitPorts ? await listen(ioServer) : url;
 
   return Object.assign(host, {
-    context,
+    server,
     url,
     ioUrl,
     async close() {
@@ -174,4 +225,4 @@ async function startHost({
   });
 }
 
-module.exports = { startHost };
+module.exports = { bindZappa, startHost };

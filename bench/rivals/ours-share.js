@@ -9,7 +9,7 @@ module.exports = {
   binding: 'key',
   handlers: automatic,
   share({ app, io, store }) {
-    const sharing = shareSession({ store });
+    const sharing = shareSession({ store, prefix: '/zappa' });
     app.use(sharing.express());
     io.use(sharing.socket());
   },

@@ -15,7 +15,7 @@ const TICK = 2;
 /** How long anything may take, in ms. */
 const DEADLINE = 30_000;
 
-const KEY_ROUTE = '/zappa/socket/__local';
+const KEY_ROUTE = '/io-session/socket/__local';
 
 /** A tab: a socket, and the one field of the session that it alone writes. */
 class Tab {

@@ -1,5 +1,5 @@
 import { chart } from '/chart.mjs';
-import { shareSession } from '/zappa/io-session.js';
+import { shareSession } from '/io-session/client.js';
 
 const CELLS = 48;
 /** How often the page looks at the session, in ms. */

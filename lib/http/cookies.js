@@ -1,6 +1,5 @@
 'use strict';
 
-const cookie = require('cookie');
 const signature = require('cookie-signature');
 
 /** How express-session marks a cookie that is signed. */
@@ -8,6 +7,62 @@ const SIGNED = 's:';
 
 /** The sharings that have seen a cookie of the session middleware. @type {WeakSet<object>} */
 const seen = new WeakSet();
+
+/**
+ * The session id in a `Cookie` header, by the rules of express-session, whatever version of the `cookie` package it has: of
+ * several cookies of one name the first counts, quotes around a value are no part of it, and a percent sign that encodes
+ * nothing is a percent sign.
+ *
+ * @param {unknown} header
+ * @param {import('../support/options.js').CookieOptions} options
+ * @returns {string | undefined} undefined where there is no such cookie, or it is signed with none of the secrets
+ */
+function sessionIdOfCookie(header, { name, secrets }) {
+  for (const [found, value] of cookies(header)) if (found === name) return signedId(value, secrets);
+  return undefined;
+}
+
+/**
+ * The cookies of a `Cookie` header.
+ *
+ * @param {unknown} header
+ * @returns {Generator<[name: string, value: string]>}
+ */
+function* cookies(header) {
+  if (typeof header !== 'string') return;
+  for (const pair of header.split(';')) {
+    const equals = pair.indexOf('=');
+    if (equals === -1) continue;
+    const name = pair.slice(0, equals).trim();
+    const value = pair.slice(equals + 1).trim();
+    yield [name, decoded(/^".*"$/.test(value) ? value.slice(1, -1) : value)];
+  }
+}
+
+/** @param {string} value */
+function decoded(value) {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
+
+/**
+ * The session id in the value of a session cookie.
+ *
+ * @param {string} value
+ * @param {string[]} secrets
+ * @returns {string | undefined}
+ */
+function signedId(value, secrets) {
+  if (!value.startsWith(SIGNED)) return undefined;
+  for (const secret of secrets) {
+    const sid = signature.unsign(value.slice(SIGNED.length), secret);
+    if (sid !== false) return sid;
+  }
+  return undefined;
+}
 
 /**
  * What is wrong with the option `cookie`, by the cookie of an HTTP request which the session middleware has accepted: it has
@@ -20,36 +75,16 @@ const seen = new WeakSet();
  */
 function wrongWithCookie(sharing, req) {
   const { cookie: options } = sharing.options;
-  if (options === undefined || seen.has(sharing) || typeof req.headers.cookie !== 'string') return undefined;
-  const cookies = cookie.parse(req.headers.cookie);
-  const isAccepted = (/** @type {string | undefined} */ value) =>
-    value?.startsWith(`${SIGNED}${req.sessionID}.`);
-  const value = cookies[options.name];
-  if (!isAccepted(value)) {
-    // Where there is none at all, this request has a session that is new.
-    if (!Object.values(cookies).some(isAccepted)) return undefined;
-    seen.add(sharing);
-    return 'name';
-  }
+  if (options === undefined || seen.has(sharing)) return undefined;
+  const { cookie: header } = req.headers;
+  const accepted = `${SIGNED}${req.sessionID}.`;
+  // Where there is none, this request has a session that is new.
+  const names = [...cookies(header)].filter(([, value]) => value.startsWith(accepted)).map(([name]) => name);
+  if (names.length === 0) return undefined;
   seen.add(sharing);
-  return signedId(/** @type {string} */ (value), options.secrets) === undefined ? 'secret' : undefined;
+  if (!names.includes(options.name)) return 'name';
+  return sessionIdOfCookie(header, options) === undefined ? 'secret' : undefined;
 }
 
-/**
- * The session id in the value of a session cookie.
- *
- * @param {string} value
- * @param {string[]} secrets
- * @returns {string | undefined} undefined where it is signed with none of the secrets
- */
-function signedId(value, secrets) {
-  if (!value.startsWith(SIGNED)) return undefined;
-  for (const secret of secrets) {
-    const sid = signature.unsign(value.slice(SIGNED.length), secret);
-    if (sid !== false) return sid;
-  }
-  return undefined;
-}
-
-module.exports.signedId = signedId;
+module.exports.sessionIdOfCookie = sessionIdOfCookie;
 module.exports.wrongWithCookie = wrongWithCookie;

@@ -1,6 +1,7 @@
 'use strict';
 
 const debug = require('debug')('io-session');
+const { answer, answerJson } = require('./answer.js');
 const { clientModule } = require('./client-module.js');
 const { admit } = require('./origins.js');
 const { wrongWithCookie } = require('./cookies.js');
@@ -11,7 +12,7 @@ const { lookForMistakes, warnOfCookie, warnOfMount } = require('../support/warni
 
 /**
  * The Express middleware: answers `GET <prefix>/socket/:channel_name[/:socket_id]` with a key, and
- * `GET <prefix>/io-session.js` with the client's module.
+ * `GET <prefix>/client.js` with the client's module.
  *
  * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
  * @returns {(req: any, res: any, next: (error?: any) => void) => void}
@@ -22,17 +23,17 @@ function expressMiddleware(sharing) {
   return (req, res, next) => {
     const [path] = req.url.split('?', 1);
     if (!sharing.closed && typeof req.sessionID === 'string') {
-      sharing.responses.begin(req.sessionID, res);
+      if (req.session && req.sessionStore === sharing.adopted?.store) sharing.responses.follow(req, res);
       // A new session has not been made by the store.
       requestMethods.give(req.session);
       const wrong = wrongWithCookie(sharing, req);
       if (wrong !== undefined) warnOfCookie(sharing, wrong);
     }
     // A natural mistake: then it sees no other request, a logout's either.
-    if (req.baseUrl === prefix && keyPath.test(prefix + path)) warnOfMount(sharing, prefix);
+    if (keyPath.test(prefix + path) && isMounted(req, prefix)) warnOfMount(sharing, prefix);
     if (sharing.closed || !path.startsWith(prefix) || !['GET', 'HEAD', 'OPTIONS'].includes(req.method))
       next();
-    else if (path === `${prefix}/io-session.js`) serve(sharing, req, res, clientModule);
+    else if (path === `${prefix}/client.js`) serve(sharing, req, res, clientModule);
     else {
       const [, channel] = keyPath.exec(path) ?? [];
       if (channel === undefined) next();
@@ -47,26 +48,24 @@ function expressMiddleware(sharing) {
  * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
  * @param {any} req
  * @param {any} res
- * @param {(req: any, res: any) => void} answer
+ * @param {(req: any, res: any) => void} give
  */
-function serve(sharing, req, res, answer) {
-  if (!admit(req, res, sharing.options.allowedOrigins)) {
+function serve(sharing, req, res, give) {
+  const { allowedOrigins, trustProxy } = sharing.options;
+  if (!admit(req, res, allowedOrigins, trustProxy)) {
     const { origin, 'sec-fetch-site': site } = req.headers;
     const error = failure('ERR_BAD_ORIGIN');
     debug('refused the key route to %j: not one of allowedOrigins', origin ?? site);
-    res.statusCode = error.status;
-    res.setHeader('Content-Type', 'application/json; charset=utf-8');
-    res.end(JSON.stringify(sharing.answerTo(error)));
+    answerJson(res, error.status, sharing.answerTo(error));
     return;
   }
   if (req.method !== 'OPTIONS') {
-    answer(req, res);
+    give(req, res);
     return;
   }
   res.setHeader('Access-Control-Allow-Methods', 'GET');
   res.setHeader('Access-Control-Allow-Headers', 'Accept, Cache-Control, Pragma');
-  res.statusCode = 204;
-  res.end();
+  answer(res, 204);
 }
 
 /**
@@ -79,6 +78,17 @@ function answerKey(sharing, req, res, encoded) {
   const request = new KeyRequest(sharing, { req, res, params: { channel_name: decoded(encoded) } });
   if (lookForMistakes(sharing, req)) request.refuse(failure('ERR_NO_SESSION'));
   else request.answer();
+}
+
+/**
+ * Whether a request has come by way of `app.use(prefix, …)`, which takes the prefix off its URL. Express and Connect keep the
+ * whole one.
+ *
+ * @param {any} req
+ * @param {string} prefix
+ */
+function isMounted({ originalUrl, url }, prefix) {
+  return originalUrl === prefix + url;
 }
 
 /** @param {string} encoded @returns {string} empty, which is no channel, when it is no percent-encoding */

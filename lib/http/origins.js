@@ -1,5 +1,7 @@
 'use strict';
 
+const { vary } = require('./headers.js');
+
 /** An origin that has a host of the web: other schemes call what they like by the names of hosts. */
 const WEB = /^https?:/;
 
@@ -20,13 +22,39 @@ function isForeignLoad({ origin, 'sec-fetch-site': site }) {
  *
  * @param {{ [name: string]: any }} headers
  * @param {string[]} allowed
+ * @param {boolean} [trustProxy] whether a proxy in front says by `X-Forwarded-Host` which host the page has asked
  * @returns {boolean}
  */
-function isForeign(headers, allowed) {
-  const { host, origin } = headers;
+function isForeign(headers, allowed, trustProxy = false) {
+  const { origin } = headers;
   if (origin === undefined) return isForeignLoad(headers);
   if (allowed.includes(origin)) return false;
-  return !isOfHost(origin, host);
+  return !isOfHost(origin, hostOf(headers, trustProxy));
+}
+
+/**
+ * The host that a request was sent to. HTTP/2 calls it `:authority`.
+ *
+ * @param {{ [name: string]: any }} headers
+ * @param {boolean} trustProxy
+ * @returns {unknown}
+ */
+function hostOf(headers, trustProxy) {
+  const forwarded = trustProxy ? headers['x-forwarded-host'] : undefined;
+  // Several proxies make a list of it, of which the first is the page's. As Express reads it.
+  if (typeof forwarded === 'string' && forwarded !== '') return forwarded.split(',', 1)[0].trim();
+  return headers.host ?? headers[':authority'];
+}
+
+/**
+ * Whether Express trusts the proxy that a request has come by: its setting `trust proxy`. Other servers have none.
+ *
+ * @param {any} req
+ * @returns {boolean}
+ */
+function isProxyTrusted({ app, socket }) {
+  const trust = app?.settings?.['trust proxy fn'];
+  return typeof trust === 'function' && trust(socket?.remoteAddress, 0) === true;
 }
 
 /**
@@ -49,11 +77,13 @@ function isOfHost(origin, host) {
  * @param {any} req
  * @param {any} res
  * @param {string[]} allowed
+ * @param {boolean} [trustProxy] the app's option
  * @returns {boolean} false for a page of another origin
  */
-function admit({ headers }, res, allowed) {
-  res.vary('Origin');
-  if (isForeign(headers, allowed)) return false;
+function admit(req, res, allowed, trustProxy = false) {
+  const { headers } = req;
+  vary(res, 'Origin');
+  if (isForeign(headers, allowed, trustProxy || isProxyTrusted(req))) return false;
   if (allowed.includes(headers.origin)) {
     res.setHeader('Access-Control-Allow-Origin', headers.origin);
     res.setHeader('Access-Control-Allow-Credentials', 'true');

@@ -1,71 +1,72 @@
 'use strict';
 
-/** How long at most the end of a session waits for the responses under way, in ms. */
+/** How long at most the news that a session has ended waits for the response that ended it, in ms. */
 const PATIENCE = 2000;
-/** Most responses are waited for by nobody. @type {(() => void)[]} */
-const NOBODY = [];
 
-/** The responses under way, by the session that their request came with. */
+/**
+ * The responses that are about to end a session: a logout's or a login's. They may bring the browser its next cookie, which
+ * has to be there before its sockets are told to share again. No other response is kept: some never close.
+ */
 class Responses {
   constructor() {
-    /** Of each, what is called when it is out. @type {Map<string, Map<any, (() => void)[]>>} */
-    this.open = new Map();
+    /** What is called when the response is out, by the session that it ends. @type {Map<string, (() => void)[]>} */
+    this.ending = new Map();
   }
 
   /**
-   * A request has come.
+   * Sees it when a request ends its session.
+   *
+   * @param {any} req
+   * @param {any} res
+   */
+  follow(req, res) {
+    const { session } = req;
+    for (const name of ['destroy', 'regenerate']) {
+      const method = session[name];
+      // On the instance and not enumerable, as express-session has its own `save` and `reload`.
+      Object.defineProperty(session, name, {
+        configurable: true,
+        writable: true,
+        value: (/** @type {any[]} */ ...args) => {
+          this.ends(session.id, res);
+          return method.apply(session, args);
+        },
+      });
+    }
+  }
+
+  /**
+   * A session is about to be ended by a request.
    *
    * @param {string} sid
    * @param {any} res
    */
-  begin(sid, res) {
-    // Its client has not waited for the store: it is out, and will not say so again.
-    if (res.closed || res.destroyed) return;
-    let responses = this.open.get(sid);
-    if (responses === undefined) {
-      responses = new Map();
-      this.open.set(sid, responses);
-    }
-    if (responses.has(res)) return;
-    responses.set(res, NOBODY);
-    // One listener, however many sockets wait for it: more than ten, and Node.js takes them for a leak.
-    res.once('close', () => {
-      const waiting = responses.get(res) ?? NOBODY;
-      responses.delete(res);
-      if (responses.size === 0 && this.open.get(sid) === responses) this.open.delete(sid);
+  ends(sid, res) {
+    // Its client has left: it is out, and will not say so again.
+    if (res.closed || res.destroyed || this.ending.has(sid)) return;
+    /** @type {(() => void)[]} */
+    const waiting = [];
+    this.ending.set(sid, waiting);
+    const out = () => {
+      clearTimeout(timer);
+      res.removeListener('close', out);
+      this.ending.delete(sid);
       for (const callback of waiting) callback();
-    });
+    };
+    const timer = setTimeout(out, PATIENCE).unref();
+    res.once('close', out);
   }
 
   /**
-   * Calls back once those of a session are out that are under way now, one of which may bring the browser its next
-   * cookie; at once where there are none.
+   * Calls back when the response that has ended a session is out: at once where no request has ended it.
    *
    * @param {string} sid
    * @param {() => void} callback
    */
-  afterThose(sid, callback) {
-    const responses = this.open.get(sid);
-    if (responses === undefined) {
-      callback();
-      return;
-    }
-    let left = responses.size;
-    const timer = setTimeout(() => {
-      left = 0;
-      callback();
-    }, PATIENCE);
-    timer.unref();
-    const out = () => {
-      left -= 1;
-      if (left !== 0) return;
-      clearTimeout(timer);
-      callback();
-    };
-    for (const [res, waiting] of responses) {
-      if (waiting === NOBODY) responses.set(res, [out]);
-      else waiting.push(out);
-    }
+  whenOut(sid, callback) {
+    const waiting = this.ending.get(sid);
+    if (waiting === undefined) callback();
+    else waiting.push(callback);
   }
 }
 

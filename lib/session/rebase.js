@@ -28,7 +28,6 @@ function rebase(session, fresh, clock) {
   patch(session, JSON.parse(text));
   origin.saved(isUnchanged ? origin.spell(session) : base);
   origin.stored = stored;
-  origin.version = written.version;
   origin.clock = clock;
   origin.updates += 1;
 }

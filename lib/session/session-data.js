@@ -12,16 +12,6 @@ function sessionData(data) {
 }
 
 /**
- * Whether session data is a browser's session, and not a socket's own or the record of a key.
- *
- * @param {any} data
- * @returns {boolean}
- */
-function isBrowserSession(data) {
-  return sessionData(data) !== undefined && data.cookie.__io !== true && data.__io_session === undefined;
-}
-
-/**
  * Whether an error of a store's `get` only says that there is nothing (session-file-store). That a database is away, whose
  * socket is a file, has the same code, and is a failure.
  *
@@ -44,13 +34,16 @@ const ISO_LENGTH = 24;
 const MARK = '__io';
 
 /**
- * Whether a text is a browser's session for sure, without parsing it. Of any other, `isBrowserSession` knows.
+ * Whether a text is that of a browser's session, and not of a socket's own or of a key's record.
  *
  * @param {string} text
  * @returns {boolean}
  */
-function isPlainlyBrowsers(text) {
-  return text.startsWith(OPENING) && !text.includes(MARK);
+function isBrowserSession(text) {
+  // As express-session writes a session: it need not be parsed.
+  if (text.startsWith(OPENING) && !text.includes(MARK)) return true;
+  const data = sessionData(JSON.parse(text));
+  return data !== undefined && data.cookie.__io !== true && data.__io_session === undefined;
 }
 
 let nowMs = 0;
@@ -93,7 +86,6 @@ function isLive(text) {
 }
 
 module.exports.isBrowserSession = isBrowserSession;
-module.exports.isPlainlyBrowsers = isPlainlyBrowsers;
 module.exports.isLive = isLive;
 module.exports.meansMissing = meansMissing;
 module.exports.sessionData = sessionData;

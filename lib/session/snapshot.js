@@ -15,6 +15,12 @@ const sources = new WeakMap();
 /** By this name a sliced session gives its origin, which it is itself. */
 const ORIGIN = Symbol('io-session origin');
 
+/**
+ * A save that is under way.
+ *
+ * @typedef {{ waiting: ((error?: unknown) => void)[] | undefined }} Save those who wait for its end
+ */
+
 /** What a `Session` was when it was loaded: what its changes are measured against. */
 class Origin {
   /**
@@ -47,6 +53,8 @@ class Origin {
     this.saving = 0;
     /** The session's own text in the last of them. */
     this.pending = '';
+    /** The last save that has begun. @type {Save | undefined} */
+    this.save = undefined;
     /** Whether another program may have spelled `base`, and in another way than JavaScript. */
     this.isForeign = false;
   }
@@ -68,6 +76,21 @@ class Origin {
    */
   differs(before, text) {
     return before !== text && !(this.isForeign && JSON.stringify(JSON.parse(before)) === text);
+  }
+
+  /** A save begins. @param {string} text what it writes @returns {Save} */
+  beginSave(text) {
+    this.saving += 1;
+    this.pending = text;
+    this.save = { waiting: undefined };
+    return this.save;
+  }
+
+  /** Calls back when the last save that is under way has ended. @param {(error?: unknown) => void} done */
+  whenSaved(done) {
+    const save = /** @type {Save} */ (this.save);
+    if (save.waiting === undefined) save.waiting = [done];
+    else save.waiting.push(done);
   }
 
   /** The session's own text is another one by now. @param {string} text */
@@ -182,10 +205,10 @@ function originOf(session) {
  * @param {number} clock
  * @param {any} rawCookie the stored cookie, before a `Cookie` was made of it
  * @param {number} keys how many top-level keys the stored data had
- * @param {number} version
+ * @param {number} [version]
  * @returns {Origin}
  */
-function remember(session, sid, stored, clock, rawCookie, keys, version) {
+function remember(session, sid, stored, clock, rawCookie, keys, version = 0) {
   const origin = new Origin(sid, stored, clock);
   origin.version = version;
   origin.rawCookie = rawCookie;

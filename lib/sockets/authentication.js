@@ -1,14 +1,13 @@
 'use strict';
 
 const { AsyncResource } = require('node:async_hooks');
-const cookie = require('cookie');
 const debug = require('debug')('io-session');
 const native = require('../../native.js');
 const { isForeign } = require('../http/origins.js');
-const { signedId } = require('../http/cookies.js');
+const { sessionIdOfCookie } = require('../http/cookies.js');
 const { failure } = require('../support/errors.js');
 const { KeyLookup, lookUp } = require('./key-lookup.js');
-const { isSessionRoom, roomOf } = require('./rooms.js');
+const { formerRooms } = require('./rooms.js');
 
 /** Longer than any session id that a cookie carries: a cookie is 4 KB at most. */
 const LONGEST_SID = 1024;
@@ -21,7 +20,7 @@ const LONGEST_SID = 1024;
  * @param {any} socket
  * @param {(error: any, found?: import('./key-lookup.js').Found) => void} done
  */
-function arrive(sharing, socket, done) {
+function find(sharing, socket, done) {
   const { handshake } = socket;
   const key = presented(socket);
   if (key !== undefined) {
@@ -41,54 +40,40 @@ function arrive(sharing, socket, done) {
   const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
   const sid = sidOfCookie(sharing, handshake.headers ?? {});
   if (sid === undefined) done(failure('ERR_MISSING_KEY'));
-  else lookUp(adopted, sid, true, done);
+  else lookUp(adopted, sid, done);
 }
 
 /**
  * Finds out whose socket it is, and binds it.
  *
- * @param {import('./socket-connection.js').SocketConnection} connection
+ * @param {import('./shared-connection.js').SharedConnection} connection
  * @param {(error?: any) => void} done with what is wrong with its key or cookie
  */
-function settle(connection, done) {
+function authenticate(connection, done) {
   const { sharing, socket } = connection;
   // Its session is loaded together with others, and it must not go on in their async context.
   const caller = new AsyncResource('io-session');
-  arrive(sharing, socket, (error, found) => {
-    const { adopted } = sharing;
+  const leaveFormer = socket.recovered ? formerRooms(socket) : undefined;
+  find(sharing, socket, (error, found) => {
     // Closed while we were looking: a socket like any other.
-    if (adopted === undefined) {
+    if (sharing.adopted === undefined) {
       caller.runInAsyncScope(done);
       return;
     }
     let failed = error;
     // Logged out while we were looking.
     if (found && sharing.isOver(found)) failed = failure('ERR_MISSING_DATA');
-    else if (found && !connection.disconnected) {
-      const index = connection.bind(adopted, found.sid, found);
+    else if (found && !connection.hasLeft) {
+      const index = connection.bind(found.sid, found.stored, found.clock);
       if (index !== -1) failed = failure(index);
     }
-    if (socket.recovered) leaveFormer(connection, failed);
+    leaveFormer?.(connection.sid);
+    // What a recovered socket has shown was good once: that session has ended. One that shows nothing may have shared by
+    // `__zappa_key`.
+    if (socket.recovered) connection.isLost = failed?.code === 'ERR_MISSING_DATA';
     if (failed && sharing.isFault(failed)) sharing.report(failed, { socket, event: 'connection' });
     caller.runInAsyncScope(done, undefined, failed ?? undefined);
   });
-}
-
-/**
- * A socket that Socket.IO has recovered has the rooms of its former self: those of a session that is no longer its own it
- * leaves.
- *
- * @param {import('./socket-connection.js').SocketConnection} connection
- * @param {any} failed what is wrong with its key or cookie
- */
-function leaveFormer(connection, failed) {
-  const { sid, socket } = connection;
-  for (const room of socket.rooms) {
-    if (!isSessionRoom(room) || (sid !== undefined && room === roomOf(sid))) continue;
-    socket.leave(room);
-    // What it has shown was good: that session has ended. A socket that shows nothing may have shared by `__zappa_key`.
-    connection.lost = failed?.code === 'ERR_MISSING_DATA';
-  }
 }
 
 /**
@@ -114,9 +99,9 @@ function presented({ conn, handshake }) {
  * @returns {string | undefined}
  */
 function sidOfCookie(sharing, headers) {
-  const { cookie: options, allowedOrigins } = sharing.options;
+  const { cookie: options, allowedOrigins, trustProxy } = sharing.options;
   if (options === undefined || typeof headers.cookie !== 'string') return undefined;
-  if (isForeign(headers, allowedOrigins)) {
+  if (isForeign(headers, allowedOrigins, trustProxy)) {
     const { host, origin, 'sec-fetch-site': site } = headers;
     debug(
       'took no cookie from %j: neither of this host, %j, nor one of allowedOrigins',
@@ -125,8 +110,7 @@ function sidOfCookie(sharing, headers) {
     );
     return undefined;
   }
-  const value = cookie.parse(headers.cookie)[options.name];
-  const sid = value === undefined ? undefined : signedId(value, options.secrets);
+  const sid = sessionIdOfCookie(headers.cookie, options);
   return sid && sid.length <= LONGEST_SID ? flat(sid) : undefined;
 }
 
@@ -139,4 +123,4 @@ function flat(text) {
   return Buffer.from(text).toString();
 }
 
-module.exports.settle = settle;
+module.exports.authenticate = authenticate;

@@ -1,7 +1,7 @@
 'use strict';
 
 const { roomOf } = require('./rooms.js');
-const { sharedBy } = require('./shared-socket.js');
+const { idsIn, reachesOthers } = require('./socket-io.js');
 
 /** By which the processes of a cluster tell each other that a session has ended. */
 const END = 'io-session:end';
@@ -55,30 +55,14 @@ function hearEnds(sharing, main) {
  * @returns {string | undefined}
  */
 function sidIn(sharing, room) {
-  for (const { adapter, sockets } of sharing.namespaces.keys()) {
-    for (const id of adapter.rooms.get(room) ?? []) {
-      const socket = sockets.get(id);
-      const sid = socket && sharedBy(socket)?.sid;
+  for (const namespace of sharing.namespaces.keys()) {
+    for (const id of idsIn(namespace, room)) {
+      const sid = sharing.connections.get(id)?.sid;
       if (sid !== undefined && roomOf(sid) === room) return sid;
     }
   }
   return undefined;
 }
 
-/**
- * Whether a namespace's adapter reaches other processes. Socket.IO's own, which keeps everything in this one, has the method
- * too, and complains when it is called.
- *
- * @param {any} namespace
- * @returns {boolean}
- */
-function reachesOthers({ adapter }) {
-  for (let owner = adapter; owner; owner = Object.getPrototypeOf(owner)) {
-    if (Object.hasOwn(owner, 'serverSideEmit')) return owner.constructor?.name !== 'Adapter';
-  }
-  return false;
-}
-
 module.exports.hearEnds = hearEnds;
-module.exports.reachesOthers = reachesOthers;
 module.exports.spreadEnd = spreadEnd;

@@ -3,23 +3,15 @@
 const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
 const { closeQueue, openQueue } = require('../stores/ask.js');
-const { needsRoom, roomOf } = require('./rooms.js');
+const { SocketSession } = require('./socket-session.js');
+const { enterRoom, leaveRoom } = require('./rooms.js');
 
-/** How many lines are kept for those that come. */
-const SPARE_LINES = 1000;
+/** @typedef {import('../stores/stored.js').Stored} Stored */
 
-/** By the id of their socket, the connections that Socket.IO's namespaces do not have: those that are leaving, and with `shareSession` those that are not there yet. All others are found there, since a table of our own would take as much again. @type {Map<string, Connection>} */
-const connections = new Map();
-
-/** Lines in which nothing waits: taking one costs less than to open another. @type {number[]} */
-const spare = [];
-
-/** @param {Connection} connection */
-function leave(connection) {
-  connection.leave();
-}
-
-/** One Socket.IO connection: its line of events, and which session it is bound to. */
+/**
+ * One socket that shares a session: the session it is bound to, its current session object, and its handlers that are
+ * running.
+ */
 class Connection {
   /**
    * @param {import('./sharing.js').Sharing} sharing
@@ -28,12 +20,18 @@ class Connection {
   constructor(sharing, socket) {
     this.sharing = sharing;
     this.socket = socket;
-    /** The line, where an event has needed one; -1 else. */
-    this.opened = -1;
+    /** The app's session store. An event that is under way keeps it when the sharing is closed. */
+    this.adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
+    /** How many session objects it has had. */
+    this.made = 0;
+    /** The events whose handlers have not ended, in the order in which they began. @type {import('./socket-event.js').SocketEvent[]} */
+    this.running = [];
     /** How many events wait for their turn or for the store. */
-    this.loading = 0;
-    /** How many of them wait in the batch. */
-    this.batched = 0;
+    this.waiting = 0;
+    /** The queue in which its events wait for the store; -1 while it has none. */
+    this.queue = -1;
+    /** The session object that `socket.session` is. */
+    this.current = new SocketSession(this, undefined, undefined, undefined);
   }
 
   /** @returns {string} */
@@ -48,122 +46,208 @@ class Connection {
 
   set sid(_sid) {}
 
-  /** The line in which its events wait for the store. */
-  get line() {
-    if (this.opened === -1 && !this.gone) this.opened = spare.pop() ?? openQueue();
-    return this.opened;
+  /** What its sessions can do besides express-session's methods. @returns {import('../session/methods.js').Methods | undefined} */
+  get methods() {
+    return undefined;
   }
 
-  /** Gives the line back: nothing waits in it any more. */
-  leaveLine() {
-    if (this.opened === -1) return;
-    if (spare.length < SPARE_LINES) spare.push(this.opened);
-    else closeQueue(this.opened);
-    this.opened = -1;
+  /** The id under which its session is stored; undefined when nothing is stored. */
+  get storedId() {
+    return this.sid ?? (this.isStored ? this.id : undefined);
+  }
+
+  /** A place in its queue. */
+  takeQueue() {
+    if (this.queue === -1) this.queue = openQueue();
+    return this.queue;
   }
 
   /**
    * Binds the socket to a session.
    *
-   * @param {import('../stores/adopted-store.js').AdoptedStore} adopted
    * @param {string} sid
-   * @param {import('./key-lookup.js').Found} [_found] what the store holds
+   * @param {Stored | undefined} stored what the store holds
+   * @param {number | undefined} clock when that was read
    * @returns {number} -1, or the index of an error
    */
-  bind(adopted, sid, _found) {
-    const error = native.bind(adopted.number, this.id, sid);
+  bind(sid, stored, clock) {
+    const error = native.bind(this.adopted.number, this.id, sid);
     if (error !== -1) return error;
     const { socket } = this;
-    if (this.sid !== undefined && this.sid !== sid) socket.leave(roomOf(this.sid));
+    if (this.sid !== sid) {
+      if (this.sid !== undefined) leaveRoom(socket, this.sid);
+      enterRoom(socket, sid);
+    }
     this.sid = sid;
-    if (needsRoom(socket.nsp)) this.enterRoom();
+    this.load(sid, stored, clock);
     publish('bind', sid, { socket: this.id });
     return -1;
   }
 
-  /** Enters the room of the session, where there is one. */
-  enterRoom() {
-    const { sid } = this;
-    if (sid !== undefined && !this.disconnected) this.socket.join(roomOf(sid));
+  /**
+   * Makes a stored session the current one. The current object stays if it stands for that text.
+   *
+   * @param {string | undefined} sid
+   * @param {Stored | undefined} stored
+   * @param {number | undefined} clock when the load began
+   */
+  load(sid, stored, clock) {
+    const { current } = this;
+    if (current.sid === sid) {
+      if (current.standsFor(stored, clock)) return;
+      if (!current.isOpen && !current.isEnded) {
+        current.refresh(stored, clock);
+        return;
+      }
+    }
+    this.replace(new SocketSession(this, sid, stored, clock));
+  }
+
+  /** Another session object is the current one. @param {SocketSession} session */
+  replace(session) {
+    this.current.newer = session;
+    this.current = session;
   }
 
   /**
-   * The session has ended: the socket is a stranger again.
+   * Saves every open session object that has changed: those that a running handler may hold, and the current one.
+   *
+   * @param {SocketSession} since the oldest one that the caller may hold
+   * @param {(error?: unknown) => void} done called once, with the first failure
+   */
+  commit(since, done) {
+    const oldest = this.running[0]?.first;
+    /** @type {SocketSession | undefined} */
+    let session = oldest !== undefined && oldest.order < since.order ? oldest : since;
+    if (session === this.current) {
+      session.commit(done);
+      return;
+    }
+    let left = 1;
+    /** @type {unknown} */
+    let failure;
+    const ended = (/** @type {unknown} */ error) => {
+      failure ??= error;
+      left -= 1;
+      if (left === 0) done(failure);
+    };
+    for (; session !== undefined; session = session.newer) {
+      left += 1;
+      session.commit(ended);
+    }
+    ended(undefined);
+  }
+
+  /** A handler begins. @param {import('./socket-event.js').SocketEvent} event */
+  begin(event) {
+    this.running.push(event);
+  }
+
+  /**
+   * A handler has ended.
+   *
+   * @param {import('./socket-event.js').SocketEvent} event
+   */
+  end(event) {
+    const { running } = this;
+    running.splice(running.indexOf(event), 1);
+    if (running.length > 0) return;
+    if (this.current.isEnded) this.startOwn();
+    if (this.current.unsaved !== undefined) this.drop();
+    this.leaveWhenIdle();
+  }
+
+  /** Makes the current session object anew, without what is not saved. */
+  drop() {
+    const { current } = this;
+    if (!current.isOpen || this.running.length > 0 || !current.isChanged()) return;
+    this.replace(new SocketSession(this, current.sid, current.lastStored(), current.clock));
+  }
+
+  /** From now on the socket has a session of its own, which is empty. */
+  startOwn() {
+    this.replace(new SocketSession(this, undefined, undefined, undefined));
+  }
+
+  /**
+   * The socket has lost its session.
    *
    * @param {string} reason
    */
-  end(reason) {
+  lose(reason) {
     const { sid } = this;
     this.unbind();
     if (sid === undefined) return;
-    this.socket.leave(roomOf(sid));
-    // The others are told of where the session is destroyed.
+    leaveRoom(this.socket, sid);
+    // Handlers that run see the session that they began with until the last of them has ended. No other code does.
+    if (this.running.length === 0) this.startOwn();
+    else this.current.isEnded = true;
+    // Other reasons are published where the session is destroyed.
     if (reason === 'expire') publish('end', sid, { reason, sockets: 1, elsewhere: false });
     this.sharing.ended(this, reason, sid);
   }
 
+  /** A recovered connection takes over: it has the same socket id, and is bound by itself. */
+  giveWay() {
+    if (this.sid !== undefined) leaveRoom(this.socket, this.sid);
+    this.unbind();
+  }
+
   unbind() {
-    const { adopted } = this.sharing;
-    if (adopted) native.unbind(adopted.number, this.id);
+    if (this.sharing.adopted) native.unbind(this.adopted.number, this.id);
     this.sid = undefined;
   }
 
-  /** This socket's own session is being written to the store. */
-  wrote() {
-    this.written = true;
+  /** An event that waited has got its turn. */
+  waited() {
+    this.waiting -= 1;
+    this.leaveWhenIdle();
   }
 
-  /** A key was not presented in vain, or not by the client's fault. */
-  forgive() {
-    this.failed -= 1;
-  }
-
-  /** The socket has disconnected. */
-  disconnect() {
-    this.disconnected = true;
-    // After the app's own handler of this event has been dispatched: it may look at the session.
-    setImmediate(leave, this);
-  }
-
-  /** An event that waited has got its answer. */
-  loaded() {
-    this.loading -= 1;
-    if (this.disconnected && this.loading === 0) setImmediate(leave, this);
-  }
-
-  /** Whether the socket has left, and has no session of its own any more. */
-  hasLeft() {
-    return this.gone;
-  }
-
-  /** Leaves nothing behind, once no event waits any more. */
+  /** The socket has disconnected, or was refused. */
   leave() {
-    if (this.loading > 0 || this.gone) return;
-    this.gone = true;
-    this.leaveLine();
-    const { id } = this;
-    const successor = this.sharing.connectionAt(id);
-    if (connections.get(id) === this) connections.delete(id);
-    if (successor !== this && successor !== undefined) {
-      // A connection that was recovered has the socket id by now, and what is under it.
-      if (this.written) successor.wrote();
-      return;
+    this.hasLeft = true;
+    this.leaveWhenIdle();
+  }
+
+  /** Leaves nothing behind, when the socket has left and no event of it waits or runs. */
+  leaveWhenIdle() {
+    if (!this.hasLeft || this.isGone || this.waiting > 0 || this.running.length > 0) return;
+    this.isGone = true;
+    if (this.queue !== -1) closeQueue(this.queue);
+    const { sharing, sid } = this;
+    const successor = sharing.connections.get(this.id);
+    if (successor === this) {
+      sharing.connections.delete(this.id);
+      if (sid !== undefined) leaveRoom(this.socket, sid);
+      this.unbind();
+      if (this.isStored) this.discardOwn();
+    } else if (successor !== undefined && this.isStored) {
+      // A recovered connection has the socket id by now, and the session that is stored under it.
+      successor.isStored = true;
     }
-    this.unbind();
-    if (this.written) this.sharing.adopted?.store.destroy(this.id);
+  }
+
+  /** The session of the socket's own goes with it. */
+  discardOwn() {
+    this.sharing.adopted?.store.destroy(this.id);
+  }
+
+  /** A failure that nobody waits for. @param {unknown} error @param {string} [event] */
+  report(error, event) {
+    this.sharing.report(error, { socket: this.socket, event });
   }
 }
 
-// What few connections have is no field of the others, which are many.
+// Few connections have these.
 
 /** How many keys were presented in vain. @type {number} */
 Connection.prototype.failed = 0;
-/** Whether this socket's own session was written to the store. @type {boolean} */
-Connection.prototype.written = false;
-/** @type {boolean} */
-Connection.prototype.disconnected = false;
-/** Whether it has left nothing behind. @type {boolean} */
-Connection.prototype.gone = false;
+/** Whether a session of the socket's own was written to the store. @type {boolean} */
+Connection.prototype.isStored = false;
+/** Whether the socket has disconnected, or was refused. @type {boolean} */
+Connection.prototype.hasLeft = false;
+/** Whether nothing of the socket is left. @type {boolean} */
+Connection.prototype.isGone = false;
 
 module.exports.Connection = Connection;
-module.exports.connections = connections;

@@ -49,7 +49,7 @@ class KeyEvent {
       return;
     }
     const request = { sessionID: found.sid, sessionStore: adopted.store, session: undefined };
-    const session = adopted.store.createSession(request, found.data);
+    const session = adopted.openSession(request, found.stored, found.clock, undefined);
     const memo = memoOf(session.__socket, key);
     if (!memo || !originOf(session) || (memo.id === connection.id && !oneTimeKeys)) {
       this.bind(found);
@@ -57,28 +57,29 @@ class KeyEvent {
     }
     memo.id = connection.id;
     if (oneTimeKeys) memo.key = undefined;
-    commitSession(adopted, session, true, (error) => {
+    commitSession(adopted, session, { trusting: true }, (error) => {
       // The binding does not depend on it; only the messages of the Express side do.
       if (error) connection.sharing.report(error, { socket: connection.socket, event: KEY_EVENT });
-      this.bind(found);
+      const { stored } = /** @type {import('../session/snapshot.js').Origin} */ (originOf(session));
+      this.bind(typeof stored === 'string' ? { ...found, stored: { text: stored } } : found);
     });
   }
 
   /** @param {import('./key-lookup.js').Found} found */
   bind(found) {
-    const { adopted, connection } = this;
+    const { connection } = this;
     // Logged out while we were looking, or the socket has left.
-    if (connection.sharing.isOver(found) || connection.disconnected) {
+    if (connection.sharing.isOver(found) || connection.hasLeft) {
       this.refuse(failure('ERR_MISSING_DATA'));
       return;
     }
-    const error = connection.bind(adopted, found.sid, found);
+    const error = connection.bind(found.sid, found.stored, found.clock);
     if (error !== -1) {
       this.refuse(failure(error));
       return;
     }
     this.lookup.use();
-    connection.forgive();
+    connection.failed -= 1;
     this.answer({ key: this.key });
   }
 
@@ -87,7 +88,7 @@ class KeyEvent {
     const { connection } = this;
     // Anything else is the store's fault, not the client's.
     if (error?.code !== 'ERR_MISSING_DATA') {
-      connection.forgive();
+      connection.failed -= 1;
       connection.sharing.refused(error, { socket: connection.socket, event: KEY_EVENT });
     }
     this.answer(connection.sharing.answerTo(error));

@@ -1,21 +1,17 @@
 'use strict';
 
 const native = require('../../native.js');
-const { UNREAD } = require('../stores/adopted-store.js');
 const { failure } = require('../support/errors.js');
-const { sessionOfRecord, sessionOfRecordText } = require('../stores/record.js');
-const { UnparsedText } = require('../stores/drivers/redis-load.js');
-const { isBrowserSession, isPlainlyBrowsers } = require('../session/session-data.js');
+const { sessionOfRecordText } = require('../stores/record.js');
+const { isBrowserSession } = require('../session/session-data.js');
 
 /**
  * The session that a key leads to, or a cookie.
  *
  * @typedef {object} Found
  * @property {string} sid
- * @property {any} data what the store holds; undefined where there is its text
- * @property {string} [text]
- * @property {number} [version] of the text, in an `EmbeddedStore`
- * @property {number} clock when it was read
+ * @property {import('../stores/stored.js').Stored} stored what the store holds
+ * @property {number | undefined} clock when it was read
  */
 
 /** Finds the session of one key. */
@@ -29,8 +25,6 @@ class KeyLookup {
     this.adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
     this.oneTime = sharing.options.oneTimeKeys;
     this.channel = sharing.channel;
-    /** Whether the session's text will do. */
-    this.takesText = !sharing.tellsExpress;
     this.key = key;
     this.done = done;
     /** Whether this is the one use of a one-time key. */
@@ -52,62 +46,15 @@ class KeyLookup {
         this.look(vouched);
         return;
       }
-      if (this.takesText && adopted.atOnce) {
-        const sid = native.sessionOfKey(adopted.number, key);
-        if (sid !== null) {
-          this.lookAtOnce(adopted.atOnce, sid);
-          return;
-        }
-      }
     }
     this.lookAtRecord();
   }
 
-  /**
-   * Reads the record together with the session that this process remembers it to name. It is the record's word that counts.
-   *
-   * @param {import('../stores/drivers/redis-pair.js').RedisPair} pair
-   * @param {string} sid
-   */
-  lookAtOnce(pair, sid) {
-    const { adopted, key } = this;
-    const clock = adopted.clock();
-    pair.get(key, sid, (error, texts) => {
-      if (error) {
-        this.done(error);
-        return;
-      }
-      const [record, text] = texts ?? [];
-      if (record === null) {
-        this.miss();
-        return;
-      }
-      // Redis refused, or a client is set to give bytes.
-      if (typeof record !== 'string') {
-        this.lookAtRecord();
-        return;
-      }
-      const named = sessionOfRecordText(record, this.channel);
-      if (named === sid && typeof text === 'string' && isPlainlyBrowsers(text)) {
-        this.done(null, { sid, data: undefined, text, clock });
-      } else this.named(named);
-    });
-  }
-
   lookAtRecord() {
-    const { adopted, key } = this;
-    const record = this.takesText && adopted.isAtHand() ? textAtHand(adopted, key).text : undefined;
-    if (record !== undefined) {
-      this.named(native.sessionOfRecord(record, this.channel));
-      return;
-    }
-    const answered = (/** @type {unknown} */ error, /** @type {any} */ data) => {
+    this.adopted.load(this.key, {}, (error, stored) => {
       if (error) this.done(error);
-      // As no record of ours is spelled.
-      else if (data instanceof UnparsedText) adopted.get(key, answered);
-      else this.named(sessionOfRecord(data, this.channel));
-    };
-    adopted.load(key, answered);
+      else this.named(stored === undefined ? null : sessionOfRecordText(stored.text, this.channel));
+    });
   }
 
   /** @param {string | null} sid the one that the key's record names */
@@ -118,7 +65,7 @@ class KeyLookup {
 
   /** A key is good only while its session exists. @param {string} sid */
   look(sid) {
-    lookUp(this.adopted, sid, this.takesText, this.done);
+    lookUp(this.adopted, sid, this.done);
   }
 
   /** One answer for all that is wrong with a key. */
@@ -144,39 +91,25 @@ class KeyLookup {
  *
  * @param {import('../stores/adopted-store.js').AdoptedStore} adopted
  * @param {string} sid
- * @param {boolean} takesText whether its text will do
- * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` when there is none; called at once where the store
- *   need not be waited for
+ * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` when there is none; called before this returns if
+ *   the session is at hand
  */
-function lookUp(adopted, sid, takesText, done) {
-  const clock = adopted.clock();
-  const stored = takesText && adopted.isAtHand() ? textAtHand(adopted, sid) : undefined;
-  if (stored?.text !== undefined && isPlainlyBrowsers(stored.text)) {
-    done(null, { sid, data: undefined, ...stored, clock });
-    return;
-  }
-  const answered = (/** @type {unknown} */ error, /** @type {any} */ data) => {
+function lookUp(adopted, sid, done) {
+  /** @type {number | undefined} */
+  let clock;
+  const answered = (
+    /** @type {unknown} */ error,
+    /** @type {import('../stores/stored.js').Stored | undefined} */ stored,
+  ) => {
     if (error) done(error);
-    else if (data instanceof UnparsedText && isPlainlyBrowsers(data.text)) {
-      done(null, { sid, data: undefined, text: data.text, clock });
-    }
-    // Of a text that is not plainly so, its object tells.
-    else if (data instanceof UnparsedText) adopted.get(sid, answered);
-    else if (isBrowserSession(data)) done(null, { sid, data, clock });
+    else if (stored !== undefined && isBrowserSession(stored.text)) done(null, { sid, stored, clock });
     else done(failure('ERR_MISSING_DATA'));
   };
-  if (takesText) adopted.load(sid, answered);
-  else adopted.get(sid, answered);
-}
-
-/**
- * @param {import('../stores/adopted-store.js').AdoptedStore} adopted
- * @param {string} sid
- * @returns {{ text: string | undefined, version: number }}
- */
-function textAtHand(adopted, sid) {
-  const text = adopted.peek(sid);
-  return text === UNREAD ? adopted.read(sid) : { text, version: 0 };
+  if (adopted.isAtHand()) {
+    clock = adopted.clock();
+    const text = adopted.readText(sid);
+    answered(null, text === undefined ? undefined : { text });
+  } else clock = adopted.load(sid, {}, answered);
 }
 
 module.exports.KeyLookup = KeyLookup;

@@ -1,12 +1,14 @@
 'use strict';
 
 const debug = require('debug')('io-session');
-const { settle } = require('./authentication.js');
+const { authenticate } = require('./authentication.js');
 const { isForeign } = require('../http/origins.js');
 const { failure } = require('../support/errors.js');
-const { servedByAnother } = require('../support/warnings.js');
-const { settleRecovered } = require('./recovery.js');
-const { share, sharedBy } = require('./shared-socket.js');
+const { servedByAnother, socketIo3 } = require('../support/warnings.js');
+const { recover } = require('./recovery.js');
+const { SharedConnection } = require('./shared-connection.js');
+const { connectionOf, giveSession } = require('./shared-properties.js');
+const { followNamespace, followSocket, isParent, isSocketIo3 } = require('./socket-io.js');
 
 /** Where a namespace has the sharing whose sockets it serves. */
 const SHARING = Symbol('io-session sharing');
@@ -24,22 +26,39 @@ function socketMiddleware(sharing) {
       next();
       return;
     }
-    if (!serves(sharing, socket.nsp)) {
-      next(servedByAnother(sharing, socket.nsp));
+    const error = serve(sharing, socket.nsp);
+    if (error !== undefined) {
+      next(error);
       return;
     }
-    if (sharedBy(socket) !== undefined) {
+    if (connectionOf(socket) !== undefined) {
       next();
       return;
     }
-    const { allowedOrigins, required } = sharing.options;
-    if (allowedOrigins.length > 0 && isForeign(socket.handshake.headers ?? {}, allowedOrigins)) {
+    const { allowedOrigins, required, trustProxy } = sharing.options;
+    if (allowedOrigins.length > 0 && isForeign(socket.handshake.headers ?? {}, allowedOrigins, trustProxy)) {
       debug('refused a connection of %j: not one of allowedOrigins', socket.handshake.headers.origin);
       next(refusal(failure('ERR_BAD_ORIGIN')));
       return;
     }
-    settle(share(sharing, socket), (error) => next(error && required ? refusal(error) : undefined));
+    authenticate(share(sharing, socket), (failed) => next(failed && required ? refusal(failed) : undefined));
   };
+}
+
+/**
+ * Gives a socket its session, and follows its events.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} socket
+ * @returns {SharedConnection}
+ */
+function share(sharing, socket) {
+  sharing.connections.get(socket.id)?.giveWay();
+  const connection = new SharedConnection(sharing, socket);
+  sharing.connections.set(socket.id, connection);
+  giveSession(socket, connection);
+  followSocket(socket, connection);
+  return connection;
 }
 
 /**
@@ -54,44 +73,32 @@ function serveFromStart(sharing, server) {
     throw new TypeError('io-session: sharing.socket(io): io must be a Socket.IO server or a namespace.');
   }
   if (sharing.closed) return;
+  if (isSocketIo3(namespace)) throw socketIo3(sharing);
   sharing.join(namespace.server);
-  // A parent of dynamic namespaces has no sockets; its children are served when they are there.
-  if (namespace.children === undefined && !serves(sharing, namespace))
-    throw servedByAnother(sharing, namespace);
+  // A parent of dynamic namespaces has no sockets. Its children are served when they are there.
+  const error = isParent(namespace) ? undefined : serve(sharing, namespace);
+  if (error !== undefined) throw error;
 }
 
 /**
- * Sees to it that the `connection` listeners of a namespace run as an event of their socket.
+ * Serves a namespace: the `connection` listeners run as an event of their socket.
  *
  * @param {import('./socket-sharing.js').SocketSharing} sharing
  * @param {any} namespace
- * @returns {boolean} false when it is another sharing's
+ * @returns {Error | undefined} why that cannot be
  */
-function serves(sharing, namespace) {
+function serve(sharing, namespace) {
   const known = namespace[SHARING];
-  if (known !== undefined) return known === sharing;
-  // Socket.IO 4 tells of a new socket by `emitReserved`, Socket.IO 2 by `emit`.
-  const method = typeof namespace.emitReserved === 'function' ? 'emitReserved' : 'emit';
-  const tell = namespace[method];
+  if (known === sharing) return undefined;
+  if (known !== undefined) return servedByAnother(sharing, namespace);
+  if (isSocketIo3(namespace)) return socketIo3(sharing);
   Object.defineProperty(namespace, SHARING, { configurable: true, value: sharing });
-  Object.defineProperty(namespace, method, {
-    configurable: true,
-    writable: true,
-    /** @this {any} @param {string} event @param {...any} args */
-    value(event, ...args) {
-      const [socket] = args;
-      if ((event !== 'connect' && event !== 'connection') || socket?.nsp !== this) {
-        return tell.call(this, event, ...args);
-      }
-      welcome(sharing, socket, event);
-      return this;
-    },
-  });
+  const unfollow = followNamespace(namespace, (socket, event) => welcome(sharing, socket, event));
   sharing.serve(namespace, () => {
-    delete namespace[method];
+    unfollow();
     delete namespace[SHARING];
   });
-  return true;
+  return undefined;
 }
 
 /**
@@ -102,10 +109,10 @@ function serves(sharing, namespace) {
  * @param {'connect' | 'connection'} event
  */
 function welcome(sharing, socket, event) {
-  const connection = sharedBy(socket);
-  if (connection === undefined) settleRecovered(sharing, socket);
-  // The events of one that is being recovered come when it is known whose it is, both.
-  else if (connection.held === undefined) connection.open(event);
+  const connection = connectionOf(socket);
+  if (connection === undefined) recover(share(sharing, socket));
+  // The app is told of a recovered socket, of both, when it is known whose it is.
+  else if (!connection.isRecovered) connection.welcome(event);
 }
 
 /**

@@ -1,34 +1,32 @@
 'use strict';
 
-const { settle } = require('./authentication.js');
-const { HeldPackets } = require('./held-packets.js');
-const { share } = require('./shared-socket.js');
+const { authenticate } = require('./authentication.js');
 
 /**
- * A socket whose connection Socket.IO has recovered, without its middlewares: whose it is has to be found out again, and
- * until then its packets wait.
+ * Finds out whose socket it is that Socket.IO has recovered without its middlewares. Until that is known its packets wait, and
+ * the app is not told of it.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {any} socket
+ * @param {import('./shared-connection.js').SharedConnection} connection
  */
-function settleRecovered(sharing, socket) {
-  const connection = share(sharing, socket);
-  const { adopted } = sharing;
-  const held = new HeldPackets(/** @type {import('../stores/adopted-store.js').AdoptedStore} */ (adopted));
-  connection.held = held;
-  settle(connection, (error) => {
-    const packets = held.take();
-    connection.held = undefined;
-    // It has left again, and the app has never heard of it.
-    if (connection.disconnected && !sharing.closed) return;
-    if (error && sharing.options.required) {
-      socket.disconnect();
-      return;
-    }
-    connection.open('connect');
-    connection.open('connection');
-    for (const packet of packets) socket.onevent(packet);
+function recover(connection) {
+  const { sharing, socket } = connection;
+  connection.isRecovered = true;
+  connection.held = [];
+  authenticate(connection, (error) => {
+    // Socket.IO tells of `connect` and `connection` in one go. Both have to be over.
+    process.nextTick(() => {
+      const packets = connection.takeHeld();
+      // It has left again, and the app has never heard of it.
+      if (connection.hasLeft && !sharing.closed) return;
+      if (error && sharing.options.required) {
+        socket.disconnect();
+        return;
+      }
+      connection.welcome('connect');
+      connection.welcome('connection');
+      for (const packet of packets) socket.onevent(packet);
+    });
   });
 }
 
-module.exports.settleRecovered = settleRecovered;
+module.exports.recover = recover;

@@ -1,24 +1,11 @@
 'use strict';
 
 const { createHash } = require('node:crypto');
+const { enterHiddenRoom, hideRooms, leaveHiddenRoom, rememberHiddenRoom } = require('./socket-io.js');
 
 const PREFIX = 'io-session:';
 /** The length of a room's name. */
 const LENGTH = PREFIX.length + 22;
-
-/**
- * What is known of rooms in this process, which may have several copies of this module: an app's, and its host's.
- *
- * @type {{ named: boolean, onNamed: (() => void)[] }} whether somebody has asked for a name; what is called at the first time
- */
-const rooms = known(Symbol.for('io-session.rooms'));
-
-/** @param {symbol} name */
-function known(name) {
-  const place = /** @type {any} */ (globalThis);
-  place[name] ??= { named: false, onNamed: [] };
-  return place[name];
-}
 
 /**
  * The name of a session's room: a hash, which gives the id away to nobody.
@@ -34,11 +21,8 @@ function roomOf(sid) {
 }
 
 /**
- * The Socket.IO room that every socket of a session is in: `io.to(sessionRoom(req.session.id)).emit(…)` reaches all
- * of them, in every process that Socket.IO's adapter connects.
- *
- * A room takes some 240 bytes of a socket, and most apps send to none. So, as long as nobody has asked for the name of one,
- * sockets are in theirs only where other processes may send to it.
+ * The Socket.IO room of a session's sockets: `io.to(sessionRoom(req.session.id)).emit(…)` reaches all of them, in every
+ * process that Socket.IO's adapter connects. See index.d.ts.
  *
  * @param {string} sid
  * @returns {string}
@@ -47,44 +31,40 @@ function sessionRoom(sid) {
   if (typeof sid !== 'string' || sid === '') {
     throw new TypeError('io-session: sessionRoom(sid): the session id must be a string that is not empty.');
   }
-  if (!rooms.named) {
-    rooms.named = true;
-    for (const enter of rooms.onNamed) enter();
-  }
   return roomOf(sid);
 }
 
-/**
- * Whether a socket of a namespace has to be in its session's room.
- *
- * @param {any} namespace
- */
-function needsRoom({ adapter }) {
-  return rooms.named || !staysInProcess(adapter);
+/** @param {any} socket @param {string} sid */
+function enterRoom(socket, sid) {
+  enterHiddenRoom(socket, roomOf(sid));
+}
+
+/** @param {any} socket @param {string} sid */
+function leaveRoom(socket, sid) {
+  leaveHiddenRoom(socket, roomOf(sid));
+}
+
+/** A socket that may be recovered leaves. @param {any} socket @param {string} sid */
+function rememberRoom(socket, sid) {
+  rememberHiddenRoom(socket, roomOf(sid));
 }
 
 /**
- * Whether it is Socket.IO's own adapter of one process, and none that is made of it.
+ * Hides the session rooms that a recovered socket has from before.
  *
- * @param {any} adapter
+ * @param {any} socket
+ * @returns {(sid: string | undefined) => void} leaves those that are not its session's
  */
-function staysInProcess(adapter) {
-  const prototype = Object.getPrototypeOf(adapter);
-  return prototype.constructor?.name === 'Adapter' && Object.hasOwn(prototype, 'delAll');
+function formerRooms(socket) {
+  const former = hideRooms(socket, (room) => room.startsWith(PREFIX));
+  return (sid) => {
+    for (const room of former) if (sid === undefined || room !== roomOf(sid)) leaveHiddenRoom(socket, room);
+  };
 }
 
-/** @param {() => void} enter called when a room's name is asked for the first time: the sockets that are bound enter theirs */
-function whenNamed(enter) {
-  rooms.onNamed.push(enter);
-}
-
-/** Whether a room is some session's. @param {unknown} room */
-function isSessionRoom(room) {
-  return typeof room === 'string' && room.startsWith(PREFIX);
-}
-
-module.exports.isSessionRoom = isSessionRoom;
-module.exports.needsRoom = needsRoom;
+module.exports.enterRoom = enterRoom;
+module.exports.formerRooms = formerRooms;
+module.exports.rememberRoom = rememberRoom;
+module.exports.leaveRoom = leaveRoom;
 module.exports.roomOf = roomOf;
 module.exports.sessionRoom = sessionRoom;
-module.exports.whenNamed = whenNamed;

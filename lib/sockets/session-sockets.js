@@ -1,7 +1,7 @@
 'use strict';
 
-const { reachesOthers } = require('./cluster.js');
 const { sessionRoom } = require('./rooms.js');
+const { idsIn, reachesOthers } = require('./socket-io.js');
 
 /** Every socket of one session, in every process that Socket.IO's adapter or the app's emitter reaches. */
 class SessionSockets {
@@ -34,9 +34,7 @@ class SessionSockets {
     for (const sender of this.senders) {
       if (typeof sender.disconnectSockets === 'function') sender.in(this.room).disconnectSockets(close);
       // Socket.IO 2: those of this process.
-      else
-        for (const id of Object.keys(sender.adapter.rooms[this.room]?.sockets ?? {}))
-          sender.sockets[id]?.disconnect(close);
+      else for (const id of idsIn(sender, this.room)) sender.sockets[id]?.disconnect(close);
     }
   }
 }

@@ -3,7 +3,6 @@
 const { inspect } = require('node:util');
 const debug = require('debug')('io-session');
 const { adopt } = require('../stores/adopted-store.js');
-const { connections } = require('./connection.js');
 const { Failure, traceOf, words } = require('../support/errors.js');
 const { NO_LIMIT, SHARE_DEFAULTS } = require('../support/options.js');
 
@@ -34,6 +33,8 @@ class Sharing {
     this.read = undefined;
     /** @type {import('../stores/adopted-store.js').AdoptedStore | undefined} */
     this.adopted = undefined;
+    /** The connections of its sockets in this process, by the id of the socket. @type {Map<string, import('./connection.js').Connection>} */
+    this.connections = new Map();
     /** The channel that keys have to be made for; any when it is undefined. @type {string | undefined} */
     this.channel = undefined;
     /** How many keys a socket may present in vain. */
@@ -46,6 +47,7 @@ class Sharing {
     this.warned = new Map();
     /** @type {import('../stores/adopted-store.js').EndListener} */
     this.onEnd = (end) => this.unbindAll(end);
+    this.boundTo = () => this.boundSids();
     this.onFailure = (/** @type {unknown} */ error) => this.report(error, {});
   }
 
@@ -70,10 +72,12 @@ class Sharing {
       return;
     }
     this.adopted?.onEnd.delete(this.onEnd);
+    this.adopted?.bound.delete(this.boundTo);
     this.adopted?.reporters.delete(this.onFailure);
     this.adopted?.release();
     this.adopted = adopted;
     adopted?.onEnd.add(this.onEnd);
+    adopted?.bound.add(this.boundTo);
     this.tell();
   }
 
@@ -84,23 +88,18 @@ class Sharing {
     this.adopted.reporters.add(this.onFailure);
   }
 
+  /** The sessions that its sockets are bound to. @returns {Iterable<string>} */
+  *boundSids() {
+    for (const { sid } of this.connections.values()) if (sid !== undefined) yield sid;
+  }
+
   /**
    * This process has ended a session: its sockets here are unbound.
    *
    * @param {import('../stores/adopted-store.js').SessionEnded} end
    */
   unbindAll({ sockets, reason }) {
-    for (const socket of sockets) this.connectionAt(socket)?.end(reason);
-  }
-
-  /**
-   * The connection of a socket of this process.
-   *
-   * @param {string} id of the socket
-   * @returns {import('./connection.js').Connection | undefined}
-   */
-  connectionAt(id) {
-    return connections.get(id);
+    for (const socket of sockets) this.connections.get(socket)?.lose(reason);
   }
 
   /**
@@ -110,7 +109,7 @@ class Sharing {
    * @returns {boolean}
    */
   isOver({ sid, clock }) {
-    return this.adopted?.since(sid, clock) === 'gone';
+    return clock !== undefined && this.adopted?.since(sid, clock) === 'gone';
   }
 
   /**

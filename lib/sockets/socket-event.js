@@ -1,284 +1,215 @@
 'use strict';
 
-const { EventRequest } = require('./event-request.js');
-const { LastingEvent } = require('./lasting-event.js');
-const { enter } = require('./scope.js');
-const { SessionEvent } = require('./session-event.js');
-const { socketMethods } = require('../session/methods.js');
+const { AsyncResource } = require('node:async_hooks');
+const { queue } = require('../stores/ask.js');
+const { begin, publish } = require('../support/diagnostics.js');
 
-/** @type {any[]} */
-const NOTHING = [];
+/** @typedef {import('../stores/stored.js').Stored} Stored */
 
-/** One event of a socket that shares a session by `shareSession`. */
-class SocketEvent extends LastingEvent {
+/** One event of a socket: the stored session is loaded, the handlers run, and what they have changed is saved. */
+class SocketEvent {
   /**
-   * @param {import('./socket-connection.js').SocketConnection} connection
-   * @param {any} emitter whose listeners are called: the socket, or for `connection` its namespace
-   * @param {any[]} args the event's name, and what the listeners get
+   * @param {import('./connection.js').Connection} connection
+   * @param {string} name the event's own
    */
-  constructor(connection, emitter, args) {
-    super(connection, args[0]);
-    this.emitter = emitter;
-    this.args = args;
-    /** Whether it came as a packet, which listeners for any event and middlewares see too. */
-    this.isPacket = false;
-    /** What its client has been told could not be saved: the session's id, and its text. @type {string | undefined} */
-    this.unsaved = undefined;
-  }
-
-  /** The session, as this event sees it. Most handlers never look, and need no request. */
-  get seen() {
-    this.request ??= new EventRequest(this, this.sid ?? this.connection.id);
-    return this.request.session;
-  }
-
-  set seen(session) {
-    this.request ??= new EventRequest(this, this.sid ?? this.connection.id);
-    this.request.session = session;
-  }
-
-  get methods() {
-    return socketMethods;
-  }
-
-  /** Whoever makes its session, it has our methods. @param {any} session */
-  accept(session) {
-    if (this.retired) {
-      this.connection.latest.accept(session);
-      return;
-    }
-    this.methods.give(session);
-    super.accept(session);
+  constructor(connection, name) {
+    this.connection = connection;
+    this.name = name;
+    /** The session object that was current when the handlers began. @type {import('./socket-session.js').SocketSession} */
+    this.first = connection.current;
+    /** What its changes could not be saved for. @type {unknown} */
+    this.failure = undefined;
   }
 
   /**
-   * It came as a packet; the client may wait for an acknowledgement. That is sent when what was changed before it is
-   * saved: who has the answer finds the change in the store.
+   * Runs the handlers, or tells their host of a failure.
    *
-   * @param {((...values: any[]) => void) | undefined} ack
-   * @returns {this}
+   * @abstract
+   * @param {unknown} [_error]
+   * @returns {any} what the handlers returned
    */
-  asPacket(ack) {
-    this.isPacket = true;
-    if (ack === undefined) return this;
-    this.ack = ack;
-    this.args.push((/** @type {any[]} */ ...values) => {
-      this.ack = undefined;
-      this.write((error) => {
-        if (error) {
-          this.report(error);
-          ack(this.connection.sharing.answerTo(error));
-        } else ack(...values);
-        this.settle();
-      });
-    });
-    return this;
-  }
+  run(_error) {}
 
-  /** Runs it without waiting for the store: what is not at hand is taken as the event before it left it. */
-  atOnce() {
-    const { adopted, connection, sid } = this;
-    const id = this.storedId();
-    if (id !== undefined && !adopted.isAtHand()) this.resume(connection.latest);
-    else if (id !== undefined) {
-      this.text = adopted.peek(id);
-      this.clock = adopted.clock();
-      if (this.text === undefined && sid !== undefined) {
-        if (connection.sid === sid) connection.end('expire');
-        this.sid = undefined;
+  /** What stands for the handlers' result while the event waits; nothing if nobody needs it. @returns {any} */
+  expected() {}
+
+  /** What that becomes. @param {any} _result */
+  resolve(_result) {}
+
+  /**
+   * The handlers have ended.
+   *
+   * @abstract
+   * @param {any} _value what they returned
+   * @returns {any} the value, or a promise for it
+   */
+  save(_value) {}
+
+  /**
+   * Loads the session, then runs the handlers.
+   *
+   * @returns {any} what the handlers returned, or a promise for it
+   */
+  dispatch() {
+    const { connection } = this;
+    const { adopted, storedId } = connection;
+    if (connection.waiting === 0) {
+      // A stranger whose own session is empty needs no store.
+      if (storedId === undefined) return this.start();
+      if (adopted.isAtHand()) {
+        this.look(storedId);
+        return this.start();
       }
     }
-    this.handle();
+    return this.wait(storedId);
   }
 
   /**
-   * The event that goes on with this one's session: itself, or another where its handlers have not ended yet.
+   * Waits for the store, and for its turn among the socket's events.
    *
-   * @param {any} emitter
-   * @param {any[]} args
-   * @returns {SocketEvent}
+   * @param {string | undefined} storedId
+   * @returns {any}
    */
-  become(emitter, args) {
-    if (!this.settled) {
-      const event = new SocketEvent(this.connection, emitter, args);
-      event.resume(this);
-      return event;
-    }
-    this.emitter = emitter;
-    this.args = args;
-    this.name = args[0];
-    return this;
-  }
-
-  settle() {
-    if (!this.settled) return;
-    this.args = NOTHING;
-    this.unsaved = undefined;
-    this.connection.settled(this);
-    super.settle();
-  }
-
-  handle() {
-    return enter(this, handle);
-  }
-
-  /** @param {unknown} [error] */
-  run(error) {
-    return error === undefined ? this.deliver() : this.refused(error);
-  }
-
-  /** Calls the listeners, as Socket.IO does. @returns {Promise<unknown> | undefined} when some of them answered by promise */
-  deliver() {
-    const { args, connection } = this;
-    const { socket } = connection;
-    /** @type {Promise<unknown>[]} */
-    const results = [];
-    if (this.isPacket) {
-      if (socket._anyListeners?.length > 0) call(socket.listenersAny(), socket, args, results);
-      if (socket.fns?.length > 0) {
-        results.push(this.filter());
-        return settling(results);
+  wait(storedId) {
+    const { connection } = this;
+    const { adopted, sid } = connection;
+    const { storeTimeout } = connection.sharing.options;
+    const began = begin('load');
+    // An app's own AsyncLocalStorage may say here whose event it is. The store answers in another context.
+    const caller = new AsyncResource('io-session');
+    const expected = this.expected();
+    connection.waiting += 1;
+    const turn = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
+      let result;
+      try {
+        // What a handler throws, and no `onError` takes, goes on to Node.js from here: once, as it would without us.
+        result = caller.runInAsyncScope(() => {
+          if (error) return this.refuse(error);
+          if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
+          else if (storedId !== undefined) this.loaded(sid, stored, clock, began);
+          return this.start();
+        });
+      } finally {
+        this.resolve(result);
+        connection.waited();
       }
-    }
-    this.listen(results);
-    return settling(results);
+    };
+    const queued = { queue: connection.takeQueue(), timeout: storeTimeout };
+    /** @type {number | undefined} */
+    let clock;
+    if (storedId === undefined || adopted.isAtHand()) queue({ answered: turn }, queued.queue, storeTimeout);
+    else clock = adopted.load(storedId, queued, turn);
+    return expected;
   }
 
-  /** Calls the listeners of the event itself. @param {Promise<unknown>[]} results */
-  listen(results) {
-    const { args, connection, emitter } = this;
-    // The app has disconnected its socket: as by Socket.IO 4, what has come from it is not handled any more.
-    if (this.isPacket && connection.isExpelled) return;
-    call(emitter.rawListeners(args[0]), emitter, args.slice(1), results);
-  }
-
-  /** Runs the middlewares of the socket (`socket.use`), then the listeners. @returns {Promise<unknown>} */
-  filter() {
-    const { args } = this;
-    const { socket } = this.connection;
-    return new Promise((resolve, reject) => {
-      const listen = (/** @type {any} */ error) => {
-        /** @type {Promise<unknown>[]} */
-        const results = [];
-        try {
-          if (!error) this.listen(results);
-          // As Socket.IO 4 and 2 tell of it.
-          else if (socket._onerror) socket._onerror(error);
-          else socket.error(error.data || error.message);
-        } catch (thrown) {
-          reject(thrown);
-          return;
-        }
-        resolve(settling(results));
-      };
-      socket.run(args, (/** @type {any} */ error) => process.nextTick(listen, error));
-    });
-  }
-
-  /** The store failed, and the handlers do not run: who waits for an acknowledgement is told. @param {unknown} error */
-  refused(error) {
-    this.handled = true;
-    const { ack } = this;
-    this.ack = undefined;
-    ack?.(this.connection.sharing.answerTo(error));
-    this.settle();
+  /** Reads a session that is at hand. @param {string} storedId */
+  look(storedId) {
+    const { connection } = this;
+    const { adopted, sid } = connection;
+    const text = adopted.readText(storedId);
+    this.loaded(sid, text === undefined ? undefined : { text }, adopted.clock(), 0);
   }
 
   /**
-   * @param {any} session
-   * @param {import('../session/snapshot.js').Origin | undefined} origin
-   * @param {string} text
+   * Makes the loaded session the socket's current one.
+   *
+   * @param {string | undefined} sid the session that the socket was bound to when the load began
+   * @param {Stored | undefined} stored
+   * @param {number | undefined} clock when the load began
+   * @param {number} began ms; 0 if nobody wants to know
+   */
+  loaded(sid, stored, clock, began) {
+    const { connection } = this;
+    if (sid !== undefined) {
+      connection.adopted.counts.loads += 1;
+      publish('load', sid, { event: this.name, found: stored !== undefined }, began);
+    }
+    // Bound to another session, or to none, since the load began.
+    if (connection.sid !== sid) return;
+    if (sid !== undefined && stored === undefined) connection.lose('expire');
+    else connection.load(sid, stored, clock);
+  }
+
+  /** Runs the handlers with the current session object, and saves after them. @returns {any} */
+  start() {
+    const { connection } = this;
+    // Nobody of a session that has ended begins a handler with it.
+    if (connection.current.isEnded) connection.startOwn();
+    this.first = connection.current;
+    connection.begin(this);
+    let result;
+    try {
+      result = this.run();
+    } catch (error) {
+      return this.failed(error);
+    }
+    if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
+      return result.then(
+        (/** @type {any} */ value) => this.finish(value),
+        (/** @type {unknown} */ error) => this.failed(error),
+      );
+    }
+    return this.finish(result);
+  }
+
+  /** The handlers have ended. @param {any} value */
+  finish(value) {
+    try {
+      return this.save(value);
+    } finally {
+      this.connection.end(this);
+    }
+  }
+
+  /**
+   * A handler threw or rejected: what it changed is not saved, unless a handler that is still running shares the session
+   * object. Without an `onError`, Node.js shows the error once, as it would without us.
+   *
+   * @param {unknown} error
+   */
+  failed(error) {
+    const { connection } = this;
+    connection.end(this);
+    connection.drop();
+    if (!connection.sharing.options.onError) throw error;
+    connection.report(error, this.name);
+    return undefined;
+  }
+
+  /**
+   * The store failed: the host hears of it, and the handlers do not run.
+   *
+   * @param {unknown} error
+   */
+  refuse(error) {
+    this.connection.report(error, this.name);
+    try {
+      return this.run(error);
+    } catch (thrown) {
+      // ZappaJS throws what its `next` is called with. It has just been reported.
+      if (thrown !== error) throw thrown;
+      return undefined;
+    }
+  }
+
+  /**
+   * Saves what was changed in the session objects that the handlers may hold. A failure is reported, once.
+   *
    * @param {(error?: unknown) => void} done
    */
-  save(session, origin, text, done) {
-    const { unsaved } = this;
-    // A client that was told of the failure must not find it saved after all.
-    if (unsaved !== undefined && unsaved === session.id + text) done();
-    else if (this.handled) super.save(session, origin, text, done);
-    else {
-      super.save(session, origin, text, (error) => {
-        if (error) this.unsaved = session.id + text;
-        done(error);
-      });
-    }
-  }
-
-  commit() {
-    this.handled = true;
-    this.write((error) => {
-      if (error) this.report(error);
-      this.settle();
+  commit(done) {
+    const { connection, name } = this;
+    connection.commit(this.first, (error) => {
+      if (error) {
+        // What could not be saved is not what the next event sees.
+        connection.drop();
+        // The acknowledgement and the end of the handler may have waited for the same save.
+        if (error !== this.failure) connection.report(error, name);
+        this.failure = error;
+      }
+      done(error);
     });
-    this.keepAlive();
   }
-
-  /** @param {unknown} error */
-  failed(error) {
-    this.handled = true;
-    this.settle();
-    return super.failed(error);
-  }
-
-  /** Extends the life of the session in the store, where the app wants that and it is time. */
-  keepAlive() {
-    const { adopted, connection } = this;
-    const { touchInterval } = connection.sharing.options;
-    if (touchInterval === undefined || this.sid === undefined || connection.sid !== this.sid) return;
-    const now = Date.now();
-    if (now - (connection.touched ?? 0) < touchInterval) return;
-    const session = this.seen;
-    if (typeof adopted.store.touch !== 'function' || session?.id !== this.sid) return;
-    connection.touched = now;
-    try {
-      session.touch();
-    } catch (error) {
-      // A handler has put what a client sent into its place: `Object.assign(session, { cookie: null })`.
-      this.report(error);
-      return;
-    }
-    adopted.touch(this.sid, session, (error) => error && this.report(error));
-  }
-}
-
-/**
- * Runs an event's handlers, in its scope.
- *
- * @param {SocketEvent} event
- */
-function handle(event) {
-  event.handled = false;
-  return SessionEvent.prototype.handle.call(event);
-}
-
-/**
- * Calls listeners as an EventEmitter does, and collects the promises that they give.
- *
- * @param {Function[]} listeners
- * @param {any} emitter
- * @param {any[]} args
- * @param {Promise<unknown>[]} results
- */
-function call(listeners, emitter, args, results) {
-  for (const listener of listeners) {
-    const result = listener.apply(emitter, args);
-    if (typeof result?.then === 'function') results.push(result);
-  }
-}
-
-/**
- * One promise for all: fulfilled when the last is settled. The first that rejects is its reason; each further one is
- * shown by Node.js, as it would be without us.
- *
- * @param {Promise<unknown>[]} results
- * @returns {Promise<unknown> | undefined}
- */
-function settling(results) {
-  if (results.length < 2) return results[0];
-  return Promise.allSettled(results).then((outcomes) => {
-    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
-    for (const { reason } of failed.slice(1)) Promise.reject(reason);
-    if (failed.length > 0) throw failed[0].reason;
-  });
 }
 
 module.exports.SocketEvent = SocketEvent;

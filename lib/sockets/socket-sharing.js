@@ -3,24 +3,17 @@
 const debug = require('debug')('io-session');
 const { countTimeouts } = require('../stores/ask.js');
 const { spreadEnd, hearEnds } = require('./cluster.js');
-const { connections } = require('./connection.js');
 const { EmbeddedStore } = require('../embedded-store.js');
 const { Failure, failure } = require('../support/errors.js');
 const { Responses } = require('../http/responses.js');
-const { socketAt, socketsOf } = require('./namespace-sockets.js');
-const { roomOf, whenNamed } = require('./rooms.js');
+const { roomOf } = require('./rooms.js');
+const { takeSession } = require('./shared-properties.js');
+const { isClosed, unfollowSocket } = require('./socket-io.js');
 const { requestMethods } = require('../session/methods.js');
-const { sharedBy, unshare } = require('./shared-socket.js');
 const { Sharing } = require('./sharing.js');
 
 /** What tells a client that its session has ended. */
 const END_EVENT = 'session:end';
-/** How often sockets are looked for that have been quiet, in ms. */
-const QUIET = 2000;
-/** How many of them are told at once. */
-const AT_ONCE = 100;
-/** Those that have sockets. @type {Set<SocketSharing>} */
-const busy = new Set();
 /** What is wrong with a key or a cookie, and no fault of the store's. */
 const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
 
@@ -50,21 +43,20 @@ class SocketSharing extends Sharing {
     this.responses = new Responses();
     /** Whether the app has asked for the Socket.IO middleware. */
     this.servesSockets = false;
-    /** Runs while there are sockets. @type {NodeJS.Timeout | undefined} */
-    this.quieting = undefined;
     /** How often it has bound a socket. */
     this.binds = 0;
     this.onEnd = (/** @type {import('../stores/adopted-store.js').SessionEnded} */ end) => {
       this.unbindAll(end);
       // Not before: a socket that shares again meanwhile would be given the session that is about to go.
       // And their browsers are to have their new cookie by then.
-      end.after?.push(() => this.responses.afterThose(end.sid, () => spreadEnd(this, end)));
+      end.after?.push(() => this.responses.whenOut(end.sid, () => spreadEnd(this, end)));
     };
     this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
     const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (
       /** @type {unknown} */ (this.adopted)
     );
     adopted.methods = requestMethods;
+    /** @type {'processes' | 'process'} */
     this.exact = adopted.exact;
     /** What has been done with its store. They outlive `close()`. */
     this.counts = adopted.counts;
@@ -110,8 +102,7 @@ class SocketSharing extends Sharing {
    * @param {any} namespace
    */
   forgetClosed(namespace) {
-    const { name, server } = namespace;
-    if (server._nsps !== undefined && server._nsps.get(name) !== namespace) this.namespaces.delete(namespace);
+    if (isClosed(namespace)) this.namespaces.delete(namespace);
   }
 
   /**
@@ -122,8 +113,8 @@ class SocketSharing extends Sharing {
   ended(connection, reason, sid) {
     debug('socket %s lost its session: %s', connection.id, reason);
     // The client shares again when it hears of it. The cookie of the session that takes this one's place has to be there.
-    this.responses.afterThose(sid, () => {
-      if (!connection.disconnected && connection.sid === undefined) this.tellEnd(connection, reason);
+    this.responses.whenOut(sid, () => {
+      if (!connection.hasLeft && connection.sid === undefined) this.tellEnd(connection, reason);
     });
   }
 
@@ -159,95 +150,36 @@ class SocketSharing extends Sharing {
     this.report(error, where);
   }
 
-  /**
-   * The connection of a socket, wherever it is found.
-   *
-   * @param {string} id of the socket
-   */
-  connectionAt(id) {
-    for (const namespace of this.namespaces.keys()) {
-      const socket = socketAt(namespace, id);
-      const connection = socket && sharedBy(socket);
-      if (connection !== undefined) return connection;
-    }
-    return super.connectionAt(id);
-  }
-
-  /**
-   * The connections of this process that it serves; one that is recovered right now comes twice.
-   *
-   * @returns {Generator<import('./socket-connection.js').SocketConnection>}
-   */
-  *connections() {
-    for (const namespace of this.namespaces.keys()) yield* this.served(socketsOf(namespace));
-    for (const { socket } of connections.values()) yield* this.served([socket]);
-  }
-
-  /** @param {Iterable<any>} sockets @returns {Generator<import('./socket-connection.js').SocketConnection>} */
-  *served(sockets) {
-    for (const socket of sockets) {
-      const connection = sharedBy(socket);
-      if (connection?.sharing === this) yield connection;
-    }
-  }
-
-  /** The sockets of this process that it serves. @returns {any[]} */
-  sockets() {
-    return [...new Set(this.connections())].map(({ socket }) => socket);
-  }
-
-  /** There is a socket: from now on those that are quiet are told to let go of what they hold. */
-  quieten() {
-    busy.add(this);
-    this.quieting ??= setInterval(() => this.rest(), QUIET).unref();
-  }
-
-  /** Tells its sockets, and forgets those that never connected, some at a time: others are not to wait for that, and the weak references that it makes stay few. */
-  rest() {
-    const all = this.connections();
-    const some = () => {
-      for (let index = 0; index < AT_ONCE; index += 1) {
-        const { done, value } = all.next();
-        if (done) {
-          // Asked now: some may have come meanwhile, and gone from where they would have been looked for to where they were.
-          if (this.connections().next().done) this.stopQuieting();
-          return;
-        }
-        if (value.isAbandoned()) value.disconnect();
-        else value.rest();
-      }
-      setImmediate(some);
-    };
-    some();
-  }
-
-  stopQuieting() {
-    busy.delete(this);
-    clearInterval(this.quieting);
-    this.quieting = undefined;
+  /** The connections that are bound to a session, of all sessions or of one. @param {string} [sid] @returns {import('./connection.js').Connection[]} */
+  bound(sid) {
+    const all = [...this.connections.values()];
+    return all.filter((connection) =>
+      sid === undefined ? connection.sid !== undefined : connection.sid === sid,
+    );
   }
 
   /** What it has done, and what it holds. */
   stats() {
-    const bound = this.sockets().filter((socket) => sharedBy(socket)?.sid !== undefined);
-    const { binds, counts, exact } = this;
-    return { exact, sockets: bound.length, binds, ...counts, timeouts: countTimeouts() };
+    const { adopted, binds, counts } = this;
+    // A probe may have told more since.
+    if (adopted) this.exact = adopted.exact;
+    return { exact: this.exact, sockets: this.bound().length, binds, ...counts, timeouts: countTimeouts() };
   }
 
   /** Gives everything back as it was. */
   close() {
     if (this.closed) return;
     this.closed = true;
-    for (const socket of this.sockets()) {
-      const connection = /** @type {import('./socket-connection.js').SocketConnection} */ (sharedBy(socket));
-      // One that has left may have a listener of `disconnect` still to come.
-      if (connection.disconnected) continue;
-      connection.disconnect();
+    for (const connection of [...this.connections.values()]) {
+      // One that has left may have listeners of `disconnect` that are running.
+      if (connection.hasLeft) continue;
+      const { socket } = connection;
+      unfollowSocket(socket);
       // While the store is still known: what it has there of its own goes.
       connection.leave();
-      unshare(socket);
+      // In the middle of an event, or of its connecting, it keeps its session.
+      if (connection.isGone && socket.connected) takeSession(socket);
     }
-    this.stopQuieting();
     for (const restore of this.namespaces.values()) restore();
     this.namespaces.clear();
     for (const deafen of this.mains.values()) deafen();
@@ -255,9 +187,5 @@ class SocketSharing extends Sharing {
     this.use(undefined, '');
   }
 }
-
-whenNamed(() => {
-  for (const sharing of busy) for (const connection of sharing.connections()) connection.enterRoom();
-});
 
 module.exports.SocketSharing = SocketSharing;

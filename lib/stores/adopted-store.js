@@ -3,21 +3,16 @@
 const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
 const { isEmbeddedStore } = require('./drivers/embedded.js');
-const { TABLE } = require('../embedded-store.js');
 const { sessionClass } = require('../session/express-session.js');
-const { follow } = require('./follow.js');
-const { remember, renew, sources, textOf } = require('../session/snapshot.js');
+const { call, follow } = require('./follow.js');
+const { Locks } = require('./lock.js');
+const { remember, renew } = require('../session/snapshot.js');
 const { targetClass } = require('../session/session-target.js');
-const { isLive, meansMissing } = require('../session/session-data.js');
-const { isMemoryStore } = require('./drivers/memory.js');
-const { isRedisStore } = require('./drivers/redis.js');
+const { meansMissing } = require('../session/session-data.js');
 const { Slices } = require('../session/slices.js');
 const { SlicedSession } = require('../session/lazy-session.js');
 const { StoreCalls } = require('./store-calls.js');
-const { commitFor } = require('./drivers/index.js');
-
-/** What `peek` gives for a session that is there and whose text is read when it is looked at. */
-const UNREAD = '';
+const { copyOfSession, textOf } = require('./stored.js');
 
 /**
  * A session has been destroyed.
@@ -38,37 +33,32 @@ const UNREAD = '';
 class AdoptedStore extends StoreCalls {
   /** @param {any} store */
   constructor(store) {
-    super(store, isRedisStore(store));
+    super(store);
     /** Told of each session that this process destroys. @type {Set<EndListener>} */
     this.onEnd = new Set();
+    /** Each gives the sessions that sockets of this process are bound to. @type {Set<() => Iterable<string>>} */
+    this.bound = new Set();
     /** The id of the session that `regenerate` is destroying right now. @type {string | undefined} */
     this.regenerating = undefined;
     /** What it has done in this process. */
     this.counts = { loads: 0, commits: 0, merges: 0, drops: 0 };
     /** What the sessions of HTTP requests can do besides. @type {import('../session/methods.js').Methods | undefined} */
     this.methods = undefined;
-    /** The commits that wait for each other, by session. @type {Map<string, ((stored?: string) => void)[]>} */
-    this.lanes = new Map();
-    /** How many of them there are. */
+    /** How many commits, updates and packets wait. */
     this.waiting = 0;
+    /** For the writes of a session. While it is held, no code of the app's runs. */
+    this.commits = new Locks(this);
+    /** For the updates of a session, the app's functions included. */
+    this.updates = new Locks(this);
     /** The one-time keys that are being used right now. @type {Set<string>} */
     this.claimed = new Set();
-    const { commitTo, exact } = commitFor(store);
-    this.commitTo = commitTo;
-    /** Between whom a commit or an update is exact: all `processes` that use the store, or only those of this `process`. */
-    this.exact = exact;
-    this.keepsTexts = isMemoryStore(store) || isEmbeddedStore(store);
-    /** The table of an `EmbeddedStore`. @type {import('./embedded-table.js').EmbeddedTable | undefined} */
-    this.table = isEmbeddedStore(store) ? store[TABLE] : undefined;
-    /** How each of them is given back. @type {(() => void)[]} */
+    /** How each method is given back. @type {(() => void)[]} */
     this.restores = [];
     /** How many sharings use it. */
     this.users = 0;
-    const Session = sessionClass(store, this.table !== undefined);
-    /** What sliced sessions are made of, where the store makes its sessions as express-session does. */
+    const Session = sessionClass(store, isEmbeddedStore(store));
+    /** The class of lazy sessions, where the store makes its sessions as express-session does. */
     this.Target = Session && targetClass(Session);
-    /** A session's `Cookie`. @param {any} cookie as it is stored */
-    this.makeCookie = (cookie) => this.original.createSession.call(store, {}, { cookie }).cookie;
     follow(this);
   }
 
@@ -82,113 +72,103 @@ class AdoptedStore extends StoreCalls {
   }
 
   /**
-   * Makes the `Session` of an event.
+   * Makes the `Session` of a request, an event's or one like it, and notes what it was.
    *
-   * @param {any} req
-   * @param {any} data
-   * @param {string | undefined} text the data's own text, where it is known
-   * @param {number | undefined} began the clock when its load began; undefined when the app's own `get` was asked
-   * @param {number} [version] the version of the text, in an `EmbeddedStore`
+   * @param {any} req gets the session
+   * @param {import('./stored.js').Stored} stored
+   * @param {number | undefined} clock when its load began; undefined where the app's own `get` was asked
+   * @param {import('../session/methods.js').Methods} [methods] what it can do besides
+   * @returns {any}
    */
-  openSession(req, data, text, began, version) {
+  openSession(req, { text, data }, clock, methods) {
     const { followed, store } = this;
-    if (began === undefined || store.createSession !== followed.createSession)
-      return store.createSession(req, data);
-    return this.makeSession(req, data, text ?? sources.get(data)?.text ?? textOf(data), began, version);
+    const isOurs = store.createSession === followed.createSession;
+    if (isOurs && data === undefined && this.Target !== undefined) {
+      req.session = this.slice(req, text, clock ?? this.clock(), methods);
+      return req.session;
+    }
+    // A store may hand out what it keeps.
+    const given = data === undefined ? JSON.parse(text) : copyOfSession(data, text);
+    const session =
+      isOurs && clock !== undefined
+        ? this.makeSession(req, given, text, clock)
+        : store.createSession(req, given);
+    methods?.give(session);
+    return session;
   }
 
   /**
-   * Makes a `Session` of stored data, and notes where it came from.
+   * Makes a `Session` of stored data, and notes what it was.
    *
    * @param {any} req
-   * @param {any} data
+   * @param {any} data the session's own from now on
    * @param {string | undefined} text the data's own text; undefined when it has none
-   * @param {number} began the clock when its load began
-   * @param {number} [version] the version of the text, in an `EmbeddedStore`
+   * @param {number} clock when its load began
    */
-  makeSession(req, data, text, began, version = 0) {
+  makeSession(req, data, text, clock) {
     const rawCookie = data.cookie;
     const keys = Object.keys(data).length;
-    const session = this.original.createSession.call(this.store, req, data);
+    const session = this.original.createSession.call(this.self, req, data);
     if (text !== undefined) {
-      const origin = remember(session, req.sessionID, text, began, rawCookie, keys, version);
-      origin.isForeign = !this.keepsTexts;
+      const snapshot = remember(session, req.sessionID, text, clock, rawCookie, keys);
+      snapshot.isForeign = !this.keepsTexts;
     }
     return session;
   }
 
   /**
-   * Makes the `Session` of an event of its text, to be parsed as far as the handler looks at it; undefined where it has
-   * to be made by the store's `createSession`.
+   * Makes the `Session` of a text, to be parsed as far as the handler looks at it.
    *
    * @param {any} req
    * @param {string} text
-   * @param {number} began the clock when its load began
-   * @param {number} version
+   * @param {number} clock when its load began
    * @param {import('../session/methods.js').Methods} [methods] what it can do besides
    * @returns {any}
    */
-  slice(req, text, began, version, methods) {
-    const { followed, keepsTexts, store } = this;
-    const Target = this.Target && methods ? methods.over(this.Target) : this.Target;
-    if (Target === undefined || store.createSession !== followed.createSession) return undefined;
+  slice(req, text, clock, methods) {
+    const { keepsTexts } = this;
+    const Target = methods ? methods.over(this.Target) : this.Target;
     const slices = new Slices(text, !keepsTexts);
-    const sliced = new SlicedSession(req.sessionID, slices, began, version, new Target(req), this.makeCookie);
+    const sliced = new SlicedSession(req.sessionID, slices, clock, 0, new Target(req), this.makeCookie);
     sliced.isForeign = !keepsTexts;
     return sliced.session;
   }
 
-  /** Whether sessions can be read with `peek`: nothing has to be waited for. */
+  /** Whether sessions can be read with `readText`: nothing has to be waited for. */
   isAtHand() {
-    const { followed, keepsTexts, store } = this;
-    return keepsTexts && this.hasOwnGet && store.createSession === followed.createSession;
+    return this.driver.readText !== undefined && this.hasOwnGet;
   }
 
   /**
-   * The text of a live session, from a store that keeps texts in this process; undefined when there is none, and
-   * `UNREAD` when `read` gives it.
+   * The text of a live session, where sessions are at hand; undefined when there is none.
    *
    * @param {string} sid
    * @returns {string | undefined}
    */
-  peek(sid) {
-    if (this.table) {
-      const text = this.table.get(sid);
-      return text?.includes('"cookie":{') ? text : undefined;
-    }
-    const text = this.store.sessions[sid];
-    if (text === undefined) return undefined;
-    return isLive(text) ? text : undefined;
+  readText(sid) {
+    return this.driver.readText?.(sid);
   }
 
   /**
-   * The text of a session that `peek` has seen, and its version; no text when it has gone since.
-   *
-   * @param {string} sid
-   * @returns {{ text: string | undefined, version: number }}
-   */
-  read(sid) {
-    const table = /** @type {import('./embedded-table.js').EmbeddedTable} */ (this.table);
-    const text = table.get(sid);
-    return { text, version: 0 };
-  }
-
-  /**
-   * Calls the store's own `set` for a new session, and notes it as the origin of the session's next save.
+   * Calls the store's own `set` for a new session, and notes it as what the session's next save is measured against.
    *
    * @param {string} sid
    * @param {any} session
-   * @param {(error?: unknown) => void} answered
+   * @param {(error?: unknown) => void} callback
    */
-  remembering(sid, session, answered) {
+  setNew(sid, session, callback) {
     const isSession = typeof session?.req === 'object' && typeof session.cookie === 'object';
     const text = isSession ? textOf(session) : undefined;
-    this.original.set.call(this.store, sid, session, (/** @type {unknown} */ error) => {
-      answered(error);
-      if (!error && text !== undefined) {
-        renew(session, sid, text, text, this.clock(), 0);
-      }
-    });
+    const isKnown = typeof sid === 'string';
+    if (isKnown) this.written(sid);
+    return call(
+      (done) => this.original.set.call(this.self, sid, session, done),
+      (/** @type {any} */ error) => {
+        if (isKnown) this.written(sid);
+        if (!error && text !== undefined) renew(session, sid, text, text, this.clock());
+      },
+      callback,
+    );
   }
 
   /**
@@ -203,11 +183,35 @@ class AdoptedStore extends StoreCalls {
     /** @type {(() => void)[]} */
     const after = [];
     if (known) this.end(sid, sid === this.regenerating ? 'regenerate' : 'destroy', after);
-    return this.original.destroy.call(this.store, sid, (/** @type {unknown} */ error) => {
-      if (error && known && !meansMissing(error)) native.notEnded(this.number, sid);
-      else for (const listener of after.splice(0)) listener();
-      callback(error);
-    });
+    return call(
+      (done) => this.original.destroy.call(this.self, sid, done),
+      (/** @type {unknown} */ error) => {
+        if (error && known && !meansMissing(error)) native.notEnded(this.number, sid);
+        else for (const listener of after.splice(0)) listener();
+      },
+      callback,
+    );
+  }
+
+  /**
+   * Destroys all sessions: those that sockets are bound to end as by `destroy`.
+   *
+   * @param {(error?: unknown) => void} callback
+   */
+  clear(callback) {
+    const sids = new Set([...this.bound].flatMap((list) => [...list()]));
+    native.cleared(this.number);
+    /** @type {(() => void)[]} */
+    const after = [];
+    for (const sid of sids) this.end(sid, 'destroy', after);
+    return call(
+      (done) => this.original.clear.call(this.self, done),
+      (/** @type {unknown} */ error) => {
+        if (error) for (const sid of sids) native.notEnded(this.number, sid);
+        else for (const listener of after.splice(0)) listener();
+      },
+      callback,
+    );
   }
 
   /**
@@ -222,12 +226,6 @@ class AdoptedStore extends StoreCalls {
     for (const key of keys) this.discard(key);
     publish('end', sid, { reason, sockets: sockets.length, elsewhere: after === undefined });
     for (const listener of this.onEnd) listener({ sid, sockets, reason, after });
-  }
-
-  /** The text under an id, where the store keeps texts in this process. @param {string} sid */
-  textOf(sid) {
-    if (this.table) return this.table.get(sid);
-    return this.keepsTexts ? this.store.sessions[sid] : undefined;
   }
 }
 
@@ -258,6 +256,5 @@ function adopt(store, where) {
 }
 
 module.exports.AdoptedStore = AdoptedStore;
-module.exports.UNREAD = UNREAD;
 module.exports.adopt = adopt;
 module.exports.adoptedBy = (/** @type {object} */ store) => adoptions.get(store);

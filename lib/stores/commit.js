@@ -2,27 +2,63 @@
 
 const debug = require('debug')('io-session:commit');
 const native = require('../../native.js');
+const { ask, NO_LINE } = require('./ask.js');
 const { begin, publish } = require('../support/diagnostics.js');
+const { commitByReading, renewLife } = require('./drivers/read-then-write.js');
 const { failure } = require('../support/errors.js');
-const { enter, leave } = require('./lock.js');
+const { timedOut } = require('./lock.js');
+const { markOwn } = require('../session/own-session.js');
+const { sessionData } = require('../session/session-data.js');
 const { originOf, renew } = require('../session/snapshot.js');
+const { copyOfSession, isFaithful } = require('./stored.js');
+
+/** @typedef {import('./adopted-store.js').AdoptedStore} AdoptedStore */
+/** @typedef {import('../session/snapshot.js').Origin} Snapshot */
+/** @typedef {import('./drivers/index.js').Outcome} Outcome */
+
+/**
+ * An update that is writing its session.
+ *
+ * @typedef {object} Update
+ * @property {() => void} written called when it is written, before anybody else writes the session
+ * @property {Outcome} [outcome]
+ */
 
 /** After so many conflicts in a row something else is wrong. */
 const MOST_ATTEMPTS = 100;
 
+/** The updates that are writing their sessions, by those. @type {WeakMap<object, Update>} */
+const updates = new WeakMap();
+
 /**
- * Writes what changed in a session since it was loaded, merged with what others have written meanwhile, and drops it
- * when the session has been destroyed.
+ * Commits what was changed in a session since it was loaded, merged with what others have written meanwhile, and drops it when
+ * the session has been destroyed. Where the app has put its own `set` in place, that is called.
  *
- * @param {import('./adopted-store.js').AdoptedStore} adopted
- * @param {any} session a `Session` with an origin
- * @param {boolean} trusting whether an unchanged clock is enough to write without reading again
- * @param {(error?: unknown) => void} callback called at once where nothing has to be waited for; no app code
- * @param {string} [known] the session's text, when it has been made already
+ * @param {AdoptedStore} adopted
+ * @param {any} session a `Session` with a snapshot
+ * @param {{ trusting: boolean, text?: string }} options `trusting`: whether it is the app that saves, so that an unchanged clock
+ *   is enough to write without reading again; `text`: the session's text, when it has been made already
+ * @param {(error?: unknown) => void} callback called now where nothing has to be waited for; no app code
  */
-function commitSession(adopted, session, trusting, callback, known) {
-  const origin = /** @type {import('../session/snapshot.js').Origin} */ (originOf(session));
-  if (origin.updating) {
+function commitSession(adopted, session, options, callback) {
+  const { followed, store, timeout } = adopted;
+  if (store.set === followed.set) {
+    commit(adopted, session, options, callback);
+    return;
+  }
+  const { sid } = /** @type {Snapshot} */ (originOf(session));
+  ask({ answered: callback }, NO_LINE, timeout, store, 'set', sid, session);
+}
+
+/**
+ * The same, without a look at the store's `set`.
+ *
+ * @type {typeof commitSession}
+ */
+function commit(adopted, session, { trusting, text }, callback) {
+  adopted.used();
+  const snapshot = /** @type {Snapshot} */ (originOf(session));
+  if (snapshot.updating) {
     callback(
       new Error('io-session: update() saves what its function has changed; do not save() inside of it.'),
     );
@@ -30,37 +66,152 @@ function commitSession(adopted, session, trusting, callback, known) {
   }
   let mine;
   try {
-    mine = known ?? origin.spell(session);
+    mine = text ?? snapshot.spell(session);
   } catch (error) {
     callback(error);
     return;
   }
-  origin.saving += 1;
-  origin.pending = mine;
-  if (adopted.keepsTexts) {
-    // Done at once: nothing can come between.
-    new Committing(adopted, session, mine, trusting, callback).attempt();
-    return;
-  }
-  const { updates } = origin;
-  const entered = enter(adopted, origin.sid, (late, stored) => {
-    const committing = new Committing(adopted, session, mine, trusting, callback);
+  const save = snapshot.beginSave(mine);
+  const ended = (/** @type {unknown} */ error) => {
+    callback(error);
+    for (const done of save.waiting ?? []) done(error);
+  };
+  const updatesBefore = snapshot.updates;
+  const entered = locked(adopted, snapshot, (late, stored, leave) => {
+    const committing = new Committing(adopted, session, mine, trusting, (error, written) => {
+      leave(written);
+      ended(error);
+    });
     if (late) committing.finish(late);
-    else committing.begin(updates, stored);
+    else committing.begin(updatesBefore, stored);
   });
   if (entered) return;
-  origin.saving -= 1;
-  callback(failure('ERR_OVERLOADED'));
+  snapshot.saving -= 1;
+  ended(failure('ERR_OVERLOADED'));
+}
+
+/**
+ * Takes the lock of a session that is to be written. Where nothing has to be waited for nobody can come between, and there is
+ * none.
+ *
+ * @param {AdoptedStore} adopted
+ * @param {Snapshot} snapshot
+ * @param {(late: Error | undefined, stored: string | undefined, leave: (written?: string) => void) => void} start
+ * @returns {boolean} false where too many wait already
+ */
+function locked({ commits, driver, timeout }, { sid }, start) {
+  if (driver.readText) {
+    start(undefined, undefined, () => {});
+    return true;
+  }
+  const leave = (/** @type {string | undefined} */ written) => commits.leave(sid, written);
+  return commits.enter(sid, timeout, (late, stored) => start(late, stored, leave));
+}
+
+/**
+ * Commits what an update has changed, unless somebody else has written meanwhile: then it is called again.
+ *
+ * @param {AdoptedStore} adopted
+ * @param {any} session
+ * @param {Update} update
+ * @param {(error: unknown) => void} done an error where it was not written, which `update.outcome` tells more of; no app code
+ */
+function commitUpdate(adopted, session, update, done) {
+  const snapshot = /** @type {Snapshot} */ (originOf(session));
+  const entered = locked(adopted, snapshot, (late, _stored, leave) => {
+    let mine = '';
+    let text = '';
+    const finish = (/** @type {unknown} */ error, /** @type {Outcome | undefined} */ outcome) => {
+      let failed = error;
+      if (!failed && outcome === true) {
+        snapshot.wrote(session, mine, text, adopted.clock());
+        try {
+          update.written();
+        } catch (thrown) {
+          failed = thrown;
+        }
+      }
+      leave(outcome === true ? text : undefined);
+      if (!failed) update.outcome = outcome;
+      const lost = 'io-session: update(): somebody else has written the session meanwhile.';
+      done(failed ?? (outcome === true ? undefined : new Error(lost)));
+    };
+    if (late) {
+      finish(late, undefined);
+      return;
+    }
+    try {
+      const { base, clock, stored, sid } = snapshot;
+      const expected = /** @type {string} */ (stored);
+      mine = snapshot.spell(session);
+      text = base === expected ? mine : merge(base, mine, expected);
+      const change = {
+        sid,
+        expected,
+        text,
+        session: objectFor(adopted, session, snapshot, mine, text),
+        renew: snapshot.renews(session),
+        isKnown: false,
+        clock,
+        timeout: adopted.timeout,
+      };
+      write(adopted, change, finish);
+    } catch (error) {
+      finish(error, undefined);
+    }
+  });
+  if (!entered) done(failure('ERR_OVERLOADED'));
+}
+
+/**
+ * Writes, as the store's driver does.
+ *
+ * @param {AdoptedStore} adopted
+ * @param {import('./drivers/index.js').Commit} commit
+ * @param {(error: unknown, outcome?: Outcome) => void} done
+ */
+function write(adopted, commit, done) {
+  const { clock, expected, session, sid, timeout } = commit;
+  const { driver } = adopted;
+  if (expected === null) {
+    // A session that is new: there is nothing to be compared with, unless another has written it in this process.
+    const current = adopted.readText(sid);
+    if (current === undefined) adopted.put(sid, session, (error) => done(error, true), { clock, timeout });
+    else done(null, current);
+  } else if (driver.compareAndSet) adopted.compareAndSet(sid, expected, commit, timeout, done);
+  else commitByReading(adopted, commit, done);
+}
+
+/**
+ * An object to be written, for stores that take one. A store that cannot compare and set may keep it, and gets one of its own.
+ *
+ * @param {AdoptedStore} adopted
+ * @param {any} session
+ * @param {Snapshot} snapshot
+ * @param {string} mine its own text
+ * @param {string} text what is to be written
+ */
+function objectFor({ driver, original, self, store }, session, snapshot, mine, text) {
+  if (driver.readText || (driver.compareAndSet && text === mine)) return session;
+  const data = text !== mine || isFaithful(session) ? JSON.parse(text) : copyOfSession(session, text);
+  const { cookie } = data;
+  // An app has put something else in the place of the cookie.
+  if (sessionData(data) === undefined) return session;
+  const req = { sessionID: snapshot.sid, sessionStore: store, session: undefined };
+  const copy = original.createSession.call(self, req, data);
+  if (cookie.__io === true) markOwn(copy, false);
+  else if (!driver.compareAndSet && snapshot.hasCookie(session)) renewLife(copy, cookie);
+  return copy;
 }
 
 /** A commit on its way. */
 class Committing {
   /**
-   * @param {import('./adopted-store.js').AdoptedStore} adopted
+   * @param {AdoptedStore} adopted
    * @param {any} session
    * @param {string} mine
    * @param {boolean} trusting
-   * @param {(error?: unknown) => void} callback
+   * @param {(error: unknown, written?: string) => void} callback
    */
   constructor(adopted, session, mine, trusting, callback) {
     this.adopted = adopted;
@@ -68,30 +219,32 @@ class Committing {
     this.mine = mine;
     this.trusting = trusting;
     this.callback = callback;
-    // Not before its turn: the commit in front of it may have been this session's own.
-    this.origin = /** @type {import('../session/snapshot.js').Origin} */ (originOf(session));
-    this.renews = this.origin.renews(session);
+    // Not before the lock is held: the commit in front of it may have been this session's own.
+    this.snapshot = /** @type {Snapshot} */ (originOf(session));
+    this.renews = this.snapshot.renews(session);
     /** What the text to write was merged with. */
-    this.expected = this.origin.stored;
+    this.expected = this.snapshot.stored;
+    this.text = mine;
     this.attempts = 0;
     this.merged = false;
     this.began = begin('commit');
+    this.end = performance.now() + adopted.timeout;
   }
 
   /**
-   * Its turn has come.
+   * The lock is held.
    *
-   * @param {number} updates how often the session had been updated when its text was made
+   * @param {number} updatesBefore how often the session had been updated when its text was made
    * @param {string} [stored] what the commit that it has waited for has written
    */
-  begin(updates, stored) {
+  begin(updatesBefore, stored) {
     // That is what is there, unless another process has been quicker: to expect what was loaded before would be in vain.
-    if (stored !== undefined && this.expected !== null) this.expected = stored;
+    if (stored !== undefined) this.expected = stored;
     try {
       // An update that it has waited for has changed the session: the text of before would undo that.
-      if (this.origin.updates !== updates) {
-        this.mine = this.origin.spell(this.session);
-        this.origin.pending = this.mine;
+      if (this.snapshot.updates !== updatesBefore) {
+        this.mine = this.snapshot.spell(this.session);
+        this.snapshot.pending = this.mine;
       }
     } catch (error) {
       this.finish(error);
@@ -102,33 +255,31 @@ class Committing {
 
   /** Merges with what is expected to be stored, and writes. */
   attempt() {
-    const { adopted, origin, mine, expected, session } = this;
-    let text = mine;
+    const { adopted, expected, mine, session, snapshot, trusting } = this;
     try {
-      if (expected !== null && expected !== origin.base) {
-        text = this.merge(expected);
-      }
-      if (text === expected && !this.renews && !this.trusting) {
+      this.text = expected === null || expected === snapshot.base ? mine : this.merge(expected);
+      const { text } = this;
+      if (text === expected && !this.renews && !trusting) {
         // Nothing of ours is left to write.
         this.finish(null, text);
         return;
       }
-      this.text = text;
+      this.attempts += 1;
+      const isUnchanged = trusting && adopted.since(snapshot.sid, snapshot.clock) === 'unchanged';
       const commit = {
-        sid: origin.sid,
+        sid: snapshot.sid,
         expected,
         text,
-        mine,
-        base: origin.base,
-        version: origin.version,
-        session: text === mine || adopted.keepsTexts ? session : this.remake(text),
-        renew: this.renews,
-        trusting: this.trusting,
-        merges: true,
-        attempt: ++this.attempts,
-        clock: origin.clock,
+        session: objectFor(adopted, session, snapshot, mine, text),
+        // Where the cookie has no end of its own, each save begins the store's time to live anew, as a `set` does. A date in
+        // the cookie may be older than what the store knows: a touch prolongs the entry, and not the date in it.
+        renew: this.renews || (trusting && !session.cookie?.expires),
+        // After a conflict it has just been read.
+        isKnown: this.attempts > 1 || isUnchanged,
+        clock: snapshot.clock,
+        timeout: Math.max(1, this.end - performance.now()),
       };
-      adopted.commitTo(adopted, commit, (error, outcome) => this.settle(error, outcome));
+      write(adopted, commit, (error, outcome) => this.written(error, outcome));
     } catch (error) {
       this.finish(error);
     }
@@ -141,69 +292,55 @@ class Committing {
    * @returns {string}
    */
   merge(theirs) {
-    const { mine, origin } = this;
+    const { mine, snapshot } = this;
     const began = begin('merge');
-    const text = merge(origin.base, mine, theirs);
+    const text = merge(snapshot.base, mine, theirs);
     this.merged = true;
-    publish('merge', origin.sid, { attempt: this.attempts }, began);
+    publish('merge', snapshot.sid, { attempt: this.attempts }, began);
     return text;
   }
 
   /**
-   * @param {unknown} error
-   * @param {import('./drivers/index.js').Outcome} outcome
+   * @param {any} error
+   * @param {Outcome} [outcome]
    */
-  settle(error, outcome) {
-    if (error) this.finish(error);
-    else if (outcome.written) {
-      this.merged ||= outcome.text !== undefined;
-      this.adopted.counts.commits += 1;
-      if (this.merged) this.adopted.counts.merges += 1;
-      this.finish(null, outcome.text ?? this.text, outcome.version);
-    } else if (outcome.gone) this.drop();
-    else if (this.adopted.since(this.origin.sid, this.origin.clock) === 'gone') this.drop();
-    else if (this.attempts >= MOST_ATTEMPTS) {
+  written(error, outcome) {
+    const { adopted, attempts, snapshot } = this;
+    if (error) this.finish(error.code === 'ERR_STORE_TIMEOUT' ? timedOut(adopted.timeout) : error);
+    else if (outcome === true) {
+      adopted.counts.commits += 1;
+      if (this.merged) adopted.counts.merges += 1;
+      this.finish(null, this.text);
+    } else if (typeof outcome !== 'string' || adopted.since(snapshot.sid, snapshot.clock) === 'gone')
+      this.drop();
+    else if (attempts >= MOST_ATTEMPTS) {
       this.finish(
         new Error(`The session was written by others ${MOST_ATTEMPTS} times while it was being saved.`),
       );
     } else {
-      this.expected = /** @type {string} */ (outcome.current);
+      this.expected = outcome;
       this.attempt();
     }
   }
 
   /** The session was destroyed: it stays so. */
   drop() {
-    if (debug.enabled) debug('dropped a write to #%s, which is gone', native.fingerprint(this.origin.sid));
+    if (debug.enabled) debug('dropped a write to #%s, which is gone', native.fingerprint(this.snapshot.sid));
     this.adopted.counts.drops += 1;
     this.finish(null);
   }
 
   /**
    * @param {unknown} error
-   * @param {string | null} [stored]
-   * @param {number} [version]
+   * @param {string} [stored]
    */
-  finish(error, stored, version) {
-    const { adopted, began, merged, origin, session, mine } = this;
-    origin.saving -= 1;
+  finish(error, stored) {
+    const { adopted, began, merged, mine, session, snapshot } = this;
+    snapshot.saving -= 1;
     const outcome = error ? 'failed' : stored === undefined ? 'dropped' : 'written';
-    publish('commit', origin.sid, { merged, outcome }, began);
-    if (stored !== undefined && stored !== null) {
-      renew(session, origin.sid, mine, stored, adopted.clock(), version);
-    }
-    if (!adopted.keepsTexts) leave(adopted, origin.sid, stored ?? undefined);
-    this.callback(error);
-  }
-
-  /**
-   * A `Session` for stores that take one, of a merged text.
-   *
-   * @param {string} text
-   */
-  remake(text) {
-    const req = { sessionID: this.origin.sid, sessionStore: this.adopted.store, session: undefined };
-    return this.adopted.original.createSession.call(this.adopted.store, req, JSON.parse(text));
+    publish('commit', snapshot.sid, { merged, outcome }, began);
+    if (stored !== undefined) renew(session, snapshot.sid, mine, stored, adopted.clock());
+    this.callback(error, stored);
   }
 }
 
@@ -223,5 +360,9 @@ function merge(base, mine, theirs) {
   }
 }
 
+module.exports.commit = commit;
 module.exports.commitSession = commitSession;
+module.exports.commitUpdate = commitUpdate;
 module.exports.merge = merge;
+module.exports.updateOf = (/** @type {object} */ session) => updates.get(session);
+module.exports.updates = updates;

@@ -1,7 +1,7 @@
 'use strict';
 
 const native = require('../../native.js');
-const { sources } = require('../session/snapshot.js');
+const { textOf } = require('./stored.js');
 
 /**
  * The session that a key's record names; null when it is no record, or one that a store has kept beyond its time.
@@ -11,14 +11,8 @@ const { sources } = require('../session/snapshot.js');
  * @returns {string | null}
  */
 function sessionOfRecord(record, channel) {
-  if (record === undefined) return null;
-  let text;
-  try {
-    text = sources.get(record)?.text ?? JSON.stringify(record);
-  } catch {
-    return null;
-  }
-  return named(record, text, channel);
+  const text = record === undefined ? undefined : textOf(record);
+  return text === undefined ? null : named(record, text, channel);
 }
 
 /**

@@ -5,8 +5,9 @@ const native = require('../../native.js');
 const { ask, NO_LINE } = require('./ask.js');
 const { traceOf } = require('../support/errors.js');
 const { GatheredLoads } = require('./gathered-loads.js');
-const { RedisPair } = require('./drivers/redis-pair.js');
-const { RedisLoads } = require('./drivers/redis-load.js');
+const { driverOf } = require('./drivers/index.js');
+const { Probe } = require('./drivers/probe.js');
+const { storedOf, storedOfText } = require('./stored.js');
 const { meansMissing } = require('../session/session-data.js');
 
 /** What `native.since` says. */
@@ -24,18 +25,30 @@ const FOLLOWED = /** @type {const} */ ([
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
 
+/**
+ * A store's method as the store itself has it: a Proxy around the store may give another, and that one may call what we put in
+ * its place.
+ *
+ * @param {any} store
+ * @param {string} method
+ */
+function methodOf(store, method) {
+  for (let at = store; at !== null; at = Object.getPrototypeOf(at)) {
+    const own = Object.getOwnPropertyDescriptor(at, method);
+    if (own !== undefined) return own.value ?? store[method];
+  }
+  return store[method];
+}
+
 /** Calls to a session store: each has a deadline and one answer, and each write is in the native side's versions. */
 class StoreCalls {
-  /**
-   * @param {any} store
-   * @param {boolean} isRedis whether it is connect-redis, so that texts can be loaded by its client
-   */
-  constructor(store, isRedis) {
+  /** @param {any} store */
+  constructor(store) {
     this.store = store;
+    /** What its own methods are called on: inside of a Proxy, what is in that. */
+    this.self = store;
     /** The number under which the native side remembers this store. */
     this.number = native.adopt();
-    /** Whether the store keeps JSON texts in this process that can be looked at. */
-    this.keepsTexts = false;
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
     /** Who is told of failures that nobody waits for: each of its sharings. @type {Set<(error: unknown) => void>} */
@@ -44,24 +57,43 @@ class StoreCalls {
       if (this.reporters.size === 0) debug('%s', traceOf(error));
       for (const report of this.reporters) report(error);
     };
-    /** Whether its `get` is known to call back always, and its promise never to reject. */
-    this.callsBack = isRedis;
     /** @type {{ [method: string]: any }} */
     this.original = {};
-    for (const method of FOLLOWED) this.original[method] = store[method];
+    for (const method of FOLLOWED) this.original[method] = methodOf(store, method);
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
-    /** How a key's record is read together with the session that it is remembered to name. */
-    this.pair = isRedis ? new RedisPair(this) : undefined;
-    const loads = isRedis
-      ? new RedisLoads(this)
-      : new GatheredLoads((sid, callback) => this.original.get.call(store, sid, callback));
-    /** The store's own methods, for `ask`; `get` may give an `UnparsedText`. */
+    /** A session's `Cookie`. @param {any} cookie as it is stored */
+    this.makeCookie = (cookie) => this.original.createSession.call(this.self, {}, { cookie }).cookie;
+    const { driver, candidate } = driverOf(store);
+    /** @type {import('./drivers/index.js').Driver} */
+    this.driver = driver;
+    this.probe =
+      candidate &&
+      new Probe(this, candidate, () => {
+        this.driver = candidate;
+      });
+    const loads = new GatheredLoads((sid, callback) => this.loadNow(sid, callback));
+    /** The store's own methods, for `ask`; `get` gives what is stored as a `Stored`. */
     this.plain = {
       get: (/** @type {string} */ sid, /** @type {any} */ callback) => loads.get(sid, callback),
-      set: (/** @type {any[]} */ ...args) => this.original.set.apply(store, args),
-      destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(store, args),
+      set: (/** @type {any[]} */ ...args) => this.original.set.apply(this.self, args),
+      destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(this.self, args),
     };
+  }
+
+  /** Whether sessions are read, compared and set without waiting for anything. */
+  get keepsTexts() {
+    return this.driver.readText !== undefined;
+  }
+
+  /** Somebody uses the store: it is probed, where that has to tell what it is. */
+  used() {
+    this.probe?.begin();
+  }
+
+  /** Between whom a commit or an update is exact right now: all `processes` that use the store, or only those of this `process`. */
+  get exact() {
+    return this.store.set === this.followed.set ? this.driver.exact : 'process';
   }
 
   /** Destroys a record that nobody waits for. @param {string} id */
@@ -86,50 +118,62 @@ class StoreCalls {
   }
 
   /**
-   * Asks for what is stored under an id, as events do: its text may do.
+   * Loads a session or a record.
    *
-   * @param {import('./ask.js').Asker} asker may get an `UnparsedText`
-   * @param {number} line
-   * @param {number} timeout ms
-   * @param {string} id
-   * @returns {number | undefined} the clock when the load began; undefined when the app's own `get` is asked
+   * @param {string} sid
+   * @param {{ queue?: number, timeout?: number }} options the queue of the socket in whose order it is answered; ms
+   * @param {(error: unknown, stored?: import('./stored.js').Stored) => void} done undefined for what is missing
+   * @returns {number | undefined} the clock when the load began; undefined where the app's own `get` is asked
    */
-  request(asker, line, timeout, id) {
-    if (!this.hasOwnGet) {
-      ask(asker, line, timeout, this.store, 'get', id);
+  load(sid, { queue = NO_LINE, timeout = this.timeout }, done) {
+    this.used();
+    const { hasOwnGet, plain, store } = this;
+    const answered = (/** @type {any} */ error, /** @type {any} */ value) => {
+      if (error && !meansMissing(error)) done(error);
+      else if (error) done(null);
+      else if (hasOwnGet) done(null, value);
+      else convert(storedOf, value, done);
+    };
+    if (!hasOwnGet) {
+      ask({ answered }, queue, timeout, store, 'get', sid);
       return undefined;
     }
     const began = this.clock();
-    ask(asker, line, timeout, this.plain, 'get', id, undefined, this.callsBack);
+    ask({ answered }, queue, timeout, plain, 'get', sid, undefined, true);
     return began;
   }
 
   /**
-   * Reads what is stored under an id, as events do.
+   * Asks the store at once.
    *
-   * @param {string} id
-   * @param {(error: unknown, data: any) => void} done may get an `UnparsedText`
+   * @param {string} sid
+   * @param {(error: unknown, stored?: import('./stored.js').Stored) => void} callback
    */
-  load(id, done) {
-    this.request({ answered: present(done) }, NO_LINE, this.timeout, id);
-  }
-
-  /** How two ids are read at once; undefined where they are read one by one. */
-  get atOnce() {
-    return this.pair?.works && this.hasOwnGet ? this.pair : undefined;
+  loadNow(sid, callback) {
+    const { driver, original, self } = this;
+    if (driver.loadText) {
+      return driver.loadText(sid, (error, text) => {
+        if (error) callback(error);
+        else convert(storedOfText, text, callback);
+      });
+    }
+    return original.get.call(self, sid, (/** @type {unknown} */ error, /** @type {any} */ data) => {
+      if (error) callback(error);
+      else convert(storedOf, data, callback);
+    });
   }
 
   /**
-   * Writes a session or a record with the store's own `set`, as it is.
+   * Writes a session with the store's own `set`, as it is.
    *
    * @param {string} id
-   * @param {any} record
+   * @param {any} session
    * @param {(error: unknown) => void} done
-   * @param {number} [clock] when what is written was loaded
+   * @param {{ clock?: number, timeout?: number }} [options] when what is written was loaded; ms
    */
-  put(id, record, done, clock) {
+  put(id, session, done, { clock, timeout = this.timeout } = {}) {
     const begun = this.written(id);
-    this.putUnlessGone(id, record, clock ?? begun, (error) => {
+    this.putUnlessGone(id, session, clock ?? begun, timeout, (error) => {
       this.written(id);
       done(error);
     });
@@ -143,22 +187,28 @@ class StoreCalls {
    * @param {(error: unknown) => void} done
    */
   putRecord(key, record, done) {
-    this.putUnlessGone(key, record, this.clock(), done);
+    const { cookie } = record;
+    // Some stores take the time to live from this, as express-session's `Cookie` has it. It is no part of the record.
+    const maxAge = Date.parse(cookie.expires) - Date.now();
+    if (!('maxAge' in cookie)) Object.defineProperty(cookie, 'maxAge', { value: maxAge });
+    this.putUnlessGone(key, record, this.clock(), this.timeout, done);
   }
 
   /**
    * @param {string} id
    * @param {any} record
    * @param {number} clock
+   * @param {number} timeout ms
    * @param {(error: unknown) => void} done
    */
-  putUnlessGone(id, record, clock, done) {
+  putUnlessGone(id, record, clock, timeout, done) {
+    this.used();
     const answered = (/** @type {unknown} */ error) => {
       // A store may have worked off a destroy before this set, though it was called after it.
       if (this.since(id, clock) === 'gone') this.discard(id);
       done(error);
     };
-    ask({ answered }, NO_LINE, this.timeout, this.plain, 'set', id, record);
+    ask({ answered }, NO_LINE, timeout, this.plain, 'set', id, record);
   }
 
   /**
@@ -173,20 +223,31 @@ class StoreCalls {
   }
 
   /**
-   * Waits for a call to the store's own database client, as for a call to the store.
+   * Compares and sets, as the driver does.
    *
    * @param {string} sid
-   * @param {(callback: (error: unknown, reply?: any) => void) => unknown} call calls back, or gives a promise
-   * @param {(error: unknown, reply: any) => void} done
+   * @param {string} expected
+   * @param {import('./drivers/index.js').Change} change
+   * @param {number} timeout ms
+   * @param {(error: unknown, outcome?: import('./drivers/index.js').Outcome) => void} done called now where nothing has to be waited for
    */
-  askClient(sid, call, done) {
-    const answered = (/** @type {unknown} */ error, /** @type {any} */ reply) => {
+  compareAndSet(sid, expected, change, timeout, done) {
+    const { driver } = this;
+    const compareAndSet = /** @type {NonNullable<typeof driver.compareAndSet>} */ (driver.compareAndSet);
+    if (driver.readText) {
+      compareAndSet(sid, expected, change, done);
+      return;
+    }
+    const answered = (/** @type {unknown} */ error, /** @type {any} */ outcome) => {
       this.written(sid);
-      done(error, reply);
+      done(error, outcome ?? null);
     };
     this.written(sid);
-    const client = { get: (/** @type {string} */ _id, /** @type {any} */ callback) => call(callback) };
-    ask({ answered }, NO_LINE, this.timeout, client, 'get', sid);
+    const client = {
+      get: (/** @type {string} */ _id, /** @type {any} */ callback) =>
+        compareAndSet(sid, expected, change, callback),
+    };
+    ask({ answered }, NO_LINE, timeout, client, 'get', sid);
   }
 
   /** The clock of this store's versions. */
@@ -204,25 +265,27 @@ class StoreCalls {
     return this.keepsTexts ? this.clock() : native.written(this.number, id);
   }
 
-  /**
-   * Notes a write that the app makes, at its beginning and its end.
-   *
-   * @param {string} id
-   * @param {(...args: any[]) => void} callback
-   * @returns {(...args: any[]) => void}
-   */
-  writing(id, callback) {
-    if (typeof id === 'string') this.written(id);
-    return (...args) => {
-      if (typeof id === 'string') this.written(id);
-      callback(...args);
-    };
-  }
-
   /** What has happened to a session since a load. @param {string} id @param {number} since */
   since(id, since) {
     return SINCE[native.since(this.number, id, since)];
   }
+}
+
+/**
+ * @template Given
+ * @param {(given: Given) => import('./stored.js').Stored | undefined} make
+ * @param {Given} given
+ * @param {(error: unknown, stored?: import('./stored.js').Stored) => void} callback
+ */
+function convert(make, given, callback) {
+  let stored;
+  try {
+    stored = make(given);
+  } catch (error) {
+    callback(error);
+    return;
+  }
+  callback(null, stored);
 }
 
 /**

@@ -1,7 +1,6 @@
 'use strict';
 
-// Loads the addon, so that it is there when the files beside this one require it. Where it does not load, the error says
-// what this machine is, what was tried, why that failed and what to do. The generated loader's own error does not.
+// Where the addon does not load, the error says what this machine is, what was tried, why that failed and what to do.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -31,21 +30,13 @@ function machine() {
   };
 }
 
-/**
- * What the generated loader tried: its errors are a chain of causes.
- *
- * @param {string} tried
- * @param {unknown} error
- * @returns {Attempt}
- */
-function attempt(tried, error) {
-  const name = tried.replace(/^\.\//, '');
-  for (let one = error; one instanceof Error; one = one.cause) {
-    if (one.message.includes(name) && !one.message.startsWith(`Cannot find module '${tried}'`)) {
-      return { tried, refusal: one };
-    }
+/** The package.json of this package; another one, or none, when it is in a bundle. */
+function manifest() {
+  try {
+    return JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+  } catch {
+    return {};
   }
-  return { tried, refusal: undefined };
 }
 
 /**
@@ -59,9 +50,11 @@ function wayOut(target, refusal) {
     return `It is there, and this machine refuses it. If it comes from another kind of machine, remove node_modules and install \
 again, here. If this system is older than what it was built for, ${build}.`;
   }
+  const { name: here, version, optionalDependencies = {} } = manifest();
+  if (here !== 'io-session') {
+    return `io-session is in a bundle, and the addon was left behind: tell the bundler of *.node files (docs/install.md, "Bundlers").`;
+  }
   if (fs.existsSync(path.join(ROOT, 'Cargo.toml'))) return `This is a checkout: ${build}.`;
-  const manifest = fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8');
-  const { version, optionalDependencies = {} } = JSON.parse(manifest);
   const name = `io-session-${target}`;
   if (!(name in optionalDependencies))
     return `There is none for this kind of machine: ${build}, and install that folder.`;
@@ -70,31 +63,25 @@ another kind of machine, remove them first. Or name it: npm install ${name}@${ve
 }
 
 /**
- * Whether Node.js was started so that it loads no addons, which has nothing to do with this one.
+ * The error for a machine on which the addon does not load.
  *
- * @param {unknown} error
+ * @param {Attempt[]} attempts
+ * @returns {Error}
  */
-function isForbidden(error) {
-  for (let one = error; one instanceof Error; one = one.cause) {
-    // The generated loader keeps the words of `ERR_DLOPEN_DISABLED`, and not the code.
-    if (one.message.includes('loading addons is disabled')) return true;
-  }
-  return false;
-}
-
-/** @param {unknown} error what the generated loader threw */
-function explain(error) {
+function explain(attempts) {
   const { target, words } = machine();
-  const forced = process.env.NAPI_RS_NATIVE_LIBRARY_PATH;
-  const names = forced ? [forced] : [`./io-session.${target}.node`, `io-session-${target}`];
-  const attempts = names.map((tried) => attempt(tried, error));
-  const refusal = attempts.find((one) => one.refusal)?.refusal;
-  const reasons = isForbidden(error)
+  // On Linux those of the other C library are not missed.
+  const told = attempts.filter(
+    ({ tried, refusal }) => refusal !== undefined || !/-(gnu|musl)/.test(tried) || tried.includes(target),
+  );
+  const refusal = told.find((one) => one.refusal)?.refusal;
+  const isForbidden = told.some((one) => /** @type {any} */ (one.refusal)?.code === 'ERR_DLOPEN_DISABLED');
+  const reasons = isForbidden
     ? [
         'Node.js loads no addons here: it was started with --no-addons, or with its permission model and without --allow-addons.',
       ]
     : [
-        ...attempts.map(({ tried, refusal }) => `Tried ${tried}: ${refusal?.message ?? 'not there'}`),
+        ...told.map((one) => `Tried ${one.tried}: ${one.refusal?.message ?? 'not there'}`),
         wayOut(target, refusal),
       ];
   const lines = [
@@ -106,8 +93,4 @@ function explain(error) {
   return Object.assign(new Error(lines.join('\n  ')), { code, ...(refusal && { cause: refusal }) });
 }
 
-try {
-  require('../../native.js');
-} catch (error) {
-  throw explain(error);
-}
+module.exports.explain = explain;

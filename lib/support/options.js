@@ -27,6 +27,7 @@ const { FLAG, LONGEST, check, showNames, whole } = require('./rules.js');
  * @property {boolean} required
  * @property {string[]} allowedOrigins
  * @property {number | undefined} touchInterval
+ * @property {boolean} trustProxy
  * @property {number} maxKeysPerMinute
  * @property {number} maxFailedKeys
  * @property {any[]} emitter
@@ -35,6 +36,10 @@ const { FLAG, LONGEST, check, showNames, whole } = require('./rules.js');
  */
 
 const DAY = 86_400_000;
+/** What browsers and app shells send as the origin of a page that has no host: a file, a sandboxed frame. */
+const HOSTLESS = new Set(['null', 'file://']);
+/** Each name that a version of express-session can set and read. */
+const COOKIE_NAME = /^(?! )[ -:<>-~\x80-\xff]+(?<! )$/;
 /** More than any count is: no limit, for the native side. */
 const NO_LIMIT = 4_294_967_295;
 
@@ -66,11 +71,12 @@ const RULES = {
 /** @type {ShareOptions} */
 const SHARE_DEFAULTS = {
   store: undefined,
-  prefix: '/zappa',
+  prefix: '/io-session',
   channel: '__local',
   cookie: undefined,
   required: false,
   touchInterval: undefined,
+  trustProxy: false,
   maxKeysPerMinute: 300,
   maxFailedKeys: 64,
   emitter: [],
@@ -81,7 +87,7 @@ const SHARE_DEFAULTS = {
 /** @type {{ [name in keyof ShareOptions]: import('./rules.js').Rule }} */
 const SHARE_RULES = {
   store: ['an express-session store', (value) => typeof value === 'object' && value !== null],
-  prefix: ["a path such as '/zappa': with a slash in front and none at its end", isPrefix],
+  prefix: ["a path such as '/io-session': with a slash in front and none at its end", isPrefix],
   channel: [
     'a text of 1 to 128 characters, none of them a control character',
     (value) => typeof value === 'string' && native.isChannel(value),
@@ -92,6 +98,7 @@ const SHARE_RULES = {
     showNames,
   ],
   required: FLAG,
+  trustProxy: FLAG,
   touchInterval: [`a whole number of ms from 1000 to ${LONGEST}`, whole(1000, LONGEST)],
   maxKeysPerMinute: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
   maxFailedKeys: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
@@ -119,7 +126,7 @@ function isEmitter(value) {
 
 /** @param {any} value */
 function isOrigins(value) {
-  return Array.isArray(value) && value.every((origin) => URL.canParse(origin) && isOrigin(origin));
+  return Array.isArray(value) && value.every((origin) => HOSTLESS.has(origin) || isOrigin(origin));
 }
 
 /**
@@ -129,6 +136,7 @@ function isOrigins(value) {
  * @param {string} text
  */
 function isOrigin(text) {
+  if (!URL.canParse(text)) return false;
   const { origin, protocol } = new URL(text);
   if (origin !== 'null') return origin === text;
   return protocol !== 'file:' && /^[a-z][a-z\d+.-]*:\/\/[a-z\d.-]+(?::\d+)?$/.test(text);
@@ -140,8 +148,7 @@ function isCookie(value) {
   const { name = 'connect.sid', secret, secrets = secret } = value;
   const list = Array.isArray(secrets) ? secrets : [secrets];
   const known = Object.keys(value).every((key) => ['name', 'secret', 'secrets'].includes(key));
-  // As the cookie package takes names.
-  const isName = typeof name === 'string' && /^[!#$%&'*+\-.^_`|~\w]+$/.test(name);
+  const isName = typeof name === 'string' && COOKIE_NAME.test(name);
   return (
     known && isName && list.length > 0 && list.every((text) => typeof text === 'string' && text.length > 0)
   );

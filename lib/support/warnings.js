@@ -1,5 +1,9 @@
 'use strict';
 
+const cluster = /** @type {import('node:cluster').Cluster} */ (
+  /** @type {unknown} */ (require('node:cluster'))
+);
+
 /** The main file of an installed Socket.IO. */
 const SOCKET_IO = /[\\/]socket\.io[\\/](?:dist|lib)[\\/]index\.js$/;
 
@@ -27,7 +31,7 @@ function lookForMistakes(sharing, req) {
     warn(
       sharing,
       'IO_SESSION_NO_SESSION',
-      'sharing.express() was asked for a key by a request without a session: app.use(session(…)) has to come before app.use(sharing.express()). Behind it, express-session gives a request no session while its store is disconnected, and none whose path the cookie is not for (cookie: { path }).',
+      'a key was asked for by a request without a session: app.use(session(…)) has to come before app.use(sharing.express()), and before what calls sharing.key(). Behind it, express-session gives a request no session while its store is disconnected, and none whose path the cookie is not for (cookie: { path }).',
     );
     return true;
   }
@@ -40,7 +44,7 @@ function lookForMistakes(sharing, req) {
     return true;
   }
   // Where Express and Socket.IO are two processes, there is none in this one.
-  if (!sharing.servesSockets && Object.keys(require.cache).some((file) => SOCKET_IO.test(file))) {
+  if (!sharing.servesSockets && Object.keys(require.cache ?? {}).some((file) => SOCKET_IO.test(file))) {
     warn(
       sharing,
       'IO_SESSION_NO_SOCKETS',
@@ -48,6 +52,20 @@ function lookForMistakes(sharing, req) {
     );
   }
   return false;
+}
+
+/**
+ * Warns once that a process of several has sessions of its own: a worker of node:cluster, or a later instance of one app under PM2,
+ * which numbers them by `NODE_APP_INSTANCE`.
+ */
+function warnOfOwnSessions() {
+  const { NODE_APP_INSTANCE: instance = '0' } = process.env;
+  if (!cluster.isWorker && instance === '0') return;
+  warn(
+    process,
+    'IO_SESSION_OWN_SESSIONS',
+    `shareSession() without a store in ${cluster.isWorker ? 'a worker of node:cluster' : `instance ${instance} of an app under PM2`}: each process has sessions of its own, so a browser is logged in at one of them alone. Give all of them one store, shareSession({ store }).`,
+  );
 }
 
 /** @param {import('../sockets/socket-sharing.js').SocketSharing} sharing @param {'name' | 'secret'} wrong */
@@ -125,9 +143,24 @@ function warn(sharing, code, text) {
   process.emitWarning(`io-session: ${text}`, { code });
 }
 
+/**
+ * Socket.IO 3 tells nobody but itself of what happens to a socket.
+ *
+ * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @returns {TypeError}
+ */
+function socketIo3(sharing) {
+  const text =
+    'Socket.IO 3 cannot share sessions: it tells nobody but itself when a socket connects or leaves. Install Socket.IO 4 (its clients of version 3 work with it) or 2.';
+  warn(sharing, 'IO_SESSION_SOCKET_IO_3', text);
+  return new TypeError(`io-session: ${text}`);
+}
+
 module.exports.lookForMistakes = lookForMistakes;
 module.exports.notCalled = notCalled;
 module.exports.refuseSocket = refuseSocket;
 module.exports.servedByAnother = servedByAnother;
+module.exports.socketIo3 = socketIo3;
 module.exports.warnOfCookie = warnOfCookie;
 module.exports.warnOfMount = warnOfMount;
+module.exports.warnOfOwnSessions = warnOfOwnSessions;

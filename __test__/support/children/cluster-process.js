@@ -73,6 +73,10 @@ function serveExpress(app, sharing) {
     sharing.to(req.session.id).emit('news', req.query.what);
     res.json({});
   });
+  app.get('/file', (req, res) => {
+    sharing.to(req.session.id).emit('file', Buffer.from(req.query.text), { inside: Buffer.from('too') });
+    res.json({});
+  });
   app.get('/drop', (req, res) => {
     sharing.to(req.session.id).disconnect();
     res.json({});
@@ -84,14 +88,27 @@ function serveSockets(app, io, sharing, namespaces) {
     io.to(sessionRoom(req.query.sid)).emit('news', req.query.what);
     res.json({});
   });
+  app.get('/sockets', async (req, res) => {
+    res.json((await io.in(sessionRoom(req.query.sid)).fetchSockets()).map(({ id }) => id));
+  });
   for (const name of namespaces) {
     const namespace = io.of(name);
+    const events = [];
+    for (const event of ['create-room', 'join-room'])
+      namespace.adapter.on(event, (room) => events.push(room));
     namespace.use(sharing.socket(namespace));
     namespace.on('connection', (socket) => {
       socket.on('whoami', (ack) => ack(socket.session.user ?? null));
       socket.on('set', (field, value, ack) => {
         socket.session[field] = value;
         ack({ ok: true });
+      });
+      socket.on('rooms', (ack) => ack([...socket.rooms], events));
+      // The one room of a game, as apps with one room for each socket do it.
+      socket.on('enter', async (room, ack) => {
+        for (const other of [...socket.rooms]) if (other !== socket.id) await socket.leave(other);
+        await socket.join(room);
+        ack();
       });
       socket.on('logout', async (ack) => {
         await socket.session.destroy();

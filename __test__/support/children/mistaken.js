@@ -40,7 +40,7 @@ async function main() {
   const url = await listen(server);
   const answers = [];
   for (let n = 0; n < 3; n += 1) {
-    const response = await fetch(`${url}/zappa/socket/__local`);
+    const response = await fetch(`${url}/io-session/socket/__local`);
     answers.push({ status: response.status, body: await response.json() });
   }
   io?.close();

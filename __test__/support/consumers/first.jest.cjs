@@ -14,3 +14,9 @@ test('what is thrown is an error of this context', () => {
   expect(() => sessionRoom('')).toThrow(TypeError);
   expect(() => new EmbeddedStore({ tll: 1 })).toThrow(TypeError);
 });
+
+test('the client is there by require', () => {
+  const { keyFor, shareSession } = require('io-session/client');
+  expect(typeof keyFor).toBe('function');
+  expect(typeof shareSession).toBe('function');
+});

@@ -6,7 +6,7 @@ const { EmbeddedStore, TABLE } = require('../../embedded-store.js');
 const METHODS = /** @type {const} */ (['get', 'set', 'destroy', 'touch', 'createSession']);
 
 /**
- * Our own EmbeddedStore, untouched by subclass or app: its sessions can be looked at and committed on this thread.
+ * Our own EmbeddedStore, untouched by subclass or app: its sessions can be read and committed on this thread.
  *
  * @param {any} store
  * @returns {boolean}
@@ -18,25 +18,23 @@ function isEmbeddedStore(store) {
 }
 
 /**
- * One native call compares and writes; where somebody has written meanwhile, worker threads included, it gives what is there.
+ * The driver of an EmbeddedStore: its sessions are read, compared and set on this thread, in one step that worker threads
+ * cannot come between either.
  *
- * @type {import('./index.js').CommitTo}
+ * @param {any} store
+ * @returns {import('./index.js').Driver}
  */
-function commitToEmbedded(adopted, commit, done) {
+function embeddedDriver(store) {
   /** @type {import('../embedded-table.js').EmbeddedTable} */
-  const table = adopted.store[TABLE];
-  const { sid, expected, text } = commit;
-  if (expected === null) {
-    const current = table.get(sid);
-    if (current === undefined) table.set(sid, text);
-    done(null, current === undefined ? { written: true } : { current });
-    return;
-  }
-  // What HTTP saves, express-session would have touched: its time to live begins anew.
-  const outcome = table.compareAndSet(sid, expected, text, commit.renew || commit.trusting);
-  if (outcome === true) done(null, { written: true });
-  else done(null, outcome === null ? { gone: true } : { current: outcome });
+  const table = store[TABLE];
+  return {
+    exact: 'processes',
+    readText: (sid) => table.get(sid),
+    compareAndSet(sid, expected, { text, renew }, callback) {
+      callback(null, table.compareAndSet(sid, expected, text, renew));
+    },
+  };
 }
 
-module.exports.commitToEmbedded = commitToEmbedded;
+module.exports.embeddedDriver = embeddedDriver;
 module.exports.isEmbeddedStore = isEmbeddedStore;

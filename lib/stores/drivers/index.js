@@ -1,59 +1,110 @@
 'use strict';
 
-const { commitByComparing } = require('./comparing.js');
-const { commitToEmbedded, isEmbeddedStore } = require('./embedded.js');
-const { commitToMemory, isMemoryStore } = require('./memory.js');
-const { compareAndSetInPostgres, isPostgresStore } = require('./postgres.js');
-const { isRedisStore, redisCompareAndSet, showsClient } = require('./redis.js');
-const { commitByReading } = require('./read-then-write.js');
+const { embeddedDriver, isEmbeddedStore } = require('./embedded.js');
+const { isMemoryStore, memoryDriver } = require('./memory.js');
+const { looksLikePostgres, postgresDriver } = require('./postgres.js');
+const { looksLikeRedis, redisDriver } = require('./redis.js');
 
 /**
- * One commit: compare what is stored with what was loaded, and write. Every kind of store has its way to do it.
+ * What a store's `compareAndSet` has to write; `CommittingStore` in index.d.ts says what it has to do.
+ *
+ * @typedef {object} Change
+ * @property {string} text
+ * @property {any} session an object that serializes to `text`
+ * @property {boolean} renew whether the time to live begins anew, after the session's cookie; else it stays as it is
+ *
+ * How a compare and set ended: true when it was written, null when there is no such session, else the text that is there.
+ *
+ * @typedef {true | string | null} Outcome
+ */
+
+/**
+ * The only thing that knows what kind of store a store is.
+ *
+ * @typedef {object} Driver
+ * @property {'processes' | 'process'} exact between whom a commit is exact: all processes that use the store, or only those of
+ *   this process
+ * @property {(sid: string) => string | undefined} [readText] the text of a live session, where nothing has to be waited for; then
+ *   `compareAndSet` answers before it returns
+ * @property {(sid: string, callback: (error: unknown, text?: any) => void) => unknown} [loadText] loads a session's JSON text
+ * @property {(sid: string, expected: string, change: Change,
+ *   callback: (error: unknown, outcome?: Outcome) => void) => unknown} [compareAndSet]
+ */
+
+/**
+ * One write of a session.
  *
  * @typedef {object} Commit
  * @property {string} sid
  * @property {string | null} expected the text that was loaded; null when nothing is stored yet
  * @property {string} text the text to write
- * @property {string} mine the session's own text, which `text` was merged of
- * @property {string} base what the session's own text was when it was loaded
- * @property {number} version the version of what was loaded, in an `EmbeddedStore`; 0 where it is not known
  * @property {any} session an object for stores that take one: it serializes to `text`
- * @property {boolean} renew whether the cookie was changed, so that the store's time to live follows it
- * @property {boolean} trusting whether it is the app that saves: then an unchanged clock is enough to write without reading
- * @property {boolean} merges whether the store may merge by itself; else it gives `current` on a conflict
- * @property {number} attempt 1, and one more after each conflict
- * @property {number} clock
- *
- * How a commit ended: `written` (with the text and version, where they are not known beforehand); `gone` when there is nothing stored any more; or `current`, the text that another
- * writer stored meanwhile (and its version, in an `EmbeddedStore`), to be merged with.
- *
- * @typedef {{ written?: true, text?: string, version?: number, gone?: true, current?: string }} Outcome
- *
- * @typedef {(adopted: import('../adopted-store.js').AdoptedStore, commit: Commit,
- *   done: (error: unknown, outcome: Outcome) => void) => void} CommitTo
+ * @property {boolean} renew
+ * @property {boolean} isKnown whether `expected` is known to be stored still, so that it need not be read again
+ * @property {number} clock when the session was loaded
+ * @property {number} timeout ms
  */
 
 /**
- * Chooses how sessions are committed to a store, and says between whom that is exact: between all `processes` that use
- * it, or only within a `process`.
+ * Where the methods of a store that has not been tampered with stand: on one class, once each.
  *
  * @param {any} store
- * @returns {{ commitTo: CommitTo, exact: 'processes' | 'process' }}
  */
-function commitFor(store) {
-  if (isEmbeddedStore(store)) return { commitTo: commitToEmbedded, exact: 'processes' };
-  if (isMemoryStore(store)) return { commitTo: commitToMemory, exact: 'processes' };
-  if (typeof store.compareAndSet === 'function') {
-    const commitTo = commitByComparing((...args) => store.compareAndSet(...args));
-    return { commitTo, exact: 'processes' };
+function isOfOneClass(store) {
+  /** @type {Set<object>} */
+  const holders = new Set();
+  for (const method of ['get', 'set', 'destroy', 'touch']) {
+    for (let at = store; at !== null; at = Object.getPrototypeOf(at)) {
+      const own = Object.getOwnPropertyDescriptor(at, method);
+      if (own === undefined) continue;
+      holders.add(at);
+      // A Proxy may give another.
+      if (own.value !== store[method]) return false;
+    }
   }
-  if (isRedisStore(store) && showsClient(store)) {
-    return { commitTo: commitByComparing(redisCompareAndSet(store.client)), exact: 'processes' };
-  }
-  if (isPostgresStore(store)) {
-    return { commitTo: commitByComparing(compareAndSetInPostgres), exact: 'processes' };
-  }
-  return { commitTo: commitByReading, exact: 'process' };
+  return holders.size === 1 && !holders.has(store);
 }
 
-module.exports.commitFor = commitFor;
+/**
+ * Whether a store has a `compareAndSet` that knows what its `get` and `set` do: not where a subclass or the app has put others
+ * before it.
+ *
+ * @param {any} store
+ */
+function comparesItself(store) {
+  for (let at = store; at !== null; at = Object.getPrototypeOf(at)) {
+    if (Object.hasOwn(at, 'compareAndSet')) return typeof store.compareAndSet === 'function';
+    if (Object.hasOwn(at, 'get') || Object.hasOwn(at, 'set')) return false;
+  }
+  return false;
+}
+
+/**
+ * Makes the driver of a store, and where a probe has to tell whether it is the right one, another: the one until then, and for
+ * ever if it is not.
+ *
+ * @param {any} store not followed yet
+ * @returns {{ driver: Driver, candidate?: Driver }}
+ */
+function driverOf(store) {
+  if (isEmbeddedStore(store)) return { driver: embeddedDriver(store) };
+  if (isMemoryStore(store)) return { driver: memoryDriver(store) };
+  /** @type {Driver} */
+  const driver = { exact: 'process' };
+  if (comparesItself(store)) {
+    driver.exact = 'processes';
+    driver.compareAndSet = (...args) => store.compareAndSet(...args);
+  }
+  if (!isOfOneClass(store)) return { driver };
+  // What the store itself has comes first.
+  if (looksLikeRedis(store)) return { driver, candidate: { ...redisDriver(store), ...comparing(driver) } };
+  if (looksLikePostgres(store) && !driver.compareAndSet) return { driver, candidate: postgresDriver(store) };
+  return { driver };
+}
+
+/** @param {Driver} driver */
+function comparing(driver) {
+  return driver.compareAndSet ? driver : {};
+}
+
+module.exports.driverOf = driverOf;

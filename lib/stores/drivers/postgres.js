@@ -2,23 +2,6 @@
 
 /** How long a session without a date lives where the store was given no `ttl`, in s: connect-pg-simple's own default. */
 const DAY = 86_400;
-/** The methods that a subclass or an app may have put its own in place of. */
-const METHODS = ['get', 'set', 'destroy', 'query', 'quotedTable'];
-
-/**
- * connect-pg-simple, untouched by subclass or app, over whatever it was given: a pool, pg-promise, or a pool of its own.
- *
- * @param {any} store
- * @returns {boolean}
- */
-function isPostgresStore(store) {
-  const prototype = Object.getPrototypeOf(store);
-  return (
-    prototype?.constructor?.name === 'PGStore' &&
-    METHODS.every((method) => typeof store[method] === 'function' && store[method] === prototype[method])
-  );
-}
-
 /**
  * Compares and sets in one statement. The row is locked first: whoever waits for another's write sees what that has
  * written. `json` keeps the text that was written, byte for byte; `jsonb` spells it in its own way, always the same, so
@@ -47,27 +30,36 @@ function endOf(store, session) {
   return Math.ceil(expires ? new Date(expires).getTime() / 1000 : Date.now() / 1000 + (store.ttl || DAY));
 }
 
-/**
- * @this {any}
- * @param {string} sid
- * @param {string} expected
- * @param {import('./comparing.js').Change} change
- * @param {(error: unknown, outcome?: true | string | null) => void} callback
- */
-function compareAndSetInPostgres(sid, expected, change, callback) {
-  const { text, session, renew } = change;
-  const end = renew ? endOf(this, session) : null;
-  const now = Math.ceil(Date.now() / 1000);
-  this.query(
-    statement(this.quotedTable()),
-    [sid, now, expected, text, end],
-    (/** @type {unknown} */ error, /** @type {any} */ row) => {
-      if (error) callback(error);
-      else if (!row) callback(null, null);
-      else callback(null, row.written ? true : row.text);
-    },
-  );
+/** Whether a store has what connect-pg-simple has. Only a probe can tell whether it is one. @param {any} store */
+function looksLikePostgres(store) {
+  return typeof store.query === 'function' && typeof store.quotedTable === 'function';
 }
 
-module.exports.compareAndSetInPostgres = compareAndSetInPostgres;
-module.exports.isPostgresStore = isPostgresStore;
+/**
+ * The driver of a connect-pg-simple store, over whatever it was given: a pool, pg-promise, or a pool of its own.
+ *
+ * @param {any} store
+ * @returns {import('./index.js').Driver}
+ */
+function postgresDriver(store) {
+  return {
+    exact: 'processes',
+    compareAndSet(sid, expected, { text, session, renew }, callback) {
+      const end = renew ? endOf(store, session) : null;
+      const now = Math.ceil(Date.now() / 1000);
+      const values = [sid, now, expected, text, end];
+      store.query(
+        statement(store.quotedTable()),
+        values,
+        (/** @type {any} */ error, /** @type {any} */ row) => {
+          if (error) callback(error);
+          else if (!row) callback(null, null);
+          else callback(null, row.written ? true : row.text);
+        },
+      );
+    },
+  };
+}
+
+module.exports.looksLikePostgres = looksLikePostgres;
+module.exports.postgresDriver = postgresDriver;

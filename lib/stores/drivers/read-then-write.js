@@ -1,57 +1,44 @@
 'use strict';
 
-const { sources } = require('../../session/snapshot.js');
-
 /**
- * For stores that cannot compare and set: read again, compare, write. Between that read and write another process may
+ * Commits to a store that cannot compare and set: read again, compare, write. Between that read and write another process may
  * still write; this process cannot, since the commits of one session wait for each other.
  *
- * @type {import('./index.js').CommitTo}
+ * @param {import('../adopted-store.js').AdoptedStore} adopted
+ * @param {import('./index.js').Commit} commit
+ * @param {(error: unknown, outcome?: import('./index.js').Outcome) => void} done
  */
 function commitByReading(adopted, commit, done) {
-  const since = adopted.since(commit.sid, commit.clock);
-  if (since === 'gone') {
-    done(null, { gone: true });
-    return;
-  }
-  // After a conflict it has just been read.
-  if (commit.expected === null || commit.attempt > 1 || (commit.trusting && since === 'unchanged')) {
-    write();
-    return;
-  }
-  adopted.get(commit.sid, (error, data) => {
-    if (error) {
-      done(error, {});
-      return;
-    }
-    if (data === undefined) {
-      done(null, { gone: true });
-      return;
-    }
-    let current;
-    try {
-      current = sources.get(data)?.text ?? JSON.stringify(data);
-    } catch (failed) {
-      done(failed, {});
-      return;
-    }
-    if (current !== commit.expected) done(null, { current });
-    else write();
-  });
-
-  function write() {
-    // Destroyed while we were reading.
-    if (adopted.since(commit.sid, commit.clock) === 'gone') {
-      done(null, { gone: true });
-      return;
-    }
-    const { cookie } = commit.session;
-    // The store has kept the session beyond its cookie's date (a touch prolongs the record, not always the cookie in
-    // it), but would take the old date for its time to live now.
-    if (!commit.renew && cookie.originalMaxAge > 0 && cookie.expires <= Date.now())
-      commit.session.resetMaxAge();
-    adopted.put(commit.sid, commit.session, (error) => done(error, { written: true }), commit.clock);
+  const { clock, expected, session, sid, timeout } = commit;
+  const isGone = () => adopted.since(sid, clock) === 'gone';
+  const write = () => adopted.put(sid, session, (error) => done(error, true), { clock, timeout });
+  if (isGone()) done(null, null);
+  else if (commit.isKnown) write();
+  else {
+    adopted.load(sid, { timeout }, (error, stored) => {
+      if (error) done(error);
+      // Missing, or destroyed while it was read.
+      else if (stored === undefined || isGone()) done(null, null);
+      else if (stored.text !== expected) done(null, stored.text);
+      else write();
+    });
   }
 }
 
+/**
+ * Renews the life of a session that is about to be written, as express-session does with each save. Such a store takes the
+ * time to live from the cookie, and has kept the session beyond the date in it: a touch prolongs the record, and not always the
+ * cookie in it. The stored cookie stays as it was, unless its date is over.
+ *
+ * @param {any} session made for this write
+ * @param {any} stored its cookie as it is stored
+ */
+function renewLife(session, stored) {
+  if (!(stored?.originalMaxAge > 0)) return;
+  session.cookie.maxAge = stored.originalMaxAge;
+  if (Date.parse(stored.expires) <= Date.now()) return;
+  Object.defineProperty(session.cookie, 'toJSON', { value: () => stored });
+}
+
 module.exports.commitByReading = commitByReading;
+module.exports.renewLife = renewLife;

@@ -1,0 +1,166 @@
+'use strict';
+
+// What a client emits before it is bound, or while it is offline, is handled with its session, the README's way.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { keyFor, shareSession } = require('io-session/client');
+const { LIMIT } = require('./support/limit.js');
+const { shareApp } = require('./support/share-app.js');
+const { socketIoClient } = require('./support/versions.js');
+
+// A browser's page: its socket, and the requests of its module.
+async function page(t, version, { browser: make = (f) => f.login(), set, ioOptions = () => ({}) } = {}) {
+  const f = await shareApp(t, { socketIoVersion: version, ...set });
+  const browser = await make(f);
+  const asked = [];
+  const fetch = async (url, { headers }) => {
+    asked.push(url.slice(f.url.length));
+    const { status, text } = await browser.request(url.slice(f.url.length), { headers });
+    return new Response(text, { status });
+  };
+  const socket = socketIoClient(version)(f.url, {
+    transports: ['websocket'],
+    forceNew: true,
+    reconnectionDelay: 1,
+    reconnectionDelayMax: 1,
+    ...ioOptions(f, fetch),
+  });
+  t.after(() => socket.close());
+  return { f, browser, socket, asked, options: { url: f.url, fetch } };
+}
+
+const ask = (socket, ...args) => new Promise((resolve) => socket.emit(...args, resolve));
+
+// The connection breaks, as when a train enters a tunnel.
+async function breakOff({ io }, socket) {
+  const lost = new Promise((resolve) => socket.once('disconnect', resolve));
+  const { sockets } = io.of('/');
+  for (const { conn } of sockets instanceof Map ? sockets.values() : Object.values(sockets)) conn.close();
+  await lost;
+}
+
+for (const version of [2, 4]) {
+  const on = `Socket.IO ${version}`;
+
+  test(`what is emitted before the first connection is the browser's own, ${on}`, LIMIT, async (t) => {
+    const { browser, socket, options } = await page(t, version);
+    const shared = shareSession(socket, options);
+    assert.equal((await ask(socket, 'read')).id, browser.sid);
+    await shared;
+  });
+
+  test(`what is emitted while offline is the browser's own, in its order, ${on}`, LIMIT, async (t) => {
+    const { f, browser, socket, options } = await page(t, version);
+    await shareSession(socket, options);
+    for (let round = 0; round < 3; round += 1) {
+      await breakOff(f, socket);
+      const wrote = Promise.all([1, 2, 3].map((n) => ask(socket, 'write', { [`field${n}`]: round })));
+      assert.deepEqual(await wrote, [browser.sid, browser.sid, browser.sid]);
+      const { field1, field2, field3 } = (await browser.json('/read')).body;
+      assert.deepEqual([field1, field2, field3], [round, round, round]);
+    }
+  });
+
+  test(`what is emitted while offline is a stranger's after a logout meanwhile, ${on}`, LIMIT, async (t) => {
+    const { f, browser, socket, options } = await page(t, version);
+    await shareSession(socket, options);
+    const { sid } = browser;
+    await breakOff(f, socket);
+    const read = ask(socket, 'read');
+    await browser.request('/logout');
+    assert.notEqual((await read).id, sid);
+    assert.equal((await read).user, undefined);
+  });
+
+  test(`it is sent, as a stranger's, where there is no key, ${on}`, LIMIT, async (t) => {
+    const { f, socket, options } = await page(t, version);
+    const fails = { ...options, onError() {}, fetch: async () => new Response('gone', { status: 502 }) };
+    await assert.rejects(shareSession(socket, fails), { code: 'ERR_KEY_REFUSED', status: 502 });
+    await breakOff(f, socket);
+    assert.equal((await ask(socket, 'read')).user, undefined);
+  });
+
+  test(`a signal that aborts sends what was kept, and the socket is as it was, ${on}`, LIMIT, async (t) => {
+    const { socket } = await page(t, version);
+    const { auth } = socket;
+    const controller = new AbortController();
+    const never = () => new Promise(() => {});
+    const shared = shareSession(socket, { signal: controller.signal, fetch: never });
+    const read = ask(socket, 'read');
+    if (version === 2) await once(socket, 'connect');
+    controller.abort();
+    await assert.rejects(shared, { name: 'AbortError' });
+    if (version === 2) assert.equal((await read).user, undefined);
+    assert.equal(socket.auth, auth);
+    assert.ok(!Object.hasOwn(socket, 'emitBuffered'));
+  });
+}
+
+test('the app’s own auth goes along with the key', LIMIT, async (t) => {
+  for (const auth of [{ token: 'mine' }, (cb) => cb({ token: 'mine' })]) {
+    const { f, browser, socket, options } = await page(t, 4, { ioOptions: () => ({ auth }) });
+    const connected = once(f.io, 'connection');
+    await shareSession(socket, options);
+    const [{ handshake }] = await connected;
+    assert.equal(handshake.auth.token, 'mine');
+    assert.equal(f.seen.get(socket.id).id, browser.sid);
+  }
+});
+
+test('a connection asks for one key, and is bound in its connection listener', LIMIT, async (t) => {
+  const { f, browser, socket, asked, options } = await page(t, 4);
+  await shareSession(socket, options);
+  assert.deepEqual(asked, ['/io-session/socket/__local']);
+  assert.equal(f.seen.get(socket.id).id, browser.sid);
+  await breakOff(f, socket);
+  await once(socket, 'connect');
+  assert.equal(f.seen.get(socket.id).id, browser.sid);
+  assert.equal(asked.length, 2);
+});
+
+test('with oneTimeKeys a connection is bound as well', LIMIT, async (t) => {
+  const set = { options: { oneTimeKeys: true } };
+  const { browser, socket, options } = await page(t, 4, { set });
+  await shareSession(socket, options);
+  assert.equal((await ask(socket, 'read')).id, browser.sid);
+});
+
+test('with required a socket that only shares is let in', LIMIT, async (t) => {
+  const set = { options: { required: true } };
+  const { browser, socket, options } = await page(t, 4, { set });
+  await shareSession(socket, options);
+  assert.equal((await ask(socket, 'read')).id, browser.sid);
+});
+
+test('a key of the app’s own is used as long as it is good', LIMIT, async (t) => {
+  // As a page has it that was rendered with `sharing.key(req.session)`.
+  let key;
+  const { f, browser, socket, asked, options } = await page(t, 4, {
+    async browser(f) {
+      const browser = await f.login();
+      key = await f.keyOf(browser);
+      return browser;
+    },
+    ioOptions: () => ({ auth: { key } }),
+  });
+  await shareSession(socket, options);
+  assert.deepEqual(asked, []);
+  const ended = once(socket, 'session:end');
+  await browser.request('/regenerate');
+  await ended;
+  await shareSession(socket, options);
+  assert.equal(asked.length, 1);
+  await breakOff(f, socket);
+  assert.equal((await ask(socket, 'read')).id, browser.sid);
+});
+
+test('keyFor in auth and shareSession go together: one key for each connection', LIMIT, async (t) => {
+  const { f, browser, socket, asked, options } = await page(t, 4, {
+    ioOptions: (f, fetch) => ({ auth: async (cb) => cb({ key: await keyFor(f.url, { fetch }) }) }),
+  });
+  await shareSession(socket, options);
+  assert.equal(asked.length, 1);
+  assert.equal(f.seen.get(socket.id).id, browser.sid);
+});

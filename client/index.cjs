@@ -1,0 +1,232 @@
+// Made of index.js by `npm run client`.
+'use strict';
+
+// Served as it is; index.d.ts has the documentation.
+/** @import * as types from './index.js' */
+
+/** How long a handshake may take, in ms. */
+const DEADLINE = 30_000;
+
+/** How long a connection may wait for its key, in ms: the sockets of an app whose Express side hangs shall connect all the same. */
+const PATIENCE = 5_000;
+
+/** How long to wait after the end of a session, in ms: its news may overtake the response with the new cookie. */
+const GRACE = 250;
+
+/** How each socket is shared. @type {WeakMap<object, { stop(): void, follow(later: any): void }>} */
+const shares = new WeakMap();
+
+/** @type {(message: string, code: string, status?: number) => Error} */
+const failure = (message, code, status) => Object.assign(new Error(message), { code, status });
+
+/** @type {(fail: any, ms?: number) => any} */
+const deadline = (fail, ms = DEADLINE) =>
+  setTimeout(fail, ms, failure('The handshake took too long', 'ERR_HANDSHAKE_TIMEOUT'));
+
+/** @type {(id: any[], options: types.ShareOptions, signal: any) => Promise<string>} */
+const askKey = (
+  id,
+  { url = '', prefix = '/io-session', channel = '__local', fetch = globalThis.fetch },
+  signal,
+) => {
+  const ask = async () => {
+    const path = [channel, ...id].map(encodeURIComponent).join('/');
+    const response = await fetch(`${String(url).replace(/\/+$/, '')}${prefix}/socket/${path}`, {
+      credentials: 'include',
+      headers: { Accept: 'application/json' },
+      cache: 'no-store',
+      signal,
+    });
+    const { status } = response;
+    // A proxy's answer is no JSON, nor is an app's page for every path.
+    const { key, error, code = 'ERR_KEY_REFUSED' } = (await response.json().catch(() => {})) ?? {};
+    if (status === 200 && key) return key;
+    throw failure(error ?? `No key (HTTP ${status})`, code, status);
+  };
+  // One tab at a time: without a session, each would be given its own. A sandboxed frame may not lock.
+  const { isSecureContext, navigator, origin } = /** @type {any} */ (globalThis);
+  const locks = isSecureContext && origin !== 'null' && navigator.locks;
+  return locks ? locks.request('io-session', { signal }, ask) : ask();
+};
+
+/** @type {(options: types.ShareOptions, ms: number, tell: any) => Promise<string | undefined>} */
+const keyWithin = (options, ms, tell) => {
+  const attempt = new AbortController();
+  /** @type {any} */
+  let timer;
+  return new Promise((resolve, reject) => {
+    timer = deadline(reject, ms);
+    askKey([], options, attempt.signal).then(resolve, reject);
+  })
+    .catch((error) => {
+      Promise.resolve(error).then(tell).catch(console.error);
+    })
+    .finally(() => {
+      clearTimeout(timer);
+      attempt.abort();
+    });
+};
+
+/** @type {typeof types.keyFor} */
+const keyFor = (url, options = {}) =>
+  keyWithin({ ...options, url }, DEADLINE, options.onError ?? console.error);
+
+/**
+ * What a client of Socket.IO 3 or 4 asks for at each connection: what the app has set as the socket's `auth`, and a key. So what
+ * was emitted while the socket was offline finds it bound. `isStale`: whether a key of the app's own is of no use any more.
+ *
+ * @type {(socket: any, options: types.ShareOptions, isStale: () => boolean, note: (key: any) => void) => { stop(): void }}
+ */
+const bringKey = (socket, options, isStale, note) => {
+  const theirs = socket.auth;
+  /** @type {any} */
+  let latest;
+  // A Zappa app's route is for sockets that are connected.
+  let isRoute = true;
+  const give = (/** @type {any} */ send) => {
+    latest = send;
+    const complete = async (/** @type {any} */ data) => {
+      let key = isStale() ? undefined : data?.key;
+      if (isRoute && (isStale() || !('key' in (data ?? {})))) {
+        key = await keyWithin(options, PATIENCE, (/** @type {any} */ { status }) => {
+          isRoute = status !== 404;
+        });
+      }
+      // The connection has been lost meanwhile, and another one asks.
+      if (latest !== send) return;
+      note(key);
+      send(key === undefined ? data : { ...data, key });
+    };
+    if (typeof theirs === 'function') theirs.call(socket, complete);
+    else complete(theirs);
+  };
+  socket.auth = give;
+  return {
+    stop() {
+      if (socket.auth === give) socket.auth = theirs;
+    },
+  };
+};
+
+/**
+ * Has a client of Socket.IO 2, which has no `auth`, keep what was emitted while it was offline until the handshake has ended.
+ *
+ * @type {(socket: any) => { release(): void, stop(): void }}
+ */
+const holdBuffer = (socket) => {
+  const { emitBuffered, onAny } = socket;
+  if (onAny || !emitBuffered) return { release() {}, stop() {} };
+  let isHeld = false;
+  const release = () => {
+    if (isHeld && socket.connected) emitBuffered.call(socket);
+    isHeld = false;
+  };
+  socket.emitBuffered = () => {
+    isHeld = true;
+  };
+  return {
+    release,
+    stop() {
+      delete socket.emitBuffered;
+      release();
+    },
+  };
+};
+
+/** @type {typeof types.shareSession} */
+const shareSession = (socket, options = {}) => {
+  const { signal, onBind, onError = console.error } = options;
+  // React Native's signals have no reason.
+  const aborted = () => signal?.reason ?? Object.assign(new Error('Aborted'), { name: 'AbortError' });
+  if (signal?.aborted) return Promise.reject(aborted());
+  const earlier = shares.get(socket);
+  earlier?.stop();
+  const promise = new Promise((resolve, reject) => {
+    /** @type {any} */
+    let attempt;
+    /** @type {any} */
+    let timer;
+    let settled = false;
+    /** The key that this connection was opened with. @type {string | undefined} */
+    let shown;
+    let hasAsked = false;
+
+    const abandon = () => {
+      clearTimeout(timer);
+      attempt?.abort();
+      attempt = undefined;
+    };
+    const begin = () => {
+      abandon();
+      const mine = new AbortController();
+      attempt = mine;
+      /** @type {(tell: any, settle: any, error?: any) => void} */
+      const end = (tell, settle, error) => {
+        if (attempt !== mine) return;
+        abandon();
+        buffer.release();
+        settled = true;
+        settle(error);
+        tell?.(error);
+      };
+      const fail = (/** @type {any} */ error) => end(settled ? onError : undefined, reject, error);
+      const present = (/** @type {string} */ key, /** @type {(error: any) => void} */ refused) => {
+        // Socket.IO would keep it for the next connection.
+        if (attempt !== mine) return;
+        // The last: with `ackTimeout` or `retries`, an error or null comes first.
+        socket.emit('__zappa_key', { key }, (/** @type {any} */ ...args) => {
+          const answer = args[args.length - 1] ?? {};
+          const { error, message = 'The key was not accepted', code = 'ERR_KEY_REJECTED' } = answer;
+          if (answer.key === key) end(onBind, resolve);
+          else refused(failure(error ?? message, code));
+        });
+      };
+      const ask = () => {
+        if (attempt !== mine) return;
+        hasAsked = true;
+        askKey([socket.id], options, mine.signal)
+          .then((key) => present(key, fail))
+          .catch(fail);
+      };
+      timer = deadline(fail);
+      // The server has bound the socket by it already, if it was good. Whether it was, only the answer tells.
+      if (shown === undefined) ask();
+      else present(shown, ask);
+      shown = undefined;
+    };
+    const note = (/** @type {any} */ key) => {
+      shown = key;
+    };
+    const bringing = bringKey(socket, options, () => hasAsked, note);
+    const buffer = holdBuffer(socket);
+    const listeners = Object.entries({
+      connect: begin,
+      // The acknowledgement of a connection that is gone never comes.
+      disconnect: abandon,
+      'session:end': () => {
+        abandon();
+        timer = setTimeout(begin, GRACE);
+      },
+    });
+    const stop = () => {
+      abandon();
+      for (const [event, listener] of listeners) socket.off(event, listener);
+      bringing.stop();
+      buffer.stop();
+      signal?.removeEventListener('abort', cancel);
+    };
+    const cancel = () => {
+      stop();
+      shares.delete(socket);
+      reject(aborted());
+    };
+    signal?.addEventListener('abort', cancel);
+    for (const [event, listener] of listeners) socket.on(event, listener);
+    shares.set(socket, { stop, follow: resolve });
+    if (socket.connected) begin();
+  });
+  earlier?.follow(promise);
+  return promise;
+};
+
+module.exports = { keyFor, shareSession };

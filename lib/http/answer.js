@@ -1,0 +1,31 @@
+'use strict';
+
+/**
+ * Ends a response of any kind of server. Its other headers are set already.
+ *
+ * @param {any} res
+ * @param {number} status
+ * @param {string | Buffer} [body]
+ */
+function answer(res, status, body) {
+  res.statusCode = status;
+  if (body !== undefined) res.setHeader('Content-Length', Buffer.byteLength(body));
+  // express-session can only save the session of an HTTP/2 request once the head of the response is written.
+  if (res.stream !== undefined) res.writeHead(status);
+  res.end(body);
+}
+
+/**
+ * Ends a response with JSON. Not `res.json`: only Express has it, and it would make a 304 of a credential.
+ *
+ * @param {any} res
+ * @param {number} status
+ * @param {object} [body]
+ */
+function answerJson(res, status, body) {
+  res.setHeader('Content-Type', 'application/json; charset=utf-8');
+  answer(res, status, body && JSON.stringify(body));
+}
+
+module.exports.answer = answer;
+module.exports.answerJson = answerJson;

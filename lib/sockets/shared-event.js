@@ -1,0 +1,160 @@
+'use strict';
+
+const { anyListeners, hasMiddlewares, refuseEvent, runMiddlewares } = require('./socket-io.js');
+const { SocketEvent } = require('./socket-event.js');
+
+/** @type {Promise<unknown>[]} */
+const NONE = [];
+
+/** One event of a socket that shares a session by `shareSession`. */
+class SharedEvent extends SocketEvent {
+  /**
+   * @param {import('./shared-connection.js').SharedConnection} connection
+   * @param {any} emitter whose listeners are called: the socket, or for `connection` its namespace
+   * @param {any[]} args the event's name, and what the listeners get
+   */
+  constructor(connection, emitter, args) {
+    super(connection, args[0]);
+    this.connection = connection;
+    this.emitter = emitter;
+    this.args = args;
+    /** The packet that the event came in. Listeners for any event and middlewares see those only. @type {any} */
+    this.packet = undefined;
+    /** The `onevent` of a plugin, which is to have the packet. @type {((packet: any) => void) | undefined} */
+    this.plugin = undefined;
+    /** What the listeners have returned that a plugin has called through us. @type {Promise<unknown>[]} */
+    this.results = NONE;
+    /** Sends the acknowledgement that the client waits for. @type {((...values: any[]) => void) | undefined} */
+    this.ack = undefined;
+  }
+
+  /**
+   * The event came in a packet, and the client may wait for an acknowledgement.
+   *
+   * @param {any} packet
+   * @param {((...values: any[]) => void) | undefined} ack sends it
+   * @returns {this}
+   */
+  asPacket(packet, ack) {
+    this.packet = packet;
+    if (ack === undefined) return this;
+    this.ack = ack;
+    this.args = [...this.args, this.held(ack)];
+    return this;
+  }
+
+  /**
+   * An acknowledgement that is sent when what was changed before it is saved: the client that has it finds the change in the
+   * store.
+   *
+   * @param {(...values: any[]) => void} ack sends it
+   * @returns {(...values: any[]) => void}
+   */
+  held(ack) {
+    return (...values) => {
+      this.commit((error) => {
+        if (error) ack(this.connection.sharing.answerTo(error));
+        else ack(...values);
+      });
+    };
+  }
+
+  /** @param {unknown} [error] */
+  run(error) {
+    if (error === undefined) return this.deliver();
+    this.ack?.(this.connection.sharing.answerTo(error));
+    return undefined;
+  }
+
+  /** Calls the listeners, as Socket.IO does. @returns {Promise<unknown> | undefined} when some of them answered by promise */
+  deliver() {
+    const { args, connection, emitter, packet, plugin } = this;
+    if (packet === undefined) return settled(call(emitter.rawListeners(args[0]), emitter, args.slice(1)));
+    if (plugin === undefined) return settled(this.callAll());
+    connection.delivering = this;
+    try {
+      plugin.call(connection.socket, packet);
+    } finally {
+      connection.delivering = undefined;
+    }
+    return settled(this.results);
+  }
+
+  /** The plugin has passed the packet on. */
+  passed() {
+    this.results = this.callAll();
+  }
+
+  /** Calls the listeners for any event, the middlewares, and the listeners of the event. @returns {Promise<unknown>[]} */
+  callAll() {
+    const { socket } = this.connection;
+    const results = call(anyListeners(socket), socket, this.args);
+    return hasMiddlewares(socket) ? [...results, this.filter()] : [...results, ...this.listen()];
+  }
+
+  /** Calls the listeners of the event itself. @returns {Promise<unknown>[]} */
+  listen() {
+    const { args, connection } = this;
+    const { socket } = connection;
+    // The app has disconnected its socket: as by Socket.IO, what has come from it is not handled any more.
+    if (connection.isExpelled) return [];
+    return call(socket.rawListeners(args[0]), socket, args.slice(1));
+  }
+
+  /** Runs the middlewares of the socket (`socket.use`), then the listeners. @returns {Promise<unknown>} */
+  filter() {
+    const { socket } = this.connection;
+    return new Promise((resolve, reject) => {
+      const listen = (/** @type {any} */ error) => {
+        try {
+          if (error) refuseEvent(socket, error);
+          resolve(error ? undefined : settled(this.listen()));
+        } catch (thrown) {
+          reject(thrown);
+        }
+      };
+      runMiddlewares(socket, this.args, (error) => process.nextTick(listen, error));
+    });
+  }
+
+  save() {
+    this.commit(() => {});
+    this.connection.keepAlive(this.name);
+  }
+}
+
+/**
+ * Calls listeners as an EventEmitter does.
+ *
+ * @param {Function[]} listeners
+ * @param {any} emitter
+ * @param {any[]} args
+ * @returns {Promise<unknown>[]} the promises that they have returned
+ */
+function call(listeners, emitter, args) {
+  /** @type {Promise<unknown>[]} */
+  const results = [];
+  for (const listener of listeners) {
+    const result = listener.apply(emitter, args);
+    if (typeof result?.then === 'function') results.push(result);
+  }
+  return results;
+}
+
+/**
+ * One promise for all: fulfilled when the last is settled. The first that rejects is its reason; each further one is
+ * shown by Node.js, as it would be without us.
+ *
+ * @param {Promise<unknown>[]} results
+ * @returns {Promise<unknown> | undefined}
+ */
+function settled(results) {
+  if (results.length < 2) return results[0];
+  return Promise.allSettled(results).then((outcomes) => {
+    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
+    for (const { reason } of failed.slice(1)) Promise.reject(reason);
+    if (failed.length > 0) throw failed[0].reason;
+  });
+}
+
+module.exports.SharedEvent = SharedEvent;

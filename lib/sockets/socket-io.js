@@ -1,0 +1,388 @@
+'use strict';
+
+// The one file that names private members of Socket.IO.
+//
+// | member                          | version | what it is                                            |
+// | ------------------------------- | ------- | ----------------------------------------------------- |
+// | `socket.onevent(packet)`        | 2, 4    | called with each packet that is an event              |
+// | `socket.ack(id)`                | 2, 4    | makes the function that acknowledges an event         |
+// | `socket.dispatch(args)`         | 2, 4    | called by Socket.IO's own `onevent`                   |
+// | `socket.emitReserved`           | 4       | tells the socket's own listeners, of `disconnect` say |
+// | `socket.emit`                   | 2       | the same, and what the app sends                      |
+// | `socket._cleanup()`             | 2, 4    | called when a socket leaves, or was refused           |
+// | `socket.fns`, `socket.run`      | 2, 4    | the middlewares of a socket (`socket.use`)            |
+// | `socket._anyListeners`          | 4       | the listeners of `socket.onAny`                       |
+// | `socket._onerror`               | 4       | takes what a middleware refuses an event with         |
+// | `socket.error`                  | 2       | sends that to the client                              |
+// | `socket.client.request`         | 2, 4    | the HTTP request of the handshake                     |
+// | `namespace.emitReserved`        | 4       | tells the listeners of `connection`                   |
+// | `namespace.emit`                | 2       | the same                                              |
+// | `namespace.children`            | 4       | a parent of dynamic namespaces has it                 |
+// | `server._nsps`                  | 4       | the namespaces by name                                |
+// | `server._opts`                  | 4       | its options, `connectionStateRecovery` among them      |
+// | `adapter.rooms`, `adapter.sids` | 2, 4    | who is in which room; public in 4                     |
+//
+// Socket.IO 3 emits by `super.emit`, past an instance: it cannot be followed, and is refused.
+
+/** The events by which Socket.IO tells that a socket is there. */
+const CONNECTING = new Set(['connect', 'connection']);
+/** The events by which Socket.IO tells that a socket leaves. */
+const LEAVING = new Set(['disconnecting', 'disconnect']);
+
+/**
+ * Whether a namespace is Socket.IO 3's.
+ *
+ * @param {any} namespace
+ */
+function isSocketIo3(namespace) {
+  return namespace.sockets instanceof Map && typeof namespace.emitReserved !== 'function';
+}
+
+/** The method by which a socket or a namespace tells its listeners. @param {any} emitter */
+function teller(emitter) {
+  return typeof emitter.emitReserved === 'function' ? 'emitReserved' : 'emit';
+}
+
+/** @param {any} object @param {PropertyKey} name @param {any} value */
+function put(object, name, value) {
+  Object.defineProperty(object, name, { configurable: true, enumerable: false, writable: true, value });
+}
+
+/** The method that an instance has from its class. @param {any} object @param {string} name */
+function inherited(object, name) {
+  return Object.getPrototypeOf(object)[name];
+}
+
+/**
+ * Stands before the `connection` listeners of a namespace.
+ *
+ * @param {any} namespace
+ * @param {(socket: any, event: 'connect' | 'connection') => void} connecting
+ * @returns {() => void} gives the namespace back as it was
+ */
+function followNamespace(namespace, connecting) {
+  const method = teller(namespace);
+  const tell = namespace[method];
+  put(
+    namespace,
+    method,
+    /** @this {any} @param {string} event @param {...any} args */ function (event, ...args) {
+      const [socket] = args;
+      if (!CONNECTING.has(event) || socket?.nsp !== this) return tell.call(this, event, ...args);
+      connecting(socket, /** @type {'connect' | 'connection'} */ (event));
+      return this;
+    },
+  );
+  return () => delete namespace[method];
+}
+
+/** @typedef {{ data?: any[], id?: number | null }} Packet */
+
+/**
+ * What is called for a socket that is followed.
+ *
+ * @typedef {object} Follower
+ * @property {(packet?: Packet, plugin?: (packet: any) => void) => void} receive an event has arrived, and a plugin is to have it
+ * @property {(id: number) => (...values: any[]) => void} ack an acknowledgement is made
+ * @property {(event: string, args: any[]) => void} leaving `disconnecting` or `disconnect` is told
+ * @property {() => void} refused the socket was refused, or its client left before it was connected
+ * @property {() => void} cleaned the socket has left its namespace
+ */
+
+/** Where a socket has its follower. */
+const FOLLOWER = Symbol('io-session follower');
+/** Where a socket has what `onevent` is. */
+const ONEVENT = Symbol('io-session onevent');
+
+/**
+ * `onevent`. A plugin may put its own there, before us or after us: one that wraps what was there calls it, and one like
+ * socketio-wildcard calls the listeners by itself. Both get an event when its session is loaded.
+ */
+const RECEIVES = {
+  configurable: true,
+  enumerable: false,
+  /** @this {any} */
+  get() {
+    return this[ONEVENT];
+  },
+  /** @this {any} @param {any} plugin */
+  set(plugin) {
+    if (plugin !== this[ONEVENT]) this[ONEVENT] = through(plugin);
+  },
+};
+
+/** @this {any} @param {any} packet */
+function receive(packet) {
+  this[FOLLOWER].receive(packet);
+}
+
+/** @param {(packet: any) => void} plugin */
+function through(plugin) {
+  return /** @this {any} @param {any} packet */ function (packet) {
+    this[FOLLOWER].receive(packet, plugin);
+  };
+}
+
+/** `dispatch`, where a plugin was there before us and calls Socket.IO's own `onevent`. @this {any} @param {any[]} _args */
+function dispatch(_args) {
+  this[FOLLOWER].receive();
+}
+
+/**
+ * Follows the events of a socket.
+ *
+ * @param {any} socket
+ * @param {Follower} follower
+ */
+function followSocket(socket, follower) {
+  put(socket, FOLLOWER, follower);
+  const isPlugged = Object.hasOwn(socket, 'onevent');
+  put(socket, ONEVENT, isPlugged ? through(socket.onevent) : receive);
+  Object.defineProperty(socket, 'onevent', RECEIVES);
+  if (isPlugged) put(socket, 'dispatch', dispatch);
+  put(socket, 'ack', ack);
+  put(socket, '_cleanup', cleanUp);
+  put(socket, teller(socket), tell);
+}
+
+/** Gives a socket back as it was. @param {any} socket */
+function unfollowSocket(socket) {
+  for (const name of ['onevent', 'dispatch', 'ack', '_cleanup', 'emitReserved', 'emit']) delete socket[name];
+}
+
+/** @this {any} @param {number} id */
+function ack(id) {
+  return this[FOLLOWER].ack(id);
+}
+
+/** @this {any} @param {string} event @param {...any} args */
+function tell(event, ...args) {
+  if (!LEAVING.has(event)) return inherited(this, teller(this)).call(this, event, ...args);
+  this[FOLLOWER].leaving(event, args);
+  return this;
+}
+
+/** @this {any} */
+function cleanUp() {
+  inherited(this, '_cleanup').call(this);
+  this[FOLLOWER].cleaned();
+  // Refused: there will be no `disconnect`.
+  if (!this.connected) this[FOLLOWER].refused();
+}
+
+/**
+ * The function that acknowledges an event, as Socket.IO makes it.
+ *
+ * @param {any} socket
+ * @param {number} id
+ * @returns {(...values: any[]) => void}
+ */
+function makeAck(socket, id) {
+  return inherited(socket, 'ack').call(socket, id);
+}
+
+/** Whether anything of a socket would see an event of this name. @param {any} socket @param {any} name */
+function isHeard(socket, name) {
+  if (socket.listenerCount(name) > 0) return true;
+  return socket._anyListeners?.length > 0 || socket.fns?.length > 0;
+}
+
+/** The listeners for any event. @param {any} socket @returns {Function[]} */
+function anyListeners(socket) {
+  return socket._anyListeners?.length > 0 ? socket.listenersAny() : [];
+}
+
+/** Whether a socket has middlewares. @param {any} socket */
+function hasMiddlewares(socket) {
+  return socket.fns?.length > 0;
+}
+
+/**
+ * Runs the middlewares of a socket.
+ *
+ * @param {any} socket
+ * @param {any[]} args the event's name and arguments
+ * @param {(error?: any) => void} done
+ */
+function runMiddlewares(socket, args, done) {
+  socket.run(args, done);
+}
+
+/** A middleware has refused an event: as Socket.IO tells of it. @param {any} socket @param {any} error */
+function refuseEvent(socket, error) {
+  if (socket._onerror) socket._onerror(error);
+  else socket.error(error.data || error.message);
+}
+
+/** The HTTP request of a socket's handshake, which all namespaces of a connection share. @param {any} socket */
+function handshakeRequest(socket) {
+  return socket.client?.request;
+}
+
+/**
+ * From now on nothing puts the socket into a room: it has left, and would stay there for ever.
+ *
+ * @param {any} socket
+ */
+function closeRooms(socket) {
+  put(
+    socket,
+    'join',
+    /** @this {any} @param {any} _rooms @param {any} [done] */ function (_rooms, done) {
+      if (typeof done === 'function') done(null);
+      return this;
+    },
+  );
+}
+
+/**
+ * Calls back when the client of a connecting socket has gone: Socket.IO tells nobody as long as a middleware has not answered.
+ *
+ * @param {any} socket
+ * @param {() => void} gone
+ * @returns {() => void} ends it
+ */
+function whileConnecting(socket, gone) {
+  const { conn } = socket;
+  if (typeof conn?.on !== 'function') return () => {};
+  conn.on('close', gone);
+  return () => conn.removeListener('close', gone);
+}
+
+/** The sockets of a namespace: a Map in Socket.IO 4, an object in 2. @param {any} namespace @returns {Iterable<any>} */
+function socketsOf({ sockets }) {
+  return sockets instanceof Map ? sockets.values() : Object.values(sockets);
+}
+
+/** Whether Socket.IO has closed a dynamic namespace that had become empty. @param {any} namespace */
+function isClosed(namespace) {
+  const { name, server } = namespace;
+  return server._nsps !== undefined && server._nsps.get(name) !== namespace;
+}
+
+/** Whether a namespace is a parent of dynamic ones, and has no sockets. @param {any} namespace */
+function isParent(namespace) {
+  return namespace.children !== undefined;
+}
+
+/**
+ * Puts a socket into a room that the app does not see: neither `socket.rooms` nor the adapter's events tell of it, and an app
+ * that leaves every room stays in it. What is sent to the room, from whatever process, reaches the socket.
+ *
+ * @param {any} socket
+ * @param {string} room
+ */
+function enterHiddenRoom({ id, nsp: { adapter } }, room) {
+  const { rooms, sids } = adapter;
+  if (rooms instanceof Map) {
+    const ids = rooms.get(room);
+    if (ids === undefined) rooms.set(room, new Set([id]));
+    else ids.add(id);
+    return;
+  }
+  adapter.add(id, room);
+  delete sids[id]?.[room];
+}
+
+/**
+ * @param {any} socket
+ * @param {string} room
+ */
+function leaveHiddenRoom({ id, nsp: { adapter } }, room) {
+  const { rooms } = adapter;
+  if (!(rooms instanceof Map)) {
+    adapter.del(id, room);
+    return;
+  }
+  const ids = rooms.get(room);
+  ids?.delete(id);
+  if (ids?.size === 0) rooms.delete(room);
+}
+
+/**
+ * A socket leaves, and may be recovered: the room is among those that Socket.IO remembers, so that what is sent there meanwhile
+ * reaches the socket afterwards.
+ *
+ * @param {any} socket
+ * @param {string} room
+ */
+function rememberHiddenRoom({ id, nsp }, room) {
+  if (nsp.server._opts?.connectionStateRecovery) nsp.adapter.sids.get(id)?.add(room);
+}
+
+/**
+ * Hides the rooms again that a recovered socket has been given.
+ *
+ * @param {any} socket
+ * @param {(room: string) => boolean} isHidden
+ * @returns {string[]} those rooms
+ */
+function hideRooms({ id, nsp }, isHidden) {
+  const rooms = nsp.adapter.sids.get(id) ?? new Set();
+  const hidden = [...rooms].filter(isHidden);
+  for (const room of hidden) rooms.delete(room);
+  return hidden;
+}
+
+/** The reasons for which a socket leaves for good. */
+const FOR_GOOD = new Set(['client namespace disconnect', 'server namespace disconnect']);
+
+/**
+ * How long a socket that has left may come back.
+ *
+ * @param {any} socket
+ * @param {string | undefined} reason why it has left
+ * @returns {number} ms; 0 if it may not
+ */
+function recoverableFor({ server }, reason) {
+  const recovery = server?._opts?.connectionStateRecovery;
+  return recovery && reason !== undefined && !FOR_GOOD.has(reason) ? recovery.maxDisconnectionDuration : 0;
+}
+
+/** The ids of the sockets of this process that are in a room. @param {any} namespace @param {string} room @returns {string[]} */
+function idsIn({ adapter: { rooms } }, room) {
+  return rooms instanceof Map ? [...(rooms.get(room) ?? [])] : Object.keys(rooms[room]?.sockets ?? {});
+}
+
+/**
+ * Whether a namespace's adapter reaches other processes. Socket.IO's own, which keeps everything in this process, has
+ * `serverSideEmit` too, and complains when it is called: it is the one that a plain adapter and its class inherit from.
+ *
+ * @param {any} namespace
+ * @returns {boolean}
+ */
+function reachesOthers({ adapter }) {
+  for (let owner = adapter; owner; owner = Object.getPrototypeOf(owner)) {
+    // The class that has it keeps rooms by itself only if it is Socket.IO's own.
+    if (Object.hasOwn(owner, 'serverSideEmit')) return !Object.hasOwn(owner, 'addAll');
+  }
+  return false;
+}
+
+module.exports = {
+  anyListeners,
+  closeRooms,
+  enterHiddenRoom,
+  followNamespace,
+  followSocket,
+  handshakeRequest,
+  hideRooms,
+  hasMiddlewares,
+  idsIn,
+  inherited,
+  isClosed,
+  isHeard,
+  isParent,
+  isSocketIo3,
+  leaveHiddenRoom,
+  makeAck,
+  put,
+  reachesOthers,
+  recoverableFor,
+  refuseEvent,
+  rememberHiddenRoom,
+  runMiddlewares,
+  socketsOf,
+  unfollowSocket,
+  whileConnecting,
+};

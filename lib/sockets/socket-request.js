@@ -1,0 +1,122 @@
+'use strict';
+
+/** Where a request has the session object that it belongs to. */
+const SESSION = Symbol('io-session');
+
+/** `session` on the request of a session object: the `Session`, made at the first look. */
+const OWN = {
+  configurable: true,
+  enumerable: true,
+  /** @this {any} */
+  get() {
+    const held = this[SESSION];
+    return held.isOpen ? held.session : held.open();
+  },
+  /** @this {any} @param {any} session */
+  set(session) {
+    this[SESSION].accept(session);
+  },
+};
+
+/**
+ * The request that a session of a socket belongs to. express-session's methods read and write it, and an app's `genid` or
+ * `cookie` function may read it as it reads Express's request.
+ */
+class SocketRequest {
+  /** @param {import('./socket-session.js').SocketSession} held */
+  constructor(held) {
+    Object.defineProperty(this, SESSION, { value: held });
+    // Its own, so that express-session can delete it.
+    /** @type {any} */
+    this.session = undefined;
+    Object.defineProperty(this, 'session', OWN);
+    /** @type {string} */
+    this.sessionID = held.id;
+    /** @type {any} */
+    this.sessionStore = held.connection.adopted.store;
+  }
+
+  /** The Socket.IO socket. */
+  get #socket() {
+    return /** @type {any} */ (this)[SESSION].connection.socket;
+  }
+
+  /** The HTTP request of the handshake. */
+  get #handshake() {
+    return this.#socket.client?.request ?? this.#socket.request ?? {};
+  }
+
+  /** A failure that nobody waits for. @param {unknown} error */
+  report(error) {
+    /** @type {any} */ (this)[SESSION].connection.report(error);
+  }
+
+  /** The headers of the handshake. @returns {{ [name: string]: any }} */
+  get headers() {
+    return this.#socket.handshake?.headers ?? {};
+  }
+
+  /** The header of this name. @param {string} name @returns {any} */
+  get(name) {
+    const lower = String(name).toLowerCase();
+    const { headers } = this;
+    return lower === 'referer' || lower === 'referrer'
+      ? (headers.referrer ?? headers.referer)
+      : headers[lower];
+  }
+
+  /** The same as `get`, as Express has it. @param {string} name */
+  header(name) {
+    return this.get(name);
+  }
+
+  /** The TCP connection of the handshake. */
+  get socket() {
+    return this.#handshake.socket ?? this.#handshake.connection ?? {};
+  }
+
+  get connection() {
+    return this.socket;
+  }
+
+  /** The client's address. */
+  get ip() {
+    return this.#socket.handshake?.address;
+  }
+
+  get ips() {
+    return [];
+  }
+
+  get method() {
+    return this.#handshake.method ?? 'GET';
+  }
+
+  get url() {
+    return this.#socket.handshake?.url ?? '/';
+  }
+
+  get originalUrl() {
+    return this.url;
+  }
+
+  get query() {
+    return this.#socket.handshake?.query ?? {};
+  }
+
+  get secure() {
+    return this.#socket.handshake?.secure === true;
+  }
+
+  get protocol() {
+    return this.secure ? 'https' : 'http';
+  }
+
+  /** The host that the client has named, without its port. @returns {string | undefined} */
+  get hostname() {
+    const { host } = this.headers;
+    return typeof host === 'string' ? host.replace(/:\d+$/, '') : undefined;
+  }
+}
+
+module.exports.SocketRequest = SocketRequest;

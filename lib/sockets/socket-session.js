@@ -1,0 +1,205 @@
+'use strict';
+
+const { commitSession } = require('../stores/commit.js');
+const { ask, NO_LINE } = require('../stores/ask.js');
+const { SocketRequest } = require('./socket-request.js');
+const { markOwn } = require('../session/own-session.js');
+const { originOf } = require('../session/snapshot.js');
+
+/** @typedef {import('../stores/stored.js').Stored} Stored */
+
+/**
+ * One session object of a socket: the stored text that it stands for, and express-session's `Session`, which is made of
+ * that text at the first look. A socket has one current session object; handlers may still hold earlier ones.
+ */
+class SocketSession {
+  /**
+   * @param {import('./connection.js').Connection} connection
+   * @param {string | undefined} sid the session that the socket is bound to; undefined for a session of the socket's own
+   * @param {Stored | undefined} stored what the store holds
+   * @param {number | undefined} clock when the load began; undefined when the app's own `get` was asked
+   */
+  constructor(connection, sid, stored, clock) {
+    this.connection = connection;
+    this.sid = sid;
+    this.stored = stored;
+    this.clock = clock;
+    /** How many session objects the socket had before. */
+    this.order = connection.made++;
+    /** What express-session's methods take for the request, once somebody has looked. @type {SocketRequest | undefined} */
+    this.request = undefined;
+    /** Whether a `Session` was made, or put in its place. */
+    this.isOpen = false;
+    /** @type {any} */
+    this.session = undefined;
+    /** The session object that took its place. @type {SocketSession | undefined} */
+    this.newer = undefined;
+    /** Whether the session has ended, while handlers that saw it still run. */
+    this.isEnded = false;
+    /** What could not be saved: the session's id and its text, or a session that has none. @type {unknown} */
+    this.unsaved = undefined;
+  }
+
+  /** The id under which the session is stored. */
+  get id() {
+    return this.sid ?? this.connection.id;
+  }
+
+  /** `socket.session` */
+  get value() {
+    return this.asRequest().session;
+  }
+
+  set value(session) {
+    this.asRequest().session = session;
+  }
+
+  /** The request that the session belongs to. */
+  asRequest() {
+    this.request ??= new SocketRequest(this);
+    return this.request;
+  }
+
+  /** Makes the `Session`, at the first look at it. */
+  open() {
+    const { clock, connection, sid, stored } = this;
+    const { adopted, methods } = connection;
+    const request = this.asRequest();
+    let session;
+    if (sid === undefined) {
+      const text = stored?.text ?? EMPTY;
+      session = adopted.openSession(
+        request,
+        { text, data: JSON.parse(text) },
+        clock ?? adopted.clock(),
+        methods,
+      );
+      markOwn(session, stored === undefined);
+    } else session = adopted.openSession(request, stored ?? { text: GONE }, clock, methods);
+    // From now on the snapshot of the `Session` has the text.
+    this.stored = undefined;
+    return session;
+  }
+
+  /** A `Session` was made, or the app has put one in its place. @param {any} session */
+  accept(session) {
+    this.connection.methods?.give(session);
+    this.isOpen = true;
+    this.session = session;
+  }
+
+  /** Whether it still stands for what the store holds. @param {Stored | undefined} stored @param {number | undefined} clock when the load began */
+  standsFor(stored, clock) {
+    if (this.isEnded) return false;
+    if (!this.isOpen) return this.stored?.text === stored?.text;
+    const snapshot = originOf(this.session);
+    if (snapshot === undefined || snapshot.sid !== this.id) return false;
+    if ((snapshot.stored ?? undefined) === stored?.text) return true;
+    // Saved since the load began: what was loaded is older.
+    return clock !== undefined && snapshot.clock > clock && stored !== undefined;
+  }
+
+  /**
+   * Takes over another stored text. Only for a session object that nobody has looked at.
+   *
+   * @param {Stored | undefined} stored
+   * @param {number | undefined} clock
+   */
+  refresh(stored, clock) {
+    this.stored = stored;
+    this.clock = clock;
+  }
+
+  /** What the store holds, as far as this object knows. @returns {Stored | undefined} */
+  lastStored() {
+    const stored = this.isOpen ? originOf(this.session)?.stored : undefined;
+    return typeof stored === 'string' ? { text: stored } : this.stored;
+  }
+
+  /** Whether it has changes that are not saved. */
+  isChanged() {
+    const session = this.changeable();
+    const snapshot = originOf(session);
+    if (session === undefined || snapshot === undefined) return session !== undefined;
+    try {
+      return snapshot.isChanged(snapshot.spell(session));
+    } catch {
+      return true;
+    }
+  }
+
+  /** The `Session` that may have been changed. @returns {any} undefined when there is none */
+  changeable() {
+    // A socket that has left has no session of its own any more.
+    if (!this.isOpen || (this.sid === undefined && this.connection.isGone)) return undefined;
+    return this.asRequest().session ?? undefined;
+  }
+
+  /**
+   * Saves what was changed.
+   *
+   * @param {(error?: unknown) => void} done called when the changes are saved: before this returns if nothing has to be waited for
+   */
+  commit(done) {
+    const session = this.changeable();
+    if (session === undefined) {
+      done();
+      return;
+    }
+    const snapshot = originOf(session);
+    let text;
+    try {
+      if (snapshot === undefined && typeof session.id !== 'string') throw noSession();
+      text = snapshot ? snapshot.spell(session) : JSON.stringify(session);
+    } catch (error) {
+      // The acknowledgement has failed by it already.
+      if (this.unsaved === session) done();
+      else done(error);
+      this.unsaved = session;
+      return;
+    }
+    if (snapshot ? !snapshot.isChanged(text) : Object.keys(session).length < 2) {
+      // A save that is under way has it all: its end is the one to wait for.
+      if (snapshot !== undefined && snapshot.saving > 0) snapshot.whenSaved(done);
+      else done();
+      return;
+    }
+
+    const unsaved = `${session.id} ${text}`;
+    // A client that was told of the failure must not find it saved after all.
+    if (this.unsaved === unsaved) {
+      done();
+      return;
+    }
+    if (this.sid === undefined && snapshot?.sid === this.connection.id) this.connection.isStored = true;
+    this.save(session, snapshot, text, (error) => {
+      this.unsaved = error ? unsaved : undefined;
+      done(error);
+    });
+  }
+
+  /**
+   * @param {any} session
+   * @param {import('../session/snapshot.js').Origin | undefined} snapshot
+   * @param {string} text
+   * @param {(error?: unknown) => void} done
+   */
+  save(session, snapshot, text, done) {
+    const { adopted } = this.connection;
+    if (snapshot) commitSession(adopted, session, { trusting: false, text }, done);
+    else ask({ answered: done }, NO_LINE, adopted.timeout, adopted.store, 'set', session.id, session);
+  }
+}
+
+/** The text of a session of a socket's own that is not stored yet. */
+const EMPTY = '{"cookie":{"__io":true}}';
+/** The text that stands for a session which was gone before anybody looked at it. */
+const GONE = '{"cookie":{}}';
+
+function noSession() {
+  return new TypeError(
+    'io-session: the value put in the place of socket.session is no session: change the fields of the session instead.',
+  );
+}
+
+module.exports.SocketSession = SocketSession;

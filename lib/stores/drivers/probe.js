@@ -1,0 +1,143 @@
+'use strict';
+
+const { randomUUID } = require('node:crypto');
+const { setTimeout } = require('node:timers');
+const { isDeepStrictEqual } = require('node:util');
+const { hear } = require('../ask.js');
+
+/** How long what a probe writes lives, in ms. */
+const LIFE = 60_000;
+/** When a store is probed again that has failed, in ms; each time twice as long, up to the last. */
+const AGAIN = 1000;
+const AGAIN_AT_MOST = 300_000;
+
+/** Finds out whether a driver does what a store does, before it is used. */
+class Probe {
+  /**
+   * @param {import('../store-calls.js').StoreCalls} adopted
+   * @param {import('./index.js').Driver} candidate
+   * @param {() => void} proven
+   */
+  constructor(adopted, candidate, proven) {
+    this.adopted = adopted;
+    this.candidate = candidate;
+    this.proven = proven;
+    this.isOver = false;
+    this.isRunning = false;
+    this.wait = AGAIN;
+    /** Not before, by `performance.now()`. */
+    this.next = 0;
+  }
+
+  /** Somebody uses the store: begins, unless it has begun, or the store failed a moment ago. */
+  begin() {
+    if (this.isOver || this.isRunning || performance.now() < this.next) return;
+    this.isRunning = true;
+    this.run().then(
+      (isRight) => {
+        this.isOver = true;
+        if (isRight) this.proven();
+      },
+      () => {
+        this.isRunning = false;
+        this.next = performance.now() + this.wait;
+        this.wait = Math.min(2 * this.wait, AGAIN_AT_MOST);
+      },
+    );
+  }
+
+  /** @returns {Promise<boolean>} rejects where the store fails, which says nothing of the driver */
+  async run() {
+    const sid = `io-session-probe:${randomUUID()}`;
+    try {
+      return await this.holds(sid);
+    } finally {
+      // Whatever happened: it would go by itself.
+      await this.ask('destroy', sid).catch(() => {});
+    }
+  }
+
+  /**
+   * Writes a record as the store does, reads it as the driver does, and the other way round.
+   *
+   * @param {string} sid an id that nobody has
+   */
+  async holds(sid) {
+    const { compareAndSet, loadText } = this.candidate;
+    const [first, second] = [this.record(), this.record()];
+    const [firstText, secondText] = [JSON.stringify(first), JSON.stringify(second)];
+    await this.ask('set', sid, first);
+    if (!says(await this.ask('get', sid), firstText)) return false;
+    if (loadText) {
+      const text = await this.answer((done) => loadText(sid, done));
+      if (String(text) !== firstText) return false;
+    }
+    if (compareAndSet) {
+      const change = { text: secondText, session: second, renew: false };
+      const compare = (/** @type {string} */ expected) =>
+        this.answer((done) => compareAndSet(sid, expected, change, done));
+      let outcome = await compare(firstText);
+      // A database may spell JSON in its own way.
+      if (typeof outcome === 'string' && isSame(outcome, firstText)) outcome = await compare(outcome);
+      if (outcome !== true || !says(await this.ask('get', sid), secondText)) return false;
+      if (!isSame(await compare(firstText), secondText)) return false;
+    }
+    await this.ask('destroy', sid);
+    if (!loadText) return true;
+    const left = await this.answer((done) => loadText(sid, done));
+    return left === null || left === undefined;
+  }
+
+  /** A record that says nothing. */
+  record() {
+    const expires = new Date(Date.now() + LIFE).toISOString();
+    const cookie = this.adopted.makeCookie({ originalMaxAge: LIFE, expires, httpOnly: true, path: '/' });
+    return { cookie, probe: randomUUID() };
+  }
+
+  /**
+   * Calls one of the store's own methods.
+   *
+   * @param {string} method
+   * @param {...any} args
+   */
+  ask(method, ...args) {
+    const { original, self } = this.adopted;
+    return this.answer((done) => original[method].call(self, ...args, done));
+  }
+
+  /**
+   * The first answer, in time.
+   *
+   * @param {(done: (error: unknown, value?: any) => void) => unknown} call
+   * @returns {Promise<any>}
+   */
+  answer(call) {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(reject, this.adopted.timeout, new Error('The probe was not answered.'));
+      timer.unref();
+      const done = (/** @type {unknown} */ error, /** @type {any} */ value) => {
+        clearTimeout(timer);
+        if (error) reject(error);
+        else resolve(value);
+      };
+      hear(call(done), done);
+    });
+  }
+}
+
+/** Whether data that a store gave says what a text says. @param {any} data @param {string} text */
+function says(data, text) {
+  return data !== undefined && isSame(JSON.stringify(data), text);
+}
+
+/** Whether two texts say the same. @param {any} text @param {string} other */
+function isSame(text, other) {
+  try {
+    return typeof text === 'string' && isDeepStrictEqual(JSON.parse(text), JSON.parse(other));
+  } catch {
+    return false;
+  }
+}
+
+module.exports.Probe = Probe;

@@ -1,0 +1,109 @@
+'use strict';
+
+const { isDate, isMap, isSet } = require('node:util').types;
+const { sessionData } = require('../session/session-data.js');
+
+/**
+ * A session or a key's record as the store has it.
+ *
+ * @typedef {object} Stored
+ * @property {string} text its JSON text
+ * @property {any} [data] a copy of the object that the store handed out, only where the text does not say all of it (a `Date`, a `Map`)
+ */
+
+/** How express-session spells a session. What begins so is parsed when a handler looks at it. */
+const OPENING = '{"cookie":{';
+
+/**
+ * What a store handed out, as a `Stored`; undefined for what is no session and no record.
+ *
+ * @param {any} given
+ * @returns {Stored | undefined}
+ * @throws {TypeError} where it has no JSON text
+ */
+function storedOf(given) {
+  const data = sessionData(given);
+  if (data === undefined) return undefined;
+  const text = JSON.stringify(data);
+  return isFaithful(data) ? { text } : { text, data: copyOfSession(data, text) };
+}
+
+/**
+ * The same of a text.
+ *
+ * @param {any} given
+ * @returns {Stored | undefined}
+ * @throws {SyntaxError} where it is no JSON
+ */
+function storedOfText(given) {
+  if (given === null || given === undefined || given === '') return undefined;
+  // A client may be set to give bytes.
+  const text = String(given);
+  if (text.startsWith(OPENING) && text.endsWith('}')) return { text };
+  return sessionData(JSON.parse(text)) === undefined ? undefined : { text };
+}
+
+/** Whether session data can be made again of its JSON text. A session's cookie always can. @param {any} data */
+function isFaithful(data) {
+  return data.toJSON === undefined && Object.keys(data).every((key) => key === 'cookie' || isJson(data[key]));
+}
+
+/** @param {any} value @returns {boolean} */
+function isJson(value) {
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
+  if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'boolean';
+  if (value === null) return true;
+  if (value.toJSON !== undefined) return false;
+  // Not `every`: that passes over holes.
+  if (Array.isArray(value)) return !value.includes(undefined) && value.every(isJson);
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  return Object.values(value).every(isJson);
+}
+
+/**
+ * A copy of session data: a store may hand out the object that it keeps.
+ *
+ * @param {any} data
+ * @param {string} [text] its JSON text
+ */
+function copyOfSession(data, text = JSON.stringify(data)) {
+  const { cookie } = JSON.parse(text);
+  return { ...copyOfFields(data), cookie };
+}
+
+/** @param {any} object */
+function copyOfFields(object) {
+  return Object.fromEntries(Object.keys(object).map((key) => [key, copyOf(object[key])]));
+}
+
+/** A copy of plain data, dates and collections. An object of another class only that class could copy. @param {any} value @returns {any} */
+function copyOf(value) {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (isDate(value)) return new Date(value);
+  if (isMap(value)) return new Map([...value].map(([key, entry]) => [copyOf(key), copyOf(entry)]));
+  if (isSet(value)) return new Set([...value].map(copyOf));
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null ? copyOfFields(value) : value;
+}
+
+/**
+ * The JSON text of what a store handed out; undefined when it has none, and its changes cannot be followed.
+ *
+ * @param {any} data
+ * @returns {string | undefined}
+ */
+function textOf(data) {
+  try {
+    return JSON.stringify(data);
+  } catch {
+    return undefined;
+  }
+}
+
+module.exports.copyOfSession = copyOfSession;
+module.exports.storedOf = storedOf;
+module.exports.storedOfText = storedOfText;
+module.exports.isFaithful = isFaithful;
+module.exports.textOf = textOf;

@@ -1,0 +1,131 @@
+'use strict';
+
+// `node scripts/suites.js FILE…`: runs suites with Node's test runner, several at a time, and shows a line for each, in full what
+// failed, and how many tests there were. TAP has a dozen lines for each test.
+
+const os = require('node:os');
+const path = require('node:path');
+const { run } = require('node:test');
+const { inspect } = require('node:util');
+
+/** As many at a time as `node --test` takes. */
+const AT_A_TIME = Math.max(1, os.availableParallelism() - 1);
+
+/** @typedef {{ name: string, where: string, error: any }} Failure a test that failed: its name behind those around it */
+
+/** One file of tests, and what has come of it. */
+class Suite {
+  passed = 0;
+  skipped = 0;
+  /** @type {Failure[]} */
+  failures = [];
+  /** In milliseconds. */
+  duration = 0;
+  /** What its tests have printed. */
+  output = '';
+  /** The names around the test that comes next, by their depth. @type {string[]} */
+  #names = [];
+
+  /** @param {string} file */
+  constructor(file) {
+    this.file = file;
+    this.name = path.basename(file).replace(/\.test\.[cm]?js$/, '');
+  }
+
+  /**
+   * @param {AbortSignal} signal ends it
+   * @returns {Promise<this>}
+   */
+  async run(signal) {
+    const begin = performance.now();
+    for await (const { type, data } of run({ files: [path.resolve(this.file)], concurrency: 1, signal })) {
+      if (type === 'test:stdout' || type === 'test:stderr') this.output += data.message;
+      else if (type === 'test:start') this.#enter(data);
+      else if (type === 'test:pass') this.#pass(data);
+      else if (type === 'test:fail') this.#fail(data);
+    }
+    this.duration = performance.now() - begin;
+    return this;
+  }
+
+  /** @param {any} data */
+  #enter({ nesting, name }) {
+    this.#names.length = nesting;
+    this.#names[nesting] = name;
+  }
+
+  /** @param {any} data */
+  #pass({ details, skip }) {
+    if (details.type === 'suite') return;
+    if (skip === undefined) this.passed += 1;
+    else this.skipped += 1;
+  }
+
+  /** @param {any} data */
+  #fail({ details, file, line, name, nesting }) {
+    const { error } = details;
+    // That one of its tests failed is said of that test.
+    if (error?.failureType === 'subtestsFailed') return;
+    this.failures.push({
+      name: [...this.#names.slice(0, nesting), name].join(' › '),
+      where: [file, line].filter(Boolean).join(':'),
+      error: error?.cause ?? error,
+    });
+  }
+
+  /** How many tests it has. */
+  get count() {
+    return this.passed + this.skipped + this.failures.length;
+  }
+
+  /** Its line, with what failed under it. */
+  toString() {
+    const { name, failures, count, skipped, duration } = this;
+    const parts = [`${count} ${count === 1 ? 'test' : 'tests'}`];
+    if (failures.length > 0) parts.push(`${failures.length} FAILED`);
+    if (skipped > 0) parts.push(`${skipped} skipped`);
+    parts.push(`${(duration / 1000).toFixed(1)} s`);
+    const line = `${failures.length > 0 ? '✖' : '✔'} ${name}  ${parts.join(', ')}`;
+    if (failures.length === 0) return line;
+    const printed = this.output && indent(`\nprinted by ${name}:\n${this.output.trimEnd()}\n`);
+    return `${line}\n${failures.map(describeFailure).join('')}${printed}`;
+  }
+}
+
+/** @param {string} text */
+function indent(text) {
+  return text.replaceAll(/^(?=.)/gm, '    ');
+}
+
+/** @param {Failure} failure */
+function describeFailure({ name, where, error }) {
+  const text = typeof error === 'string' ? error : inspect(error, { depth: 4 });
+  return `\n  ✖ ${name}\n    ${where}\n${indent(text)}\n`;
+}
+
+/** @param {string[]} files */
+async function main(files) {
+  const end = new AbortController();
+  process.once('SIGTERM', () => end.abort());
+  /** @type {Suite[]} */
+  const suites = [];
+  const waiting = files.map((file) => new Suite(file));
+  const work = async () => {
+    for (let suite = waiting.shift(); suite; suite = waiting.shift()) {
+      suites.push(await suite.run(end.signal));
+      console.log(String(suite));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, work));
+
+  const sum = (/** @type {(suite: Suite) => number} */ of) =>
+    suites.reduce((total, suite) => total + of(suite), 0);
+  const failed = sum(({ failures }) => failures.length);
+  console.log(`\n${suites.length} suites, ${sum(({ count }) => count)} tests, ${failed} failed`);
+  for (const { name, failures } of suites) {
+    for (const failure of failures) console.log(`  ✖ ${name}: ${failure.name}`);
+  }
+  process.exitCode = failed > 0 ? 1 : 0;
+}
+
+main(process.argv.slice(2));
