@@ -2,14 +2,6 @@
 /* eslint-disable */
 
 /**
- * Which binding artifact the generated loader actually loaded: `'native'` for
- * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
- * flavor napi-rs can build is listed, because `NAPI_RS_NATIVE_LIBRARY_PATH`
- * can point the loader at a WASI artifact this package does not build itself.
- */
-export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
-
-/**
  * When each bound session has to be looked up: one due time a session.
  *
  * A session that is due is told once, and has no due time any more then. Its due times end with the object, which has to be
@@ -103,9 +95,6 @@ export declare function bind(store: number, socket: string, sid: string): number
 
 /** The store was cleared: a session that was loaded before has to be read again. */
 export declare function cleared(store: number): void
-
-/** Drops the text of a queue. */
-export declare function clearShelved(queue: number): void
 
 /** The clock of a store's versions, which a load notes. */
 export declare function clock(store: number): number
@@ -224,17 +213,11 @@ export declare function sessionOfKey(store: number, key: string): string | null
  */
 export declare function sessionOfRecord(text: string, channel?: string | undefined | null): string | null
 
-/** Keeps the session's text of a quiet socket, under its queue. */
-export declare function shelve(queue: number, text: string): void
-
 /** The change of a session since a load that noted `clock`: 0 none, 1 this process wrote it, 2 it is gone. */
 export declare function since(store: number, sid: string, clock: number): number
 
 /** Frees a socket. */
 export declare function unbind(store: number, socket: string): void
-
-/** Takes the text of a queue; null when there is none. */
-export declare function unshelve(queue: number): string | null
 
 /** Decides what a GET of a key does. */
 export declare function visit(facts: VisitFacts): VisitStep

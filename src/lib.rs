@@ -21,6 +21,5 @@ mod handshake;
 mod merge;
 mod runtime;
 mod shared_stores;
-mod shelf;
 mod store_calls;
 mod timer;
