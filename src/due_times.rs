@@ -39,7 +39,7 @@ impl Timed for due_times::DueTimes {
 
 #[napi]
 impl DueTimes {
-    /// `callback` gets the sessions that are due, 100 at most at once.
+    /// `callback` gets the sessions that are due, at most 100 in one call.
     #[napi(constructor, catch_unwind, ts_args_type = "callback: (sids: string[]) => void")]
     pub fn new(callback: Function<'_, Vec<String>, ()>) -> napi::Result<Self> {
         let tell = callback

@@ -177,7 +177,7 @@ impl EmbeddedTable {
         }
     }
 
-    /// The sessions: ids and texts in turn.
+    /// The sessions: each id, and then its text.
     #[napi(catch_unwind)]
     pub fn all(&self) -> Result<Vec<Utf16String>> {
         let mut all = Vec::new();

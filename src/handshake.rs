@@ -127,14 +127,6 @@ pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Opti
     })?
 }
 
-/// The session that this process remembers a key to lead to: a hint, no more.
-#[napi(catch_unwind)]
-#[must_use]
-pub fn session_of_key(store: u32, key: String) -> Option<String> {
-    let key = Key::parse(&key).ok()?;
-    with_store(store, |store, _| store.keyring.session_of(&key).map(str::to_owned))?
-}
-
 /// Decides whether the store is asked for what a client sent as `key`; `left` is how many more keys this socket
 /// may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
 #[napi(catch_unwind, ts_args_type = "hasStore: boolean, presented: unknown, left: number")]

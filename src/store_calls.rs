@@ -82,7 +82,7 @@ impl StoreCalls {
         }
     }
 
-    /// Gives the next held ticket of a queue whose turn has come, or 0.
+    /// Gives the next held ticket of a queue that may go on, or 0.
     #[napi(catch_unwind)]
     #[must_use]
     pub fn release(&self, queue: f64) -> f64 {

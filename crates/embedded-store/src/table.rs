@@ -146,7 +146,7 @@ impl Table {
         Ok(())
     }
 
-    /// Gives a session another cookie and end, and leaves the rest of it unread. False when there is no such session.
+    /// Gives a session another cookie and end, without reading the other fields. False when there is no such session.
     ///
     /// # Errors
     /// [`Refused`], and the session that was there before is still there.

@@ -6,7 +6,7 @@ use crate::adoption::shrink;
 
 /// How long an allowance lasts before it begins anew, in ms.
 const WINDOW_MS: u64 = 60_000;
-/// How many sessions are counted at once in one store.
+/// How many sessions are counted at the same time in one store.
 const MAX_SESSIONS: usize = 100_000;
 /// How long a full list is not searched again for minutes that are over, in ms: each new session would pay for a search.
 const SEARCH_PAUSE_MS: u64 = 1_000;

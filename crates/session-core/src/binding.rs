@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{adoption::shrink, error::Error};
 
-/// How many sockets may be bound at once in one store.
+/// How many sockets may be bound at the same time in one store.
 pub const MAX_BOUND: usize = 4_000_000;
 
 /// The bindings of one store's sessions.

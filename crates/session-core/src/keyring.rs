@@ -16,7 +16,7 @@ const SHARE_MS: u64 = 10_000;
 const JOIN_MS: u64 = 1_000;
 /// For how long the HTTP half's look at a record counts for the socket's half, in ms.
 const VOUCH_MS: u64 = 5_000;
-/// How many keys are remembered at once in one store. What is forgotten expires in the store by itself.
+/// How many keys are remembered at the same time in one store. A forgotten key expires in the store by itself.
 const MAX_KEYS: usize = 100_000;
 
 /// The key that a GET is to answer with.
