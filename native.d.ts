@@ -8,7 +8,7 @@
  * kept as long as they matter. Nothing of it keeps the process alive.
  */
 export declare class DueTimes {
-  /** `callback` gets the sessions that are due, 100 at most at once. */
+  /** `callback` gets the sessions that are due, at most 100 in one call. */
   constructor(callback: (sids: string[]) => void)
   /** Sets the due time of a session, `in_ms` from now, in the place of the one it has. */
   set(sid: string, inMs: number): void
@@ -47,7 +47,7 @@ export declare class EmbeddedTable {
    * else the text that is stored. Without `renew` the session's end stays as it is unless its cookie has changed.
    */
   compareAndSet(sid: string, expected: string, text: string, renew: boolean, end?: number | undefined | null): true | string | null
-  /** The sessions: ids and texts in turn. */
+  /** The sessions: each id, and then its text. */
   all(): Array<string>
   /** How many sessions there are. */
   length(): number
@@ -79,7 +79,7 @@ export declare class StoreCalls {
    * 3 to go on and then call `release`.
    */
   answer(ticket: number): number
-  /** Gives the next held ticket of a queue whose turn has come, or 0. */
+  /** Gives the next held ticket of a queue that may go on, or 0. */
   release(queue: number): number
   /** Opens the queue of a socket: its events run in order. Gives its number. */
   openQueue(): number
@@ -203,9 +203,6 @@ export declare function recordText(sid: string, channel: string, maxAge: number,
 
 /** The record of a key is gone, or was never set. */
 export declare function revokeKey(store: number, key: string): void
-
-/** The session that this process remembers a key to lead to: a hint, no more. */
-export declare function sessionOfKey(store: number, key: string): string | null
 
 /**
  * The session's id in the text of what the store holds under a key; null when that is no record, or, where a channel is

@@ -20,6 +20,5 @@ mod error;
 mod handshake;
 mod merge;
 mod runtime;
-mod shared_stores;
 mod store_calls;
 mod timer;
