@@ -49,6 +49,8 @@ class StoreCalls {
     this.self = store;
     /** The number under which the native side remembers this store. */
     this.number = native.adopt();
+    /** The clock of this store's versions. It ticks with each call that notes something there. */
+    this.now = native.clock(this.number);
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
     /** Who is told of failures that nobody waits for: each of its sharings. @type {Set<(error: unknown) => void>} */
@@ -252,7 +254,12 @@ class StoreCalls {
 
   /** The clock of this store's versions. */
   clock() {
-    return native.clock(this.number);
+    return this.now;
+  }
+
+  /** Sessions have ended, or all were cleared away. */
+  ticked() {
+    this.now = native.clock(this.number);
   }
 
   /**
@@ -262,7 +269,8 @@ class StoreCalls {
    * @param {string} id
    */
   written(id) {
-    return this.keepsTexts ? this.clock() : native.written(this.number, id);
+    if (!this.keepsTexts) this.now = native.written(this.number, id);
+    return this.now;
   }
 
   /** What has happened to a session since a load. @param {string} id @param {number} since */
