@@ -28,6 +28,7 @@ function rebase(session, fresh, clock) {
   patch(session, JSON.parse(text));
   origin.saved(isUnchanged ? origin.spell(session) : base);
   origin.stored = stored;
+  origin.isMerged = false;
   origin.clock = clock;
   origin.updates += 1;
 }

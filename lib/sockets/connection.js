@@ -4,6 +4,8 @@ const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
 const { closeQueue, openQueue } = require('../stores/ask.js');
 const { SocketSession } = require('./socket-session.js');
+const { ChangeEvent } = require('./change-event.js');
+const { leaveSessionRooms } = require('./session-rooms.js');
 const { enterRoom, leaveRoom } = require('./rooms.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
@@ -79,6 +81,9 @@ class Connection {
       enterRoom(socket, sid);
     }
     this.sid = sid;
+    const { watch } = this.sharing;
+    if (this.bound !== undefined && this.bound.sid !== sid) watch.remove(this, this.bound);
+    this.bound = watch.add(this, sid, stored, clock);
     this.load(sid, stored, clock);
     publish('bind', sid, { socket: this.id });
     return -1;
@@ -93,6 +98,7 @@ class Connection {
    */
   load(sid, stored, clock) {
     const { current } = this;
+    if (stored !== undefined && this.bound?.sid === sid) this.bound.learn(stored.text, clock);
     if (current.sid === sid) {
       if (current.standsFor(stored, clock)) return;
       if (!current.isOpen && !current.isEnded) {
@@ -179,6 +185,7 @@ class Connection {
     this.unbind();
     if (sid === undefined) return;
     leaveRoom(this.socket, sid);
+    leaveSessionRooms(this);
     // Handlers that run see the session that they began with until the last of them has ended. No other code does.
     if (this.running.length === 0) this.startOwn();
     else this.current.isEnded = true;
@@ -196,6 +203,14 @@ class Connection {
   unbind() {
     if (this.sharing.adopted) native.unbind(this.adopted.number, this.id);
     this.sid = undefined;
+    if (this.bound !== undefined) this.sharing.watch.remove(this, this.bound);
+    this.bound = undefined;
+  }
+
+  /** Whether what it changes right now is changed by the app's `onSessionChange` alone. */
+  get isTelling() {
+    const { running, telling } = this;
+    return telling + running.length > 0 && running.every(ChangeEvent.isOne);
   }
 
   /** An event that waited has got its turn. */
@@ -247,6 +262,16 @@ Connection.prototype.failed = 0;
 Connection.prototype.isStored = false;
 /** Whether the socket has disconnected, or was refused. @type {boolean} */
 Connection.prototype.hasLeft = false;
+/** The session that it is bound to, as this process watches it. @type {import('./bound-session.js').BoundSession | undefined} */
+Connection.prototype.bound = undefined;
+/** The rooms that it is in because of its session. @type {Set<string> | undefined} */
+Connection.prototype.rooms = undefined;
+/** Whether the app has been told of the socket. @type {boolean} */
+Connection.prototype.isWelcome = true;
+/** Whether the app is about to be told of a change of its session. @type {boolean} */
+Connection.prototype.isToBeTold = false;
+/** How many of its saves are of changes by `onSessionChange`. @type {number} */
+Connection.prototype.telling = 0;
 /** Whether nothing of the socket is left. @type {boolean} */
 Connection.prototype.isGone = false;
 
