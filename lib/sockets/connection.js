@@ -28,6 +28,8 @@ class Connection {
     this.made = 0;
     /** The events whose handlers have not ended, in the order in which they began. @type {import('./socket-event.js').SocketEvent[]} */
     this.running = [];
+    /** The session that it is bound to, as this process watches it. @type {import('./bound-session.js').BoundSession | undefined} */
+    this.bound = undefined;
     /** How many events wait for their turn or for the store. */
     this.waiting = 0;
     /** The queue in which its events wait for the store; -1 while it has none. */
@@ -81,9 +83,10 @@ class Connection {
       enterRoom(socket, sid);
     }
     this.sid = sid;
-    const { watch } = this.sharing;
-    if (this.bound !== undefined && this.bound.sid !== sid) watch.remove(this, this.bound);
-    this.bound = watch.add(this, sid, stored, clock);
+    const { sharing } = this;
+    const { bound } = this;
+    if (bound !== undefined && bound.sid !== sid) sharing.watch.remove(this, bound);
+    this.bound = sharing.watch.add(this, sid, stored, clock);
     this.load(sid, stored, clock);
     publish('bind', sid, { socket: this.id });
     return -1;
@@ -98,7 +101,9 @@ class Connection {
    */
   load(sid, stored, clock) {
     const { current } = this;
-    if (stored !== undefined && this.bound?.sid === sid) this.bound.learn(stored.text, clock);
+    const watched = this.bound;
+    if (watched !== undefined && watched.sid === sid && stored !== undefined)
+      watched.learn(stored.text, clock);
     if (current.sid === sid) {
       if (current.standsFor(stored, clock)) return;
       if (!current.isOpen && !current.isEnded) {
@@ -262,8 +267,6 @@ Connection.prototype.failed = 0;
 Connection.prototype.isStored = false;
 /** Whether the socket has disconnected, or was refused. @type {boolean} */
 Connection.prototype.hasLeft = false;
-/** The session that it is bound to, as this process watches it. @type {import('./bound-session.js').BoundSession | undefined} */
-Connection.prototype.bound = undefined;
 /** The rooms that it is in because of its session. @type {Set<string> | undefined} */
 Connection.prototype.rooms = undefined;
 /** Whether the app has been told of the socket. @type {boolean} */
