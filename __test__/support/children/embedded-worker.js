@@ -19,7 +19,7 @@ async function run() {
     const session = store.createSession({ sessionID: 'shared', sessionStore: store }, data);
     session.fields[`w${number}t${turn}`] = turn;
     await new Promise((resolve, reject) => {
-      commitSession(adopted, session, false, (error) => (error ? reject(error) : resolve()));
+      commitSession(adopted, session, { trusting: false }, (error) => (error ? reject(error) : resolve()));
     });
   }
   parentPort.postMessage('done');
