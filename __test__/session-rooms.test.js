@@ -125,7 +125,10 @@ test('a recovered socket is in the rooms of what its session says by then', LIMI
   await browser.json('/roles?roles=admin,staff');
   const socket = await f.connect({ key: await f.keyOf(browser), reconnection: true, reconnectionDelay: 50 });
   await socket.ask('join', 'mine');
+  // A client is recovered from the last packet that it has had.
+  const packet = socket.next('anything');
   f.io.of('/').emit('anything');
+  await packet;
   const { id } = socket;
   const left = socket.next('disconnect');
   socket.socket.io.engine.close();
