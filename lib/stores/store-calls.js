@@ -146,6 +146,22 @@ class StoreCalls {
   }
 
   /**
+   * Loads the texts of several sessions in one call, where the driver can.
+   *
+   * @param {string[]} sids
+   * @param {(error: unknown, texts: any[], clock: number) => void} done a text for each, or nothing; when the load began
+   */
+  loadTexts(sids, done) {
+    const began = this.clock();
+    const client = {
+      get: (/** @type {string} */ _id, /** @type {any} */ callback) =>
+        this.driver.loadTexts?.(sids, callback),
+    };
+    const answered = (/** @type {unknown} */ error, /** @type {any} */ texts) => done(error, texts, began);
+    ask({ answered }, NO_LINE, this.timeout, client, 'get', sids[0]);
+  }
+
+  /**
    * Asks the store at once.
    *
    * @param {string} sid
