@@ -273,11 +273,11 @@ async function embedded() {
   const store = new EmbeddedStore();
   const table = store[TABLE];
   let writes = 0;
-  for (const method of ['set', 'touch', 'destroy', 'compareAndSet']) {
-    const own = table[method];
-    table[method] = (...args) => {
+  for (const method of ['set', 'compareAndSet', 'touch']) {
+    const write = table[method];
+    table[method] = function (...args) {
       writes += 1;
-      return own.apply(table, args);
+      return write.apply(this, args);
     };
   }
   const ids = async () => Object.keys(await EmbeddedStore.prototype.all.call(store));
@@ -289,7 +289,8 @@ async function embedded() {
     ttl: undefined,
     ids,
     remove: async (id) => table.destroy(id),
-    writes: async () => String(writes),
+    // How often something was written.
+    writes: async () => writes,
     cleanup: () => store.close(),
   };
 }
