@@ -523,9 +523,13 @@ mod tests {
         let table = Table::new(Limits::default(), true);
         let sids: Vec<_> = (0..100 * BATCH as u64).map(u64::to_le_bytes).collect();
         let set = |sid: &[u8]| table.set(sid, "{}".into(), Due::Ttl, START).unwrap();
-        sids.iter().for_each(|sid| set(sid));
+        for sid in &sids {
+            set(sid);
+        }
         table.clear();
-        sids.iter().step_by(3).for_each(|sid| set(sid));
+        for sid in sids.iter().step_by(3) {
+            set(sid);
+        }
         let mut file = BTreeMap::new();
         table.take_changes(|changes| {
             assert!(changes.len() <= BATCH);
