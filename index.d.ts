@@ -460,7 +460,7 @@ export interface SessionEnd {
 /** Where a failure happened; empty when it belongs to no event. */
 export interface FailurePlace {
   socket?: SessionSocket;
-  /** The name of the event; `__zappa_key` for the handshake. */
+  /** The name of the event; `__zappa_key` for the handshake; `onSessionChange` or `rooms` for what those functions throw. */
   event?: string;
 }
 

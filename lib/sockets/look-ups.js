@@ -68,7 +68,7 @@ class LookUps {
 
   /** Whether sockets are bound to it still. @param {BoundSession} bound */
   isWanted(bound) {
-    if (bound.connections.length > 0) return true;
+    if (this.watch.isWatched(bound)) return true;
     bound.isAsked = false;
     return false;
   }
@@ -118,7 +118,7 @@ class LookUps {
     this.failures = 0;
     this.isTold = false;
     try {
-      if (bound.connections.length > 0) this.watch.found(bound, text, clock);
+      if (this.watch.isWatched(bound)) this.watch.found(bound, text, clock);
     } catch (error) {
       // What is stored is no session's text.
       this.watch.sharing.report(error, {});
@@ -140,7 +140,7 @@ class LookUps {
 
   /** @param {BoundSession} bound */
   putOff(bound) {
-    if (bound.connections.length > 0) this.watch.schedule(bound, true);
+    this.watch.schedule(bound, true);
     this.ended(bound);
   }
 

@@ -138,8 +138,14 @@ class Watch {
     if (onSessionChange) for (const connection of told) ChangeEvent.tell(connection);
   }
 
+  /** Whether sockets are bound to a session still. @param {BoundSession} bound */
+  isWatched(bound) {
+    return this.sessions.get(bound.sid) === bound;
+  }
+
   /** Sets the due time of a session. @param {BoundSession} bound @param {boolean} [hasFailed] whether it could not be looked up */
   schedule(bound, hasFailed = false) {
+    if (!this.isWatched(bound)) return;
     const { checkInterval } = this.sharing.options;
     const now = performance.now();
     const retry = hasFailed ? (checkInterval || RETRY) * (1 - JITTER * Math.random()) : 0;
