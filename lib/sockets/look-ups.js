@@ -33,11 +33,11 @@ class LookUps {
 
   /** @param {BoundSession} bound */
   ask(bound) {
-    if (bound.isAsked) {
-      bound.isAskedAgain = true;
+    if (bound.asked > 0) {
+      bound.asked = 2;
       return;
     }
-    bound.isAsked = true;
+    bound.asked = 1;
     this.waiting.push(bound);
     if (this.isScheduled) return;
     // What is due at the same time is one batch.
@@ -69,7 +69,7 @@ class LookUps {
   /** Whether sockets are bound to it still. @param {BoundSession} bound */
   isWanted(bound) {
     if (this.watch.isWatched(bound)) return true;
-    bound.isAsked = false;
+    bound.asked = 0;
     return false;
   }
 
@@ -146,10 +146,9 @@ class LookUps {
 
   /** @param {BoundSession} bound */
   ended(bound) {
-    bound.isAsked = false;
-    if (!bound.isAskedAgain) return;
-    bound.isAskedAgain = false;
-    this.ask(bound);
+    const { asked } = bound;
+    bound.asked = 0;
+    if (asked === 2) this.ask(bound);
   }
 }
 
