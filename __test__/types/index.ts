@@ -84,7 +84,7 @@ const word: IoSessionOptions = { onSessionEnd: 'close' };
 // @ts-expect-error false, or ms
 const check: IoSessionOptions = { checkInterval: true };
 // @ts-expect-error an array of names
-const room: IoSessionOptions = { rooms: () => 'admin' };
+const rooms: IoSessionOptions = { rooms: () => 'admin' };
 // @ts-expect-error a function
 const noFunction: IoSessionOptions = { onError: true };
 
@@ -121,6 +121,7 @@ function handler(this: ZappaEvent, session: EventSession, failure: IoSessionErro
 }
 
 export {
+  check,
   embeddedUnknown,
   failed,
   handler,
@@ -128,6 +129,7 @@ export {
   options,
   reason,
   room,
+  rooms,
   stored,
   text,
   third,
