@@ -203,13 +203,14 @@ test(
   LIMIT,
   async (t) => {
     const server = await startRedis({ appendonly: 'yes', appendfsync: 'always' });
-    t.after(() => server.stop());
     const kept = await stores.redis(server);
     const told = [];
     const f = await shareFixture(t, {
       kept,
       options: { checkInterval: 1000, storeTimeout: 300, onError: (error) => told.push(error) },
     });
+    // Behind the app, whose client waits for its answers.
+    t.after(() => server.stop());
     const bounds = [];
     for (let n = 0; n < 10; n += 1) bounds.push(await f.bound());
     await server.kill();
