@@ -2,10 +2,8 @@
 
 /** @typedef {import('./bound-session.js').BoundSession} BoundSession */
 
-/** How many calls may be in flight: an outage that ends is no rush on the store. */
-const MOST = 32;
-/** How many sessions are looked up in one call, where the store can. */
-const BATCH = 100;
+/** How many sessions are looked up at once: an outage that ends is no rush on the store. */
+const MOST = 64;
 /** After so many failures in a row the store is down. */
 const OUTAGE = 2;
 
@@ -22,8 +20,6 @@ class LookUps {
     this.inFlight = 0;
     /** Failures in a row. */
     this.failures = 0;
-    /** Whether the store answers for single sessions, and not for several at once. */
-    this.refusesBatches = false;
     this.isScheduled = false;
     this.flush = () => {
       this.isScheduled = false;
@@ -57,13 +53,11 @@ class LookUps {
       this.waiting = [];
       return;
     }
-    const isBatch = adopted.driver.loadTexts !== undefined && adopted.hasOwnGet && !this.refusesBatches;
-    const batch = this.waiting.splice(0, isBatch ? BATCH : 1).filter((bound) => this.isWanted(bound));
-    if (batch.length === 0) return;
-    adopted.counts.lookUps += batch.length;
-    if (adopted.isAtHand()) this.look(adopted, batch[0]);
-    else if (isBatch && batch.length > 1) this.loadAll(adopted, batch);
-    else this.load(adopted, batch[0]);
+    const bound = /** @type {BoundSession} */ (this.waiting.shift());
+    if (!this.isWanted(bound)) return;
+    adopted.counts.lookUps += 1;
+    if (adopted.isAtHand()) this.look(adopted, bound);
+    else this.load(adopted, bound);
   }
 
   /** Whether sockets are bound to it still. @param {BoundSession} bound */
@@ -97,22 +91,6 @@ class LookUps {
     });
   }
 
-  /** @param {import('../stores/adopted-store.js').AdoptedStore} adopted @param {BoundSession[]} batch */
-  loadAll(adopted, batch) {
-    this.inFlight += 1;
-    const sids = batch.map(({ sid }) => sid);
-    adopted.loadTexts(sids, (error, texts, clock) => {
-      this.inFlight -= 1;
-      if (error || texts?.length !== batch.length) {
-        // A cluster refuses keys of several slots in one command. If the store is down the next single call says so.
-        this.refusesBatches = true;
-        this.failures = Math.max(1, this.failures);
-        this.waiting.unshift(...batch);
-      } else for (const [index, bound] of batch.entries()) this.answered(bound, texts[index], clock);
-      this.start();
-    });
-  }
-
   /** @param {BoundSession} bound @param {any} text @param {number | undefined} clock */
   answered(bound, text, clock) {
     this.failures = 0;
@@ -130,8 +108,6 @@ class LookUps {
   /** @param {BoundSession} bound @param {unknown} error */
   failed(bound, error) {
     this.failures += 1;
-    // It may have been the outage that has refused a batch.
-    this.refusesBatches = false;
     if (!this.isTold) this.watch.sharing.report(error, {});
     this.isTold = true;
     this.putOff(bound);

@@ -223,6 +223,7 @@ class AdoptedStore extends StoreCalls {
   clear(callback) {
     const sids = new Set([...this.bound].flatMap((list) => [...list()]));
     native.cleared(this.number);
+    this.ticked();
     /** @type {(() => void)[]} */
     const after = [];
     for (const sid of sids) this.end(sid, 'destroy', after);
@@ -245,6 +246,7 @@ class AdoptedStore extends StoreCalls {
    */
   end(sid, reason, after) {
     const { sockets, keys } = native.end(this.number, sid);
+    this.ticked();
     for (const key of keys) this.discard(key);
     publish('end', sid, { reason, sockets: sockets.length, elsewhere: after === undefined });
     for (const listener of this.onEnd) listener({ sid, sockets, reason, after });
