@@ -12,7 +12,7 @@ const { RedisStore } = require('connect-redis');
 const { Server } = require('socketio4');
 const { startRedis } = require('../__test__/support/redis-server.js');
 const { SharedConnection } = require('../lib/sockets/shared-connection.js');
-const { SocketSharing } = require('../lib/sockets/socket-sharing.js');
+const { SocketSharing } = require('../lib/sockets/sharing/socket-sharing.js');
 const { readShareOptions } = require('../lib/support/options.js');
 
 const [count = 10_000, checkInterval = 30_000] = process.argv.slice(2).map(Number);

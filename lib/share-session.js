@@ -4,9 +4,9 @@ const { giveKey } = require('./http/given-key.js');
 const { expressMiddleware } = require('./http/middleware.js');
 const { notCalled, refuseSocket, warnOfOwnSessions } = require('./support/warnings.js');
 const { readShareOptions } = require('./support/options.js');
-const { SessionSockets } = require('./sockets/session-sockets.js');
+const { SessionSockets } = require('./sockets/sharing/session-sockets.js');
 const { serveFromStart, socketMiddleware } = require('./sockets/middleware.js');
-const { SocketSharing } = require('./sockets/socket-sharing.js');
+const { SocketSharing } = require('./sockets/sharing/socket-sharing.js');
 
 /**
  * Shares the sessions of an Express app with its sockets; see index.d.ts.

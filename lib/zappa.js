@@ -3,9 +3,9 @@
 const { admit, isCrossOrigin, isCrossOriginLoad } = require('./http/origins.js');
 const { failure } = require('./support/errors.js');
 const { HostEvent } = require('./sockets/host-event.js');
-const { HostSharing } = require('./sockets/host-sharing.js');
+const { HostSharing } = require('./sockets/sharing/host-sharing.js');
 const { KeyRequest } = require('./http/key-route.js');
-const { KEY_EVENT, presentKey, refuseKey } = require('./sockets/key-event.js');
+const { KEY_EVENT, presentKey, refuseKey } = require('./sockets/binding/key-event.js');
 const { readOptions } = require('./support/options.js');
 
 const WHERE = 'context.session_store';

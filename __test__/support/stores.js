@@ -16,7 +16,7 @@ const path = require('node:path');
 const { randomUUID } = require('node:crypto');
 const session = require('express-session');
 const { EmbeddedStore, redisCompareAndSet } = require('../..');
-const { TABLE } = require('../../lib/embedded-store.js');
+const { TABLE } = require('../../lib/stores/embedded-store.js');
 
 function parsed(text) {
   return text == null ? undefined : JSON.parse(text);

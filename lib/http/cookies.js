@@ -69,7 +69,7 @@ function signedId(value, secrets) {
  * another name, or is signed with none of the option's secrets. Then no socket will ever be bound by it. Looks at one cookie
  * of each sharing.
  *
- * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
  * @param {any} req
  * @returns {'name' | 'secret' | undefined}
  */

@@ -7,7 +7,7 @@ const { lookForMistakes } = require('../support/warnings.js');
 /**
  * Gives a session's key to the app, for a page that is rendered on the server; see index.d.ts.
  *
- * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
  * @param {any} session of a request
  * @param {unknown} channel
  * @returns {Promise<string>}

@@ -6,7 +6,7 @@ const { SessionKey } = require('./session-key.js');
 /** One GET of a key. */
 class KeyRequest {
   /**
-   * @param {import('../sockets/sharing.js').Sharing} sharing
+   * @param {import('../sockets/sharing/sharing.js').Sharing} sharing
    * @param {{ req: any, res: any, params: any, session?: any }} context the host's context of the request
    */
   constructor(sharing, { req, res, params, session }) {

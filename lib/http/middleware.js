@@ -14,7 +14,7 @@ const { lookForMistakes, warnOfCookie, warnOfMount } = require('../support/warni
  * The Express middleware: answers `GET <prefix>/socket/:channel_name[/:socket_id]` with a key, and
  * `GET <prefix>/client.js` with the client's module.
  *
- * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
  * @returns {(req: any, res: any, next: (error?: any) => void) => void}
  */
 function expressMiddleware(sharing) {
@@ -45,7 +45,7 @@ function expressMiddleware(sharing) {
 /**
  * Answers pages of this host, and of the origins that the app allows.
  *
- * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
  * @param {any} req
  * @param {any} res
  * @param {(req: any, res: any) => void} give
@@ -69,7 +69,7 @@ function serve(sharing, req, res, give) {
 }
 
 /**
- * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
  * @param {any} req
  * @param {any} res
  * @param {string} encoded the channel's name, as it is in the path

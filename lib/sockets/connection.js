@@ -4,8 +4,8 @@ const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
 const { closeQueue, openQueue } = require('../stores/ask.js');
 const { SocketSession } = require('./socket-session.js');
-const { ChangeEvent } = require('./change-event.js');
-const { leaveSessionRooms } = require('./session-rooms.js');
+const { ChangeEvent } = require('./watch/change-event.js');
+const { leaveSessionRooms } = require('./watch/session-rooms.js');
 const { enterRoom, leaveRoom } = require('./rooms.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
@@ -16,7 +16,7 @@ const { enterRoom, leaveRoom } = require('./rooms.js');
  */
 class Connection {
   /**
-   * @param {import('./sharing.js').Sharing} sharing
+   * @param {import('./sharing/sharing.js').Sharing} sharing
    * @param {any} socket
    */
   constructor(sharing, socket) {
@@ -28,7 +28,7 @@ class Connection {
     this.made = 0;
     /** The events whose handlers have not ended, in the order in which they began. @type {import('./socket-event.js').SocketEvent[]} */
     this.running = [];
-    /** The session that it is bound to, as this process watches it. @type {import('./bound-session.js').BoundSession | undefined} */
+    /** The session that it is bound to, as this process watches it. @type {import('./watch/bound-session.js').BoundSession | undefined} */
     this.bound = undefined;
     /** How many events wait for their turn or for the store. */
     this.waiting = 0;

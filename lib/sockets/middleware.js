@@ -1,7 +1,7 @@
 'use strict';
 
 const debug = require('debug')('io-session');
-const { authenticate } = require('./authentication.js');
+const { authenticate } = require('./binding/authentication.js');
 const { isCrossOrigin } = require('../http/origins.js');
 const { failure } = require('../support/errors.js');
 const { servedByAnother, socketIo3 } = require('../support/warnings.js');
@@ -16,7 +16,7 @@ const SHARING = Symbol('io-session sharing');
 /**
  * The Socket.IO middleware: a socket that connects is bound, if it can show whose it is.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
  * @returns {(socket: any, next: (error?: any) => void) => void}
  */
 function socketMiddleware(sharing) {
@@ -51,7 +51,7 @@ function socketMiddleware(sharing) {
 /**
  * Gives a socket its session, and follows its events.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
  * @param {any} socket
  * @returns {SharedConnection}
  */
@@ -67,7 +67,7 @@ function share(sharing, socket) {
 /**
  * Serves a namespace before a socket has connected to it: this process reaches the sockets of others there at once.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
  * @param {any} server what the middleware is for: a Socket.IO server, for its main namespace, or a namespace
  */
 function serveFromStart(sharing, server) {
@@ -86,7 +86,7 @@ function serveFromStart(sharing, server) {
 /**
  * Serves a namespace: the `connection` listeners run as an event of their socket.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
  * @param {any} namespace
  * @returns {Error | undefined} why that cannot be
  */
@@ -107,7 +107,7 @@ function serve(sharing, namespace) {
 /**
  * A socket is there: the app's listeners are told, `connect` first.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
  * @param {any} socket
  * @param {'connect' | 'connection'} event
  */

@@ -1,6 +1,6 @@
 'use strict';
 
-const { authenticate } = require('./authentication.js');
+const { authenticate } = require('./binding/authentication.js');
 
 /**
  * Finds out whose socket it is that Socket.IO has recovered without its middlewares. Until that is known its packets wait, and

@@ -5,9 +5,9 @@ const { socketMethods } = require('../session/methods.js');
 const { snapshotOf } = require('../session/snapshot.js');
 const { isFull } = require('../stores/lock.js');
 const { Connection } = require('./connection.js');
-const { KEY_EVENT, presentKey } = require('./key-event.js');
+const { KEY_EVENT, presentKey } = require('./binding/key-event.js');
 const { SharedEvent } = require('./shared-event.js');
-const { rememberSessionRooms } = require('./session-rooms.js');
+const { rememberSessionRooms } = require('./watch/session-rooms.js');
 const { rememberRoom } = require('./rooms.js');
 const { closeRooms, isHeard, makeAck, recoverableFor, whileConnecting } = require('./socket-io.js');
 
@@ -23,7 +23,7 @@ const BY_CLIENT = new Set([
 /** A connection of an app that calls `shareSession`: it follows the events of its socket. */
 class SharedConnection extends Connection {
   /**
-   * @param {import('./socket-sharing.js').SocketSharing} sharing
+   * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
    * @param {any} socket
    */
   constructor(sharing, socket) {

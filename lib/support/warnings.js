@@ -13,7 +13,7 @@ const warned = new WeakMap();
 /**
  * Looks, when a key is asked for, for mistakes in the set-up of an app, and names each once, as a process warning.
  *
- * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
  * @param {any} req
  * @returns {boolean} whether the request's session cannot be shared
  */
@@ -68,7 +68,7 @@ function warnOfOwnSessions() {
   );
 }
 
-/** @param {import('../sockets/socket-sharing.js').SocketSharing} sharing @param {'name' | 'secret'} wrong */
+/** @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing @param {'name' | 'secret'} wrong */
 function warnOfCookie(sharing, wrong) {
   const texts = {
     name: `the session middleware's cookie is not called '${sharing.options.cookie?.name}', as shareSession()'s option 'cookie' has it: give both the same name.`,
@@ -82,7 +82,7 @@ function warnOfCookie(sharing, wrong) {
   );
 }
 
-/** @param {import('../sockets/socket-sharing.js').SocketSharing} sharing @param {string} prefix */
+/** @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing @param {string} prefix */
 function warnOfMount(sharing, prefix) {
   warn(
     sharing,
@@ -108,7 +108,7 @@ function notCalled(call) {
  * `sharing.socket` has been given to Socket.IO in the place of the middleware that it makes. Thrown there, an error would end
  * the process.
  *
- * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
  * @param {Function} next
  */
 function refuseSocket(sharing, next) {
@@ -120,7 +120,7 @@ function refuseSocket(sharing, next) {
 /**
  * A namespace has been given to two sharings.
  *
- * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing the later one
+ * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing the later one
  * @param {{ name: string }} namespace
  * @returns {Error}
  */
@@ -146,7 +146,7 @@ function warn(sharing, code, text) {
 /**
  * Socket.IO 3 tells nobody but itself of what happens to a socket.
  *
- * @param {import('../sockets/socket-sharing.js').SocketSharing} [sharing] the one that is to warn, where nobody sees the error
+ * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} [sharing] the one that is to warn, where nobody sees the error
  * @returns {TypeError}
  */
 function socketIo3(sharing) {

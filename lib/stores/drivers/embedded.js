@@ -1,6 +1,6 @@
 'use strict';
 
-const { EmbeddedStore, TABLE } = require('../../embedded-store.js');
+const { EmbeddedStore, TABLE } = require('../embedded-store.js');
 
 /** The methods that a subclass or an app may have put its own in place of. */
 const METHODS = /** @type {const} */ (['get', 'set', 'destroy', 'touch', 'createSession']);

@@ -1,7 +1,7 @@
 'use strict';
 
-const { roomOf } = require('./rooms.js');
-const { idsIn, reachesOthers } = require('./socket-io.js');
+const { roomOf } = require('../rooms.js');
+const { idsIn, reachesOthers } = require('../socket-io.js');
 
 /** By which the processes of a cluster tell each other that a session has ended. */
 const END = 'io-session:end';
@@ -14,7 +14,7 @@ const REASONS = ['destroy', 'regenerate'];
  * namespace, which every server has. They are told the name of the session's room, which does not give its id away.
  *
  * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {import('../stores/adopted-store.js').SessionEnded} end
+ * @param {import('../../stores/adopted-store.js').SessionEnded} end
  */
 function spreadEnd(sharing, { reason, sid }) {
   spread(sharing, END, roomOf(sid), reason);

@@ -2,10 +2,10 @@
 
 const { inspect } = require('node:util');
 const debug = require('debug')('io-session');
-const { adopt } = require('../stores/adopted-store.js');
-const { Failure, traceOf, words } = require('../support/errors.js');
-const { Watch } = require('./watch.js');
-const { NO_LIMIT, SHARE_DEFAULTS } = require('../support/options.js');
+const { adopt } = require('../../stores/adopted-store.js');
+const { Failure, traceOf, words } = require('../../support/errors.js');
+const { Watch } = require('../watch/watch.js');
+const { NO_LIMIT, SHARE_DEFAULTS } = require('../../support/options.js');
 
 /** How long a failure that was warned of is not warned of again, in ms. */
 const QUIET = 60_000;
@@ -27,14 +27,14 @@ function guard(call, failed) {
 
 /** What one app shares: its store, its options, its bound sockets. */
 class Sharing {
-  /** @param {() => import('../support/options.js').Options} read gives the app's options, checked, when they are first needed */
+  /** @param {() => import('../../support/options.js').Options} read gives the app's options, checked, when they are first needed */
   constructor(read) {
     this.readOptions = read;
-    /** @type {import('../support/options.js').Options | undefined} */
+    /** @type {import('../../support/options.js').Options | undefined} */
     this.read = undefined;
-    /** @type {import('../stores/adopted-store.js').AdoptedStore | undefined} */
+    /** @type {import('../../stores/adopted-store.js').AdoptedStore | undefined} */
     this.adopted = undefined;
-    /** The connections of its sockets in this process, by the id of the socket. @type {Map<string, import('./connection.js').Connection>} */
+    /** The connections of its sockets in this process, by the id of the socket. @type {Map<string, import('../connection.js').Connection>} */
     this.connections = new Map();
     /** The channel that keys have to be made for; any when it is undefined. @type {string | undefined} */
     this.channel = undefined;
@@ -46,7 +46,7 @@ class Sharing {
     this.tellsExpress = true;
     /** When a kind of failure was last warned of. @type {Map<string, number>} */
     this.warned = new Map();
-    /** @type {import('../stores/adopted-store.js').EndListener} */
+    /** @type {import('../../stores/adopted-store.js').EndListener} */
     this.onEnd = (end) => this.unbindAll(end);
     this.boundTo = () => this.boundSids();
     this.watch = new Watch(this);
@@ -106,7 +106,7 @@ class Sharing {
   /**
    * This process has ended a session: its sockets here are unbound.
    *
-   * @param {import('../stores/adopted-store.js').SessionEnded} end
+   * @param {import('../../stores/adopted-store.js').SessionEnded} end
    */
   unbindAll({ sockets, reason }) {
     for (const socket of sockets) this.connections.get(socket)?.lose(reason);
@@ -124,7 +124,7 @@ class Sharing {
   /**
    * Whether a session that was found has ended since.
    *
-   * @param {import('./key-lookup.js').Found} found
+   * @param {import('../binding/key-lookup.js').Found} found
    * @returns {boolean}
    */
   isOver({ sid, clock }) {
@@ -134,7 +134,7 @@ class Sharing {
   /**
    * A session has ended, and a socket has lost it.
    *
-   * @param {import('./connection.js').Connection} connection
+   * @param {import('../connection.js').Connection} connection
    * @param {string} reason
    * @param {string} _sid the session's id
    */
@@ -146,7 +146,7 @@ class Sharing {
   /**
    * Does to a socket that has lost its session what the app has set.
    *
-   * @param {import('./connection.js').Connection} connection
+   * @param {import('../connection.js').Connection} connection
    * @param {string} reason
    */
   apply(connection, reason) {

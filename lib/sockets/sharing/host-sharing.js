@@ -1,6 +1,6 @@
 'use strict';
 
-const { hostConnection } = require('./host-connection.js');
+const { hostConnection } = require('../host-connection.js');
 const { Sharing } = require('./sharing.js');
 
 /** What a Zappa app shares. */

@@ -1,10 +1,10 @@
 'use strict';
 
-const native = require('../../native.js');
-const { commitSession } = require('../stores/commit.js');
-const { failure } = require('../support/errors.js');
+const native = require('../../../native.js');
+const { commitSession } = require('../../stores/commit.js');
+const { failure } = require('../../support/errors.js');
 const { KeyLookup } = require('./key-lookup.js');
-const { snapshotOf } = require('../session/snapshot.js');
+const { snapshotOf } = require('../../session/snapshot.js');
 
 /** The event by which a client presents its key. */
 const KEY_EVENT = '__zappa_key';
@@ -12,13 +12,13 @@ const KEY_EVENT = '__zappa_key';
 /** One `__zappa_key` of a socket. */
 class KeyEvent {
   /**
-   * @param {import('./connection.js').Connection} connection
+   * @param {import('../connection.js').Connection} connection
    * @param {string} key well-formed
    * @param {(answer: { key: string } | { error: string }) => void} ack
    */
   constructor(connection, key, ack) {
     this.connection = connection;
-    this.adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (
+    this.adopted = /** @type {import('../../stores/adopted-store.js').AdoptedStore} */ (
       connection.sharing.adopted
     );
     this.key = key;
@@ -60,7 +60,7 @@ class KeyEvent {
     commitSession(adopted, session, { trusting: true }, (error) => {
       // The binding does not depend on it; only the messages of the Express side do.
       if (error) connection.sharing.report(error, { socket: connection.socket, event: KEY_EVENT });
-      const { stored } = /** @type {import('../session/snapshot.js').Snapshot} */ (snapshotOf(session));
+      const { stored } = /** @type {import('../../session/snapshot.js').Snapshot} */ (snapshotOf(session));
       this.bind(typeof stored === 'string' ? { ...found, stored: { text: stored } } : found);
     });
   }
@@ -115,8 +115,8 @@ function memoOf(memos, key) {
 /**
  * Handles a `__zappa_key`.
  *
- * @param {import('./sharing.js').Sharing} sharing
- * @param {import('./connection.js').Connection} connection
+ * @param {import('../sharing/sharing.js').Sharing} sharing
+ * @param {import('../connection.js').Connection} connection
  * @param {any} data what the client sent
  * @param {any} ack its acknowledgement function; where it is none, nothing is answered and nothing is bound
  */
@@ -145,7 +145,7 @@ function replyOf(data, ack) {
 /**
  * Refuses the `__zappa_key` of a socket that a page of another origin has opened, whatever the key.
  *
- * @param {import('./sharing.js').Sharing} sharing
+ * @param {import('../sharing/sharing.js').Sharing} sharing
  * @param {any} data
  * @param {any} ack
  */

@@ -1,17 +1,17 @@
 'use strict';
 
 const debug = require('debug')('io-session');
-const { countTimeouts } = require('../stores/ask.js');
-const { isSameContent } = require('../session/session-data.js');
+const { countTimeouts } = require('../../stores/ask.js');
+const { isSameContent } = require('../../session/session-data.js');
 const { spreadChange, spreadEnd, hearEnds, hearChanges } = require('./cluster.js');
-const { EmbeddedStore } = require('../embedded-store.js');
-const { Failure, failure } = require('../support/errors.js');
-const { Responses } = require('../http/responses.js');
-const { leaveSessionRooms } = require('./session-rooms.js');
-const { roomOf } = require('./rooms.js');
-const { takeSession } = require('./shared-properties.js');
-const { isClosed, unfollowSocket } = require('./socket-io.js');
-const { requestMethods } = require('../session/methods.js');
+const { EmbeddedStore } = require('../../stores/embedded-store.js');
+const { Failure, failure } = require('../../support/errors.js');
+const { Responses } = require('../../http/responses.js');
+const { leaveSessionRooms } = require('../watch/session-rooms.js');
+const { roomOf } = require('../rooms.js');
+const { takeSession } = require('../shared-properties.js');
+const { isClosed, unfollowSocket } = require('../socket-io.js');
+const { requestMethods } = require('../../session/methods.js');
 const { Sharing } = require('./sharing.js');
 
 /** What tells a client that its session has ended. */
@@ -26,7 +26,7 @@ function concealed(error) {
 
 /** What an app shares that calls `shareSession`. */
 class SocketSharing extends Sharing {
-  /** @param {import('../support/options.js').ShareOptions} options */
+  /** @param {import('../../support/options.js').ShareOptions} options */
   constructor(options) {
     super(() => options);
     this.read = options;
@@ -47,14 +47,14 @@ class SocketSharing extends Sharing {
     this.servesSockets = false;
     /** How often it has bound a socket. */
     this.binds = 0;
-    this.onEnd = (/** @type {import('../stores/adopted-store.js').SessionEnded} */ end) => {
+    this.onEnd = (/** @type {import('../../stores/adopted-store.js').SessionEnded} */ end) => {
       this.unbindAll(end);
       // Not before: a socket that shares again meanwhile would be given the session that is about to go.
       // And their browsers are to have their new cookie by then.
       end.after?.push(() => this.responses.whenOut(end.sid, () => spreadEnd(this, end)));
     };
     this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
-    const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (
+    const adopted = /** @type {import('../../stores/adopted-store.js').AdoptedStore} */ (
       /** @type {unknown} */ (this.adopted)
     );
     adopted.methods = requestMethods;
@@ -64,7 +64,7 @@ class SocketSharing extends Sharing {
     this.counts = adopted.counts;
   }
 
-  /** @returns {import('../support/options.js').ShareOptions} */
+  /** @returns {import('../../support/options.js').ShareOptions} */
   get options() {
     return this.own;
   }
@@ -97,7 +97,7 @@ class SocketSharing extends Sharing {
     if (isFollowed && !isSameContent(before, text)) spreadChange(this, sid);
   }
 
-  /** @param {import('./key-lookup.js').Found} found */
+  /** @param {import('../binding/key-lookup.js').Found} found */
   isOver(found) {
     if (super.isOver(found)) return true;
     return this.endedElsewhere.size > 0 && this.endedElsewhere.has(roomOf(found.sid));
@@ -128,7 +128,7 @@ class SocketSharing extends Sharing {
   }
 
   /**
-   * @param {import('./connection.js').Connection} connection
+   * @param {import('../connection.js').Connection} connection
    * @param {string} reason
    * @param {string} sid
    */
@@ -143,7 +143,7 @@ class SocketSharing extends Sharing {
   /**
    * Tells a client that its session has ended.
    *
-   * @param {import('./connection.js').Connection} connection
+   * @param {import('../connection.js').Connection} connection
    * @param {string} reason
    */
   tellEnd(connection, reason) {
@@ -172,7 +172,7 @@ class SocketSharing extends Sharing {
     this.report(error, where);
   }
 
-  /** The connections that are bound to a session, of all sessions or of one. @param {string} [sid] @returns {import('./connection.js').Connection[]} */
+  /** The connections that are bound to a session, of all sessions or of one. @param {string} [sid] @returns {import('../connection.js').Connection[]} */
   bound(sid) {
     const all = [...this.connections.values()];
     return all.filter((connection) =>

@@ -1,7 +1,7 @@
 'use strict';
 
-const { PREFIX } = require('./rooms.js');
-const { isInRoom, isSocketId, put, rememberHiddenRoom } = require('./socket-io.js');
+const { PREFIX } = require('../rooms.js');
+const { isInRoom, isSocketId, put, rememberHiddenRoom } = require('../socket-io.js');
 
 /** How `onError` knows it. */
 const NAME = 'rooms';
@@ -10,13 +10,13 @@ const LONGEST = 400;
 /** By such rooms a socket that may be recovered remembers which of its rooms it has from its session. */
 const MARK = `${PREFIX}of:`;
 
-/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {import('../connection.js').Connection} Connection */
 
 /**
  * The rooms that the app wants a session's sockets to be in.
  *
  * @param {Connection} connection one of them
- * @param {import('../stores/stored.js').Stored} stored
+ * @param {import('../../stores/stored.js').Stored} stored
  * @returns {string[]} none where the app's function throws, or gives no names of rooms
  */
 function roomsFor(connection, stored) {

@@ -1,7 +1,7 @@
 'use strict';
 
-const { sessionRoom } = require('./rooms.js');
-const { idsIn, reachesOthers } = require('./socket-io.js');
+const { sessionRoom } = require('../rooms.js');
+const { idsIn, reachesOthers } = require('../socket-io.js');
 
 /** Every socket of one session, in every process that Socket.IO's adapter or the app's emitter reaches. */
 class SessionSockets {

@@ -67,7 +67,7 @@ class LookUps {
     return false;
   }
 
-  /** @param {import('../stores/adopted-store.js').AdoptedStore} adopted @param {BoundSession} bound */
+  /** @param {import('../../stores/adopted-store.js').AdoptedStore} adopted @param {BoundSession} bound */
   look(adopted, bound) {
     const clock = adopted.clock();
     let text;
@@ -80,7 +80,7 @@ class LookUps {
     this.answered(bound, text, clock);
   }
 
-  /** @param {import('../stores/adopted-store.js').AdoptedStore} adopted @param {BoundSession} bound */
+  /** @param {import('../../stores/adopted-store.js').AdoptedStore} adopted @param {BoundSession} bound */
   load(adopted, bound) {
     this.inFlight += 1;
     const clock = adopted.load(bound.sid, {}, (error, stored) => {

@@ -1,17 +1,17 @@
 'use strict';
 
-const { DueTimes } = require('../../native.js');
-const { publish } = require('../support/diagnostics.js');
-const { isSameContent } = require('../session/session-data.js');
-const { storedOfText } = require('../stores/stored.js');
+const { DueTimes } = require('../../../native.js');
+const { publish } = require('../../support/diagnostics.js');
+const { isSameContent } = require('../../session/session-data.js');
+const { storedOfText } = require('../../stores/stored.js');
 const { BoundSession } = require('./bound-session.js');
 const { ChangeEvent } = require('./change-event.js');
 const { LookUps } = require('./look-ups.js');
 const { correctRooms, roomsFor } = require('./session-rooms.js');
-const { heldBy } = require('./socket-request.js');
+const { heldBy } = require('../socket-request.js');
 
-/** @typedef {import('./connection.js').Connection} Connection */
-/** @typedef {import('../stores/stored.js').Stored} Stored */
+/** @typedef {import('../connection.js').Connection} Connection */
+/** @typedef {import('../../stores/stored.js').Stored} Stored */
 
 /** How much sooner or later than `checkInterval` a session is looked up: not all of them at once. */
 const JITTER = 0.1;
@@ -25,7 +25,7 @@ const RETRY = 30_000;
  * what others change in it is told. It is a `StoreWatcher` of the app's session store.
  */
 class Watch {
-  /** @param {import('./sharing.js').Sharing} sharing */
+  /** @param {import('../sharing/sharing.js').Sharing} sharing */
   constructor(sharing) {
     this.sharing = sharing;
     /** @type {Map<string, BoundSession>} */
@@ -88,7 +88,7 @@ class Watch {
     this.sessions.get(sid)?.learn(text, clock);
   }
 
-  /** @param {import('../stores/adopted-store.js').SessionWritten} written */
+  /** @param {import('../../stores/adopted-store.js').SessionWritten} written */
   wrote({ sid, session, text, expected }) {
     const maker = heldBy(session?.req)?.connection;
     // A change by `onSessionChange` is told to nobody: two sockets would answer each other for ever.

@@ -2,13 +2,13 @@
 
 const { AsyncResource } = require('node:async_hooks');
 const debug = require('debug')('io-session');
-const native = require('../../native.js');
-const { isCrossOrigin } = require('../http/origins.js');
-const { sessionIdOfCookie } = require('../http/cookies.js');
-const { failure } = require('../support/errors.js');
+const native = require('../../../native.js');
+const { isCrossOrigin } = require('../../http/origins.js');
+const { sessionIdOfCookie } = require('../../http/cookies.js');
+const { failure } = require('../../support/errors.js');
 const { KeyLookup, lookUp } = require('./key-lookup.js');
-const { formerRooms } = require('./rooms.js');
-const { leaveSessionRooms, recoverSessionRooms } = require('./session-rooms.js');
+const { formerRooms } = require('../rooms.js');
+const { leaveSessionRooms, recoverSessionRooms } = require('../watch/session-rooms.js');
 
 /** Longer than any session id that a cookie carries: a cookie is 4 KB at most. */
 const LONGEST_SID = 1024;
@@ -17,7 +17,7 @@ const LONGEST_SID = 1024;
  * Finds the session of a socket that is connecting: by the key in its `auth`, else by the signed cookie of its
  * handshake.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {import('../sharing/socket-sharing.js').SocketSharing} sharing
  * @param {any} socket
  * @param {(error: any, found?: import('./key-lookup.js').Found) => void} done
  */
@@ -38,7 +38,7 @@ function find(sharing, socket, done) {
     lookup.begin();
     return;
   }
-  const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
+  const adopted = /** @type {import('../../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
   const sid = sidOfCookie(sharing, handshake.headers ?? {});
   if (sid === undefined) done(failure('ERR_MISSING_KEY'));
   else lookUp(adopted, sid, done);
@@ -47,7 +47,7 @@ function find(sharing, socket, done) {
 /**
  * Finds out whose socket it is, and binds it.
  *
- * @param {import('./shared-connection.js').SharedConnection} connection
+ * @param {import('../shared-connection.js').SharedConnection} connection
  * @param {(error?: any) => void} done with what is wrong with its key or cookie
  */
 function authenticate(connection, done) {
@@ -97,7 +97,7 @@ function presented({ conn, handshake }) {
  * The session id in the handshake's own cookie. A page of another origin that is not allowed gets nothing by it: the
  * browser sends the cookie, whatever page opens the connection.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {import('../sharing/socket-sharing.js').SocketSharing} sharing
  * @param {{ [name: string]: any }} headers
  * @returns {string | undefined}
  */

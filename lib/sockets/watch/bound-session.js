@@ -1,6 +1,6 @@
 'use strict';
 
-const { endOf, endOfCookie, isSameContent } = require('../session/session-data.js');
+const { endOf, endOfCookie, isSameContent } = require('../../session/session-data.js');
 
 /**
  * When a session is looked up whose date has passed, in ms after that: a store that counts in seconds keeps it up to 1 s
@@ -15,12 +15,12 @@ class BoundSession {
   /**
    * @param {import('./watch.js').Watch} watch
    * @param {string} sid
-   * @param {import('./connection.js').Connection} first
+   * @param {import('../connection.js').Connection} first
    */
   constructor(watch, sid, first) {
     this.watch = watch;
     this.sid = sid;
-    /** Most have one: an array that has grown takes 140 bytes more. @type {import('./connection.js').Connection[]} */
+    /** Most have one: an array that has grown takes 140 bytes more. @type {import('../connection.js').Connection[]} */
     this.connections = [first];
     /** The stored text, as far as this process knows. @type {string | undefined} */
     this.text = undefined;
@@ -61,7 +61,7 @@ class BoundSession {
    *
    * @param {string} text
    * @param {string | null | undefined} expected what was stored before
-   * @param {import('./connection.js').Connection | undefined} maker whose handler has changed it
+   * @param {import('../connection.js').Connection | undefined} maker whose handler has changed it
    */
   wrote(text, expected, maker) {
     this.seen = performance.now();

@@ -1,28 +1,28 @@
 'use strict';
 
-const native = require('../../native.js');
-const { failure } = require('../support/errors.js');
-const { sessionOfRecordText } = require('../stores/record.js');
-const { isBrowserSession } = require('../session/session-data.js');
+const native = require('../../../native.js');
+const { failure } = require('../../support/errors.js');
+const { sessionOfRecordText } = require('../../stores/record.js');
+const { isBrowserSession } = require('../../session/session-data.js');
 
 /**
  * The session that a key leads to, or a cookie.
  *
  * @typedef {object} Found
  * @property {string} sid
- * @property {import('../stores/stored.js').Stored} stored what the store holds
+ * @property {import('../../stores/stored.js').Stored} stored what the store holds
  * @property {number | undefined} clock when it was read
  */
 
 /** Finds the session of one key. */
 class KeyLookup {
   /**
-   * @param {import('./sharing.js').Sharing} sharing
+   * @param {import('../sharing/sharing.js').Sharing} sharing
    * @param {string} key well-formed
    * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` for all that is wrong with a key
    */
   constructor(sharing, key, done) {
-    this.adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
+    this.adopted = /** @type {import('../../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
     this.oneTime = sharing.options.oneTimeKeys;
     this.channel = sharing.channel;
     this.key = key;
@@ -89,7 +89,7 @@ class KeyLookup {
 /**
  * Reads a browser's session.
  *
- * @param {import('../stores/adopted-store.js').AdoptedStore} adopted
+ * @param {import('../../stores/adopted-store.js').AdoptedStore} adopted
  * @param {string} sid
  * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` when there is none; called before this returns if
  *   the session is at hand
@@ -99,7 +99,7 @@ function lookUp(adopted, sid, done) {
   let clock;
   const answered = (
     /** @type {unknown} */ error,
-    /** @type {import('../stores/stored.js').Stored | undefined} */ stored,
+    /** @type {import('../../stores/stored.js').Stored | undefined} */ stored,
   ) => {
     if (error) done(error);
     else if (stored !== undefined && isBrowserSession(stored.text)) done(null, { sid, stored, clock });
