@@ -2,6 +2,7 @@
 
 const { Fields } = require('./fields.js');
 const { prototypeOf } = require('./lazy-target.js');
+const { isJson } = require('./session-data.js');
 const { SNAPSHOT, Snapshot } = require('./snapshot.js');
 
 /** Fields that are more than values. */
@@ -228,6 +229,13 @@ class LazySession extends Snapshot {
     if (this.values === undefined) return super.isChanged(text);
     // What has only another spelling, `spell` leaves as it was.
     return text !== (this.saving > 0 ? this.pending : this.base);
+  }
+
+  /** @param {any} session */
+  isFaithful(session) {
+    if (this.values === undefined) return super.isFaithful(session);
+    for (const [key, value] of this.values) if (key !== 'cookie' && !isJson(value)) return false;
+    return true;
   }
 
   /** @param {string} key @param {string | undefined} text */

@@ -141,10 +141,24 @@ function contentOf(text) {
   }
 }
 
+/** Whether a value can be made again of its JSON text. @param {any} value @returns {boolean} */
+function isJson(value) {
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
+  if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'boolean';
+  if (value === null) return true;
+  if (value.toJSON !== undefined) return false;
+  // Not `every`: that passes over holes.
+  if (Array.isArray(value)) return !value.includes(undefined) && value.every(isJson);
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  return Object.values(value).every(isJson);
+}
+
 module.exports.endOf = endOf;
 module.exports.endOfCookie = endOfCookie;
 module.exports.isSameContent = isSameContent;
 module.exports.isBrowserSession = isBrowserSession;
+module.exports.isJson = isJson;
 module.exports.isLive = isLive;
 module.exports.meansMissing = meansMissing;
 module.exports.sessionData = sessionData;

@@ -1,5 +1,7 @@
 'use strict';
 
+const { isJson } = require('./session-data.js');
+
 /** By this name a lazy session gives its snapshot, which is behind it. */
 const SNAPSHOT = Symbol('io-session snapshot');
 
@@ -79,6 +81,11 @@ class Snapshot {
     const save = /** @type {Save} */ (this.save);
     if (save.waiting === undefined) save.waiting = [done];
     else save.waiting.push(done);
+  }
+
+  /** Whether the session can be made again of its text: a `Date` comes back as a text. @param {any} session */
+  isFaithful(session) {
+    return Object.keys(session).every((key) => key === 'cookie' || isJson(session[key]));
   }
 
   /** The session's own text is another one by now. @param {string} text */

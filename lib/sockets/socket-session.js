@@ -36,6 +36,8 @@ class SocketSession {
     this.newer = undefined;
     /** Whether its changes are not to be saved: a handler has failed, or a client was told that they could not be saved. */
     this.isDropped = false;
+    /** Whether it can be made again of its text. If not, the next event sees what is stored: a text in place of a `Date`. */
+    this.isFaithful = true;
     /** Whether the session has ended, while handlers that saw it still run. */
     this.isEnded = false;
     /** What could not be saved: the session's id and its text, or a session that has none. @type {unknown} */
@@ -92,7 +94,7 @@ class SocketSession {
 
   /** Whether it still stands for what the store holds. @param {Stored | undefined} stored @param {number | undefined} clock when the load began */
   standsFor(stored, clock) {
-    if (this.isEnded) return false;
+    if (this.isEnded || !this.isFaithful) return false;
     if (!this.isOpen) return this.stored?.text === stored?.text;
     const snapshot = snapshotOf(this.session);
     if (snapshot === undefined || snapshot.sid !== this.id) return false;
@@ -175,6 +177,7 @@ class SocketSession {
       return;
     }
     if (this.sid === undefined && snapshot?.sid === this.connection.id) this.connection.isStored = true;
+    this.isFaithful = snapshot?.isFaithful(session) ?? true;
     this.save(session, snapshot, text, (error) => {
       this.unsaved = error ? unsaved : undefined;
       done(error);

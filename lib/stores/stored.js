@@ -1,7 +1,7 @@
 'use strict';
 
 const { isDate, isMap, isSet } = require('node:util').types;
-const { sessionData } = require('../session/session-data.js');
+const { isJson, sessionData } = require('../session/session-data.js');
 
 /**
  * A session or a key's record as the store has it.
@@ -46,19 +46,6 @@ function storedOfText(given) {
 /** Whether session data can be made again of its JSON text. A session's cookie always can. @param {any} data */
 function isFaithful(data) {
   return data.toJSON === undefined && Object.keys(data).every((key) => key === 'cookie' || isJson(data[key]));
-}
-
-/** @param {any} value @returns {boolean} */
-function isJson(value) {
-  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
-  if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'boolean';
-  if (value === null) return true;
-  if (value.toJSON !== undefined) return false;
-  // Not `every`: that passes over holes.
-  if (Array.isArray(value)) return !value.includes(undefined) && value.every(isJson);
-  const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return false;
-  return Object.values(value).every(isJson);
 }
 
 /**

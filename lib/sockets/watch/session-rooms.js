@@ -65,6 +65,8 @@ function correctRooms(connection, names) {
     rooms.delete(room);
     heard(connection, () => socket.leave(room));
   }
+  // As in Socket.IO, the first room of a socket that is connecting is its own.
+  if (names.length > 0 && !isInRoom(socket, socket.id)) heard(connection, () => socket.join(socket.id));
   for (const room of names) {
     // The app has joined it by itself, and leaves it by itself.
     if (rooms.has(room) || isInRoom(socket, room)) continue;
