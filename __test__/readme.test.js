@@ -57,7 +57,15 @@ function table(page, heading) {
     .map((row) => row.split('|').map((cell) => cell.trim().replaceAll('`', '')));
 }
 
-const PACKAGES = ['io-session', 'express', 'express-session', 'socket.io', 'passport', 'passport-local'];
+const PACKAGES = [
+  'io-session',
+  'express',
+  'express-session',
+  'socket.io',
+  'socket.io-client',
+  'passport',
+  'passport-local',
+];
 
 function run(command, args, options) {
   const { status, stderr, stdout, error } = spawnSync(command, args, { encoding: 'utf8', ...options });
