@@ -106,7 +106,11 @@ function runCoffee(t, code) {
   const folder = makeFolder(t, 'readme', PACKAGES);
   const settings = {};
   const used = [];
-  const context = { set: (some) => Object.assign(settings, some), use: (some) => used.push(some) };
+  const context = {
+    set: (some) => Object.assign(settings, some),
+    use: (some) => used.push(some),
+    get() {},
+  };
   const load = (name) => {
     // The line that stands for what a fork has.
     if (name === './io-session') return require('..');
