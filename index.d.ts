@@ -742,6 +742,21 @@ export class EmbeddedStore {
   /** Stores the session's cookie, and nothing else of it. */
   touch(sid: string, session: any, callback: (error?: any) => void): void;
   touch(sid: string, session: any): Promise<void>;
+  /**
+   * Writes a session if what is stored is still what is expected; see {@link CommittingStore.compareAndSet}.
+   *
+   * @example
+   * const text = JSON.stringify(await store.get(sid));
+   * const session = { ...JSON.parse(text), seen: true };
+   * await store.compareAndSet(sid, text, { text: JSON.stringify(session), session, renew: false });
+   */
+  compareAndSet(
+    sid: string,
+    expected: string,
+    change: SessionChange,
+    callback: (error: any, outcome?: CompareAndSetOutcome) => void,
+  ): void;
+  compareAndSet(sid: string, expected: string, change: SessionChange): Promise<CompareAndSetOutcome>;
   destroy(sid: string, callback: (error?: any) => void): void;
   destroy(sid: string): Promise<void>;
   /** An object with all sessions by their ids, as MemoryStore gives it. */

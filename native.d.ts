@@ -2,21 +2,13 @@
 /* eslint-disable */
 
 /**
- * Which binding artifact the generated loader actually loaded: `'native'` for
- * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
- * flavor napi-rs can build is listed, because `NAPI_RS_NATIVE_LIBRARY_PATH`
- * can point the loader at a WASI artifact this package does not build itself.
- */
-export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
-
-/**
  * When each bound session has to be looked up: one due time a session.
  *
  * A session that is due is told once, and has no due time any more then. Its due times end with the object, which has to be
  * kept as long as they matter. Nothing of it keeps the process alive.
  */
 export declare class DueTimes {
-  /** `callback` gets the sessions that are due, 100 at most at once. */
+  /** `callback` gets the sessions that are due, at most 100 in one call. */
   constructor(callback: (sids: string[]) => void)
   /** Sets the due time of a session, `in_ms` from now, in the place of the one it has. */
   set(sid: string, inMs: number): void
@@ -55,7 +47,7 @@ export declare class EmbeddedTable {
    * else the text that is stored. Without `renew` the session's end stays as it is unless its cookie has changed.
    */
   compareAndSet(sid: string, expected: string, text: string, renew: boolean, end?: number | undefined | null): true | string | null
-  /** The sessions: ids and texts in turn. */
+  /** The sessions: each id, and then its text. */
   all(): Array<string>
   /** How many sessions there are. */
   length(): number
@@ -87,7 +79,7 @@ export declare class StoreCalls {
    * 3 to go on and then call `release`.
    */
   answer(ticket: number): number
-  /** Gives the next held ticket of a queue whose turn has come, or 0. */
+  /** Gives the next held ticket of a queue that may go on, or 0. */
   release(queue: number): number
   /** Opens the queue of a socket: its events run in order. Gives its number. */
   openQueue(): number
@@ -103,9 +95,6 @@ export declare function bind(store: number, socket: string, sid: string): number
 
 /** The store was cleared: a session that was loaded before has to be read again. */
 export declare function cleared(store: number): void
-
-/** Drops the text of a queue. */
-export declare function clearShelved(queue: number): void
 
 /** The clock of a store's versions, which a load notes. */
 export declare function clock(store: number): number
@@ -215,26 +204,17 @@ export declare function recordText(sid: string, channel: string, maxAge: number,
 /** The record of a key is gone, or was never set. */
 export declare function revokeKey(store: number, key: string): void
 
-/** The session that this process remembers a key to lead to: a hint, no more. */
-export declare function sessionOfKey(store: number, key: string): string | null
-
 /**
  * The session's id in the text of what the store holds under a key; null when that is no record, or, where a channel is
  * given, another channel's.
  */
 export declare function sessionOfRecord(text: string, channel?: string | undefined | null): string | null
 
-/** Keeps the session's text of a quiet socket, under its queue. */
-export declare function shelve(queue: number, text: string): void
-
 /** The change of a session since a load that noted `clock`: 0 none, 1 this process wrote it, 2 it is gone. */
 export declare function since(store: number, sid: string, clock: number): number
 
 /** Frees a socket. */
 export declare function unbind(store: number, socket: string): void
-
-/** Takes the text of a queue; null when there is none. */
-export declare function unshelve(queue: number): string | null
 
 /** Decides what a GET of a key does. */
 export declare function visit(facts: VisitFacts): VisitStep

@@ -12,6 +12,7 @@ const { HttpClient } = require('./support/http-client.js');
 const { LIMIT } = require('./support/limit.js');
 const { makeFolder, startProgram } = require('./support/program.js');
 const { connectSocket } = require('./support/socket-client.js');
+const { parseTriple } = require('@napi-rs/cli');
 const { TARGET } = require('./support/target.js');
 
 const ROOT = path.join(__dirname, '..');
@@ -21,9 +22,9 @@ const APP = `
 const express = require('express');
 const session = require('express-session');
 const { Server } = require('socket.io');
-const { shareSession } = require('io-session');
+const { EmbeddedStore, shareSession } = require('io-session');
 
-const sharing = shareSession();
+const sharing = shareSession({ store: new EmbeddedStore({ path: 'sessions.redb' }) });
 const app = express();
 app.use(session({ store: sharing.store, secret: 'not a secret', resave: false, saveUninitialized: false }));
 app.use(sharing.express());
@@ -35,6 +36,7 @@ app.get('/me', (req, res) => {
   // Whose class it is: the one copy of express-session that is in here.
   res.json({ name: req.session.name, isOwn: req.session instanceof session.Session });
 });
+app.get('/exit', () => process.exit());
 app.get('/logout', (req, res) => req.session.destroy(() => res.json({})));
 const server = app.listen(process.env.PORT ?? 3000, () => console.log(\`http://localhost:\${server.address().port}\`));
 const io = new Server(server);
@@ -146,13 +148,33 @@ for (const [name, bundle] of Object.entries(BUNDLERS)) {
     assert.deepEqual((await browser.json('/me')).body, { name: 'Bob', isOwn: true });
     const module = await browser.request('/io-session/client.js');
     assert.match(module.text, /^export const shareSession = /m);
-    const ended = socket.next('session:end');
+    assert.equal(stderr, '');
+
+    // The first that the next process does is to read a session.
+    socket.close();
+    await browser.request('/exit').catch(() => {});
+    const next = await startProgram(t, away, 'app.js', { PORT: '0' });
+    browser.url = next.url;
+    assert.deepEqual((await browser.json('/me')).body, { name: 'Bob', isOwn: true });
+    const again = await connectSocket(next.url, { auth: { key } });
+    t.after(() => again.close());
+    assert.equal(await again.ask('whoami'), 'Bob');
+    const ended = again.next('session:end');
     await browser.request('/logout');
     await ended;
-    assert.equal(await socket.ask('whoami'), 'nobody');
-    assert.equal(stderr, '');
+    assert.equal(await again.ask('whoami'), 'nobody');
+    assert.equal(next.stderr, '');
   });
 }
+
+test('the loader names each platform’s file and package in full, as bundlers need it', () => {
+  const loader = fs.readFileSync(path.join(ROOT, 'native.js'), 'utf8');
+  for (const triple of require('../package.json').napi.targets) {
+    const target = parseTriple(triple).platformArchABI;
+    assert.ok(loader.includes(`require('./io-session.${target}.node')`), target);
+    assert.ok(loader.includes(`require('io-session-${target}')`), target);
+  }
+});
 
 test('a bundle without the addon says what to tell the bundler', LIMIT, async (t) => {
   const folder = makeApp(t);

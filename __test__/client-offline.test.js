@@ -163,4 +163,12 @@ test('keyFor in auth and shareSession go together: one key for each connection',
   await shareSession(socket, options);
   assert.equal(asked.length, 1);
   assert.equal(f.seen.get(socket.id).id, browser.sid);
+  const ended = once(socket, 'session:end');
+  await browser.request('/regenerate');
+  await ended;
+  await shareSession(socket, options);
+  assert.equal(asked.length, 2);
+  await breakOff(f, socket);
+  assert.equal((await ask(socket, 'read')).id, browser.sid);
+  assert.equal(asked.length, 3);
 });

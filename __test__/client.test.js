@@ -110,6 +110,39 @@ test('keyFor ends after 30 seconds with no key, whatever does not answer', LIMIT
   assert.equal(signal.aborted, true);
 });
 
+test('a connection waits for its key for 5 seconds, and brings what the app gives', LIMIT, async (t) => {
+  const { shareSession } = await client();
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const socket = Object.assign(new EventEmitter(), { connected: false, auth: { token: 'mine' } });
+  shareSession(socket, { fetch: () => new Promise(() => {}) });
+  const sent = [];
+  socket.auth((data) => sent.push(data));
+  await settle();
+  t.mock.timers.tick(4_999);
+  await settle();
+  assert.deepEqual(sent, []);
+  t.mock.timers.tick(1);
+  await settle();
+  assert.deepEqual(sent, [{ token: 'mine' }]);
+});
+
+test('a key that is late for its connection does not open the next one', LIMIT, async () => {
+  const { shareSession } = await client();
+  const socket = Object.assign(new EventEmitter(), { connected: false });
+  const answers = [];
+  shareSession(socket, { fetch: () => new Promise((resolve) => answers.push(resolve)) });
+  const sent = [];
+  const connect = (name) => socket.auth((data) => sent.push([name, data.key]));
+  const answer = (key) => answers.shift()(new Response(JSON.stringify({ key })));
+  connect('first');
+  connect('second');
+  answer('late');
+  answer('in time');
+  await until(() => sent.length > 0, 'a key is sent');
+  await settle();
+  assert.deepEqual(sent, [['second', 'in time']]);
+});
+
 for (const version of VERSIONS) {
   const on = `Socket.IO ${version}`;
 

@@ -140,7 +140,7 @@ test('C2: an unbound socket that leaves while its write is on its way leaves no 
   const socket = await f.connect();
   const { id } = socket;
   const hold = f.store.hold('set', (sid) => sid === id);
-  await socket.ask('write', { cart: 1 });
+  socket.send('write', { cart: 1 });
   await hold.reached;
   const left = new Promise((resolve) => f.host.traffic.once('host:disconnect', resolve));
   socket.close();

@@ -11,7 +11,7 @@ const { deferred } = require('./support/deferred.js');
 const { FACES, socketOf } = require('./support/faces.js');
 const { LIMIT } = require('./support/limit.js');
 const { PLACES, callbackPool } = require('./support/places.js');
-const { suitePostgres } = require('./support/postgres-server.js');
+const { startPostgres } = require('./support/postgres-server.js');
 const { suiteRedis } = require('./support/redis-server.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
@@ -20,12 +20,15 @@ const EVENTS = 12;
 const WRITES = 6;
 
 const redis = suiteRedis();
+let postgres;
 let pool;
-// Before the server's own: hooks run in the order they were given.
-after(() => pool.end());
-const postgres = suitePostgres();
-before(() => {
+before(async () => {
+  postgres = await startPostgres();
   pool = new Pool({ ...postgres.config, max: 2 });
+});
+after(async () => {
+  await pool.end();
+  await postgres.stop();
 });
 
 const STORES = {

@@ -402,6 +402,48 @@ test('a session destroyed while its handler runs stays so', LIMIT, async (t) => 
   assert.equal(await store.get(sid), undefined);
 });
 
+test('compareAndSet writes where the expected text is stored, and nowhere else', LIMIT, async (t) => {
+  const store = open(t, { maxSessionBytes: 1000 });
+  const change = (data, renew = false) => ({ text: JSON.stringify(data), session: data, renew });
+  const [first, mine, theirs] = [1, 2, 3].map((n) => ({ cookie: { path: '/' }, n, text: 'é’😀' }));
+  assert.equal(await store.compareAndSet('sid', '{}', change(mine)), null);
+  assert.equal(await store.get('sid'), undefined);
+  await store.set('sid', first);
+  assert.equal(await store.compareAndSet('sid', JSON.stringify(first), change(theirs)), true);
+  const stored = await store.compareAndSet('sid', JSON.stringify(first), change(mine));
+  assert.equal(stored, JSON.stringify(theirs));
+  assert.deepEqual(await store.get('sid'), theirs);
+  const byCallback = (...args) =>
+    new Promise((resolve) => store.compareAndSet(...args, (error, outcome) => resolve([error, outcome])));
+  assert.deepEqual(await byCallback('sid', stored, change(mine)), [null, true]);
+  const large = change({ ...mine, pad: 'x'.repeat(1000) });
+  const [error] = await byCallback('sid', JSON.stringify(mine), large);
+  assert.equal(error.code, 'ERR_SESSION_TOO_LARGE');
+  assert.match(error.message, /has 1\d\d\d bytes/);
+  assert.deepEqual(await store.get('sid'), mine);
+  await store.close();
+  await assert.rejects(store.compareAndSet('sid', '{}', change(mine)), { code: 'ERR_STORE_CLOSED' });
+});
+
+test(
+  'compareAndSet leaves the end of a session as it is, unless the cookie has another or it renews',
+  LIMIT,
+  async (t) => {
+    const store = open(t, { ttl: 60_000 });
+    const ended = { cookie: { expires: 'Thu, 01 Jan 1970 00:00:00 GMT' } };
+    const lasting = { cookie: { expires: null } };
+    const write = async (expected, data, renew) => {
+      const change = { text: JSON.stringify(data), session: data, renew };
+      assert.equal(await store.compareAndSet('sid', JSON.stringify(expected), change), true);
+      return (await store.get('sid')) !== undefined;
+    };
+    await store.set('sid', lasting);
+    assert.equal(await write(lasting, { ...lasting, n: 1 }, false), true);
+    assert.equal(await write({ ...lasting, n: 1 }, { ...lasting, n: 2 }, true), true);
+    assert.equal(await write({ ...lasting, n: 2 }, ended, false), false);
+  },
+);
+
 test('sessions are there after a restart', LIMIT, async (t) => {
   const file = path.join(await folder(t), 'sessions');
   const store = new EmbeddedStore({ path: file });

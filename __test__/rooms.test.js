@@ -173,7 +173,7 @@ for (const adapter of ['redis', 'cluster']) {
       await browser.request('/login?user=ann');
       const clients = [];
       for (const url of urls.slice(1)) {
-        const { key } = (await browser.json(keyPath('', {}).slice(0, -1))).body;
+        const { key } = (await browser.json(keyPath('', { prefix: '/io-session' }).slice(0, -1))).body;
         const client = await connectSocket(url, { auth: { key } });
         t.after(() => client.close());
         assert.equal(await client.ask('whoami'), 'ann');

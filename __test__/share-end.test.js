@@ -5,6 +5,10 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const diagnostics = require('node:diagnostics_channel');
+const http = require('node:http');
+const net = require('node:net');
+const v8 = require('node:v8');
+const vm = require('node:vm');
 const { shareSession } = require('..');
 const { adoptedBy } = require('../lib/stores/adopted-store.js');
 const { deferred } = require('./support/deferred.js');
@@ -340,6 +344,43 @@ describe('the response that ends a session', () => {
     go();
     await Promise.all(streams);
   });
+
+  test(
+    'is all that is kept: responses that never close, as of upgraded sockets, are nobody’s',
+    LIMIT,
+    async (t) => {
+      v8.setFlagsFromString('--expose-gc');
+      const gc = vm.runInNewContext('gc');
+      let collected = 0;
+      const registry = new FinalizationRegistry(() => {
+        collected += 1;
+      });
+      const seen = [];
+      const f = await shareApp(t, {
+        app: ({ app }) => app.get('/ws', (req) => seen.push(req.session.user)),
+      });
+      const { browser, socket } = await f.bound();
+      const headers = { host: 'x', cookie: `connect.sid=${browser.cookies.get('connect.sid')}` };
+      // As express-ws has an app handle an upgrade: by a response that nobody ends.
+      for (let n = 0; n < 50; n += 1) {
+        const req = Object.assign(new http.IncomingMessage(new net.Socket()), {
+          method: 'GET',
+          url: '/ws',
+          headers,
+        });
+        const res = new http.ServerResponse(req);
+        registry.register(res, n);
+        f.app(req, res);
+      }
+      await until(() => seen.length === 50, 'all of them are handled');
+      assert.deepEqual([...new Set(seen)], ['ann']);
+      await until(() => {
+        gc();
+        return collected >= 49;
+      }, 'they are collected');
+      assert.equal((await socket.ask('read')).user, 'ann');
+    },
+  );
 
   test('of a socket that is bound again meanwhile, nobody is told', LIMIT, async (t) => {
     const { app, entered, go } = held();

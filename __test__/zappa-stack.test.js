@@ -12,7 +12,7 @@ const { suiteRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { keyPath, share } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
-const { settle } = require('./support/wait.js');
+const { settle, until } = require('./support/wait.js');
 
 const server = suiteRedis();
 
@@ -149,6 +149,8 @@ test(
   LIMIT,
   async (t) => {
     const { sharing } = await shareFixture(t, { kept: await OWN.open(), ...OWN.versions });
-    assert.equal(sharing.stats().exact, 'processes');
+    // A store is asked what it does when it is used for the first time.
+    await new Promise((resolve) => sharing.store.get('nobody', resolve));
+    await until(() => sharing.stats().exact === 'processes', 'the store has shown what it does');
   },
 );

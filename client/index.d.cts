@@ -81,6 +81,12 @@ export interface ShareError extends Error {
  * first attempt fails, and then each new connection tries again all the same; `onBind` and `onError` say how that went.
  * A socket that is not connected is waited for: what keeps it from connecting is told by its own `connect_error`.
  *
+ * What the app emits before the socket is connected, or while it is offline, is handled with the session. A client of Socket.IO
+ * 3 or 4 brings a key with each connection, beside what the app has set as the socket's `auth`; a connection waits for it for
+ * 5 seconds at most. A client of Socket.IO 2 keeps what was emitted until it is bound, or could not be.
+ *
+ * It needs `fetch`, `Promise` and `AbortController`, and nothing of a page: it runs in React Native and in Node.js, too.
+ *
  * After a `session:end` it waits a quarter of a second, so that the response which ended the session can bring the new
  * cookie, and tries once; if that fails, the next connection tries again.
  *
@@ -108,7 +114,8 @@ export function shareSession(socket: SocketLike, options?: ShareOptions): Promis
  * `required: true` refuses it with a `connect_error`.
  *
  * The key binds this connection, and no later session. What ends its session is told by `session:end`: call
- * `shareSession(socket, …)` as well, which shares again then, or reconnect the socket.
+ * `shareSession(socket, …)` as well, which shares again then, or reconnect the socket. With `shareSession` from the start
+ * `keyFor` is not needed: it brings a key with each connection by itself.
  *
  * The server has to be one that calls `shareSession`: the key route of a Zappa app wants a socket id, which
  * `shareSession(socket, …)` gives it.

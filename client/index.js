@@ -70,11 +70,12 @@ export const keyFor = (url, options = {}) =>
 
 /**
  * What a client of Socket.IO 3 or 4 asks for at each connection: what the app has set as the socket's `auth`, and a key. So what
- * was emitted while the socket was offline finds it bound. `isStale`: whether a key of the app's own is of no use any more.
+ * was emitted while the socket was offline finds it bound. `hasAsked`: whether the socket has been bound by a later key than the
+ * one that the app had from the start.
  *
- * @type {(socket: any, options: types.ShareOptions, isStale: () => boolean, note: (key: any) => void) => { stop(): void }}
+ * @type {(socket: any, options: types.ShareOptions, hasAsked: () => boolean, note: (key: any) => void) => { stop(): void }}
  */
-const bringKey = (socket, options, isStale, note) => {
+const bringKey = (socket, options, hasAsked, note) => {
   const theirs = socket.auth;
   /** @type {any} */
   let latest;
@@ -83,10 +84,12 @@ const bringKey = (socket, options, isStale, note) => {
   const give = (/** @type {any} */ send) => {
     latest = send;
     const complete = async (/** @type {any} */ data) => {
-      let key = isStale() ? undefined : data?.key;
-      if (isRoute && (isStale() || !('key' in (data ?? {})))) {
-        key = await keyWithin(options, PATIENCE, (/** @type {any} */ { status }) => {
-          isRoute = status !== 404;
+      // A function of the app's gives a fresh one.
+      const isOwn = 'key' in (data ?? {}) && (typeof theirs === 'function' || !hasAsked());
+      let key = isOwn ? data.key : undefined;
+      if (!isOwn && isRoute) {
+        key = await keyWithin(options, PATIENCE, (/** @type {any} */ error) => {
+          isRoute = error?.status !== 404;
         });
       }
       // The connection has been lost meanwhile, and another one asks.

@@ -30,10 +30,7 @@ fn is_key(text: &str) -> bool {
     let parts: Vec<_> = text.split('-').collect();
     let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
     lengths == [8, 4, 4, 4, 12]
-        && parts
-            .concat()
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        && parts.concat().bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
         && parts[2].starts_with('4')
         && parts[3].starts_with(['8', '9', 'a', 'b'])
 }
@@ -59,10 +56,7 @@ pub fn record(data: &[u8]) {
     let id = record.session_id();
     // The channel is shown, and is for a client to choose.
     let is_chosen = record.channel().is_some_and(|channel| channel.contains(id));
-    assert!(
-        id.len() < 12 || is_chosen || !debug.contains(id),
-        "Debug shows the session id"
-    );
+    assert!(id.len() < 12 || is_chosen || !debug.contains(id), "Debug shows the session id");
 }
 
 /// The laws of a merge.
@@ -71,11 +65,9 @@ pub fn merge(data: &[u8]) {
     let (Some(base), Some(mine), Some(theirs)) = (texts.next(), texts.next(), texts.next()) else {
         return;
     };
-    let (Ok(base), Ok(mine), Ok(theirs)) = (
-        str::from_utf8(base),
-        str::from_utf8(mine),
-        str::from_utf8(theirs),
-    ) else {
+    let (Ok(base), Ok(mine), Ok(theirs)) =
+        (str::from_utf8(base), str::from_utf8(mine), str::from_utf8(theirs))
+    else {
         return;
     };
     let merged = merge_texts(base, mine, theirs).map(|merged| merged.into_text(mine, theirs));
@@ -134,10 +126,9 @@ fn as_javascript(value: &Value) -> Value {
     match value {
         Value::Number(number) => json!(number.as_f64()),
         Value::Array(elements) => elements.iter().map(as_javascript).collect(),
-        Value::Object(members) => members
-            .iter()
-            .map(|(key, value)| (key.clone(), as_javascript(value)))
-            .collect(),
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| (key.clone(), as_javascript(value))).collect()
+        }
         other => other.clone(),
     }
 }

@@ -3,7 +3,7 @@
 const { EventEmitter } = require('node:events');
 const { readEmbeddedOptions } = require('./stores/embedded-options.js');
 const { EmbeddedTable } = require('./stores/embedded-table.js');
-const { sessionClasses } = require('./session/express-session.js');
+const { makersFor } = require('./session/express-session.js');
 
 /** Under this symbol a store has its table, for the commits of this package. */
 const TABLE = Symbol('io-session table');
@@ -97,13 +97,13 @@ class EmbeddedStore extends EventEmitter {
 
   /** @param {any} req @param {any} data */
   createSession(req, data) {
-    const { Cookie, Session } = sessionClasses(this, req);
+    const { makeCookie, makeSession } = makersFor(this, req);
     const { expires, originalMaxAge } = data.cookie;
-    data.cookie = new Cookie(data.cookie);
+    data.cookie = makeCookie(data.cookie);
     if (typeof expires === 'string') data.cookie.expires = new Date(expires);
     // Setting `expires` has counted it anew.
     data.cookie.originalMaxAge = originalMaxAge;
-    req.session = new Session(req, data);
+    req.session = makeSession(req, data);
     return req.session;
   }
 

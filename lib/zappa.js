@@ -1,6 +1,6 @@
 'use strict';
 
-const { admit, isForeign, isForeignLoad } = require('./http/origins.js');
+const { admit, isCrossOrigin, isCrossOriginLoad } = require('./http/origins.js');
 const { failure } = require('./support/errors.js');
 const { HostEvent } = require('./sockets/host-event.js');
 const { HostSharing } = require('./sockets/host-sharing.js');
@@ -89,7 +89,7 @@ function bind_express(host) {
       // is the app's CORS.
       const admitted = allowedOrigins
         ? admit(this.req, this.res, allowedOrigins)
-        : !isForeignLoad(this.req.headers ?? {});
+        : !isCrossOriginLoad(this.req.headers ?? {});
       if (admitted) request.answer();
       else request.refuse(failure('ERR_BAD_ORIGIN'));
     },
@@ -110,7 +110,7 @@ function bind_io(host) {
     /** @this {any} @param {any} data @param {any} ack */ function (data, ack) {
       const { client, socket } = this;
       // As with `shareSession`: only with at least one, since a page may be of another port than its sockets.
-      if (allowedOrigins?.length && isForeign(socket.handshake?.headers ?? {}, allowedOrigins))
+      if (allowedOrigins?.length && isCrossOrigin(socket.handshake?.headers ?? {}, allowedOrigins))
         refuseKey(sharing, data, ack);
       else presentKey(sharing, sharing.connectionOf(socket, client), data, ack);
     },

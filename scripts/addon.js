@@ -55,7 +55,7 @@ function requireRust() {
   }
 }
 
-/** Builds the addon for this machine, optimised, and the loader `native.js` with it. */
+/** Builds the addon for this machine, optimised. */
 function buildAddon() {
   requireRust();
   step('the addon', 'npm', ['run', '--silent', 'build']);

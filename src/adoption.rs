@@ -91,10 +91,7 @@ pub struct Ended {
 #[must_use]
 pub fn end(store: u32, sid: String) -> Ended {
     let (sockets, keys) = with_store(store, |store, now| store.end(&sid, now)).unwrap_or_default();
-    Ended {
-        sockets,
-        keys: keys.iter().map(ToString::to_string).collect(),
-    }
+    Ended { sockets, keys: keys.iter().map(ToString::to_string).collect() }
 }
 
 /// Destroying the session failed: it is still there.

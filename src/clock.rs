@@ -14,7 +14,5 @@ pub fn monotonic() -> u64 {
 /// Milliseconds since 1970.
 pub fn epoch() -> u64 {
     let passed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    passed.map_or(0, |passed| {
-        u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
-    })
+    passed.map_or(0, |passed| u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
 }

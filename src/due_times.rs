@@ -39,12 +39,8 @@ impl Timed for due_times::DueTimes {
 
 #[napi]
 impl DueTimes {
-    /// `callback` gets the sessions that are due, 100 at most at once.
-    #[napi(
-        constructor,
-        catch_unwind,
-        ts_args_type = "callback: (sids: string[]) => void"
-    )]
+    /// `callback` gets the sessions that are due, at most 100 in one call.
+    #[napi(constructor, catch_unwind, ts_args_type = "callback: (sids: string[]) => void")]
     pub fn new(callback: Function<'_, Vec<String>, ()>) -> napi::Result<Self> {
         let tell = callback
             .build_threadsafe_function::<Vec<String>>()
@@ -73,8 +69,7 @@ impl DueTimes {
     /// Sets the due time of a session, `in_ms` from now, in the place of the one it has.
     #[napi(catch_unwind)]
     pub fn set(&self, sid: String, in_ms: f64) {
-        self.timer
-            .schedule(in_ms, |times, due| times.set(&sid, due));
+        self.timer.schedule(in_ms, |times, due| times.set(&sid, due));
     }
 
     /// Removes the due time of a session. Gives whether it had one.

@@ -1,20 +1,22 @@
 //! The embedded store's table as JavaScript has it.
 
 use std::{
+    path::Path,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use embedded_store::{CompareAndSet, Due, Failure, Kind, Limits, Refused, Store, sid};
+use embedded_store::{
+    CompareAndSet, Due, Failure, Kind, Limits, NotOpened, Refused, SharedStores, Store, sid,
+};
 use napi::{Env, JsString, Task, bindgen_prelude::*};
 use napi_derive::napi;
 use session_core::error::Error;
 
-use crate::{
-    clock,
-    runtime::runtime,
-    shared_stores::{self, NotOpened, Open},
-};
+use crate::{clock, runtime::runtime};
+
+/// The stores with a name or a path.
+static SHARED: SharedStores<EmbeddedTableOptions> = SharedStores::new();
 
 /// How a table is opened. Times are in ms.
 #[napi(object, object_to_js = false)]
@@ -55,6 +57,23 @@ impl EmbeddedTableOptions {
             session_bytes: self.max_session_bytes as usize,
             evict: self.evict,
             ttl: self.ttl as u64,
+        }
+    }
+}
+
+/// A store that a table has open.
+pub struct Open {
+    store: Arc<Store>,
+    /// Its key among the shared stores; nothing for a store of this table alone.
+    key: Option<String>,
+}
+
+impl Open {
+    /// Writes the changes, and closes the file when no other table has it open. It waits for the disk.
+    fn close(&self) -> std::result::Result<(), Failure> {
+        match &self.key {
+            Some(key) => SHARED.close(key, &self.store),
+            None => self.store.close(),
         }
     }
 }
@@ -116,9 +135,20 @@ impl EmbeddedTable {
     /// file holds more than the limits allow.
     #[napi(constructor, catch_unwind)]
     pub fn new(options: EmbeddedTableOptions) -> Result<Self> {
-        let (sweep, flush) = options.intervals();
-        let open = Open::new(options, |store| tend(store, sweep, flush)).map_err(not_opened)?;
-        Ok(Self { open: Some(open) })
+        let open = || {
+            let store = Arc::new(match &options.path {
+                Some(path) => Store::at(Path::new(path), options.limits(), clock::epoch())?,
+                None => Store::in_memory(options.limits()),
+            });
+            tend(&store, &options);
+            Ok(store)
+        };
+        let key = options.key();
+        let store = match &key {
+            Some(key) => SHARED.open(key, &options, open),
+            None => open().map_err(NotOpened::Failed),
+        };
+        Ok(Self { open: Some(Open { store: store.map_err(not_opened)?, key }) })
     }
 
     /// Whether the table is open.
@@ -139,18 +169,14 @@ impl EmbeddedTable {
     #[napi(catch_unwind)]
     pub fn set(&self, sid: Utf16String, text: String, end: Option<f64>) -> Result<()> {
         let table = &self.store()?.table;
-        table
-            .set(&sid::key(&sid), text, due(end), clock::epoch())
-            .map_err(refused)
+        table.set(&sid::key(&sid), text, due(end), clock::epoch()).map_err(refused)
     }
 
     /// Gives a session another cookie; the rest of it is not looked at. Gives whether there is such a session.
     #[napi(catch_unwind)]
     pub fn touch(&self, sid: Utf16String, cookie: String, end: Option<f64>) -> Result<bool> {
         let table = &self.store()?.table;
-        table
-            .touch(&sid::key(&sid), &cookie, due(end), clock::epoch())
-            .map_err(refused)
+        table.touch(&sid::key(&sid), &cookie, due(end), clock::epoch()).map_err(refused)
     }
 
     /// Takes a session away. Gives whether there was one.
@@ -181,7 +207,7 @@ impl EmbeddedTable {
         }
     }
 
-    /// The sessions: ids and texts in turn.
+    /// The sessions: each id, and then its text.
     #[napi(catch_unwind)]
     pub fn all(&self) -> Result<Vec<Utf16String>> {
         let mut all = Vec::new();
@@ -248,11 +274,14 @@ impl EmbeddedTable {
 
 impl Drop for EmbeddedTable {
     fn drop(&mut self) {
+        let Some(Open { store, key }) = self.open.take() else {
+            return;
+        };
+        if let Some(key) = key {
+            SHARED.abandon(&key);
+        }
         // To free many sessions takes a while, and JavaScript waits for this function.
-        if let Some(open) = self.open.take()
-            && let Ok(runtime) = runtime()
-        {
-            let store = open.release();
+        if let Ok(runtime) = runtime() {
             runtime.spawn_blocking(move || drop(store));
         }
     }
@@ -308,12 +337,11 @@ impl Task for DiskWork {
 /// Writes the changes of all stores with a path, as the process ends. It waits for the disk.
 #[napi(catch_unwind)]
 pub fn flush_stores() {
-    shared_stores::flush_all();
+    SHARED.flush();
 }
 
 fn string<'env>(env: &'env Env, text: &str) -> Result<JsString<'env>> {
-    env.create_string(text)
-        .map_err(|error| failure(Error::StoreFailed, error.reason.clone()))
+    env.create_string(text).map_err(|error| failure(Error::StoreFailed, error.reason.clone()))
 }
 
 fn due(end: Option<f64>) -> Due {
@@ -324,20 +352,13 @@ fn due(end: Option<f64>) -> Due {
     }
 }
 
-impl EmbeddedTableOptions {
-    /// How often ended sessions are dropped, and how often the file is written where there is one.
-    fn intervals(&self) -> (Duration, Option<Duration>) {
-        let sweep = Duration::from_millis(self.sweep_interval as u64);
-        // Half of it: a change then waits so long at most, and has the other half to be written.
-        let flush = Duration::from_millis(self.flush_interval as u64) / 2;
-        (sweep, self.path.is_some().then_some(flush))
-    }
-}
-
 /// Looks after a store in the background for as long as there is one: drops ended sessions, and writes the file.
-fn tend(store: &Arc<Store>, sweep: Duration, flush: Option<Duration>) {
+fn tend(store: &Arc<Store>, options: &EmbeddedTableOptions) {
     let store: Weak<Store> = Arc::downgrade(store);
-    let look = flush.map_or(sweep, |flush| flush.min(sweep));
+    let sweep = Duration::from_millis(options.sweep_interval as u64);
+    // Half of it: a change then waits so long at most, and has the other half to be written.
+    let flush = Duration::from_millis(options.flush_interval as u64) / 2;
+    let look = if options.path.is_some() { flush.min(sweep) } else { sweep };
     let task = async move {
         let mut swept = tokio::time::Instant::now();
         let mut looks = tokio::time::interval_at(swept + look, look);

@@ -49,19 +49,11 @@ pub struct VisitStep {
 
 impl VisitStep {
     fn go(step: &'static str, key: &Key) -> Self {
-        Self {
-            step,
-            key: key.to_string(),
-            error: -1,
-        }
+        Self { step, key: key.to_string(), error: -1 }
     }
 
     fn refuse(error: Error) -> Self {
-        Self {
-            step: "refuse",
-            key: String::new(),
-            error: index(error),
-        }
+        Self { step: "refuse", key: String::new(), error: index(error) }
     }
 }
 
@@ -135,22 +127,9 @@ pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Opti
     })?
 }
 
-/// The session that this process remembers a key to lead to: a hint, no more.
-#[napi(catch_unwind)]
-#[must_use]
-pub fn session_of_key(store: u32, key: String) -> Option<String> {
-    let key = Key::parse(&key).ok()?;
-    with_store(store, |store, _| {
-        store.keyring.session_of(&key).map(str::to_owned)
-    })?
-}
-
 /// Decides whether the store is asked for what a client sent as `key`; `left` is how many more keys this socket
 /// may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
-#[napi(
-    catch_unwind,
-    ts_args_type = "hasStore: boolean, presented: unknown, left: number"
-)]
+#[napi(catch_unwind, ts_args_type = "hasStore: boolean, presented: unknown, left: number")]
 pub fn present(env: Env, has_store: bool, presented: Unknown<'_>, left: u32) -> napi::Result<i32> {
     let text = match presented.get_type()? {
         ValueType::Undefined | ValueType::Null => {
@@ -191,7 +170,5 @@ pub fn is_channel(name: String) -> bool {
 #[napi(catch_unwind)]
 #[must_use]
 pub fn session_of_record(text: String, channel: Option<String>) -> Option<String> {
-    handshake::record(Some(&text), channel.as_deref())
-        .ok()
-        .map(|record| record.session_id().to_owned())
+    handshake::record(Some(&text), channel.as_deref()).ok().map(|record| record.session_id().to_owned())
 }

@@ -37,11 +37,7 @@ impl Timed for Tickets {
 #[napi]
 impl StoreCalls {
     /// `callback` gets the tickets whose deadline has passed. Each still needs its `answer`.
-    #[napi(
-        constructor,
-        catch_unwind,
-        ts_args_type = "callback: (tickets: number[]) => void"
-    )]
+    #[napi(constructor, catch_unwind, ts_args_type = "callback: (tickets: number[]) => void")]
     pub fn new(callback: Function<'_, Vec<f64>, ()>) -> napi::Result<Self> {
         let tell = callback
             .build_threadsafe_function::<Vec<f64>>()
@@ -86,7 +82,7 @@ impl StoreCalls {
         }
     }
 
-    /// Gives the next held ticket of a queue whose turn has come, or 0.
+    /// Gives the next held ticket of a queue that may go on, or 0.
     #[napi(catch_unwind)]
     #[must_use]
     pub fn release(&self, queue: f64) -> f64 {

@@ -116,9 +116,7 @@ impl<T: Timed + Default> Timer<T> {
                     let next = inner.timed.next_due();
                     inner.next_look = next.map(|due| due.max(inner.earliest_look));
                 }
-                inner
-                    .next_look
-                    .map(|look| Duration::from_millis(look - now))
+                inner.next_look.map(|look| Duration::from_millis(look - now))
             };
             let woken = self.wake.notified();
             match wait {

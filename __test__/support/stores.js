@@ -273,6 +273,14 @@ async function file() {
 async function embedded() {
   const store = new EmbeddedStore();
   const table = store[TABLE];
+  let writes = 0;
+  for (const method of ['set', 'compareAndSet', 'touch']) {
+    const write = table[method];
+    table[method] = function (...args) {
+      writes += 1;
+      return write.apply(this, args);
+    };
+  }
   const ids = async () => Object.keys(await EmbeddedStore.prototype.all.call(store));
   const text = async (id) => table.get(id);
   return {
@@ -282,13 +290,8 @@ async function embedded() {
     ttl: undefined,
     ids,
     remove: async (id) => table.destroy(id),
-    // The versions of all sessions: each write gives a session another.
-    async writes() {
-      return (await ids())
-        .sort()
-        .map((id) => table.get(id) && table.version())
-        .join();
-    },
+    // How often something was written.
+    writes: async () => writes,
     cleanup: () => store.close(),
   };
 }

@@ -30,6 +30,7 @@ const sharing: SessionSharing = shareSession({
   required: true,
   allowedOrigins: ['https://app.example'],
   touchInterval: 60_000,
+  trustProxy: true,
   maxKeysPerMinute: 10,
   maxFailedKeys: 3,
   storeTimeout: 1000,
@@ -55,12 +56,23 @@ shareSession({ cookie: { name: 'sid' } });
 shareSession({ allowedOrigins: 'https://app.example' });
 // @ts-expect-error ms, not words
 shareSession({ touchInterval: '1m' });
+// @ts-expect-error a flag, not a number of proxies
+shareSession({ trustProxy: 1 });
 // @ts-expect-error no emitter
 shareSession({ emitter: 'redis' });
 
 const app = express();
 app.use(session({ store: sharing.store, secret: 'secret' }));
 app.use(sharing.express());
+app.get('/page', async (req, res) => {
+  const key: string = await sharing.key(req.session);
+  const other: string = await sharing.key(req.session, 'chat');
+  res.send(key + other);
+  // @ts-expect-error a channel is a text
+  await sharing.key(req.session, 7);
+  // @ts-expect-error whose session?
+  await sharing.key();
+});
 app.post('/visit', async (req, res) => {
   const visits = await req.session.update((current) => {
     current.user ??= { name: 'ann', visits: 0 };

@@ -12,7 +12,7 @@ const WEB = /^https?:/;
  * @param {{ [name: string]: any }} headers
  * @returns {boolean}
  */
-function isForeignLoad({ origin, 'sec-fetch-site': site }) {
+function isCrossOriginLoad({ origin, 'sec-fetch-site': site }) {
   return origin === undefined && (site === 'cross-site' || site === 'same-site');
 }
 
@@ -25,9 +25,9 @@ function isForeignLoad({ origin, 'sec-fetch-site': site }) {
  * @param {boolean} [trustProxy] whether a proxy in front says by `X-Forwarded-Host` which host the page has asked
  * @returns {boolean}
  */
-function isForeign(headers, allowed, trustProxy = false) {
+function isCrossOrigin(headers, allowed, trustProxy = false) {
   const { origin } = headers;
-  if (origin === undefined) return isForeignLoad(headers);
+  if (origin === undefined) return isCrossOriginLoad(headers);
   if (allowed.includes(origin)) return false;
   return !isOfHost(origin, hostOf(headers, trustProxy));
 }
@@ -83,7 +83,7 @@ function isOfHost(origin, host) {
 function admit(req, res, allowed, trustProxy = false) {
   const { headers } = req;
   vary(res, 'Origin');
-  if (isForeign(headers, allowed, trustProxy || isProxyTrusted(req))) return false;
+  if (isCrossOrigin(headers, allowed, trustProxy || isProxyTrusted(req))) return false;
   if (allowed.includes(headers.origin)) {
     res.setHeader('Access-Control-Allow-Origin', headers.origin);
     res.setHeader('Access-Control-Allow-Credentials', 'true');
@@ -92,5 +92,5 @@ function admit(req, res, allowed, trustProxy = false) {
 }
 
 module.exports.admit = admit;
-module.exports.isForeign = isForeign;
-module.exports.isForeignLoad = isForeignLoad;
+module.exports.isCrossOrigin = isCrossOrigin;
+module.exports.isCrossOriginLoad = isCrossOriginLoad;

@@ -8,7 +8,13 @@ const INDEX = /[\\/]express-session[\\/]index\.js$/;
 /** @type {ExpressSession | undefined} */
 let found;
 
-/** The classes of the session middleware's own copy, by the `generate` that it has put on its store. @type {WeakMap<Function, { Session: any, Cookie: any }>} */
+/**
+ * How a store's sessions and their cookies are made.
+ *
+ * @typedef {{ makeSession: (req: any, data: any) => any, makeCookie: (stored: any) => any }} Makers
+ */
+
+/** Of the session middleware's own copy of express-session, by the `generate` that it has put on its store. @type {WeakMap<Function, Makers>} */
 const generated = new WeakMap();
 
 /**
@@ -32,40 +38,58 @@ function expressSession() {
   }
 }
 
-/** The classes of the copy that is found. */
+/** Of the copy that is found. They throw `MODULE_NOT_FOUND` where there is none. @type {Makers} */
 const FOUND = {
-  get Session() {
-    return expressSession().Session;
-  },
-  get Cookie() {
-    return expressSession().Cookie;
-  },
+  makeSession: (req, data) => new (expressSession().Session)(req, data),
+  makeCookie: (stored) => new (expressSession().Cookie)(stored),
 };
 
 /**
- * The classes of a store's sessions and cookies: those of the session middleware that the store was given to, wherever its
- * copy of express-session is. The middleware shows them by `store.generate`, which makes a new session for a request.
+ * How a store's sessions and their cookies are made: as the session middleware makes them that the store was given to, wherever
+ * its copy of express-session is. The middleware shows that by `store.generate`, which makes a new session for a request.
  *
  * @param {any} store
  * @param {any} req the request that a session is made for
- * @returns {{ Session: any, Cookie: any }} which throw `MODULE_NOT_FOUND` where there is no express-session at all
+ * @returns {Makers}
  */
-function sessionClasses(store, req) {
+function makersFor(store, req) {
   const { generate } = store;
   // In a process without a session middleware there is none.
   if (typeof generate !== 'function') return FOUND;
   const known = generated.get(generate);
   if (known !== undefined) return known;
-  // Until it is known, and where the app's `genid` wants another kind of request than this one: it is not asked twice.
+  // Meanwhile: what makes a session for want of a middleware asks for the makers itself.
   generated.set(generate, FOUND);
   try {
     // The request keeps its own session, and `genid` sees its fields.
     const like = Object.create(req);
     generate.call(store, like);
-    const { session } = like;
-    generated.set(generate, { Session: session.constructor, Cookie: session.cookie.constructor });
-  } catch {}
-  return generated.get(generate) ?? FOUND;
+    const makers = makersLike(like.session);
+    generated.set(generate, makers);
+    return makers;
+  } catch {
+    // The app's `genid` wants more of a request than this one has, a socket's perhaps. The next one may do.
+    generated.delete(generate);
+    return FOUND;
+  }
+}
+
+/**
+ * How sessions and cookies are made that are like those of a session.
+ *
+ * @param {any} session of express-session
+ * @returns {Makers}
+ */
+function makersLike(session) {
+  const Session = session.constructor;
+  // Its prototype does not name the class of cookies. That begins a cookie by these fields.
+  const prototype = Object.getPrototypeOf(session.cookie);
+  const begin = { path: '/', maxAge: null, httpOnly: true };
+  return {
+    makeSession: (req, data) => new Session(req, data),
+    // `data` is what a cookie gives of itself, and no field.
+    makeCookie: ({ data: _data, ...stored }) => Object.assign(Object.create(prototype), begin, stored),
+  };
 }
 
 /**
@@ -103,5 +127,5 @@ function sessionClass(store, isOurs) {
 
 module.exports.copies = copies;
 module.exports.expressSession = expressSession;
+module.exports.makersFor = makersFor;
 module.exports.sessionClass = sessionClass;
-module.exports.sessionClasses = sessionClasses;

@@ -1,8 +1,8 @@
 'use strict';
 
-const { ORIGIN } = require('./snapshot.js');
-const { SessionFields } = require('./session-fields.js');
-const { prototypeOf } = require('./session-target.js');
+const { Fields } = require('./fields.js');
+const { prototypeOf } = require('./lazy-target.js');
+const { SNAPSHOT, Snapshot } = require('./snapshot.js');
 
 /** Fields that are more than values. */
 const OTHERS = new Set(['cookie', 'toJSON']);
@@ -10,26 +10,45 @@ const OTHERS = new Set(['cookie', 'toJSON']);
 const LEFT_OUT = new Set(['undefined', 'function', 'symbol']);
 /** A property name that JavaScript puts in front of all others. */
 const INDEX = /^(?:0|[1-9]\d*)$/;
+/** Methods that express-session has not: a field of such a name is data. */
+const OURS = new Set(['update']);
+/** @type {string[]} */
+const NONE = [];
 
 /**
- * A `Session` that is parsed only as far as a handler looks at it: the handler of a `Proxy` on a `Session` of
- * express-session without data. Whatever is more than to read, write or ask for single fields (a deletion, an enumeration,
- * `Object.defineProperty`, …) makes it whole first: the `Session` gets all of its data, and everything goes on to it
+ * A `Session` that is parsed as far as a handler looks at it: a `Proxy` on a `Session` of express-session without data, and
+ * the snapshot of it. Reading, writing and asking for a field (`in`) is all it does by itself. Anything else (a deletion, an
+ * enumeration, `Object.defineProperty`) makes it whole first: the `Session` gets all of its data, and everything goes on to it
  * from then on.
  */
-class SlicedSession extends SessionFields {
+class LazySession extends Snapshot {
   /**
    * @param {string} sid
-   * @param {import('./slices.js').Slices} slices
+   * @param {Fields} fields of its stored text
    * @param {number} clock
-   * @param {number} version
    * @param {any} target a `Session` without data
    * @param {(cookie: any) => any} makeCookie
    */
-  constructor(sid, slices, clock, version, target, makeCookie) {
-    super(sid, slices, clock, version, target, makeCookie);
+  constructor(sid, fields, clock, target, makeCookie) {
+    super(sid, fields.text, clock);
+    this.fields = fields;
+    this.target = target;
+    this.makeCookie = makeCookie;
+    /** What was looked at, and what was put in. Undefined once the session is whole. @type {Map<string, any> | undefined} */
+    this.values = new Map();
+    /** Whether something was put in: if not, only objects can have changed. */
+    this.isWritten = false;
+    /** Its text when it was spelt last, before it was whole. */
+    this.spelt = fields.text;
+    /** What the stored session has, and a whole one has not: names of express-session's methods. @type {string[]} */
+    this.leftOut = NONE;
     /** The session as the handler has it. @type {any} */
     this.session = new Proxy(target, this);
+  }
+
+  /** Whether express-session keeps a name for itself, so that no field is called so. @param {any} target @param {string} key */
+  isReserved(target, key) {
+    return key in target && !(OURS.has(key) && !Object.hasOwn(target, key));
   }
 
   /** @param {any} target @param {string | symbol} key @param {any} receiver */
@@ -38,8 +57,11 @@ class SlicedSession extends SessionFields {
     if (typeof key === 'string' && values !== undefined) {
       const value = values.get(key);
       if (value !== undefined) return value;
-      if (!(key in target)) return values.has(key) ? value : this.look(key);
-    } else if (key === ORIGIN) return receiver === this.session ? this : undefined;
+      if (!this.isReserved(target, key)) {
+        const field = values.has(key) ? value : this.look(key);
+        if (field !== undefined || !OURS.has(key)) return field;
+      }
+    } else if (key === SNAPSHOT) return receiver === this.session ? this : undefined;
     return Reflect.get(target, key, receiver);
   }
 
@@ -52,12 +74,11 @@ class SlicedSession extends SessionFields {
       receiver === this.session &&
       !OTHERS.has(key) &&
       !LEFT_OUT.has(typeof value) &&
-      !(key in target) &&
+      !this.isReserved(target, key) &&
       !INDEX.test(key)
     ) {
       values.set(key, value);
-      this.written = true;
-      this.imprint = undefined;
+      this.isWritten = true;
       return true;
     }
     this.whole();
@@ -112,6 +133,136 @@ class SlicedSession extends SessionFields {
     this.whole();
     return Reflect.setPrototypeOf(target, prototype);
   }
+
+  /** Parses a field at the first look at it. @param {string} key */
+  look(key) {
+    const at = this.place(key);
+    // Made whole on the way, or no such field.
+    if (this.values === undefined) return this.target[key];
+    if (at === -1) return undefined;
+    let value = JSON.parse(this.fields.value(at));
+    if (key === 'cookie') value = this.cookieOf(value);
+    this.values.set(key, value);
+    return value;
+  }
+
+  /**
+   * The place of a field in the text; -1 if there is none. Makes the session whole if the text cannot be taken apart.
+   *
+   * @param {string} key
+   */
+  place(key) {
+    // A save has given it another text.
+    if (this.fields.text !== this.base) this.fields = new Fields(this.base, this.isUncertain);
+    const at = this.fields.find(key);
+    if (this.fields.failed) this.whole();
+    return at;
+  }
+
+  /** @param {any} raw the stored cookie */
+  cookieOf(raw) {
+    const cookie = this.makeCookie(raw);
+    this.rawCookie = raw;
+    this.expires = cookie.expires?.getTime?.();
+    return cookie;
+  }
+
+  /** Gives the `Session` all of its data, as express-session does: all but the names of its methods. */
+  whole() {
+    const { target, values } = this;
+    if (values === undefined) return;
+    const data = JSON.parse(this.base);
+    this.values = undefined;
+    this.leftOut = Object.keys(data).filter((key) => this.isReserved(target, key));
+    super.saved(this.without(this.base));
+    /** @type {(key: string, value: any) => void} */
+    const give = (key, value) => {
+      if (key in target) Object.defineProperty(target, key, { ...PLAIN, value });
+      else target[key] = value;
+    };
+    for (const key in data) {
+      if (this.isReserved(target, key)) continue;
+      if (values.has(key)) give(key, values.get(key));
+      else give(key, key === 'cookie' ? this.cookieOf(data[key]) : data[key]);
+    }
+    for (const [key, value] of values) if (!Object.hasOwn(target, key)) give(key, value);
+  }
+
+  /** @param {string} text */
+  saved(text) {
+    // Spelt before it was whole.
+    super.saved(text === this.spelt ? this.without(text) : text);
+  }
+
+  /** A text without what a whole session leaves out: that is no change. @param {string} text */
+  without(text) {
+    if (this.leftOut.length === 0) return text;
+    const data = JSON.parse(text);
+    for (const key of this.leftOut) delete data[key];
+    return JSON.stringify(data);
+  }
+
+  /** @param {any} session */
+  hasCookie(session) {
+    const { values } = this;
+    return (values !== undefined && !values.has('cookie')) || super.hasCookie(session);
+  }
+
+  /** @param {any} session */
+  renews(session) {
+    return !this.hasCookie(session);
+  }
+
+  /** @param {string} text */
+  isChanged(text) {
+    if (this.values === undefined) return super.isChanged(text);
+    // What has only another spelling, `spell` leaves as it was.
+    return text !== (this.saving > 0 ? this.pending : this.base);
+  }
+
+  /**
+   * The text now: what was not looked at is copied as it was.
+   *
+   * @param {any} session
+   * @returns {string}
+   */
+  spell(session) {
+    const { isWritten, values } = this;
+    /** @type {{ at: number, value: string }[]} */
+    const changes = [];
+    let added = '';
+    for (const [key, value] of values ?? []) {
+      if (!isWritten && (typeof value !== 'object' || value === null)) continue;
+      if (key === 'cookie' && super.hasCookie(session)) continue;
+      const text = spellValue(key, value);
+      const at = this.place(key);
+      // Left out, where it was before.
+      if (text === undefined && at !== -1) this.whole();
+      if (text === undefined) continue;
+      if (at === -1) added += `,${JSON.stringify(key)}:${text}`;
+      else if (this.differs(this.fields.value(at), text)) changes.push({ at, value: text });
+    }
+    if (this.values === undefined) return super.spell(this.target);
+    this.spelt = changes.length === 0 && added === '' ? this.base : this.fields.replace(changes, added);
+    return this.spelt;
+  }
 }
 
-module.exports.SlicedSession = SlicedSession;
+/** A field as an assignment makes it. */
+const PLAIN = { configurable: true, enumerable: true, writable: true };
+
+/**
+ * A value as `JSON.stringify` spells it under its key; undefined where it leaves it out.
+ *
+ * @param {string} key
+ * @param {any} value
+ * @returns {string | undefined}
+ */
+function spellValue(key, value) {
+  if (typeof value?.toJSON !== 'function') return JSON.stringify(value);
+  // It is told its key.
+  const text = JSON.stringify({ [key]: value });
+  return text === '{}' ? undefined : text.slice(JSON.stringify(key).length + 2, -1);
+}
+
+module.exports.LazySession = LazySession;

@@ -1,7 +1,7 @@
 'use strict';
 
 const { adoptedBy } = require('../stores/adopted-store.js');
-const { ORIGIN } = require('./snapshot.js');
+const { SNAPSHOT } = require('./snapshot.js');
 const { updateSession } = require('./update.js');
 
 /** The prototypes that have methods of ours. @type {WeakSet<object>} */
@@ -21,7 +21,7 @@ class Methods {
   /** Gives them to a session. @param {any} session */
   give(session) {
     // A lazy session has them by its class.
-    if (typeof session !== 'object' || session === null || session[ORIGIN] !== undefined) return;
+    if (typeof session !== 'object' || session === null || session[SNAPSHOT] !== undefined) return;
     const prototype = Object.getPrototypeOf(session);
     if (prototype === null || ours.has(prototype)) return;
     let extended = this.made.get(prototype);

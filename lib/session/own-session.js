@@ -1,6 +1,6 @@
 'use strict';
 
-const { originOf } = require('./snapshot.js');
+const { snapshotOf } = require('./snapshot.js');
 
 /**
  * Makes a session that was opened a moment ago a socket's own: it is stored with the mark that the original gives it, which
@@ -13,11 +13,11 @@ function markOwn(session, isNew) {
   const { cookie } = session;
   cookie.__io = true;
   Object.defineProperty(cookie, 'toJSON', { value: () => ({ __io: true }) });
-  const origin = originOf(session);
-  if (!origin) return;
-  origin.rawCookie = undefined;
-  origin.base = JSON.stringify(session);
-  if (isNew) origin.stored = null;
+  const snapshot = snapshotOf(session);
+  if (!snapshot) return;
+  snapshot.rawCookie = undefined;
+  snapshot.base = JSON.stringify(session);
+  if (isNew) snapshot.stored = null;
 }
 
 module.exports.markOwn = markOwn;

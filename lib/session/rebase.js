@@ -1,35 +1,35 @@
 'use strict';
 
 const { merge } = require('../stores/commit.js');
-const { originOf } = require('./snapshot.js');
+const { snapshotOf } = require('./snapshot.js');
 
-/** @typedef {import('./snapshot.js').Origin} Origin */
+/** @typedef {import('./snapshot.js').Snapshot} Snapshot */
 
 /**
  * Brings a session up to what has been written through another one: what it has not saved yet stays, and is a change of
  * what is stored now. Its objects stay the same ones where they can: a handler may hold them.
  *
  * @param {any} session
- * @param {any} fresh what was written, as its origin says
+ * @param {any} fresh what was written, as its snapshot says
  * @param {number} clock
  */
 function rebase(session, fresh, clock) {
-  const origin = /** @type {Origin} */ (originOf(session));
-  const written = /** @type {Origin} */ (originOf(fresh));
+  const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
+  const written = /** @type {Snapshot} */ (snapshotOf(fresh));
   const { base, stored } = written;
-  origin.whole();
-  const mine = origin.spell(session);
-  const isUnchanged = mine === origin.base;
-  const text = isUnchanged ? base : merge(origin.base, mine, base);
-  if (origin.hasCookie(session)) {
+  snapshot.whole();
+  const mine = snapshot.spell(session);
+  const isUnchanged = mine === snapshot.base;
+  const text = isUnchanged ? base : merge(snapshot.base, mine, base);
+  if (snapshot.hasCookie(session)) {
     session.cookie = fresh.cookie;
-    origin.takeCookie(written);
+    snapshot.takeCookie(written);
   }
   patch(session, JSON.parse(text));
-  origin.saved(isUnchanged ? origin.spell(session) : base);
-  origin.stored = stored;
-  origin.clock = clock;
-  origin.updates += 1;
+  snapshot.saved(isUnchanged ? snapshot.spell(session) : base);
+  snapshot.stored = stored;
+  snapshot.clock = clock;
+  snapshot.updates += 1;
 }
 
 /**

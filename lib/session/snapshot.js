@@ -1,19 +1,7 @@
 'use strict';
 
-/**
- * Where a piece of session data came from: noted when a store's `get` hands it over.
- *
- * @typedef {object} Source
- * @property {string | undefined} text the JSON text it was parsed from, where that is known
- * @property {number} clock the clock of the store's versions when the `get` began
- * @property {number} [version] the version that an `EmbeddedStore` gives it
- */
-
-/** @type {WeakMap<object, Source>} */
-const sources = new WeakMap();
-
-/** By this name a sliced session gives its origin, which it is itself. */
-const ORIGIN = Symbol('io-session origin');
+/** By this name a lazy session gives its snapshot, which is behind it. */
+const SNAPSHOT = Symbol('io-session snapshot');
 
 /**
  * A save that is under way.
@@ -22,7 +10,7 @@ const ORIGIN = Symbol('io-session origin');
  */
 
 /** What a `Session` was when it was loaded: what its changes are measured against. */
-class Origin {
+class Snapshot {
   /**
    * @param {string} sid
    * @param {string | null} stored the text in the store at that time; null for a session that is not stored yet
@@ -32,8 +20,6 @@ class Origin {
     this.sid = sid;
     this.stored = stored;
     this.clock = clock;
-    /** The version of `stored`, in an `EmbeddedStore`; 0 where it is not known. */
-    this.version = 0;
     /**
      * The session's own text when it was made. It differs from `stored` where the store held another spelling, or,
      * after a save, the changes of others.
@@ -56,7 +42,7 @@ class Origin {
     /** The last save that has begun. @type {Save | undefined} */
     this.save = undefined;
     /** Whether another program may have spelled `base`, and in another way than JavaScript. */
-    this.isForeign = false;
+    this.isUncertain = false;
   }
 
   /**
@@ -75,7 +61,7 @@ class Origin {
    * @param {string} text
    */
   differs(before, text) {
-    return before !== text && !(this.isForeign && JSON.stringify(JSON.parse(before)) === text);
+    return before !== text && !(this.isUncertain && JSON.stringify(JSON.parse(before)) === text);
   }
 
   /** A save begins. @param {string} text what it writes @returns {Save} */
@@ -100,11 +86,6 @@ class Origin {
 
   /** Sees to it that the session has all of its data. */
   whole() {}
-
-  /** Nobody is expected to look at the session soon: what can be made again is let go of. */
-  settle() {
-    if (this.saving === 0) this.pending = '';
-  }
 
   /**
    * Whether nobody has touched the session's cookie since.
@@ -162,9 +143,8 @@ class Origin {
    * @param {string} mine the session's own text
    * @param {string} stored what the store holds now
    * @param {number} clock
-   * @param {number} [version] of `stored`, where it is another
    */
-  wrote(session, mine, stored, clock, version) {
+  wrote(session, mine, stored, clock) {
     if (!this.hasCookie(session)) {
       this.rawCookie = undefined;
       this.cookie = JSON.stringify(session.cookie);
@@ -172,10 +152,9 @@ class Origin {
     this.saved(mine);
     this.stored = stored;
     this.clock = clock;
-    if (version !== undefined) this.version = version;
   }
 
-  /** Takes over what is known of the cookie. @param {Origin} other */
+  /** Takes over what is known of the cookie. @param {Snapshot} other */
   takeCookie({ cookie, expires, rawCookie }) {
     this.cookie = cookie;
     this.expires = expires;
@@ -183,17 +162,17 @@ class Origin {
   }
 }
 
-/** @type {WeakMap<object, Origin>} */
-const origins = new WeakMap();
+/** @type {WeakMap<object, Snapshot>} */
+const snapshots = new WeakMap();
 
 /**
  * What a session was when it was loaded; undefined when it is not one that was loaded from an adopted store.
  *
  * @param {any} session
- * @returns {Origin | undefined}
+ * @returns {Snapshot | undefined}
  */
-function originOf(session) {
-  return session?.[ORIGIN] ?? origins.get(session);
+function snapshotOf(session) {
+  return session?.[SNAPSHOT] ?? snapshots.get(session);
 }
 
 /**
@@ -205,19 +184,17 @@ function originOf(session) {
  * @param {number} clock
  * @param {any} rawCookie the stored cookie, before a `Cookie` was made of it
  * @param {number} keys how many top-level keys the stored data had
- * @param {number} [version]
- * @returns {Origin}
+ * @returns {Snapshot}
  */
-function remember(session, sid, stored, clock, rawCookie, keys, version = 0) {
-  const origin = new Origin(sid, stored, clock);
-  origin.version = version;
-  origin.rawCookie = rawCookie;
-  origin.expires = session.cookie.expires?.getTime?.();
+function remember(session, sid, stored, clock, rawCookie, keys) {
+  const snapshot = new Snapshot(sid, stored, clock);
+  snapshot.rawCookie = rawCookie;
+  snapshot.expires = session.cookie.expires?.getTime?.();
   // express-session leaves out what its prototype has: then the session's own spelling is the base, so that this is no
   // change.
-  if (Object.keys(session).length !== keys) origin.base = origin.spell(session);
-  origins.set(session, origin);
-  return origin;
+  if (Object.keys(session).length !== keys) snapshot.base = snapshot.spell(session);
+  snapshots.set(session, snapshot);
+  return snapshot;
 }
 
 /**
@@ -228,16 +205,15 @@ function remember(session, sid, stored, clock, rawCookie, keys, version = 0) {
  * @param {string} mine the session's own text
  * @param {string} stored what the store holds now
  * @param {number} clock
- * @param {number} [version] of `stored`, where it is another
  */
-function renew(session, sid, mine, stored, clock, version) {
-  let origin = originOf(session);
-  if (origin === undefined) {
-    origin = new Origin(sid, stored, clock);
-    origins.set(session, origin);
-    origin.cookie = JSON.stringify(session.cookie);
+function renew(session, sid, mine, stored, clock) {
+  let snapshot = snapshotOf(session);
+  if (snapshot === undefined) {
+    snapshot = new Snapshot(sid, stored, clock);
+    snapshots.set(session, snapshot);
+    snapshot.cookie = JSON.stringify(session.cookie);
   }
-  origin.wrote(session, mine, stored, clock, version);
+  snapshot.wrote(session, mine, stored, clock);
 }
 
 /**
@@ -254,10 +230,9 @@ function textOf(data) {
   }
 }
 
-module.exports.ORIGIN = ORIGIN;
-module.exports.Origin = Origin;
-module.exports.originOf = originOf;
+module.exports.SNAPSHOT = SNAPSHOT;
+module.exports.Snapshot = Snapshot;
+module.exports.snapshotOf = snapshotOf;
 module.exports.remember = remember;
 module.exports.renew = renew;
-module.exports.sources = sources;
 module.exports.textOf = textOf;

@@ -5,7 +5,7 @@ const { setImmediate: nextTurn } = require('node:timers/promises');
 const { ask, NO_LINE } = require('../stores/ask.js');
 const { commitUpdate, updates } = require('../stores/commit.js');
 const { failure } = require('../support/errors.js');
-const { originOf } = require('./snapshot.js');
+const { snapshotOf } = require('./snapshot.js');
 const { copyOfSession } = require('../stores/stored.js');
 const { markOwn } = require('./own-session.js');
 const { rebase } = require('./rebase.js');
@@ -31,7 +31,7 @@ async function updateSession(adopted, sid, session, change) {
   if (typeof change !== 'function') {
     throw new TypeError('io-session: update(fn) takes a function, which is given the session to change.');
   }
-  const snapshot = session && originOf(session);
+  const snapshot = session && snapshotOf(session);
   if (snapshot?.updating) {
     throw new TypeError('io-session: update() was called on the session that an update() is changing.');
   }
@@ -67,7 +67,7 @@ async function updated(adopted, sid, session, change) {
   for (let attempt = 1; ; attempt += 1) {
     if (stored === undefined) throw failure('ERR_SESSION_GONE');
     const fresh = open(adopted, sid, stored, clock);
-    const snapshot = /** @type {import('./snapshot.js').Origin} */ (originOf(fresh));
+    const snapshot = /** @type {import('./snapshot.js').Snapshot} */ (snapshotOf(fresh));
     snapshot.updating = true;
     try {
       await inTime(change(fresh), adopted.timeout);
@@ -133,7 +133,7 @@ function open(adopted, sid, { text, data }, clock) {
  * @returns {Promise<Outcome>}
  */
 async function write(adopted, session, written) {
-  const snapshot = /** @type {import('./snapshot.js').Origin} */ (originOf(session));
+  const snapshot = /** @type {import('./snapshot.js').Snapshot} */ (snapshotOf(session));
   if (!snapshot.isChanged(snapshot.spell(session))) {
     written();
     return true;

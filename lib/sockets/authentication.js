@@ -3,7 +3,7 @@
 const { AsyncResource } = require('node:async_hooks');
 const debug = require('debug')('io-session');
 const native = require('../../native.js');
-const { isForeign } = require('../http/origins.js');
+const { isCrossOrigin } = require('../http/origins.js');
 const { sessionIdOfCookie } = require('../http/cookies.js');
 const { failure } = require('../support/errors.js');
 const { KeyLookup, lookUp } = require('./key-lookup.js');
@@ -101,7 +101,7 @@ function presented({ conn, handshake }) {
 function sidOfCookie(sharing, headers) {
   const { cookie: options, allowedOrigins, trustProxy } = sharing.options;
   if (options === undefined || typeof headers.cookie !== 'string') return undefined;
-  if (isForeign(headers, allowedOrigins, trustProxy)) {
+  if (isCrossOrigin(headers, allowedOrigins, trustProxy)) {
     const { host, origin, 'sec-fetch-site': site } = headers;
     debug(
       'took no cookie from %j: neither of this host, %j, nor one of allowedOrigins',

@@ -30,6 +30,8 @@ class Connection {
     this.waiting = 0;
     /** The queue in which its events wait for the store; -1 while it has none. */
     this.queue = -1;
+    /** The oldest session object that was changed outside of a handler, and is not saved. @type {SocketSession | undefined} */
+    this.changed = undefined;
     /** The session object that `socket.session` is. */
     this.current = new SocketSession(this, undefined, undefined, undefined);
   }
@@ -99,6 +101,8 @@ class Connection {
         current.refresh(stored, clock);
         return;
       }
+      // A timer's change, say: it is saved with the next acknowledgement or at the end of the next handler.
+      if (this.running.length === 0 && current.isChanged()) this.changed ??= current;
     }
     this.replace(new SocketSession(this, sid, stored, clock));
   }
@@ -116,7 +120,8 @@ class Connection {
    * @param {(error?: unknown) => void} done called once, with the first failure
    */
   commit(since, done) {
-    const oldest = this.running[0]?.first;
+    const oldest = this.changed ?? this.running[0]?.first;
+    this.changed = undefined;
     /** @type {SocketSession | undefined} */
     let session = oldest !== undefined && oldest.order < since.order ? oldest : since;
     if (session === this.current) {
@@ -161,6 +166,7 @@ class Connection {
   drop() {
     const { current } = this;
     if (!current.isOpen || this.running.length > 0 || !current.isChanged()) return;
+    current.isDropped = true;
     this.replace(new SocketSession(this, current.sid, current.lastStored(), current.clock));
   }
 
@@ -178,6 +184,7 @@ class Connection {
     const { sid } = this;
     this.unbind();
     if (sid === undefined) return;
+    this.changed = undefined;
     leaveRoom(this.socket, sid);
     // Handlers that run see the session that they began with until the last of them has ended. No other code does.
     if (this.running.length === 0) this.startOwn();

@@ -4,7 +4,7 @@ const native = require('../../native.js');
 const { commitSession } = require('../stores/commit.js');
 const { failure } = require('../support/errors.js');
 const { KeyLookup } = require('./key-lookup.js');
-const { originOf } = require('../session/snapshot.js');
+const { snapshotOf } = require('../session/snapshot.js');
 
 /** The event by which a client presents its key. */
 const KEY_EVENT = '__zappa_key';
@@ -51,7 +51,7 @@ class KeyEvent {
     const request = { sessionID: found.sid, sessionStore: adopted.store, session: undefined };
     const session = adopted.openSession(request, found.stored, found.clock, undefined);
     const memo = memoOf(session.__socket, key);
-    if (!memo || !originOf(session) || (memo.id === connection.id && !oneTimeKeys)) {
+    if (!memo || !snapshotOf(session) || (memo.id === connection.id && !oneTimeKeys)) {
       this.bind(found);
       return;
     }
@@ -60,7 +60,7 @@ class KeyEvent {
     commitSession(adopted, session, { trusting: true }, (error) => {
       // The binding does not depend on it; only the messages of the Express side do.
       if (error) connection.sharing.report(error, { socket: connection.socket, event: KEY_EVENT });
-      const { stored } = /** @type {import('../session/snapshot.js').Origin} */ (originOf(session));
+      const { stored } = /** @type {import('../session/snapshot.js').Snapshot} */ (snapshotOf(session));
       this.bind(typeof stored === 'string' ? { ...found, stored: { text: stored } } : found);
     });
   }

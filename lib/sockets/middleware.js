@@ -2,7 +2,7 @@
 
 const debug = require('debug')('io-session');
 const { authenticate } = require('./authentication.js');
-const { isForeign } = require('../http/origins.js');
+const { isCrossOrigin } = require('../http/origins.js');
 const { failure } = require('../support/errors.js');
 const { servedByAnother, socketIo3 } = require('../support/warnings.js');
 const { recover } = require('./recovery.js');
@@ -36,7 +36,10 @@ function socketMiddleware(sharing) {
       return;
     }
     const { allowedOrigins, required, trustProxy } = sharing.options;
-    if (allowedOrigins.length > 0 && isForeign(socket.handshake.headers ?? {}, allowedOrigins, trustProxy)) {
+    if (
+      allowedOrigins.length > 0 &&
+      isCrossOrigin(socket.handshake.headers ?? {}, allowedOrigins, trustProxy)
+    ) {
       debug('refused a connection of %j: not one of allowedOrigins', socket.handshake.headers.origin);
       next(refusal(failure('ERR_BAD_ORIGIN')));
       return;
@@ -73,7 +76,7 @@ function serveFromStart(sharing, server) {
     throw new TypeError('io-session: sharing.socket(io): io must be a Socket.IO server or a namespace.');
   }
   if (sharing.closed) return;
-  if (isSocketIo3(namespace)) throw socketIo3(sharing);
+  if (isSocketIo3(namespace)) throw socketIo3();
   sharing.join(namespace.server);
   // A parent of dynamic namespaces has no sockets. Its children are served when they are there.
   const error = isParent(namespace) ? undefined : serve(sharing, namespace);

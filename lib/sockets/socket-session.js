@@ -4,7 +4,7 @@ const { commitSession } = require('../stores/commit.js');
 const { ask, NO_LINE } = require('../stores/ask.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn } = require('../session/own-session.js');
-const { originOf } = require('../session/snapshot.js');
+const { snapshotOf } = require('../session/snapshot.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
 
@@ -34,6 +34,8 @@ class SocketSession {
     this.session = undefined;
     /** The session object that took its place. @type {SocketSession | undefined} */
     this.newer = undefined;
+    /** Whether its changes are not to be saved: a handler has failed, or a client was told that they could not be saved. */
+    this.isDropped = false;
     /** Whether the session has ended, while handlers that saw it still run. */
     this.isEnded = false;
     /** What could not be saved: the session's id and its text, or a session that has none. @type {unknown} */
@@ -92,7 +94,7 @@ class SocketSession {
   standsFor(stored, clock) {
     if (this.isEnded) return false;
     if (!this.isOpen) return this.stored?.text === stored?.text;
-    const snapshot = originOf(this.session);
+    const snapshot = snapshotOf(this.session);
     if (snapshot === undefined || snapshot.sid !== this.id) return false;
     if ((snapshot.stored ?? undefined) === stored?.text) return true;
     // Saved since the load began: what was loaded is older.
@@ -112,14 +114,14 @@ class SocketSession {
 
   /** What the store holds, as far as this object knows. @returns {Stored | undefined} */
   lastStored() {
-    const stored = this.isOpen ? originOf(this.session)?.stored : undefined;
+    const stored = this.isOpen ? snapshotOf(this.session)?.stored : undefined;
     return typeof stored === 'string' ? { text: stored } : this.stored;
   }
 
   /** Whether it has changes that are not saved. */
   isChanged() {
     const session = this.changeable();
-    const snapshot = originOf(session);
+    const snapshot = snapshotOf(session);
     if (session === undefined || snapshot === undefined) return session !== undefined;
     try {
       return snapshot.isChanged(snapshot.spell(session));
@@ -131,7 +133,8 @@ class SocketSession {
   /** The `Session` that may have been changed. @returns {any} undefined when there is none */
   changeable() {
     // A socket that has left has no session of its own any more.
-    if (!this.isOpen || (this.sid === undefined && this.connection.isGone)) return undefined;
+    if (!this.isOpen || this.isDropped || (this.sid === undefined && this.connection.isGone))
+      return undefined;
     return this.asRequest().session ?? undefined;
   }
 
@@ -146,7 +149,7 @@ class SocketSession {
       done();
       return;
     }
-    const snapshot = originOf(session);
+    const snapshot = snapshotOf(session);
     let text;
     try {
       if (snapshot === undefined && typeof session.id !== 'string') throw noSession();
@@ -180,7 +183,7 @@ class SocketSession {
 
   /**
    * @param {any} session
-   * @param {import('../session/snapshot.js').Origin | undefined} snapshot
+   * @param {import('../session/snapshot.js').Snapshot | undefined} snapshot
    * @param {string} text
    * @param {(error?: unknown) => void} done
    */

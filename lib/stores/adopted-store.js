@@ -7,10 +7,10 @@ const { sessionClass } = require('../session/express-session.js');
 const { call, follow } = require('./follow.js');
 const { Locks } = require('./lock.js');
 const { remember, renew } = require('../session/snapshot.js');
-const { targetClass } = require('../session/session-target.js');
+const { targetClass } = require('../session/lazy-target.js');
 const { meansMissing } = require('../session/session-data.js');
-const { Slices } = require('../session/slices.js');
-const { SlicedSession } = require('../session/lazy-session.js');
+const { Fields } = require('../session/fields.js');
+const { LazySession } = require('../session/lazy-session.js');
 const { StoreCalls } = require('./store-calls.js');
 const { copyOfSession, textOf } = require('./stored.js');
 
@@ -111,7 +111,7 @@ class AdoptedStore extends StoreCalls {
     const session = this.original.createSession.call(this.self, req, data);
     if (text !== undefined) {
       const snapshot = remember(session, req.sessionID, text, clock, rawCookie, keys);
-      snapshot.isForeign = !this.keepsTexts;
+      snapshot.isUncertain = !this.keepsTexts;
     }
     return session;
   }
@@ -128,10 +128,10 @@ class AdoptedStore extends StoreCalls {
   slice(req, text, clock, methods) {
     const { keepsTexts } = this;
     const Target = methods ? methods.over(this.Target) : this.Target;
-    const slices = new Slices(text, !keepsTexts);
-    const sliced = new SlicedSession(req.sessionID, slices, clock, 0, new Target(req), this.makeCookie);
-    sliced.isForeign = !keepsTexts;
-    return sliced.session;
+    const fields = new Fields(text, !keepsTexts);
+    const lazy = new LazySession(req.sessionID, fields, clock, new Target(req), this.makeCookie);
+    lazy.isUncertain = !keepsTexts;
+    return lazy.session;
   }
 
   /** Whether sessions can be read with `readText`: nothing has to be waited for. */

@@ -9,11 +9,11 @@ const { failure } = require('../support/errors.js');
 const { timedOut } = require('./lock.js');
 const { markOwn } = require('../session/own-session.js');
 const { sessionData } = require('../session/session-data.js');
-const { originOf, renew } = require('../session/snapshot.js');
+const { snapshotOf, renew } = require('../session/snapshot.js');
 const { copyOfSession, isFaithful } = require('./stored.js');
 
 /** @typedef {import('./adopted-store.js').AdoptedStore} AdoptedStore */
-/** @typedef {import('../session/snapshot.js').Origin} Snapshot */
+/** @typedef {import('../session/snapshot.js').Snapshot} Snapshot */
 /** @typedef {import('./drivers/index.js').Outcome} Outcome */
 
 /**
@@ -46,7 +46,7 @@ function commitSession(adopted, session, options, callback) {
     commit(adopted, session, options, callback);
     return;
   }
-  const { sid } = /** @type {Snapshot} */ (originOf(session));
+  const { sid } = /** @type {Snapshot} */ (snapshotOf(session));
   ask({ answered: callback }, NO_LINE, timeout, store, 'set', sid, session);
 }
 
@@ -57,7 +57,7 @@ function commitSession(adopted, session, options, callback) {
  */
 function commit(adopted, session, { trusting, text }, callback) {
   adopted.used();
-  const snapshot = /** @type {Snapshot} */ (originOf(session));
+  const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   if (snapshot.updating) {
     callback(
       new Error('io-session: update() saves what its function has changed; do not save() inside of it.'),
@@ -117,7 +117,7 @@ function locked({ commits, driver, timeout }, { sid }, start) {
  * @param {(error: unknown) => void} done an error where it was not written, which `update.outcome` tells more of; no app code
  */
 function commitUpdate(adopted, session, update, done) {
-  const snapshot = /** @type {Snapshot} */ (originOf(session));
+  const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const entered = locked(adopted, snapshot, (late, _stored, leave) => {
     let mine = '';
     let text = '';
@@ -220,7 +220,7 @@ class Committing {
     this.trusting = trusting;
     this.callback = callback;
     // Not before the lock is held: the commit in front of it may have been this session's own.
-    this.snapshot = /** @type {Snapshot} */ (originOf(session));
+    this.snapshot = /** @type {Snapshot} */ (snapshotOf(session));
     this.renews = this.snapshot.renews(session);
     /** What the text to write was merged with. */
     this.expected = this.snapshot.stored;

@@ -3,7 +3,7 @@
 const { hear, thrown } = require('./ask.js');
 const { commit, commitUpdate, updateOf } = require('./commit.js');
 const { generateSession } = require('../session/generated-session.js');
-const { originOf } = require('../session/snapshot.js');
+const { snapshotOf } = require('../session/snapshot.js');
 const { copyOfSession, textOf } = require('./stored.js');
 
 /** @typedef {import('./adopted-store.js').AdoptedStore} AdoptedStore */
@@ -55,7 +55,7 @@ function follow(adopted) {
   define(adopted, 'set', (sid, session, callback) => {
     if (typeof callback !== 'function') return promised(adopted, (done) => store.set(sid, session, done));
     adopted.used();
-    const snapshot = typeof session === 'object' && session !== null ? originOf(session) : undefined;
+    const snapshot = typeof session === 'object' && session !== null ? snapshotOf(session) : undefined;
     // A session that is new, or a record: there is nothing to merge with.
     if (snapshot === undefined || snapshot.sid !== sid) return adopted.setNew(sid, session, callback);
     const update = updateOf(session);
@@ -68,7 +68,7 @@ function follow(adopted) {
   if (typeof store.touch === 'function') {
     define(adopted, 'touch', (sid, session, callback) => {
       if (typeof callback !== 'function') return promised(adopted, (done) => store.touch(sid, session, done));
-      const snapshot = originOf(session);
+      const snapshot = snapshotOf(session);
       if (snapshot && adopted.since(sid, snapshot.clock) === 'gone') {
         process.nextTick(callback, null);
         return;

@@ -146,13 +146,13 @@ function warn(sharing, code, text) {
 /**
  * Socket.IO 3 tells nobody but itself of what happens to a socket.
  *
- * @param {import('../sockets/socket-sharing.js').SocketSharing} sharing
+ * @param {import('../sockets/socket-sharing.js').SocketSharing} [sharing] the one that is to warn, where nobody sees the error
  * @returns {TypeError}
  */
 function socketIo3(sharing) {
   const text =
-    'Socket.IO 3 cannot share sessions: it tells nobody but itself when a socket connects or leaves. Install Socket.IO 4 (its clients of version 3 work with it) or 2.';
-  warn(sharing, 'IO_SESSION_SOCKET_IO_3', text);
+    'Socket.IO 3 cannot share sessions: it tells nobody but itself when a socket connects or leaves. Install Socket.IO 2 or 4; clients of version 3 work with 4.';
+  if (sharing) warn(sharing, 'IO_SESSION_SOCKET_IO_3', text);
   return new TypeError(`io-session: ${text}`);
 }
 

@@ -161,6 +161,8 @@ async function main({
 // The primary of node:cluster: its workers do what it was told to.
 async function lead({ workers, ...input }) {
   require('@socket.io/cluster-adapter').setupPrimary();
+  // As the adapter's documentation says, for packets with binary data.
+  cluster.setupPrimary({ serialization: 'advanced' });
   const urls = [];
   for (let count = 0; count < workers; count += 1) {
     const worker = cluster.fork({ CLUSTER_INPUT: JSON.stringify(input) });

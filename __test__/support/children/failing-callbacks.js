@@ -46,8 +46,9 @@ async function makeStore(serializer) {
 
 async function main() {
   const [store, closeStore] = await makeStore({
-    stringify: fragile('serializer.stringify', JSON.stringify),
-    parse: fragile('serializer.parse', JSON.parse),
+    // A format of its own, so that nobody can do without it.
+    stringify: fragile('serializer.stringify', (data) => `v1:${JSON.stringify(data)}`),
+    parse: fragile('serializer.parse', (text) => JSON.parse(text.slice('v1:'.length))),
   });
   const sharing = shareSession({
     store,
@@ -108,7 +109,7 @@ async function main() {
   const url = await listen(server);
   const browser = new HttpClient(url);
   await browser.request('/login');
-  const { key } = (await browser.json(keyPath('', {}).slice(0, -1))).body;
+  const { key } = (await browser.json(keyPath('', { prefix: '/io-session' }).slice(0, -1))).body;
   const client = await connectSocket(url, { auth: { key } });
 
   process.on('message', async ({ type, event }) => {

@@ -25,9 +25,7 @@ fn bench(criterion: &mut Criterion) {
         let text = session(bytes);
         let sids: Vec<_> = (0..count).map(sid).collect();
         for sid in &sids {
-            table
-                .set(sid, text.clone(), Due::Cookie, NOW)
-                .expect("there is room");
+            table.set(sid, text.clone(), Due::Cookie, NOW).expect("there is room");
         }
         let mut group = criterion.benchmark_group(format!("{count} sessions of {bytes} bytes"));
         let mut turn = 0;

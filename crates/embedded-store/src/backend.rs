@@ -69,14 +69,10 @@ impl Backend {
             TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
             TryLockError::Error(error) => error,
         })?;
-        Ok(Self(Arc::new(Held {
-            file,
-            writes: Mutex::default(),
-            trusted: AtomicBool::new(trusted),
-        })))
+        Ok(Self(Arc::new(Held { file, writes: Mutex::default(), trusted: AtomicBool::new(trusted) })))
     }
 
-    /// What the file holds is verified: makes the writes that were held back, and all later ones at once.
+    /// Makes the writes that were held back, now that the file's content is verified. Later writes are made immediately.
     ///
     /// # Errors
     /// What the system says.

@@ -36,13 +36,11 @@ impl Cookie {
     /// A session that express-session has written begins with its cookie, which is all that is looked at.
     #[must_use]
     pub fn find(text: &str) -> Self {
-        Self::at_the_beginning(text.as_bytes())
-            .or_else(|| Self::anywhere(text))
-            .unwrap_or(Self {
-                span: 0..0,
-                expires: Expires::Open,
-                proper: false,
-            })
+        Self::at_the_beginning(text.as_bytes()).or_else(|| Self::anywhere(text)).unwrap_or(Self {
+            span: 0..0,
+            expires: Expires::Open,
+            proper: false,
+        })
     }
 
     /// Reads a cookie that comes first and has no object or array in it.
@@ -52,11 +50,7 @@ impl Cookie {
         let mut at = OPENING.len();
         let mut expires = Expires::Open;
         if text.get(at)? == &b'}' {
-            return Some(Self {
-                span: start..at + 1,
-                expires,
-                proper: true,
-            });
+            return Some(Self { span: start..at + 1, expires, proper: true });
         }
         loop {
             let key = string(text, at)?;
@@ -67,12 +61,7 @@ impl Cookie {
             let end = match text.get(value)? {
                 b'"' => string(text, value)?.end + 1,
                 b'{' | b'[' => return None,
-                _ => {
-                    value
-                        + text[value..]
-                            .iter()
-                            .position(|byte| matches!(byte, b',' | b'}'))?
-                }
+                _ => value + text[value..].iter().position(|byte| matches!(byte, b',' | b'}'))?,
             };
             if &text[key] == b"expires" {
                 expires = meaning(&text[value..end]);
@@ -80,11 +69,7 @@ impl Cookie {
             match text.get(end)? {
                 b',' => at = end + 1,
                 b'}' => {
-                    return Some(Self {
-                        span: start..end + 1,
-                        expires,
-                        proper: true,
-                    });
+                    return Some(Self { span: start..end + 1, expires, proper: true });
                 }
                 _ => return None,
             }
@@ -107,23 +92,14 @@ impl Cookie {
         if !text.starts_with('{') {
             return None;
         }
-        let cookie = serde_json::from_str::<Session<'_>>(text)
-            .ok()?
-            .cookie?
-            .get();
+        let cookie = serde_json::from_str::<Session<'_>>(text).ok()?.cookie?.get();
         let start = cookie.as_ptr() as usize - text.as_ptr() as usize;
-        let fields = cookie
-            .starts_with('{')
-            .then(|| serde_json::from_str::<Fields<'_>>(cookie).ok())
-            .flatten();
+        let fields =
+            cookie.starts_with('{').then(|| serde_json::from_str::<Fields<'_>>(cookie).ok()).flatten();
         let expires = fields
             .and_then(|fields| fields.expires)
             .map_or(Expires::Open, |expires| meaning(expires.get().as_bytes()));
-        Some(Self {
-            span: start..start + cookie.len(),
-            expires,
-            proper: cookie.starts_with('{'),
-        })
+        Some(Self { span: start..start + cookie.len(), expires, proper: cookie.starts_with('{') })
     }
 }
 
@@ -197,11 +173,7 @@ mod tests {
     const MS: u64 = 1_795_439_783_000;
 
     fn found(text: &str) -> (String, Expires, bool) {
-        let Cookie {
-            span,
-            expires,
-            proper,
-        } = Cookie::find(text);
+        let Cookie { span, expires, proper } = Cookie::find(text);
         (text[span].to_owned(), expires, proper)
     }
 
@@ -223,16 +195,12 @@ mod tests {
             let text = format!(r#"{{"cookie":{cookie},"a":1}}"#);
             assert_eq!(found(&text), (cookie.to_owned(), Expires::Open, true));
         }
-        assert_eq!(
-            found(r#"{"cookie":{},"a":1}"#),
-            ("{}".into(), Expires::Open, true)
-        );
+        assert_eq!(found(r#"{"cookie":{},"a":1}"#), ("{}".into(), Expires::Open, true));
     }
 
     #[test]
     fn a_cookie_elsewhere_or_with_objects_in_it_is_found_too() {
-        let text =
-            format!(r#"{{"a":{{"cookie":1}},"cookie":{{"x":[{{}}],"expires":"{DATE}"}},"b":2}}"#);
+        let text = format!(r#"{{"a":{{"cookie":1}},"cookie":{{"x":[{{}}],"expires":"{DATE}"}},"b":2}}"#);
         let cookie = format!(r#"{{"x":[{{}}],"expires":"{DATE}"}}"#);
         assert_eq!(found(&text), (cookie, Expires::At(MS), true));
         let text = format!(r#"{{"cookie":{{"expires":"{DATE}","x":{{"y":"}}"}}}}}}"#);
@@ -283,14 +251,8 @@ mod tests {
     #[test]
     fn a_cookie_is_replaced_or_added() {
         let replaced = |text: &str| replace(text, &Cookie::find(text).span, "{\"n\":1}");
-        assert_eq!(
-            replaced(r#"{"cookie":{"a":1},"b":2}"#),
-            r#"{"cookie":{"n":1},"b":2}"#
-        );
-        assert_eq!(
-            replaced(r#"{"b":2,"cookie":null}"#),
-            r#"{"b":2,"cookie":null,"cookie":{"n":1}}"#
-        );
+        assert_eq!(replaced(r#"{"cookie":{"a":1},"b":2}"#), r#"{"cookie":{"n":1},"b":2}"#);
+        assert_eq!(replaced(r#"{"b":2,"cookie":null}"#), r#"{"b":2,"cookie":null,"cookie":{"n":1}}"#);
         assert_eq!(replaced(r#"{"b":2}"#), r#"{"b":2,"cookie":{"n":1}}"#);
         assert_eq!(replaced("{}"), r#"{"cookie":{"n":1}}"#);
         assert_eq!(replaced("[]"), "[]");
@@ -308,10 +270,7 @@ mod tests {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
                 proptest::collection::vec(
-                    (
-                        prop_oneof!["cookie", "expires", "originalMaxAge", ".{0,4}"],
-                        inner
-                    ),
+                    (prop_oneof!["cookie", "expires", "originalMaxAge", ".{0,4}"], inner),
                     0..5
                 )
                 .prop_map(|members| Value::Object(members.into_iter().collect())),

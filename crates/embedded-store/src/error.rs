@@ -38,9 +38,6 @@ pub struct Failure {
 impl Failure {
     /// A failure, in the words of its cause.
     pub fn new(kind: Kind, reason: impl fmt::Display) -> Self {
-        Self {
-            kind,
-            reason: reason.to_string(),
-        }
+        Self { kind, reason: reason.to_string() }
     }
 }

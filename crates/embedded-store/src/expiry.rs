@@ -60,10 +60,7 @@ impl Queue {
                 break;
             }
             // Otherwise the slot is empty, or has another session by now, whose place is elsewhere.
-            let place = slots
-                .get_mut(slot as usize)
-                .map(place)
-                .filter(|place| place.queued == at);
+            let place = slots.get_mut(slot as usize).map(place).filter(|place| place.queued == at);
             if place.as_ref().is_some_and(|place| place.due == at) {
                 return Some((slot, at));
             }

@@ -65,13 +65,9 @@ impl File {
             load(&database, visit)?;
             Ok(database)
         }));
-        let database =
-            opened.unwrap_or_else(|_| Err(Failure::new(Kind::Damaged, "the engine panicked")))?;
+        let database = opened.unwrap_or_else(|_| Err(Failure::new(Kind::Damaged, "the engine panicked")))?;
         backend.trust().map_err(|error| of_io(&error))?;
-        Ok(Self {
-            database: Some(database),
-            backend,
-        })
+        Ok(Self { database: Some(database), backend })
     }
 
     /// Closes the database. The file stays locked, and the next write opens the database again.
@@ -97,7 +93,7 @@ impl File {
 
 fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
-    // So that a file that was not closed opens at once.
+    // So that a file that was not closed opens without a repair.
     transaction.set_quick_repair(true);
     {
         let mut sessions = transaction.open_table(SESSIONS)?;
@@ -114,9 +110,7 @@ fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
 fn of_io(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::WouldBlock => Failure::new(Kind::InUse, "it is locked"),
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-            Failure::new(Kind::Damaged, error)
-        }
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Failure::new(Kind::Damaged, error),
         _ => Failure::new(Kind::Failed, error),
     }
 }
@@ -154,9 +148,7 @@ fn make(path: &Path) -> Result<(), Failure> {
     let database = build(backend, true)?;
     let write = || -> Result<(), redb::Error> {
         let transaction = database.begin_write()?;
-        transaction
-            .open_table(ABOUT)?
-            .insert(FORMAT_NAME, (FORMAT, ""))?;
+        transaction.open_table(ABOUT)?.insert(FORMAT_NAME, (FORMAT, ""))?;
         transaction.open_table(SESSIONS)?;
         transaction.commit()?;
         Ok(())
@@ -173,20 +165,13 @@ fn build(backend: Backend, verify: bool) -> Result<Database, Failure> {
 }
 
 fn load(database: &Database, visit: &mut Visit<'_>) -> Result<(), Failure> {
-    let foreign = |error: redb::TableError| match error {
+    let not_ours = |error: redb::TableError| match error {
         redb::TableError::Storage(error) => of_engine(error),
-        error => Failure::new(
-            Kind::Damaged,
-            format!("it is not a session store's file: {error}"),
-        ),
+        error => Failure::new(Kind::Damaged, format!("it is not a session store's file: {error}")),
     };
     let transaction = database.begin_read().map_err(of_engine)?;
-    let about = transaction.open_table(ABOUT).map_err(foreign)?;
-    match about
-        .get(FORMAT_NAME)
-        .map_err(of_engine)?
-        .map(|format| format.value().0)
-    {
+    let about = transaction.open_table(ABOUT).map_err(not_ours)?;
+    match about.get(FORMAT_NAME).map_err(of_engine)?.map(|format| format.value().0) {
         Some(FORMAT) => {}
         Some(other) => {
             let reason = format!("it has format {other}, and this version knows {FORMAT} only");
@@ -194,7 +179,7 @@ fn load(database: &Database, visit: &mut Visit<'_>) -> Result<(), Failure> {
         }
         None => return Err(Failure::new(Kind::Damaged, "it names no format")),
     }
-    let sessions = transaction.open_table(SESSIONS).map_err(foreign)?;
+    let sessions = transaction.open_table(SESSIONS).map_err(not_ours)?;
     for session in sessions.iter().map_err(of_engine)? {
         let (sid, state) = session.map_err(of_engine)?;
         let (expires, text) = state.value();
@@ -244,9 +229,7 @@ mod tests {
 
     /// The ends of some sessions.
     fn gone(numbers: std::ops::Range<u32>) -> Changes {
-        numbers
-            .map(|number| (number.to_le_bytes().into(), None))
-            .collect()
+        numbers.map(|number| (number.to_le_bytes().into(), None)).collect()
     }
 
     #[test]
@@ -279,7 +262,7 @@ mod tests {
     fn a_file_that_is_not_ours_is_refused_and_left_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions");
-        let mut foreign: Vec<Vec<u8>> = vec![
+        let mut files: Vec<Vec<u8>> = vec![
             Vec::new(),
             b"{}".to_vec(),
             b"SQLite format 3\0".repeat(600),
@@ -303,14 +286,14 @@ mod tests {
             fill(&transaction);
             transaction.commit().unwrap();
             drop(database);
-            foreign.push(fs::read(&other).unwrap());
+            files.push(fs::read(&other).unwrap());
             fs::remove_file(&other).unwrap();
         };
         write(&|transaction| drop(transaction.open_table(numbers).unwrap()));
         for fill in ours {
             write(&fill);
         }
-        for bytes in foreign {
+        for bytes in files {
             fs::write(&path, &bytes).unwrap();
             let failure = open(&path).unwrap_err();
             assert_eq!(failure.kind, Kind::Damaged, "{failure:?}");

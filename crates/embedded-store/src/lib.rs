@@ -10,11 +10,13 @@ mod expiry;
 mod file;
 mod limits;
 mod shard;
+mod shared;
 pub mod sid;
 mod store;
 mod table;
 
 pub use error::{Failure, Kind, Refused};
 pub use limits::{ENTRY_COST, Limits};
+pub use shared::{NotOpened, SharedStores};
 pub use store::{Progress, Store};
 pub use table::{CompareAndSet, Due, Stats, Table};

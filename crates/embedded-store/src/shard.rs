@@ -106,10 +106,7 @@ struct Journal {
 impl Shard {
     /// An empty shard; `journal` says whether changes are noted for a file.
     pub fn new(journal: bool) -> Self {
-        Self {
-            journal: journal.then(Journal::default),
-            ..Self::default()
-        }
+        Self { journal: journal.then(Journal::default), ..Self::default() }
     }
 
     /// How many sessions there are.
@@ -179,15 +176,12 @@ impl Shard {
 
     /// The slot of the least recently used session, and the tick of that use.
     pub fn least_used(&mut self) -> Option<(u32, u64)> {
-        self.uses
-            .first(u64::MAX, &mut self.slots, |entry| &mut entry.usage)
+        self.uses.first(u64::MAX, &mut self.slots, |entry| &mut entry.usage)
     }
 
     /// The slot of a session that has ended by `now`.
     pub fn ended(&mut self, now: u64) -> Option<u32> {
-        let first = self
-            .ends
-            .first(now, &mut self.slots, |entry| &mut entry.end);
+        let first = self.ends.first(now, &mut self.slots, |entry| &mut entry.end);
         Some(first?.0)
     }
 
@@ -203,13 +197,7 @@ impl Shard {
             journal.written.clear();
             journal.removed.extend(self.index.keys().cloned());
         }
-        std::mem::replace(
-            self,
-            Self {
-                journal,
-                ..Self::default()
-            },
-        )
+        std::mem::replace(self, Self { journal, ..Self::default() })
     }
 
     /// Takes up to `most` of the changes that the file has not got yet; fewer mean that there are no more.
@@ -249,15 +237,11 @@ impl Shard {
         });
         self.slots.shrink_to_fit();
         self.index.shrink_to_fit();
-        self.ends
-            .tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.end)));
-        self.uses
-            .tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.usage)));
+        self.ends.tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.end)));
+        self.uses.tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.usage)));
         if let Some(journal) = &mut self.journal {
             let dirty = self.slots.iter().filter(|(_, entry)| entry.dirty);
-            journal.written = dirty
-                .filter_map(|(slot, _)| u32::try_from(slot).ok())
-                .collect();
+            journal.written = dirty.filter_map(|(slot, _)| u32::try_from(slot).ok()).collect();
         }
     }
 
@@ -284,12 +268,10 @@ impl Shard {
     fn tidy(&mut self) {
         let live = self.len();
         if self.ends.is_untidy(live) {
-            self.ends
-                .tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.end)));
+            self.ends.tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.end)));
         }
         if self.uses.is_untidy(live) {
-            self.uses
-                .tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.usage)));
+            self.uses.tidy(self.slots.iter().map(|(slot, entry)| (slot, &entry.usage)));
         }
     }
 }

@@ -68,10 +68,7 @@ impl Store {
         let file = File::open(path, &mut |sid, expires, text| {
             if expires <= now {
                 gone.insert(sid.into(), None);
-            } else if table
-                .set(sid, text.to_owned(), Due::At(expires), now)
-                .is_err()
-            {
+            } else if table.set(sid, text.to_owned(), Due::At(expires), now).is_err() {
                 is_full = true;
             }
         })?;
@@ -85,10 +82,7 @@ impl Store {
         });
         Ok(Self {
             table,
-            file: Some(Mutex::new(Behind {
-                file: Some(file),
-                changes: gone,
-            })),
+            file: Some(Mutex::new(Behind { file: Some(file), changes: gone })),
             progress: Mutex::default(),
             dropped: Mutex::default(),
         })
@@ -185,10 +179,7 @@ mod tests {
     }
 
     fn set(store: &Store, sid: &[u8], text: &str, end: u64) {
-        store
-            .table
-            .set(sid, text.into(), Due::At(end), NOW)
-            .unwrap();
+        store.table.set(sid, text.into(), Due::At(end), NOW).unwrap();
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Table {
         Ok(())
     }
 
-    /// Gives a session another cookie and end, and leaves the rest of it unread. False when there is no such session.
+    /// Gives a session another cookie and end, without reading the other fields. False when there is no such session.
     ///
     /// # Errors
     /// [`Refused`], and the session that was there before is still there.
@@ -362,13 +362,7 @@ impl Table {
         }
     }
 
-    fn content(
-        &self,
-        text: String,
-        cookie: &Cookie,
-        due: Due,
-        now: u64,
-    ) -> Result<Content, Refused> {
+    fn content(&self, text: String, cookie: &Cookie, due: Due, now: u64) -> Result<Content, Refused> {
         if text.len() > self.limits.session_bytes.min(u32::MAX as usize) {
             return Err(self.refuse(Refused::TooLarge));
         }
@@ -377,11 +371,7 @@ impl Table {
             (Due::Cookie, Expires::Unknown) => return Err(Refused::UnknownEnd),
             (due, _) => self.moment(due, now),
         };
-        Ok(Content {
-            text: Arc::new(text),
-            cookie: narrow(&cookie.span),
-            expires,
-        })
+        Ok(Content { text: Arc::new(text), cookie: narrow(&cookie.span), expires })
     }
 
     fn fits(&self, sessions: usize, bytes: isize) -> bool {
@@ -391,8 +381,7 @@ impl Table {
     }
 
     fn is_over(&self) -> bool {
-        self.sessions.load(Relaxed) > self.limits.sessions
-            || self.bytes.load(Relaxed) > self.limits.bytes
+        self.sessions.load(Relaxed) > self.limits.sessions || self.bytes.load(Relaxed) > self.limits.bytes
     }
 
     fn refuse(&self, refused: Refused) -> Refused {
@@ -430,10 +419,7 @@ impl Table {
 /// By how many sessions and bytes a write lets the table grow.
 fn growth(shard: &Shard, slot: Option<u32>, cost: usize) -> (usize, isize) {
     let before = slot.map_or(0, |slot| shard.entry(slot).cost());
-    (
-        usize::from(slot.is_none()),
-        cost.wrapping_sub(before).cast_signed(),
-    )
+    (usize::from(slot.is_none()), cost.wrapping_sub(before).cast_signed())
 }
 
 #[cfg(test)]
@@ -463,9 +449,7 @@ mod tests {
     #[test]
     fn a_session_is_there_until_it_ends() {
         let table = table(Limits::default());
-        table
-            .set(b"a", session(Some(START + 10), ""), Due::Cookie, START)
-            .unwrap();
+        table.set(b"a", session(Some(START + 10), ""), Due::Cookie, START).unwrap();
         assert!(table.get(b"a", START + 9).is_some());
         assert_eq!(table.get(b"a", START + 10), None);
         assert_eq!(table.stats().expired, 1);
@@ -473,10 +457,7 @@ mod tests {
 
     #[test]
     fn a_session_without_a_date_lives_for_the_ttl() {
-        let table = table(Limits {
-            ttl: 5,
-            ..Limits::default()
-        });
+        let table = table(Limits { ttl: 5, ..Limits::default() });
         table.set(b"a", "{}".into(), Due::Cookie, START).unwrap();
         assert!(table.touch(b"a", "{}", Due::Ttl, START + 4).unwrap());
         assert!(table.get(b"a", START + 8).is_some());
@@ -485,10 +466,7 @@ mod tests {
 
     #[test]
     fn what_was_there_stays_when_a_larger_session_is_refused() {
-        let table = table(Limits {
-            session_bytes: 10,
-            ..Limits::default()
-        });
+        let table = table(Limits { session_bytes: 10, ..Limits::default() });
         table.set(b"a", "{}".into(), Due::Cookie, START).unwrap();
         let refused = table.set(b"a", r#"{"a":12345}"#.into(), Due::Cookie, START);
         assert_eq!(refused, Err(Refused::TooLarge));
@@ -498,24 +476,14 @@ mod tests {
 
     #[test]
     fn a_full_table_that_may_not_evict_drops_what_has_ended_and_refuses_the_rest() {
-        let limits = Limits {
-            sessions: 2,
-            evict: false,
-            ..Limits::default()
-        };
+        let limits = Limits { sessions: 2, evict: false, ..Limits::default() };
         let table = table(limits);
-        table
-            .set(b"a", session(Some(START + 5), ""), Due::Cookie, START)
-            .unwrap();
+        table.set(b"a", session(Some(START + 5), ""), Due::Cookie, START).unwrap();
         table.set(b"b", "{}".into(), Due::Cookie, START).unwrap();
         let refused = table.set(b"c", "{}".into(), Due::Cookie, START);
         assert_eq!(refused, Err(Refused::Full));
-        table
-            .set(b"b", r#"{"b":1}"#.into(), Due::Cookie, START)
-            .unwrap();
-        table
-            .set(b"c", "{}".into(), Due::Cookie, START + 5)
-            .unwrap();
+        table.set(b"b", r#"{"b":1}"#.into(), Due::Cookie, START).unwrap();
+        table.set(b"c", "{}".into(), Due::Cookie, START + 5).unwrap();
         assert_eq!(table.len(START + 5), 2);
     }
 
@@ -538,10 +506,7 @@ mod tests {
 
     #[test]
     fn a_commit_leaves_the_end_as_it_is_unless_the_cookie_changed_or_it_renews() {
-        let table = table(Limits {
-            ttl: 10,
-            ..Limits::default()
-        });
+        let table = table(Limits { ttl: 10, ..Limits::default() });
         let text = r#"{"cookie":{"expires":null}}"#;
         let mine = r#"{"cookie":{"expires":null},"a":1}"#;
         for (renew, lives) in [(false, false), (true, true)] {
@@ -572,9 +537,7 @@ mod tests {
         let table = Table::new(Limits::default(), true);
         for number in 0..100_000u32 {
             let end = START + if number % 50 == 0 { 100 } else { 1 };
-            table
-                .set(&number.to_le_bytes(), "{}".into(), Due::At(end), START)
-                .unwrap();
+            table.set(&number.to_le_bytes(), "{}".into(), Due::At(end), START).unwrap();
         }
         assert!(table.sweep(START + 1) > 90_000 * ENTRY_COST);
         table.shrink();
@@ -632,16 +595,11 @@ mod tests {
         }
 
         fn bytes(&self) -> usize {
-            self.sessions
-                .iter()
-                .map(|(sid, (text, ..))| cost(sid, text))
-                .sum()
+            self.sessions.iter().map(|(sid, (text, ..))| cost(sid, text)).sum()
         }
 
         fn make_room(&mut self, limits: &Limits, now: u64) {
-            let over = |model: &Self| {
-                model.sessions.len() > limits.sessions || model.bytes() > limits.bytes
-            };
+            let over = |model: &Self| model.sessions.len() > limits.sessions || model.bytes() > limits.bytes;
             if over(self) {
                 self.sessions.retain(|_, (_, expires, _)| *expires > now);
             }
@@ -652,14 +610,7 @@ mod tests {
             }
         }
 
-        fn touch(
-            &mut self,
-            sid: &[u8],
-            cookie: &str,
-            end: u64,
-            limits: &Limits,
-            now: u64,
-        ) -> Option<bool> {
+        fn touch(&mut self, sid: &[u8], cookie: &str, end: u64, limits: &Limits, now: u64) -> Option<bool> {
             let Some(session) = self.live(sid, now) else {
                 return Some(false);
             };
@@ -678,8 +629,7 @@ mod tests {
                 return false;
             }
             self.tick += 1;
-            self.sessions
-                .insert(sid.to_vec(), (text.to_owned(), expires, self.tick));
+            self.sessions.insert(sid.to_vec(), (text.to_owned(), expires, self.tick));
             self.make_room(limits, now);
             true
         }

@@ -2,9 +2,7 @@
 
 use std::{collections::HashMap, hash::Hash};
 
-use crate::{
-    allowance::Allowances, binding::Bindings, key::Key, keyring::Keyring, version::Versions,
-};
+use crate::{allowance::Allowances, binding::Bindings, key::Key, keyring::Keyring, version::Versions};
 
 /// How often the state of long ago is forgotten, in ms.
 const SWEEP_MS: u64 = 30_000;

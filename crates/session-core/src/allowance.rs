@@ -6,7 +6,7 @@ use crate::adoption::shrink;
 
 /// How long an allowance lasts before it begins anew, in ms.
 const WINDOW_MS: u64 = 60_000;
-/// How many sessions are counted at once in one store.
+/// How many sessions are counted at the same time in one store.
 const MAX_SESSIONS: usize = 100_000;
 /// How long a full list is not searched again for minutes that are over, in ms: each new session would pay for a search.
 const SEARCH_PAUSE_MS: u64 = 1_000;
@@ -45,10 +45,7 @@ impl Allowances {
             self.next_search = now + SEARCH_PAUSE_MS;
         }
         if self.minutes.len() < MAX_SESSIONS {
-            let minute = Minute {
-                began: now,
-                taken: 1,
-            };
+            let minute = Minute { began: now, taken: 1 };
             self.minutes.insert(sid.into(), minute);
         }
         most > 0
@@ -61,8 +58,7 @@ impl Allowances {
 
     /// Forgets the minutes that are over by `now` (ms).
     pub fn sweep(&mut self, now: u64) {
-        self.minutes
-            .retain(|_, minute| now.saturating_sub(minute.began) < WINDOW_MS);
+        self.minutes.retain(|_, minute| now.saturating_sub(minute.began) < WINDOW_MS);
         shrink(&mut self.minutes);
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{adoption::shrink, error::Error};
 
-/// How many sockets may be bound at once in one store.
+/// How many sockets may be bound at the same time in one store.
 pub const MAX_BOUND: usize = 4_000_000;
 
 /// The bindings of one store's sessions.
@@ -30,17 +30,11 @@ impl Bindings {
             return Err(Error::Overloaded);
         }
         let socket: Arc<str> = socket.into();
-        let sid = if let Some((sid, _)) = self.sockets.get_key_value(sid) {
-            Arc::clone(sid)
-        } else {
-            sid.into()
-        };
+        let sid =
+            if let Some((sid, _)) = self.sockets.get_key_value(sid) { Arc::clone(sid) } else { sid.into() };
         self.sids.insert(Arc::clone(&socket), Arc::clone(&sid));
         // Most sessions have one socket: `push` alone would make room for four.
-        let sockets = self
-            .sockets
-            .entry(sid)
-            .or_insert_with(|| Vec::with_capacity(1));
+        let sockets = self.sockets.entry(sid).or_insert_with(|| Vec::with_capacity(1));
         sockets.push(socket);
         Ok(())
     }
@@ -124,14 +118,8 @@ mod tests {
     #[test]
     fn ids_of_any_length_and_alphabet_come_back_as_they_were() {
         let longest = "socket".repeat(100);
-        let sockets = [
-            "",
-            "/chat#kanal",
-            "канал 1",
-            longest.as_str(),
-            "🦀".repeat(7).as_str(),
-        ]
-        .map(str::to_owned);
+        let sockets =
+            ["", "/chat#kanal", "канал 1", longest.as_str(), "🦀".repeat(7).as_str()].map(str::to_owned);
         let mut bindings = Bindings::default();
         for socket in &sockets {
             bindings.bind(socket, "s").unwrap();

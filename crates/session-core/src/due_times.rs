@@ -105,9 +105,7 @@ impl DueTimes {
             return;
         }
         let times = self.times.iter();
-        self.queue = times
-            .map(|(sid, time)| Reverse((time.queued, Arc::clone(sid))))
-            .collect();
+        self.queue = times.map(|(sid, time)| Reverse((time.queued, Arc::clone(sid)))).collect();
     }
 }
 

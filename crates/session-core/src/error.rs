@@ -82,81 +82,46 @@ impl Error {
     /// The stable code, as `error.code` in JavaScript.
     #[must_use]
     pub const fn code(self) -> &'static str {
-        match self {
-            Self::NoSessionStore => "ERR_NO_SESSION_STORE",
-            Self::NoSession => "ERR_NO_SESSION",
-            Self::MissingSessionStore => "ERR_MISSING_SESSION_STORE",
-            Self::MissingKey => "ERR_MISSING_KEY",
-            Self::MissingData => "ERR_MISSING_DATA",
-            Self::BadChannel => "ERR_BAD_CHANNEL",
-            Self::TooManyChannels => "ERR_TOO_MANY_CHANNELS",
-            Self::StoreTimeout => "ERR_STORE_TIMEOUT",
-            Self::Overloaded => "ERR_OVERLOADED",
-            Self::InvalidDocument => "ERR_INVALID_DOCUMENT",
-            Self::StoreFull => "ERR_STORE_FULL",
-            Self::SessionTooLarge => "ERR_SESSION_TOO_LARGE",
-            Self::StorePathInUse => "ERR_STORE_PATH_IN_USE",
-            Self::StoreDamaged => "ERR_STORE_DAMAGED",
-            Self::StoreFailed => "ERR_STORE_FAILED",
-            Self::StoreClosed => "ERR_STORE_CLOSED",
-            Self::BadOrigin => "ERR_BAD_ORIGIN",
-            Self::TooManyKeys => "ERR_TOO_MANY_KEYS",
-            Self::StoreUnavailable => "ERR_STORE_UNAVAILABLE",
-            Self::SessionGone => "ERR_SESSION_GONE",
-            Self::UpdateTimeout => "ERR_UPDATE_TIMEOUT",
-        }
-    }
-
-    /// The words for people, and for clients of the original.
-    #[must_use]
-    pub const fn message(self) -> &'static str {
-        match self {
-            Self::NoSessionStore => "No session-store.",
-            Self::NoSession => "No session",
-            Self::MissingSessionStore => "Missing session-store.",
-            Self::MissingKey => "Missing key.",
-            Self::MissingData => "Missing data",
-            Self::BadChannel => {
-                "The channel name is empty, too long, or has characters that are not allowed."
-            }
-            Self::TooManyChannels => {
-                "This session already has a key on as many channels as are allowed."
-            }
-            Self::StoreTimeout => "The session store did not answer in time.",
-            Self::Overloaded => "Too many calls to the session store are waiting for an answer.",
-            Self::InvalidDocument => "The text of the session is not a JSON object.",
-            Self::StoreFull => "The session store is full.",
-            Self::SessionTooLarge => "The session is larger than the session store takes.",
-            Self::StorePathInUse => "The file of the session store is in use.",
-            Self::StoreDamaged => {
-                "The file of the session store is damaged, or is not a session store's."
-            }
-            Self::StoreFailed => "The file of the session store could not be opened or written.",
-            Self::StoreClosed => "The session store has been closed.",
-            Self::BadOrigin => "This origin is not allowed.",
-            Self::TooManyKeys => "Too many keys were asked for. Try again in a minute.",
-            Self::StoreUnavailable => "The session store failed.",
-            Self::SessionGone => "The session is gone: it was destroyed, or has expired.",
-            Self::UpdateTimeout => {
-                "The function given to update() took longer than a store may (storeTimeout): nothing was written."
-            }
-        }
+        self.describe().0
     }
 
     /// The HTTP status of the key route's answer.
     #[must_use]
     pub const fn status(self) -> u16 {
+        self.describe().1
+    }
+
+    /// The words for people, and for clients of the original.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        self.describe().2
+    }
+
+    /// The code, the status and the message; one line an error.
+    #[rustfmt::skip]
+    const fn describe(self) -> (&'static str, u16, &'static str) {
         match self {
-            Self::NoSession | Self::BadChannel | Self::TooManyChannels => 400,
-            Self::BadOrigin => 403,
-            Self::SessionGone => 410,
-            Self::TooManyKeys => 429,
-            Self::StoreTimeout
-            | Self::Overloaded
-            | Self::StoreFull
-            | Self::StoreClosed
-            | Self::StoreUnavailable => 503,
-            _ => 500,
+            Self::NoSessionStore => ("ERR_NO_SESSION_STORE", 500, "No session-store."),
+            Self::NoSession => ("ERR_NO_SESSION", 400, "No session"),
+            Self::MissingSessionStore => ("ERR_MISSING_SESSION_STORE", 500, "Missing session-store."),
+            Self::MissingKey => ("ERR_MISSING_KEY", 500, "Missing key."),
+            Self::MissingData => ("ERR_MISSING_DATA", 500, "Missing data"),
+            Self::BadChannel => ("ERR_BAD_CHANNEL", 400, "The channel name is empty, too long, or has characters that are not allowed."),
+            Self::TooManyChannels => ("ERR_TOO_MANY_CHANNELS", 400, "This session already has a key on as many channels as are allowed."),
+            Self::StoreTimeout => ("ERR_STORE_TIMEOUT", 503, "The session store did not answer in time."),
+            Self::Overloaded => ("ERR_OVERLOADED", 503, "Too many calls to the session store are waiting for an answer."),
+            Self::InvalidDocument => ("ERR_INVALID_DOCUMENT", 500, "The text of the session is not a JSON object."),
+            Self::StoreFull => ("ERR_STORE_FULL", 503, "The session store is full."),
+            Self::SessionTooLarge => ("ERR_SESSION_TOO_LARGE", 500, "The session is larger than the session store takes."),
+            Self::StorePathInUse => ("ERR_STORE_PATH_IN_USE", 500, "The file of the session store is in use."),
+            Self::StoreDamaged => ("ERR_STORE_DAMAGED", 500, "The file of the session store is damaged, or is not a session store's."),
+            Self::StoreFailed => ("ERR_STORE_FAILED", 500, "The file of the session store could not be opened or written."),
+            Self::StoreClosed => ("ERR_STORE_CLOSED", 503, "The session store has been closed."),
+            Self::BadOrigin => ("ERR_BAD_ORIGIN", 403, "This origin is not allowed."),
+            Self::TooManyKeys => ("ERR_TOO_MANY_KEYS", 429, "Too many keys were asked for. Try again in a minute."),
+            Self::StoreUnavailable => ("ERR_STORE_UNAVAILABLE", 503, "The session store failed."),
+            Self::SessionGone => ("ERR_SESSION_GONE", 410, "The session is gone: it was destroyed, or has expired."),
+            Self::UpdateTimeout => ("ERR_UPDATE_TIMEOUT", 500, "The function given to update() took longer than a store may (storeTimeout): nothing was written."),
         }
     }
 }
@@ -182,8 +147,7 @@ mod tests {
 
     #[test]
     fn every_error_has_a_code_of_its_own() {
-        let codes: std::collections::HashSet<_> =
-            Error::ALL.iter().map(|error| error.code()).collect();
+        let codes: std::collections::HashSet<_> = Error::ALL.iter().map(|error| error.code()).collect();
         assert_eq!(codes.len(), Error::ALL.len());
     }
 }

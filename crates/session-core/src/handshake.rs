@@ -3,8 +3,7 @@
 //! The JavaScript side reports facts and does what it is told; it calls the store in between.
 
 use crate::{
-    adoption::Adoption, channel::ChannelName, error::Error, key::Key, keyring::Issue,
-    record::Record,
+    adoption::Adoption, channel::ChannelName, error::Error, key::Key, keyring::Issue, record::Record,
 };
 
 /// What is known when a GET arrives.
@@ -137,25 +136,14 @@ mod tests {
     fn a_remembered_key_is_checked() {
         let key = Key::generate();
         let memo = key.to_string();
-        assert_eq!(
-            decide(Visit {
-                memo: Some(&memo),
-                channels: 99,
-                ..GOOD
-            }),
-            Ok(Step::Check(key))
-        );
+        assert_eq!(decide(Visit { memo: Some(&memo), channels: 99, ..GOOD }), Ok(Step::Check(key)));
     }
 
     #[test]
     fn a_one_time_key_is_never_given_twice() {
         let mut adoption = Adoption::default();
         let memo = Key::generate().to_string();
-        let facts = Visit {
-            one_time: true,
-            memo: Some(&memo),
-            ..GOOD
-        };
+        let facts = Visit { one_time: true, memo: Some(&memo), ..GOOD };
         let mut given = Vec::new();
         for _ in 0..3 {
             let Ok(Step::Issue(Issue::Make(key))) = visit(facts, &mut adoption, 0) else {
@@ -168,75 +156,28 @@ mod tests {
 
     #[test]
     fn a_memo_that_is_no_key_is_replaced() {
-        assert!(matches!(
-            decide(Visit {
-                memo: Some("no key"),
-                ..GOOD
-            }),
-            Ok(Step::Issue(Issue::Make(_)))
-        ));
+        assert!(matches!(decide(Visit { memo: Some("no key"), ..GOOD }), Ok(Step::Issue(Issue::Make(_)))));
     }
 
     #[test]
     fn what_is_missing_is_named_in_the_order_of_the_original() {
-        assert_eq!(
-            decide(Visit {
-                has_store: false,
-                sid: None,
-                ..GOOD
-            }),
-            Err(Error::NoSessionStore)
-        );
-        assert_eq!(
-            decide(Visit {
-                sid: None,
-                channel: "",
-                ..GOOD
-            }),
-            Err(Error::NoSession)
-        );
-        assert_eq!(
-            decide(Visit {
-                channel: "__proto__",
-                ..GOOD
-            }),
-            Err(Error::BadChannel)
-        );
-        assert_eq!(
-            decide(Visit {
-                channels: 32,
-                ..GOOD
-            }),
-            Err(Error::TooManyChannels)
-        );
+        assert_eq!(decide(Visit { has_store: false, sid: None, ..GOOD }), Err(Error::NoSessionStore));
+        assert_eq!(decide(Visit { sid: None, channel: "", ..GOOD }), Err(Error::NoSession));
+        assert_eq!(decide(Visit { channel: "__proto__", ..GOOD }), Err(Error::BadChannel));
+        assert_eq!(decide(Visit { channels: 32, ..GOOD }), Err(Error::TooManyChannels));
     }
 
     #[test]
     fn channels_that_are_not_in_the_session_yet_count_too() {
         let mut adoption = Adoption::default();
         for channel in ["a", "b"] {
-            let facts = Visit {
-                channel,
-                max_channels: 2,
-                ..GOOD
-            };
+            let facts = Visit { channel, max_channels: 2, ..GOOD };
             assert!(visit(facts, &mut adoption, 0).is_ok());
         }
-        let third = Visit {
-            channel: "c",
-            max_channels: 2,
-            ..GOOD
-        };
+        let third = Visit { channel: "c", max_channels: 2, ..GOOD };
         assert_eq!(visit(third, &mut adoption, 0), Err(Error::TooManyChannels));
-        let again = Visit {
-            channel: "b",
-            max_channels: 2,
-            ..GOOD
-        };
-        assert!(matches!(
-            visit(again, &mut adoption, 0),
-            Ok(Step::Issue(Issue::Join(_)))
-        ));
+        let again = Visit { channel: "b", max_channels: 2, ..GOOD };
+        assert!(matches!(visit(again, &mut adoption, 0), Ok(Step::Issue(Issue::Join(_)))));
     }
 
     #[test]
@@ -244,35 +185,18 @@ mod tests {
         let key = Key::generate();
         assert_eq!(present(true, Presented::Text(&key.to_string()), 1), Ok(key));
         assert_eq!(present(true, Presented::Nothing, 1), Err(Error::MissingKey));
-        assert_eq!(
-            present(true, Presented::NoString, 1),
-            Err(Error::MissingData)
-        );
-        for text in [
-            "",
-            "__proto__",
-            "../x",
-            "00000000-0000-1000-8000-000000000000",
-        ] {
-            assert_eq!(
-                present(true, Presented::Text(text), 1),
-                Err(Error::MissingData)
-            );
+        assert_eq!(present(true, Presented::NoString, 1), Err(Error::MissingData));
+        for text in ["", "__proto__", "../x", "00000000-0000-1000-8000-000000000000"] {
+            assert_eq!(present(true, Presented::Text(text), 1), Err(Error::MissingData));
         }
-        assert_eq!(
-            present(false, Presented::Nothing, 1),
-            Err(Error::MissingSessionStore)
-        );
+        assert_eq!(present(false, Presented::Nothing, 1), Err(Error::MissingSessionStore));
     }
 
     #[test]
     fn after_many_keys_in_vain_the_store_is_left_alone() {
         let key = Key::generate().to_string();
         assert!(present(true, Presented::Text(&key), 1).is_ok());
-        assert_eq!(
-            present(true, Presented::Text(&key), 0),
-            Err(Error::MissingData)
-        );
+        assert_eq!(present(true, Presented::Text(&key), 0), Err(Error::MissingData));
     }
 
     #[test]
@@ -299,9 +223,6 @@ mod tests {
         let text = Record::new("sid", channel, None, 0).to_json();
         assert!(record(Some(&text), Some("chat")).is_ok());
         assert!(record(Some(&text), None).is_ok());
-        assert_eq!(
-            record(Some(&text), Some("news")).unwrap_err(),
-            Error::MissingData
-        );
+        assert_eq!(record(Some(&text), Some("news")).unwrap_err(), Error::MissingData);
     }
 }

@@ -109,10 +109,8 @@ mod tests {
         let threads: Vec<_> = (0..4)
             .map(|_| thread::spawn(|| (0..5_000).map(|_| Key::generate()).collect::<Vec<_>>()))
             .collect();
-        let keys: HashSet<Key> = threads
-            .into_iter()
-            .flat_map(|thread| thread.join().expect("no panic"))
-            .collect();
+        let keys: HashSet<Key> =
+            threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect();
         assert_eq!(keys.len(), 20_000);
     }
 
@@ -129,10 +127,7 @@ mod tests {
 
     #[test]
     fn only_the_form_that_is_handed_out_is_a_key() {
-        assert_eq!(
-            Key::parse(GOOD).map(|key| key.to_string()),
-            Ok(GOOD.to_owned())
-        );
+        assert_eq!(Key::parse(GOOD).map(|key| key.to_string()), Ok(GOOD.to_owned()));
         let refused = [
             "",
             "abc",
@@ -172,14 +167,9 @@ mod tests {
     #[test]
     fn a_fingerprint_is_stable_in_a_process_and_tells_ids_apart() {
         assert_eq!(fingerprint("a"), fingerprint("a"));
-        let all: HashSet<String> = (0..100)
-            .map(|number| fingerprint(&number.to_string()))
-            .collect();
+        let all: HashSet<String> = (0..100).map(|number| fingerprint(&number.to_string())).collect();
         assert_eq!(all.len(), 100);
-        assert!(
-            all.iter()
-                .all(|text| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        );
+        assert!(all.iter().all(|text| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit())));
     }
 
     proptest! {

@@ -16,7 +16,7 @@ const SHARE_MS: u64 = 10_000;
 const JOIN_MS: u64 = 1_000;
 /// For how long the HTTP half's look at a record counts for the socket's half, in ms.
 const VOUCH_MS: u64 = 5_000;
-/// How many keys are remembered at once in one store. What is forgotten expires in the store by itself.
+/// How many keys are remembered at the same time in one store. A forgotten key expires in the store by itself.
 const MAX_KEYS: usize = 100_000;
 
 /// The key that a GET is to answer with.
@@ -90,9 +90,7 @@ impl Keyring {
     /// On how many channels this session has keys that this process remembers, `channel` left out.
     #[must_use]
     pub fn other_channels(&self, sid: &str, channel: &str) -> usize {
-        self.of_session(sid)
-            .filter(|key| &*key.channel != channel)
-            .count()
+        self.of_session(sid).filter(|key| &*key.channel != channel).count()
     }
 
     /// The record of a key was set at `now` and expires `max_age` ms later.
@@ -128,9 +126,7 @@ impl Keyring {
             return None;
         }
         let at = issued.vouched.take()?;
-        (now.saturating_sub(at) < VOUCH_MS)
-            .then(|| self.session_of(key))
-            .flatten()
+        (now.saturating_sub(at) < VOUCH_MS).then(|| self.session_of(key)).flatten()
     }
 
     /// The session that a key was made for, for all that is remembered. Whether it is good the store has to say.
@@ -188,19 +184,14 @@ impl Keyring {
             self.retain(|issued| issued.made.is_none_or(|at| at > middle));
         }
         // A key that it replaces stays valid in the store until it expires there.
-        let replaced = self
-            .of_session(sid)
-            .find(|key| key.channel == issued.channel);
+        let replaced = self.of_session(sid).find(|key| key.channel == issued.channel);
         if let Some(key) = replaced.map(|replaced| replaced.key.clone()) {
             self.revoke(&key);
         }
         let sid: Arc<str> = sid.into();
         self.sids.insert(issued.key.clone(), Arc::clone(&sid));
         // Most sessions have one key: `push` alone would make room for four.
-        self.sessions
-            .entry(sid)
-            .or_insert_with(|| Vec::with_capacity(1))
-            .push(issued);
+        self.sessions.entry(sid).or_insert_with(|| Vec::with_capacity(1)).push(issued);
     }
 
     fn retain(&mut self, keep: impl Fn(&Issued) -> bool) {
@@ -247,9 +238,7 @@ mod tests {
         assert_eq!(keyring.issue("s", "c", 1), Issue::Join(key.clone()));
         keyring.made(&key, 2, 60_000);
         assert_eq!(keyring.issue("s", "c", 3), Issue::Share(key.clone()));
-        assert!(
-            matches!(keyring.issue("s", "c", SHARE_MS + 3), Issue::Make(other) if other != key)
-        );
+        assert!(matches!(keyring.issue("s", "c", SHARE_MS + 3), Issue::Make(other) if other != key));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Tickets: one for each call to a session store, answered once, in time, and in the order of its socket's events.
 //!
 //! A store may answer never, twice, or out of order. Each call takes a [`Ticket`]. The first answer uses the ticket up, and
-//! an answer with a used ticket is ignored. The tickets of a socket's events are in that socket's queue: an answer that
-//! comes before its turn is held until the tickets in front of it have been answered or have timed out.
+//! an answer with a used ticket is ignored. The tickets of a socket's events are in that socket's queue: an early answer
+//! is held until the tickets in front of it have been answered or have timed out.
 
 use std::{
     cmp::Reverse,
@@ -13,7 +13,7 @@ use crate::error::Error;
 
 /// How many bits of a ticket name its slot; the rest is the slot's generation.
 const SLOT_BITS: u32 = u16::BITS;
-/// The largest number of store calls in flight at once in one copy of the JavaScript.
+/// The largest number of store calls in flight in one copy of the JavaScript.
 pub const MAX_IN_FLIGHT: usize = 1 << SLOT_BITS;
 /// So many deadlines are not worth tidying.
 const SHORT: usize = 1_024;
@@ -68,7 +68,7 @@ enum State {
     Waiting,
     /// The deadline has passed, and JavaScript has been told. Its word or a late answer counts, whichever is first.
     Due,
-    /// Answered before its turn.
+    /// Answered, while a ticket in front of it waits.
     Held,
 }
 
@@ -124,11 +124,7 @@ impl Tickets {
             slot
         } else {
             let slot = u16::try_from(self.slots.len()).map_err(|_| Error::Overloaded)?;
-            self.slots.push(Slot {
-                generation: 1,
-                state: State::Free,
-                queue: None,
-            });
+            self.slots.push(Slot { generation: 1, state: State::Free, queue: None });
             slot
         };
         let queue = queue.filter(|number| self.queue(*number).is_some());
@@ -160,14 +156,10 @@ impl Tickets {
             return Answer::Hold;
         }
         self.leave(queue);
-        if self.first_held(queue).is_some() {
-            Answer::RunAndRelease
-        } else {
-            Answer::Run
-        }
+        if self.first_held(queue).is_some() { Answer::RunAndRelease } else { Answer::Run }
     }
 
-    /// The next held event of a queue whose turn has come, or nothing.
+    /// The next held ticket of a queue that may go on, or nothing.
     pub fn release(&mut self, queue: QueueNumber) -> Option<Ticket> {
         let ticket = self.first_held(queue)?;
         self.leave(queue);
@@ -213,7 +205,7 @@ impl Tickets {
             .map_or(State::Free, |slot| slot.state)
     }
 
-    /// The first ticket of a queue, where it has been answered before its turn.
+    /// The first ticket of a queue, where it has been held.
     fn first_held(&mut self, queue: QueueNumber) -> Option<Ticket> {
         let first = *self.queue(queue)?.front()?;
         (self.state(first) == State::Held).then_some(first)
@@ -323,9 +315,7 @@ mod tests {
     #[test]
     fn beyond_the_limit_a_call_is_refused_and_nothing_is_lost() {
         let mut tickets = Tickets::default();
-        let all: Vec<_> = (0..MAX_IN_FLIGHT)
-            .map(|_| tickets.open(None, 1).unwrap())
-            .collect();
+        let all: Vec<_> = (0..MAX_IN_FLIGHT).map(|_| tickets.open(None, 1).unwrap()).collect();
         assert_eq!(tickets.open(None, 1), Err(Error::Overloaded));
         assert_eq!(tickets.answer(all[7]), Answer::Run);
         assert!(tickets.open(None, 1).is_ok());

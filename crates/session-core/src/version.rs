@@ -10,7 +10,7 @@ use crate::adoption::shrink;
 
 /// How long a write is remembered, in ms: longer than almost any handler runs.
 const MEMORY_MS: u64 = 600_000;
-/// How many sessions are remembered at once in one store.
+/// How many sessions are remembered at the same time in one store.
 const MAX_REMEMBERED: usize = 100_000;
 
 /// What has happened to a session since a load.
@@ -75,7 +75,7 @@ impl Versions {
         }
     }
 
-    /// Every session was destroyed at once: what was loaded before counts as written, so that it is read again.
+    /// Every session was destroyed: a session that was loaded before counts as written, so that it is read again.
     pub fn cleared(&mut self) {
         self.clock += 1;
         self.forgotten = self.clock;
@@ -103,11 +103,7 @@ impl Versions {
         if !self.entries.contains_key(sid) {
             self.make_room();
         }
-        let entry = self.entries.entry(sid.into()).or_insert(Entry {
-            written: 0,
-            gone: 0,
-            at: now,
-        });
+        let entry = self.entries.entry(sid.into()).or_insert(Entry { written: 0, gone: 0, at: now });
         entry.at = now;
         entry
     }

@@ -92,9 +92,7 @@ fn edited(mut input: Vec<u8>, edits: &[Edit], corpus: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fuzz/corpus")
-        .join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
     let mut inputs: Vec<_> = fs::read_dir(folder)
         .expect("the corpus is in the repository")
         .map(|entry| fs::read(entry.expect("an entry").path()).expect("a file"))
@@ -110,11 +108,7 @@ fn hold(target: &str, law: fn(&[u8]), cases: u32) {
         law(input);
     }
     let inputs = (any::<Index>(), prop::collection::vec(any_edit(), 1..6));
-    let config = ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |((seed, edits) in inputs)| {
         law(&edited(seed.get(&corpus).clone(), &edits, &corpus));
     });

@@ -5,7 +5,7 @@
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const fc = require('fast-check');
-const { Slices } = require('../lib/session/slices.js');
+const { Fields } = require('../lib/session/fields.js');
 
 const key = fc.oneof(
   fc.constantFrom('a', 'b', 'cookie', '', '"', '\\', '}', '__proto__', '1', 'é’'),
@@ -27,7 +27,7 @@ test('each field is found as JSON.stringify has spelled it, in any order of ques
   fc.assert(
     fc.property(members, padding, fc.array(key, { maxLength: 4 }), (pairs, pad, others) => {
       const object = objectOf(pairs, pad);
-      const slices = new Slices(JSON.stringify(object));
+      const slices = new Fields(JSON.stringify(object));
       for (const name of [...others, ...Object.keys(object).reverse(), ...Object.keys(object)]) {
         const at = slices.find(name);
         assert.equal(at !== -1, Object.hasOwn(object, name) && !isEmpty(object), name);
@@ -46,7 +46,7 @@ test('fields that are replaced and added make the text that JSON.stringify would
       fc.jsonValue(),
       (pairs, edits, more) => {
         const object = objectOf([['cookie', {}], ...pairs], 0);
-        const slices = new Slices(JSON.stringify(object));
+        const slices = new Fields(JSON.stringify(object));
         const names = Object.keys(object);
         const edited = new Map(edits.map(([index, value]) => [names[index % names.length], value]));
         const changes = [...edited].map(([name, value]) => ({
@@ -72,7 +72,7 @@ test('what JSON.stringify writes is plain, unless a name has to be escaped', () 
     fc.property(members, (pairs) => {
       const object = objectOf([['cookie', {}], ...pairs], 0);
       const isEscaped = Object.keys(object).some((name) => JSON.stringify(name).includes('\\'));
-      assert.equal(new Slices(JSON.stringify(object)).isPlain(), !isEscaped);
+      assert.equal(new Fields(JSON.stringify(object)).isPlain(), !isEscaped);
     }),
     { numRuns: 1000 },
   );
@@ -100,7 +100,7 @@ test('of a plain text, whatever it is, the fields are those that JSON.parse find
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
       const text = `{"cookie":{}${pieces.join('')}}`;
-      const slices = new Slices(text);
+      const slices = new Fields(text);
       if (!slices.isPlain()) return;
       let object;
       try {
@@ -134,7 +134,7 @@ test('what is found in a text of another program is what JSON.parse has under th
     fc.property(fc.array(piece, { maxLength: 5 }), fc.constantFrom('', 'x'.repeat(5000)), (pieces, long) => {
       const text = `{"cookie":{}${pieces.join('')},"z":"${long}"}`;
       const object = JSON.parse(text);
-      const slices = new Slices(text, true);
+      const slices = new Fields(text, true);
       for (const name of ['b', 'a', 'c', 'z', 'none']) {
         const at = slices.find(name);
         if (slices.failed) return;
@@ -149,9 +149,9 @@ test('any text at all is passed over to an end', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), key, (text, name) => {
       for (const some of [text, `{${text}`, `{"cookie":${text}`, `{"cookie":{${text}}`]) {
-        new Slices(some).find(name);
-        new Slices(some, true).find(name);
-        new Slices(some).isPlain();
+        new Fields(some).find(name);
+        new Fields(some, true).find(name);
+        new Fields(some).isPlain();
       }
     }),
     { numRuns: 5000 },

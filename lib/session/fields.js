@@ -30,14 +30,14 @@ function spelt(key) {
 const LONG = 2048;
 
 /** The top-level fields of a session's text, as places in it. Found one after the other, as far as they are asked for. */
-class Slices {
+class Fields {
   /**
    * @param {string} text a JSON object, spelt as `JSON.stringify` does at its top level
-   * @param {boolean} [isForeign] whether another program may have spelt it otherwise
+   * @param {boolean} [isUncertain] whether another program may have spelt it otherwise
    */
-  constructor(text, isForeign = false) {
+  constructor(text, isUncertain = false) {
     this.text = text;
-    this.isForeign = isForeign;
+    this.isUncertain = isUncertain;
     /** Of each field passed: where its key, its value and whatever is behind it begin. @type {number[]} */
     this.marks = [];
     /** Where the next field begins. */
@@ -55,9 +55,9 @@ class Slices {
   find(key) {
     const name = spelt(key);
     const at = this.placeOf(name);
-    if (this.isForeign && !this.isOnly(name, at)) {
+    if (this.isUncertain && !this.isOnly(name, at)) {
       this.failed = !this.isPlain();
-      this.isForeign = false;
+      this.isUncertain = false;
     }
     return at;
   }
@@ -196,4 +196,4 @@ function endOfValue(text, start) {
   return -1;
 }
 
-module.exports.Slices = Slices;
+module.exports.Fields = Fields;
