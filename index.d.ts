@@ -621,13 +621,34 @@ export interface EventSession {
    * }, 60_000);
    */
   save(callback?: (error: any) => void): this;
-  /** Loads again. `this.session` is another object afterwards. */
+  /**
+   * Loads again. `this.session` is another object afterwards.
+   *
+   * @example
+   * this.session.reload((error) => ack(error ? 'gone' : this.session.user));
+   */
   reload(callback: (error: any) => void): this;
-  /** Prolongs the cookie by its `originalMaxAge`. */
+  /**
+   * Prolongs the cookie by its `originalMaxAge`.
+   *
+   * @example
+   * this.session.touch();
+   */
   touch(): this;
-  /** Logs out: every socket of the session in this process is unbound, and the session's keys are good no more. */
+  /**
+   * Logs out: every socket of the session in this process is unbound, and the session's keys are good no more.
+   *
+   * @example
+   * this.session.destroy((error) => ack({ error: error?.message }));
+   */
   destroy(callback?: (error: any) => void): this;
-  /** As `destroy`, with a new session in `this.session`. No socket is bound to it: the browser has to share again, with its new cookie. */
+  /**
+   * As `destroy`, with a new session in `this.session`. No socket is bound to it: the browser has to share again, with its new
+   * cookie.
+   *
+   * @example
+   * this.session.regenerate((error) => ack({ error: error?.message }));
+   */
   regenerate(callback: (error: any) => void): this;
   /** The app's own fields. */
   [field: string]: any;
