@@ -6,9 +6,6 @@ const v8 = require('node:v8');
 const vm = require('node:vm');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
-const { MemoryStore } = require('express-session');
-const { adopt } = require('../lib/stores/adopted-store.js');
-const { HeldPackets } = require('../lib/sockets/held-packets.js');
 const { fixture } = require('./support/fixture.js');
 const { LIMIT } = require('./support/limit.js');
 const { shareApp } = require('./support/share-app.js');
@@ -88,17 +85,3 @@ test(
     assert.equal(await flooding.socket.ask('write', { more: 1 }), flooding.sid);
   },
 );
-
-test('the packets of all recovered sockets of a store that wait are 65,536 at most', (t) => {
-  const adopted = adopt(new MemoryStore(), 'the store');
-  t.after(() => adopted.release());
-  const sockets = Array.from({ length: 7 }, () => new HeldPackets(adopted));
-  const flood = () => {
-    let accepted = 0;
-    for (const socket of sockets) while (socket.add({})) accepted += 1;
-    return accepted;
-  };
-  assert.equal(flood(), MOST);
-  assert.equal(sockets[0].take().length, 10_000);
-  assert.equal(flood(), 10_000);
-});

@@ -154,6 +154,11 @@ class Snapshot {
     this.clock = clock;
   }
 
+  /** The store is told of the new end of a session's cookie by a touch: it is no change to be saved. @param {any} session */
+  touched({ cookie }) {
+    this.expires = cookie.expires?.getTime?.();
+  }
+
   /** Takes over what is known of the cookie. @param {Snapshot} other */
   takeCookie({ cookie, expires, rawCookie }) {
     this.cookie = cookie;

@@ -2,6 +2,7 @@
 
 const { failure } = require('../support/errors.js');
 const { socketMethods } = require('../session/methods.js');
+const { snapshotOf } = require('../session/snapshot.js');
 const { isFull } = require('../stores/lock.js');
 const { Connection } = require('./connection.js');
 const { KEY_EVENT, presentKey } = require('./key-event.js');
@@ -209,6 +210,7 @@ class SharedConnection extends Connection {
     this.touched = now;
     try {
       session.touch();
+      snapshotOf(session)?.touched(session);
     } catch (error) {
       // A handler has put something else into its place: `Object.assign(session, { cookie: null })`.
       this.report(error, event);
