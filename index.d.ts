@@ -75,6 +75,16 @@ export interface ShareSessionOptions extends IoSessionOptions {
   touchInterval?: number | undefined;
 
   /**
+   * What keeps a session alive with `touchInterval`. Default: `'events'`, those of its sockets. With `'connected'` a socket that is
+   * connected is enough: the store's `touch` is called at that interval, once for a session, though nothing is sent. Choose an
+   * interval that is shorter than the life of a session.
+   *
+   * @example
+   * shareSession({ keepAlive: 'connected', touchInterval: 60_000 });
+   */
+  keepAlive?: 'events' | 'connected' | undefined;
+
+  /**
    * Whether a proxy in front of this server says by `X-Forwarded-Host` which host the page has asked, because it keeps `Host` to
    * itself: a page of that host counts as the server's own. Default: false. The key route looks at Express's setting `trust proxy`
    * as well; sockets have this option alone. Only behind a proxy that sets the header itself: anybody else may write one.
@@ -235,6 +245,12 @@ export interface SharingStats {
   merges: number;
   /** Changes that were dropped, because their session was gone. */
   drops: number;
+  /** Bound sessions that were looked up: at their end, and when nobody had seen them for `checkInterval`. */
+  lookUps: number;
+  /** Bound sessions that were found gone. */
+  expirations: number;
+  /** Changes that sockets were told of, or whose rooms were corrected. */
+  changes: number;
   /** Calls that were not answered within `storeTimeout`, in this thread. */
   timeouts: number;
 }
@@ -435,6 +451,48 @@ export interface IoSessionOptions {
   onSessionEnd?: 'unbind' | 'disconnect' | SessionEndListener | undefined;
 
   /**
+   * How often a bound session is looked up that no event, commit or HTTP request of this process has seen meanwhile, in ms: a
+   * whole number from 1000, or `false` for never. Default: 30000. So a socket that never sends anything loses a session that was
+   * ended by a process which no adapter connects, or removed by hand. One look-up for a session, however many sockets it has;
+   * many sessions in one call where the store can (Redis). At the end that is in its cookie a session is looked up in any case.
+   *
+   * A failure of the store ends no session.
+   *
+   * @example
+   * shareSession({ checkInterval: 5000 });
+   */
+  checkInterval?: number | false | undefined;
+
+  /**
+   * Told when somebody else has changed the session of a socket: an HTTP request, another socket, another process. Called for
+   * each socket of the session, after the change is stored, with the session as it is then; what it changes in it is saved. A
+   * touch is no change, and neither is what `onSessionChange` itself changes.
+   *
+   * Where no adapter connects the process that has changed it, it is told at the next look-up (`checkInterval`). What it throws or
+   * rejects with goes to `onError`.
+   *
+   * @example
+   * shareSession({
+   *   onSessionChange: ({ socket, session }) => socket.emit('name', session.name),
+   * });
+   */
+  onSessionChange?: SessionChangeListener | undefined;
+
+  /**
+   * The rooms that a socket is in because of its session: joined before `connection` is told, corrected when the session is
+   * changed, left before the client is told that the session has ended. Rooms that the app joins by itself stay. Each is a string
+   * of 1 to 400 characters, not the id of a socket, and does not begin with `io-session:`. Where the function throws, or gives
+   * anything else, the socket is in none, and `onError` is told.
+   *
+   * The function only reads: what it changes in the session is lost.
+   *
+   * @example
+   * shareSession({ rooms: (session) => [`user:${session.user}`, `role:${session.role}`] });
+   * io.to('role:admin').emit('alarm');
+   */
+  rooms?: SessionRooms | undefined;
+
+  /**
    * Told of failures that no caller is told of. Without it, a failure of the session store becomes a process warning, at
    * most once a minute for each `code`, and what a handler throws or rejects with goes to Node.js, as it would without
    * io-session (which ends the process, unless the app handles it).
@@ -453,6 +511,19 @@ export interface IoSessionOptions {
 /** See {@link IoSessionOptions.onSessionEnd}. A listener may declare its socket as Socket.IO's own `Socket`. */
 export type SessionEndListener = { listener(end: SessionEnd): void | Promise<void> }['listener'];
 
+/** See {@link IoSessionOptions.onSessionChange}. A listener may declare its socket and session as its own types. */
+export type SessionChangeListener = { listener(change: SessionChange): void | Promise<void> }['listener'];
+
+/** The session of a socket was changed by somebody else. */
+export interface SessionChange {
+  socket: SessionSocket;
+  /** The same as `socket.session`. */
+  session: SocketSession;
+}
+
+/** See {@link IoSessionOptions.rooms}. A function may declare its session as its own type. */
+export type SessionRooms = { rooms(session: SocketSession): string[] }['rooms'];
+
 /** A socket has lost its session. */
 export interface SessionEnd {
   /** Already unbound, and out of the session's room. */
@@ -460,7 +531,8 @@ export interface SessionEnd {
   /**
    * - `destroy`: the session was destroyed (logout, `session.destroy()`).
    * - `regenerate`: it was destroyed by `session.regenerate()`, mostly at a login.
-   * - `expire`: an event of the socket found no session in the store: it expired, or another process destroyed it.
+   * - `expire`: the session is not in the store any more: it expired, or another process destroyed it. An event of one of its
+   *   sockets found that, or a look-up (`checkInterval`).
    */
   reason: 'destroy' | 'regenerate' | 'expire';
 }

@@ -36,10 +36,16 @@ class LazySession extends Snapshot {
     this.makeCookie = makeCookie;
     /** What was looked at, and what was put in. Undefined once the session is whole. @type {Map<string, any> | undefined} */
     this.values = new Map();
-    /** Whether something was put in: if not, only objects can have changed. */
-    this.isWritten = false;
+    /** Whether an object was looked at or put in: it can have changed since. */
+    this.hasObjects = false;
+    /** How often something was put in. */
+    this.writes = 0;
+    /** The same when its text was stored: if nothing was put in since, only objects can have changed. */
+    this.savedWrites = 0;
     /** Its text when it was spelt last, before it was whole. */
     this.spelt = fields.text;
+    /** How often something had been put in then. */
+    this.speltWrites = 0;
     /** What the stored session has, and a whole one has not: names of express-session's methods. @type {string[]} */
     this.leftOut = NONE;
     /** The session as the handler has it. @type {any} */
@@ -78,7 +84,8 @@ class LazySession extends Snapshot {
       !INDEX.test(key)
     ) {
       values.set(key, value);
-      this.isWritten = true;
+      this.writes += 1;
+      this.hasObjects ||= typeof value === 'object' && value !== null;
       return true;
     }
     this.whole();
@@ -142,6 +149,7 @@ class LazySession extends Snapshot {
     if (at === -1) return undefined;
     let value = JSON.parse(this.fields.value(at));
     if (key === 'cookie') value = this.cookieOf(value);
+    else this.hasObjects ||= typeof value === 'object' && value !== null;
     this.values.set(key, value);
     return value;
   }
@@ -191,6 +199,7 @@ class LazySession extends Snapshot {
   /** @param {string} text */
   saved(text) {
     // Spelt before it was whole.
+    if (text === this.spelt) this.savedWrites = this.speltWrites;
     super.saved(text === this.spelt ? this.without(text) : text);
   }
 
@@ -227,7 +236,10 @@ class LazySession extends Snapshot {
    * @returns {string}
    */
   spell(session) {
-    const { isWritten, values } = this;
+    const { savedWrites, values, writes } = this;
+    if (values !== undefined && !this.hasObjects && writes === this.speltWrites && this.hasCookie(session))
+      return this.spelt;
+    const isWritten = writes !== savedWrites;
     /** @type {{ at: number, value: string }[]} */
     const changes = [];
     let added = '';
@@ -244,6 +256,7 @@ class LazySession extends Snapshot {
     }
     if (this.values === undefined) return super.spell(this.target);
     this.spelt = changes.length === 0 && added === '' ? this.base : this.fields.replace(changes, added);
+    this.speltWrites = writes;
     return this.spelt;
   }
 }

@@ -28,6 +28,7 @@ function rebase(session, fresh, clock) {
   patch(session, JSON.parse(text));
   snapshot.saved(isUnchanged ? snapshot.spell(session) : base);
   snapshot.stored = stored;
+  snapshot.isMerged = false;
   snapshot.clock = clock;
   snapshot.updates += 1;
 }

@@ -1,5 +1,7 @@
 'use strict';
 
+const { isDeepStrictEqual } = require('node:util');
+
 /**
  * What a store answered to a `get`, as session data; undefined when there is none, or what is there is no session.
  *
@@ -60,31 +62,88 @@ function isoNow() {
 }
 
 /**
+ * The date in the cookie of a session that express-session has written, found without `JSON.parse`.
+ *
+ * @param {string} text
+ * @returns {string | undefined} as `toISOString` writes it; empty for none; undefined where the text has to be parsed
+ */
+function isoEnd(text) {
+  if (!text.startsWith(OPENING)) return undefined;
+  const at = text.indexOf(EXPIRES, OPENING.length);
+  if (at === -1 || at >= OPENING.length + NEAR) return undefined;
+  const value = at + EXPIRES.length;
+  if (text.startsWith('null', value)) return '';
+  const end = value + 1 + ISO_LENGTH;
+  // Another form of a date (beyond the year 9999, say) has to be parsed.
+  const isIso = text[value] === '"' && text[end] === '"' && text[end - 1] === 'Z';
+  return isIso ? text.slice(value + 1, end) : undefined;
+}
+
+/**
+ * When a session ends by the date in its cookie.
+ *
+ * @param {string} text
+ * @returns {number} ms since 1970; `Infinity` without a date; `-Infinity` for what is no session
+ */
+function endOf(text) {
+  const iso = isoEnd(text);
+  if (iso !== undefined) return iso === '' ? Number.POSITIVE_INFINITY : Date.parse(iso);
+  const data = sessionData(JSON.parse(text));
+  return data === undefined ? Number.NEGATIVE_INFINITY : endOfCookie(data.cookie);
+}
+
+/**
+ * The same of a cookie.
+ *
+ * @param {any} cookie of a session, or as it is stored
+ * @returns {number}
+ */
+function endOfCookie({ expires }) {
+  // As MemoryStore takes it: `cookie.expires = false` is how an app has a cookie last as long as the browser.
+  const end = typeof expires === 'string' ? Date.parse(expires) : Number(expires);
+  return end || Number.POSITIVE_INFINITY;
+}
+
+/**
  * Whether the text of what a store holds is that of a session which has not expired.
  *
  * @param {string} text
  * @returns {boolean}
  */
 function isLive(text) {
-  if (text.startsWith(OPENING)) {
-    const at = text.indexOf(EXPIRES, OPENING.length);
-    if (at !== -1 && at < OPENING.length + NEAR) {
-      const value = at + EXPIRES.length;
-      if (text.startsWith('null', value)) return true;
-      const end = value + 1 + ISO_LENGTH;
-      // Another form of a date (beyond the year 9999, say) is parsed below.
-      if (text[value] === '"' && text[end] === '"' && text[end - 1] === 'Z')
-        return text.slice(value + 1, end) > isoNow();
-    }
-  }
-  const data = sessionData(JSON.parse(text));
-  if (data === undefined) return false;
-  // As MemoryStore takes it: `cookie.expires = false` is how an app has a cookie last as long as the browser.
-  const { expires } = data.cookie;
-  const end = typeof expires === 'string' ? Date.parse(expires) : expires;
-  return !(end && end <= Date.now());
+  const iso = isoEnd(text);
+  if (iso !== undefined) return iso === '' || iso > isoNow();
+  return endOf(text) > Date.now();
 }
 
+/** The fields that are no content of a session: its cookie, and what io-session remembers of its keys. */
+const BESIDES = ['cookie', '__socket'];
+
+/**
+ * Whether two texts of a session have the same content: what a touch or a new key changes is none.
+ *
+ * @param {string} text
+ * @param {string} other
+ * @returns {boolean}
+ */
+function isSameContent(text, other) {
+  return text === other || isDeepStrictEqual(contentOf(text), contentOf(other));
+}
+
+/** @param {string} text @returns {any} the text itself where a store has given no JSON */
+function contentOf(text) {
+  try {
+    const content = JSON.parse(text);
+    for (const field of BESIDES) delete content[field];
+    return content;
+  } catch {
+    return text;
+  }
+}
+
+module.exports.endOf = endOf;
+module.exports.endOfCookie = endOfCookie;
+module.exports.isSameContent = isSameContent;
 module.exports.isBrowserSession = isBrowserSession;
 module.exports.isLive = isLive;
 module.exports.meansMissing = meansMissing;

@@ -41,6 +41,8 @@ class Snapshot {
     this.pending = '';
     /** The last save that has begun. @type {Save | undefined} */
     this.save = undefined;
+    /** Whether the last save has merged it with changes of others, which the session does not have. */
+    this.isMerged = false;
     /** Whether another program may have spelled `base`, and in another way than JavaScript. */
     this.isUncertain = false;
   }

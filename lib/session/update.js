@@ -75,7 +75,7 @@ async function updated(adopted, sid, session, change) {
       snapshot.updating = false;
     }
     const written = () => session && rebase(session, fresh, adopted.clock());
-    const outcome = await write(adopted, fresh, written);
+    const outcome = await write(adopted, fresh, session, written);
     if (outcome === true) return session ?? fresh;
     if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
       throw failure('ERR_SESSION_GONE');
@@ -129,10 +129,11 @@ function open(adopted, sid, { text, data }, clock) {
  *
  * @param {AdoptedStore} adopted
  * @param {any} session
+ * @param {any} caller the session of the caller, if it has one
  * @param {() => void} written called when what is stored is what the session says, before anybody else writes it
  * @returns {Promise<Outcome>}
  */
-async function write(adopted, session, written) {
+async function write(adopted, session, caller, written) {
   const snapshot = /** @type {import('./snapshot.js').Snapshot} */ (snapshotOf(session));
   if (!snapshot.isChanged(snapshot.spell(session))) {
     written();
@@ -140,7 +141,7 @@ async function write(adopted, session, written) {
   }
   const { followed, store, timeout } = adopted;
   /** @type {import('../stores/commit.js').Update} */
-  const update = { written };
+  const update = { session: caller, written };
   // Where the app has put its own `set` in place, it is the one to call; it may call ours with this session.
   updates.set(session, update);
   try {

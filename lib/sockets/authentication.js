@@ -8,6 +8,7 @@ const { sessionIdOfCookie } = require('../http/cookies.js');
 const { failure } = require('../support/errors.js');
 const { KeyLookup, lookUp } = require('./key-lookup.js');
 const { formerRooms } = require('./rooms.js');
+const { leaveSessionRooms, recoverSessionRooms } = require('./session-rooms.js');
 
 /** Longer than any session id that a cookie carries: a cookie is 4 KB at most. */
 const LONGEST_SID = 1024;
@@ -53,7 +54,8 @@ function authenticate(connection, done) {
   const { sharing, socket } = connection;
   // Its session is loaded together with others, and it must not go on in their async context.
   const caller = new AsyncResource('io-session');
-  const leaveFormer = socket.recovered ? formerRooms(socket) : undefined;
+  const rooms = socket.recovered ? formerRooms(socket) : undefined;
+  if (rooms) recoverSessionRooms(connection, rooms.former);
   find(sharing, socket, (error, found) => {
     // Closed while we were looking: a socket like any other.
     if (sharing.adopted === undefined) {
@@ -67,7 +69,8 @@ function authenticate(connection, done) {
       const index = connection.bind(found.sid, found.stored, found.clock);
       if (index !== -1) failed = failure(index);
     }
-    leaveFormer?.(connection.sid);
+    rooms?.leave(connection.sid);
+    if (connection.sid === undefined) leaveSessionRooms(connection);
     // What a recovered socket has shown was good once: that session has ended. One that shows nothing may have shared by
     // `__zappa_key`.
     if (socket.recovered) connection.isLost = failed?.code === 'ERR_MISSING_DATA';

@@ -5,6 +5,8 @@ const { idsIn, reachesOthers } = require('./socket-io.js');
 
 /** By which the processes of a cluster tell each other that a session has ended. */
 const END = 'io-session:end';
+/** By which they tell each other that a session has changed. */
+const CHANGE = 'io-session:change';
 const REASONS = ['destroy', 'regenerate'];
 
 /**
@@ -15,14 +17,31 @@ const REASONS = ['destroy', 'regenerate'];
  * @param {import('../stores/adopted-store.js').SessionEnded} end
  */
 function spreadEnd(sharing, { reason, sid }) {
-  const room = roomOf(sid);
+  spread(sharing, END, roomOf(sid), reason);
+}
+
+/**
+ * Tells the other processes that this one has changed a session: those that have sockets of it look it up.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {string} sid
+ */
+function spreadChange(sharing, sid) {
+  spread(sharing, CHANGE, roomOf(sid));
+}
+
+/**
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {...any} message
+ */
+function spread(sharing, ...message) {
   const mains = [...sharing.mains.keys()].filter(reachesOthers);
   try {
     for (const sender of [...mains, ...sharing.options.emitter.map((emitter) => emitter.of('/'))]) {
-      sender.serverSideEmit(END, room, reason);
+      sender.serverSideEmit(...message);
     }
   } catch (error) {
-    // Their next event notices; the logout itself has succeeded.
+    // Their next event or look-up notices; what this process has done has succeeded.
     sharing.report(error, {});
   }
 }
@@ -48,6 +67,22 @@ function hearEnds(sharing, main) {
 }
 
 /**
+ * Hears of the sessions that other processes have changed.
+ *
+ * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {any} main the main namespace of a server
+ * @returns {() => void} ends it
+ */
+function hearChanges(sharing, main) {
+  const hear = (/** @type {unknown} */ room) => {
+    const sid = typeof room === 'string' ? sidIn(sharing, room) : undefined;
+    if (sid !== undefined) sharing.watch.changedElsewhere(sid);
+  };
+  main.on(CHANGE, hear);
+  return () => main.off(CHANGE, hear);
+}
+
+/**
  * Whose room it is, as far as a socket of this process is in it.
  *
  * @param {import('./socket-sharing.js').SocketSharing} sharing
@@ -64,5 +99,7 @@ function sidIn(sharing, room) {
   return undefined;
 }
 
+module.exports.hearChanges = hearChanges;
 module.exports.hearEnds = hearEnds;
+module.exports.spreadChange = spreadChange;
 module.exports.spreadEnd = spreadEnd;

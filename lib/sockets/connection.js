@@ -4,6 +4,8 @@ const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
 const { closeQueue, openQueue } = require('../stores/ask.js');
 const { SocketSession } = require('./socket-session.js');
+const { ChangeEvent } = require('./change-event.js');
+const { leaveSessionRooms } = require('./session-rooms.js');
 const { enterRoom, leaveRoom } = require('./rooms.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
@@ -26,6 +28,8 @@ class Connection {
     this.made = 0;
     /** The events whose handlers have not ended, in the order in which they began. @type {import('./socket-event.js').SocketEvent[]} */
     this.running = [];
+    /** The session that it is bound to, as this process watches it. @type {import('./bound-session.js').BoundSession | undefined} */
+    this.bound = undefined;
     /** How many events wait for their turn or for the store. */
     this.waiting = 0;
     /** The queue in which its events wait for the store; -1 while it has none. */
@@ -81,6 +85,10 @@ class Connection {
       enterRoom(socket, sid);
     }
     this.sid = sid;
+    const { sharing } = this;
+    const { bound } = this;
+    if (bound !== undefined && bound.sid !== sid) sharing.watch.remove(this, bound);
+    this.bound = sharing.watch.add(this, sid, stored, clock);
     this.load(sid, stored, clock);
     publish('bind', sid, { socket: this.id });
     return -1;
@@ -95,6 +103,9 @@ class Connection {
    */
   load(sid, stored, clock) {
     const { current } = this;
+    const watched = this.bound;
+    if (watched !== undefined && watched.sid === sid && stored !== undefined)
+      watched.learn(stored.text, clock);
     if (current.sid === sid) {
       if (current.standsFor(stored, clock)) return;
       if (!current.isOpen && !current.isEnded) {
@@ -186,6 +197,7 @@ class Connection {
     if (sid === undefined) return;
     this.changed = undefined;
     leaveRoom(this.socket, sid);
+    leaveSessionRooms(this);
     // Handlers that run see the session that they began with until the last of them has ended. No other code does.
     if (this.running.length === 0) this.startOwn();
     else this.current.isEnded = true;
@@ -203,6 +215,14 @@ class Connection {
   unbind() {
     if (this.sharing.adopted) native.unbind(this.adopted.number, this.id);
     this.sid = undefined;
+    if (this.bound !== undefined) this.sharing.watch.remove(this, this.bound);
+    this.bound = undefined;
+  }
+
+  /** Whether what it changes right now is changed by the app's `onSessionChange` alone. */
+  get isTelling() {
+    const { running, telling } = this;
+    return telling + running.length > 0 && running.every(ChangeEvent.isOne);
   }
 
   /** An event that waited has got its turn. */
@@ -254,6 +274,14 @@ Connection.prototype.failed = 0;
 Connection.prototype.isStored = false;
 /** Whether the socket has disconnected, or was refused. @type {boolean} */
 Connection.prototype.hasLeft = false;
+/** The rooms that it is in because of its session. @type {Set<string> | undefined} */
+Connection.prototype.rooms = undefined;
+/** Whether the app has been told of the socket. @type {boolean} */
+Connection.prototype.isWelcome = true;
+/** Whether the app is about to be told of a change of its session. @type {boolean} */
+Connection.prototype.isToBeTold = false;
+/** How many of its saves are of changes by `onSessionChange`. @type {number} */
+Connection.prototype.telling = 0;
 /** Whether nothing of the socket is left. @type {boolean} */
 Connection.prototype.isGone = false;
 

@@ -53,15 +53,17 @@ function rememberRoom(socket, sid) {
  * Hides the session rooms that a recovered socket has from before.
  *
  * @param {any} socket
- * @returns {(sid: string | undefined) => void} leaves those that are not its session's
+ * @returns {{ former: string[], leave: (sid: string | undefined) => void }} those rooms, and how to leave all but its session's
  */
 function formerRooms(socket) {
   const former = hideRooms(socket, (room) => room.startsWith(PREFIX));
-  return (sid) => {
+  const leave = (/** @type {string | undefined} */ sid) => {
     for (const room of former) if (sid === undefined || room !== roomOf(sid)) leaveHiddenRoom(socket, room);
   };
+  return { former, leave };
 }
 
+module.exports.PREFIX = PREFIX;
 module.exports.enterRoom = enterRoom;
 module.exports.formerRooms = formerRooms;
 module.exports.rememberRoom = rememberRoom;

@@ -7,6 +7,7 @@ const { isFull } = require('../stores/lock.js');
 const { Connection } = require('./connection.js');
 const { KEY_EVENT, presentKey } = require('./key-event.js');
 const { SharedEvent } = require('./shared-event.js');
+const { rememberSessionRooms } = require('./session-rooms.js');
 const { rememberRoom } = require('./rooms.js');
 const { closeRooms, isHeard, makeAck, recoverableFor, whileConnecting } = require('./socket-io.js');
 
@@ -140,6 +141,7 @@ class SharedConnection extends Connection {
    */
   welcome(name) {
     this.connected();
+    this.isWelcome = true;
     const { socket } = this;
     const { nsp } = socket;
     if (nsp.listenerCount(name) > 0) new SharedEvent(this, nsp, [name, socket]).start();
@@ -164,7 +166,10 @@ class SharedConnection extends Connection {
       event.start();
     }
     if (name === 'disconnect') this.leave();
-    else if (this.sid !== undefined) rememberRoom(socket, this.sid);
+    else if (this.sid !== undefined) {
+      rememberRoom(socket, this.sid);
+      rememberSessionRooms(this);
+    }
   }
 
   /** Whether the app has disconnected it. */
@@ -230,6 +235,7 @@ function dispatch(event) {
 
 /** When the life of its session was extended last, in ms. @type {number | undefined} */
 SharedConnection.prototype.touched = undefined;
+SharedConnection.prototype.isWelcome = false;
 /** Why it has left, in Socket.IO's words. @type {string | undefined} */
 SharedConnection.prototype.reason = undefined;
 /** Whether it has come back without the session that it had, and has not been told. @type {boolean} */

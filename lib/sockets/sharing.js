@@ -4,6 +4,7 @@ const { inspect } = require('node:util');
 const debug = require('debug')('io-session');
 const { adopt } = require('../stores/adopted-store.js');
 const { Failure, traceOf, words } = require('../support/errors.js');
+const { Watch } = require('./watch.js');
 const { NO_LIMIT, SHARE_DEFAULTS } = require('../support/options.js');
 
 /** How long a failure that was warned of is not warned of again, in ms. */
@@ -48,6 +49,7 @@ class Sharing {
     /** @type {import('../stores/adopted-store.js').EndListener} */
     this.onEnd = (end) => this.unbindAll(end);
     this.boundTo = () => this.boundSids();
+    this.watch = new Watch(this);
     this.onFailure = (/** @type {unknown} */ error) => this.report(error, {});
   }
 
@@ -74,11 +76,19 @@ class Sharing {
     this.adopted?.onEnd.delete(this.onEnd);
     this.adopted?.bound.delete(this.boundTo);
     this.adopted?.reporters.delete(this.onFailure);
+    this.adopted?.watchers.delete(this.watch);
+    this.watch.clear();
     this.adopted?.release();
     this.adopted = adopted;
     adopted?.onEnd.add(this.onEnd);
     adopted?.bound.add(this.boundTo);
+    adopted?.watchers.add(this.watch);
     this.tell();
+  }
+
+  /** How often the life of a session is extended because a socket of it is connected, in ms. */
+  get touchInterval() {
+    return Number.POSITIVE_INFINITY;
   }
 
   /** Tells the store what the app has set, as soon as both are known. */
@@ -101,6 +111,15 @@ class Sharing {
   unbindAll({ sockets, reason }) {
     for (const socket of sockets) this.connections.get(socket)?.lose(reason);
   }
+
+  /**
+   * This process has written a session: other processes are told if what it says is another thing.
+   *
+   * @param {string} _sid
+   * @param {string} _before the text that was stored before
+   * @param {string} _text
+   */
+  spreadChange(_sid, _before, _text) {}
 
   /**
    * Whether a session that was found has ended since.

@@ -126,8 +126,12 @@ class SocketEvent {
     }
     // Bound to another session, or to none, since the load began.
     if (connection.sid !== sid) return;
-    if (sid !== undefined && stored === undefined) connection.lose('expire');
-    else connection.load(sid, stored, clock);
+    if (sid !== undefined && stored === undefined) {
+      const { bound } = connection;
+      connection.lose('expire');
+      // Its other sockets have lost it as well.
+      if (bound !== undefined) connection.sharing.watch.gone(bound);
+    } else connection.load(sid, stored, clock);
   }
 
   /** Runs the handlers with the current session object, and saves after them. @returns {any} */

@@ -344,6 +344,17 @@ function idsIn({ adapter: { rooms } }, room) {
   return rooms instanceof Map ? [...(rooms.get(room) ?? [])] : Object.keys(rooms[room]?.sockets ?? {});
 }
 
+/** Whether a socket is in a room. @param {any} socket @param {string} room @returns {boolean} */
+function isInRoom({ id, nsp: { adapter } }, room) {
+  const { sids } = adapter;
+  return sids instanceof Map ? sids.get(id)?.has(room) === true : Object.hasOwn(sids[id] ?? {}, room);
+}
+
+/** Whether a socket of a namespace has this id. @param {any} namespace @param {string} id @returns {boolean} */
+function isSocketId({ sockets }, id) {
+  return sockets instanceof Map ? sockets.has(id) : Object.hasOwn(sockets, id);
+}
+
 /**
  * Whether a namespace's adapter reaches other processes. Socket.IO's own, which keeps everything in this process, has
  * `serverSideEmit` too, and complains when it is called: it is the one that a plain adapter and its class inherit from.
@@ -372,7 +383,9 @@ module.exports = {
   inherited,
   isClosed,
   isHeard,
+  isInRoom,
   isParent,
+  isSocketId,
   isSocketIo3,
   leaveHiddenRoom,
   makeAck,

@@ -119,4 +119,15 @@ class SocketRequest {
   }
 }
 
+/**
+ * The session object that a request belongs to; undefined for a request of HTTP.
+ *
+ * @param {any} req
+ * @returns {import('./socket-session.js').SocketSession | undefined}
+ */
+function heldBy(req) {
+  return req?.[SESSION];
+}
+
 module.exports.SocketRequest = SocketRequest;
+module.exports.heldBy = heldBy;

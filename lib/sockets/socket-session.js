@@ -96,7 +96,7 @@ class SocketSession {
     if (!this.isOpen) return this.stored?.text === stored?.text;
     const snapshot = snapshotOf(this.session);
     if (snapshot === undefined || snapshot.sid !== this.id) return false;
-    if ((snapshot.stored ?? undefined) === stored?.text) return true;
+    if ((snapshot.stored ?? undefined) === stored?.text) return !snapshot.isMerged;
     // Saved since the load began: what was loaded is older.
     return clock !== undefined && snapshot.clock > clock && stored !== undefined;
   }

@@ -2,10 +2,12 @@
 
 const debug = require('debug')('io-session');
 const { countTimeouts } = require('../stores/ask.js');
-const { spreadEnd, hearEnds } = require('./cluster.js');
+const { isSameContent } = require('../session/session-data.js');
+const { spreadChange, spreadEnd, hearEnds, hearChanges } = require('./cluster.js');
 const { EmbeddedStore } = require('../embedded-store.js');
 const { Failure, failure } = require('../support/errors.js');
 const { Responses } = require('../http/responses.js');
+const { leaveSessionRooms } = require('./session-rooms.js');
 const { roomOf } = require('./rooms.js');
 const { takeSession } = require('./shared-properties.js');
 const { isClosed, unfollowSocket } = require('./socket-io.js');
@@ -78,6 +80,23 @@ class SocketSharing extends Sharing {
     this.join(namespace.server);
   }
 
+  get touchInterval() {
+    const { keepAlive, touchInterval } = this.options;
+    return keepAlive === 'connected' && touchInterval !== undefined ? touchInterval : super.touchInterval;
+  }
+
+  /**
+   * @param {string} sid
+   * @param {string} before
+   * @param {string} text
+   */
+  spreadChange(sid, before, text) {
+    const { emitter, onSessionChange, rooms } = this.options;
+    // A process without sockets need not know whether others follow the changes.
+    const isFollowed = emitter.length > 0 || onSessionChange !== undefined || rooms !== undefined;
+    if (isFollowed && !isSameContent(before, text)) spreadChange(this, sid);
+  }
+
   /** @param {import('./key-lookup.js').Found} found */
   isOver(found) {
     if (super.isOver(found)) return true;
@@ -93,7 +112,10 @@ class SocketSharing extends Sharing {
     const main = server.of('/');
     // Not in Socket.IO 2.
     if (typeof main.serverSideEmit !== 'function' || this.mains.has(main)) return;
-    this.mains.set(main, hearEnds(this, main));
+    const deafen = [hearEnds(this, main), hearChanges(this, main)];
+    this.mains.set(main, () => {
+      for (const end of deafen) end();
+    });
   }
 
   /**
@@ -174,6 +196,7 @@ class SocketSharing extends Sharing {
       // One that has left may have listeners of `disconnect` that are running.
       if (connection.hasLeft) continue;
       const { socket } = connection;
+      leaveSessionRooms(connection);
       unfollowSocket(socket);
       // While the store is still known: what it has there of its own goes.
       connection.leave();

@@ -24,6 +24,19 @@ const { copyOfSession, textOf } = require('./stored.js');
  * @property {(() => void)[]} [after] called once the store has destroyed it; undefined when another process has
  *
  * @typedef {(end: SessionEnded) => void} EndListener
+ *
+ * A session has been written by this process.
+ *
+ * @typedef {object} SessionWritten
+ * @property {string} sid
+ * @property {any} session the `Session` that was saved
+ * @property {string} text what is stored now
+ * @property {string | null | undefined} expected what was stored before; undefined where nobody knows
+ *
+ * @typedef {object} StoreWatcher
+ * @property {(sid: string, text: string, clock: number) => void} knows a session was loaded; when the load began
+ * @property {(written: SessionWritten) => void} wrote
+ * @property {(sid: string, cookie: any) => void} touched
  */
 
 /**
@@ -36,12 +49,14 @@ class AdoptedStore extends StoreCalls {
     super(store);
     /** Told of each session that this process destroys. @type {Set<EndListener>} */
     this.onEnd = new Set();
+    /** Told of the texts of sessions that become known in this process. @type {Set<StoreWatcher>} */
+    this.watchers = new Set();
     /** Each gives the sessions that sockets of this process are bound to. @type {Set<() => Iterable<string>>} */
     this.bound = new Set();
     /** The id of the session that `regenerate` is destroying right now. @type {string | undefined} */
     this.regenerating = undefined;
     /** What it has done in this process. */
-    this.counts = { loads: 0, commits: 0, merges: 0, drops: 0 };
+    this.counts = { loads: 0, commits: 0, merges: 0, drops: 0, lookUps: 0, expirations: 0, changes: 0 };
     /** What the sessions of HTTP requests can do besides. @type {import('../session/methods.js').Methods | undefined} */
     this.methods = undefined;
     /** How many commits, updates and packets wait. */
@@ -149,6 +164,11 @@ class AdoptedStore extends StoreCalls {
     return this.driver.readText?.(sid);
   }
 
+  /** A session has been written, and its lock is held: nothing may wait for it. @param {SessionWritten} written */
+  wrote(written) {
+    for (const watcher of this.watchers) watcher.wrote(written);
+  }
+
   /**
    * Calls the store's own `set` for a new session, and notes it as what the session's next save is measured against.
    *
@@ -165,7 +185,9 @@ class AdoptedStore extends StoreCalls {
       (done) => this.original.set.call(this.self, sid, session, done),
       (/** @type {any} */ error) => {
         if (isKnown) this.written(sid);
-        if (!error && text !== undefined) renew(session, sid, text, text, this.clock());
+        if (error || text === undefined) return;
+        renew(session, sid, text, text, this.clock());
+        this.wrote({ sid, session, text, expected: undefined });
       },
       callback,
     );
@@ -201,6 +223,7 @@ class AdoptedStore extends StoreCalls {
   clear(callback) {
     const sids = new Set([...this.bound].flatMap((list) => [...list()]));
     native.cleared(this.number);
+    this.ticked();
     /** @type {(() => void)[]} */
     const after = [];
     for (const sid of sids) this.end(sid, 'destroy', after);
@@ -223,6 +246,7 @@ class AdoptedStore extends StoreCalls {
    */
   end(sid, reason, after) {
     const { sockets, keys } = native.end(this.number, sid);
+    this.ticked();
     for (const key of keys) this.discard(key);
     publish('end', sid, { reason, sockets: sockets.length, elsewhere: after === undefined });
     for (const listener of this.onEnd) listener({ sid, sockets, reason, after });

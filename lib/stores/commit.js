@@ -20,6 +20,7 @@ const { copyOfSession, isFaithful } = require('./stored.js');
  * An update that is writing its session.
  *
  * @typedef {object} Update
+ * @property {any} session the session of the caller, if it has one
  * @property {() => void} written called when it is written, before anybody else writes the session
  * @property {Outcome} [outcome]
  */
@@ -124,12 +125,14 @@ function commitUpdate(adopted, session, update, done) {
     const finish = (/** @type {unknown} */ error, /** @type {Outcome | undefined} */ outcome) => {
       let failed = error;
       if (!failed && outcome === true) {
+        const expected = snapshot.stored;
         snapshot.wrote(session, mine, text, adopted.clock());
         try {
           update.written();
         } catch (thrown) {
           failed = thrown;
         }
+        adopted.wrote({ sid: snapshot.sid, session: update.session, text, expected });
       }
       leave(outcome === true ? text : undefined);
       if (!failed) update.outcome = outcome;
@@ -227,6 +230,7 @@ class Committing {
     this.text = mine;
     this.attempts = 0;
     this.merged = false;
+    this.isWritten = false;
     this.began = begin('commit');
     this.end = performance.now() + adopted.timeout;
   }
@@ -310,6 +314,7 @@ class Committing {
     else if (outcome === true) {
       adopted.counts.commits += 1;
       if (this.merged) adopted.counts.merges += 1;
+      this.isWritten = true;
       this.finish(null, this.text);
     } else if (typeof outcome !== 'string' || adopted.since(snapshot.sid, snapshot.clock) === 'gone')
       this.drop();
@@ -339,7 +344,12 @@ class Committing {
     snapshot.saving -= 1;
     const outcome = error ? 'failed' : stored === undefined ? 'dropped' : 'written';
     publish('commit', snapshot.sid, { merged, outcome }, began);
-    if (stored !== undefined) renew(session, snapshot.sid, mine, stored, adopted.clock());
+    if (stored !== undefined) {
+      renew(session, snapshot.sid, mine, stored, adopted.clock());
+      snapshot.isMerged = stored !== mine;
+    }
+    if (this.isWritten)
+      adopted.wrote({ sid: snapshot.sid, session, text: this.text, expected: this.expected });
     this.callback(error, stored);
   }
 }

@@ -42,12 +42,11 @@ function follow(adopted) {
     const source = sources.get(data);
     // Before the cookie is made of it: that is no JSON any more.
     const text = source?.text ?? textOf(data);
-    const session = adopted.makeSession(
-      req,
-      ownData(adopted, data, text),
-      text,
-      source?.clock ?? adopted.clock(),
-    );
+    const clock = source?.clock ?? adopted.clock();
+    const session = adopted.makeSession(req, ownData(adopted, data, text), text, clock);
+    if (text !== undefined && typeof req?.sessionID === 'string') {
+      for (const watcher of adopted.watchers) watcher.knows(req.sessionID, text, clock);
+    }
     adopted.methods?.give(session);
     return session;
   });
@@ -73,8 +72,14 @@ function follow(adopted) {
         process.nextTick(callback, null);
         return;
       }
-      const note = () => typeof sid === 'string' && adopted.written(sid);
-      note();
+      const isKnown = typeof sid === 'string';
+      if (isKnown) adopted.written(sid);
+      const note = (/** @type {unknown} */ error) => {
+        if (!isKnown) return;
+        adopted.written(sid);
+        if (error) return;
+        for (const watcher of adopted.watchers) watcher.touched(sid, session?.cookie);
+      };
       return call((done) => original.touch.call(adopted.self, sid, session, done), note, callback);
     });
   }

@@ -53,6 +53,11 @@ class Locks {
     return true;
   }
 
+  /** Whether somebody writes a session right now. @param {string} sid */
+  isHeld(sid) {
+    return this.held.has(sid);
+  }
+
   /**
    * Lets the next one in.
    *

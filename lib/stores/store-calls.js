@@ -49,6 +49,8 @@ class StoreCalls {
     this.self = store;
     /** The number under which the native side remembers this store. */
     this.number = native.adopt();
+    /** The clock of this store's versions. It ticks with each call that notes something there. */
+    this.now = native.clock(this.number);
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
     /** Who is told of failures that nobody waits for: each of its sharings. @type {Set<(error: unknown) => void>} */
@@ -72,7 +74,7 @@ class StoreCalls {
       new Probe(this, candidate, () => {
         this.driver = candidate;
       });
-    const loads = new GatheredLoads((sid, callback) => this.loadNow(sid, callback));
+    const loads = new GatheredLoads(this);
     /** The store's own methods, for `ask`; `get` gives what is stored as a `Stored`. */
     this.plain = {
       get: (/** @type {string} */ sid, /** @type {any} */ callback) => loads.get(sid, callback),
@@ -160,6 +162,24 @@ class StoreCalls {
     return original.get.call(self, sid, (/** @type {unknown} */ error, /** @type {any} */ data) => {
       if (error) callback(error);
       else convert(storedOf, data, callback);
+    });
+  }
+
+  /**
+   * Asks the store for several sessions at once, where its driver can.
+   *
+   * @param {string[]} sids
+   * @param {(error: unknown, all?: { error: unknown, stored?: import('./stored.js').Stored }[]) => void} callback
+   */
+  loadTextsNow(sids, callback) {
+    this.driver.loadTexts?.(sids, (error, texts) => {
+      const all = texts?.map((text) => {
+        /** @type {{ error: unknown, stored?: import('./stored.js').Stored }} */
+        const one = { error: null };
+        convert(storedOfText, text, (failed, stored) => Object.assign(one, { error: failed, stored }));
+        return one;
+      });
+      callback(error, all);
     });
   }
 
@@ -252,7 +272,12 @@ class StoreCalls {
 
   /** The clock of this store's versions. */
   clock() {
-    return native.clock(this.number);
+    return this.now;
+  }
+
+  /** Sessions have ended, or all were cleared away. */
+  ticked() {
+    this.now = native.clock(this.number);
   }
 
   /**
@@ -262,7 +287,8 @@ class StoreCalls {
    * @param {string} id
    */
   written(id) {
-    return this.keepsTexts ? this.clock() : native.written(this.number, id);
+    if (!this.keepsTexts) this.now = native.written(this.number, id);
+    return this.now;
   }
 
   /** What has happened to a session since a load. @param {string} id @param {number} since */

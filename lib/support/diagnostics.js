@@ -10,6 +10,8 @@ const channels = {
   commit: channel('io-session:commit'),
   merge: channel('io-session:merge'),
   end: channel('io-session:end'),
+  lookUp: channel('io-session:look-up'),
+  change: channel('io-session:change'),
 };
 
 /**

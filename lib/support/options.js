@@ -13,6 +13,9 @@ const { FLAG, LONGEST, check, showNames, whole } = require('./rules.js');
  * @property {boolean} oneTimeKeys
  * @property {string[] | undefined} allowedOrigins
  * @property {'unbind' | 'disconnect' | ((end: { socket: any, reason: string }) => void)} onSessionEnd
+ * @property {number | false} checkInterval
+ * @property {((change: { socket: any, session: any }) => unknown) | undefined} onSessionChange
+ * @property {((session: any) => string[]) | undefined} rooms
  * @property {((error: unknown, where: { socket?: any, event?: string }) => void) | undefined} onError
  *
  * @typedef {object} CookieOptions
@@ -27,6 +30,7 @@ const { FLAG, LONGEST, check, showNames, whole } = require('./rules.js');
  * @property {boolean} required
  * @property {string[]} allowedOrigins
  * @property {number | undefined} touchInterval
+ * @property {'events' | 'connected'} keepAlive
  * @property {boolean} trustProxy
  * @property {number} maxKeysPerMinute
  * @property {number} maxFailedKeys
@@ -43,6 +47,9 @@ const COOKIE_NAME = /^(?! )[ -:<>-~\x80-\xff]+(?<! )$/;
 /** More than any count is: no limit, for the native side. */
 const NO_LIMIT = 4_294_967_295;
 
+/** @type {import('./rules.js').Rule} */
+const FUNCTION = ['a function', (value) => typeof value === 'function'];
+
 /** @type {Options} */
 const DEFAULTS = {
   storeTimeout: 10_000,
@@ -51,6 +58,9 @@ const DEFAULTS = {
   oneTimeKeys: false,
   allowedOrigins: undefined,
   onSessionEnd: 'unbind',
+  checkInterval: 30_000,
+  onSessionChange: undefined,
+  rooms: undefined,
   onError: undefined,
 };
 
@@ -65,7 +75,13 @@ const RULES = {
     "'unbind', 'disconnect' or a function",
     (value) => value === 'unbind' || value === 'disconnect' || typeof value === 'function',
   ],
-  onError: ['a function', (value) => typeof value === 'function'],
+  checkInterval: [
+    `a whole number of ms from 1000 to ${LONGEST}, or false`,
+    (value) => value === false || whole(1000, LONGEST)(value),
+  ],
+  onSessionChange: FUNCTION,
+  rooms: FUNCTION,
+  onError: FUNCTION,
 };
 
 /** @type {ShareOptions} */
@@ -76,6 +92,7 @@ const SHARE_DEFAULTS = {
   cookie: undefined,
   required: false,
   touchInterval: undefined,
+  keepAlive: 'events',
   trustProxy: false,
   maxKeysPerMinute: 300,
   maxFailedKeys: 64,
@@ -100,6 +117,7 @@ const SHARE_RULES = {
   required: FLAG,
   trustProxy: FLAG,
   touchInterval: [`a whole number of ms from 1000 to ${LONGEST}`, whole(1000, LONGEST)],
+  keepAlive: ["'events' or 'connected'", (value) => value === 'events' || value === 'connected'],
   maxKeysPerMinute: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
   maxFailedKeys: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
   emitter: [
@@ -180,6 +198,11 @@ function readShareOptions(given) {
     );
   }
   const checked = check(given, 'shareSession', SHARE_RULES, SHARE_DEFAULTS);
+  if (checked.keepAlive === 'connected' && checked.touchInterval === undefined) {
+    throw new TypeError(
+      "io-session: shareSession: keepAlive: 'connected' needs 'touchInterval', which says how often a session is touched.",
+    );
+  }
   const options = { ...checked, emitter: [checked.emitter].flat() };
   if (options.cookie === undefined) return options;
   const { name = 'connect.sid', secret, secrets = secret } = /** @type {any} */ (options.cookie);

@@ -134,12 +134,19 @@ async function main({
   required,
   serves,
   storeTimeout,
+  checkInterval,
+  follows,
   ...input
 }) {
   const store = new RedisStore({ client: await connect(input.redisPort), prefix: 'sess:' });
   if (input.slow) slowly(store, input.slow);
   if (input.holds) holding(store);
-  const options = { store, oneTimeKeys, onSessionEnd, required, storeTimeout };
+  const options = { store, oneTimeKeys, onSessionEnd, required, storeTimeout, checkInterval };
+  // Each socket says what the session of its user has become.
+  if (follows)
+    options.onSessionChange = ({ socket, session: { user } }) => {
+      socket.emit('changed', user);
+    };
   if (emitters.length > 0) {
     const emitter = new Emitter(await connect(input.redisPort));
     options.emitter = emitters.map((name) => emitter.of(name));

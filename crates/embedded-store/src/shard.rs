@@ -200,15 +200,18 @@ impl Shard {
         std::mem::replace(self, Self { journal, ..Self::default() })
     }
 
-    /// Takes up to `most` of the changes that the file has not got yet; fewer mean that there are no more.
+    /// Takes up to `most` of the changes that the file has not got yet.
     pub fn take_changes(&mut self, most: usize, changes: &mut Vec<Change>) {
         let Some(journal) = &mut self.journal else {
             return;
         };
-        // The removals first: the same id may have been written again since.
-        let removed = journal.removed.drain(..).map(|sid| ((*sid).into(), None));
-        changes.extend(removed);
-        let rest = journal.written.len().saturating_sub(most);
+        // All removals first: the same id may have been written again since.
+        let rest = journal.removed.len().saturating_sub(most);
+        changes.extend(journal.removed.drain(rest..).map(|sid| ((*sid).into(), None)));
+        if !journal.removed.is_empty() {
+            return;
+        }
+        let rest = journal.written.len().saturating_sub(most - changes.len());
         for slot in journal.written.drain(rest..) {
             let entry = self.slots.get_mut(slot as usize);
             if let Some(entry) = entry.filter(|entry| entry.dirty) {

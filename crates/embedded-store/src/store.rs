@@ -151,15 +151,14 @@ impl Behind {
             return Ok(());
         }
         let written = file.write(&self.changes);
-        let mut progress = progress.lock();
-        match &written {
-            Ok(()) => {
-                self.changes = Changes::new();
-                progress.flushes += 1;
-                progress.failure = None;
-            }
-            Err(failure) => progress.failure = Some(failure.clone()),
+        if written.is_ok() {
+            // To free them takes a while, and JavaScript reads the progress.
+            self.changes = Changes::new();
         }
+        let mut progress = progress.lock();
+        progress.flushes += u64::from(written.is_ok());
+        progress.failure = written.clone().err();
+        drop(progress);
         written
     }
 }

@@ -519,6 +519,28 @@ mod tests {
     }
 
     #[test]
+    fn of_more_changes_than_are_taken_under_one_lock_the_last_state_is_told() {
+        let table = Table::new(Limits::default(), true);
+        let sids: Vec<_> = (0..100 * BATCH as u64).map(u64::to_le_bytes).collect();
+        let set = |sid: &[u8]| table.set(sid, "{}".into(), Due::Ttl, START).unwrap();
+        for sid in &sids {
+            set(sid);
+        }
+        table.clear();
+        for sid in sids.iter().step_by(3) {
+            set(sid);
+        }
+        let mut file = BTreeMap::new();
+        table.take_changes(|changes| {
+            assert!(changes.len() <= BATCH);
+            file.extend(changes);
+        });
+        assert_eq!(file.len(), sids.len());
+        let kept = file.values().filter(|state| state.is_some());
+        assert_eq!(kept.count(), sids.len().div_ceil(3));
+    }
+
+    #[test]
     fn a_touch_changes_the_cookie_alone_whoever_holds_the_text() {
         let table = table(Limits::default());
         let text = r#"{"cookie":{"n":1},"a":1}"#;

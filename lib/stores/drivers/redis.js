@@ -26,10 +26,11 @@ const SHA = createHash('sha1').update(SCRIPT).digest('hex');
 const WRITTEN = '1';
 
 /**
- * The two commands that are needed of a Redis client.
+ * The commands that are needed of a Redis client.
  *
  * @typedef {object} Commands
  * @property {(name: string, callback: Callback) => void} get
+ * @property {((names: string[], callback: Callback) => void) | undefined} getAll undefined where the client shows no `MGET`
  * @property {((command: 'eval' | 'evalsha', script: string, name: string, args: string[], callback: Callback) => void) | undefined} run
  *   undefined where the client shows no scripts
  */
@@ -57,6 +58,7 @@ function ofNodeRedis(client) {
   const modern = client.options?.legacyMode ? client.v4 : client;
   return {
     get: (name, callback) => byPromise(callback, () => modern.get(name)),
+    getAll: (names, callback) => byPromise(callback, () => modern.mGet(names)),
     run(command, script, name, args, callback) {
       const options = { keys: [name], arguments: args };
       byPromise(callback, () => modern[command === 'eval' ? 'eval' : 'evalSha'](script, options));
@@ -75,6 +77,10 @@ function ofOthers(client) {
   const runs = typeof client.eval === 'function' && typeof client.evalsha === 'function';
   return {
     get: (name, callback) => byEither(callback, (done) => client.get(name, done)),
+    getAll:
+      typeof client.mget === 'function'
+        ? (names, callback) => byEither(callback, (done) => client.mget(names, done))
+        : undefined,
     run: runs
       ? (command, script, name, args, callback) =>
           byEither(callback, (done) => client[command](script, 1, name, ...args, done))
@@ -192,6 +198,12 @@ function redisDriver(store) {
     exact: 'process',
     loadText: (sid, callback) => commandsOf(store.client).get(store.prefix + sid, callback),
   };
+  if (commandsOf(store.client).getAll !== undefined) {
+    driver.loadTexts = (sids, callback) => {
+      const names = sids.map((sid) => store.prefix + sid);
+      commandsOf(store.client).getAll?.(names, callback);
+    };
+  }
   if (commandsOf(store.client).run !== undefined) {
     driver.exact = 'processes';
     driver.compareAndSet = (sid, expected, change, callback) =>

@@ -1,0 +1,245 @@
+'use strict';
+
+// A socket follows what its session says: it is told when somebody else has changed it.
+
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const session = require('express-session');
+const { startChild } = require('./support/child.js');
+const { fixture } = require('./support/fixture.js');
+const { HttpClient } = require('./support/http-client.js');
+const { LIMIT } = require('./support/limit.js');
+const { suiteRedis } = require('./support/redis-server.js');
+const { shareFixture } = require('./support/share-fixture.js');
+const { connectSocket, share } = require('./support/socket-client.js');
+const stores = require('./support/stores.js');
+const { settle, until } = require('./support/wait.js');
+
+const redis = suiteRedis();
+const SCRIPT = path.join(__dirname, 'support', 'children', 'cluster-process.js');
+
+const STORES = {
+  MemoryStore: () => stores.memory(),
+  EmbeddedStore: () => stores.embedded(),
+  'connect-redis': () => stores.redis(redis),
+};
+
+// An app whose sockets say what they were told; `/name` changes the session, `/touch` does not.
+async function start(t, { kept, store, socketIoVersion = 4, options, hook } = {}) {
+  const told = [];
+  const f = await shareFixture(t, {
+    ...(kept ? { kept } : { store: store ?? new session.MemoryStore() }),
+    socketIoVersion,
+    sessionOptions: { cookie: { maxAge: 60_000 }, rolling: true },
+    options: {
+      onSessionChange(change) {
+        told.push([change.socket.id, change.session.name]);
+        return hook?.(change);
+      },
+      ...options,
+    },
+    app({ app, io }) {
+      app.get('/name', (req, res) => {
+        req.session.name = req.query.name;
+        res.json(1);
+      });
+      io.on('connection', (socket) => {
+        socket.on('name', (name, ack) => {
+          socket.session.name = name;
+          ack?.();
+        });
+        socket.on('read', (ack) => ack({ ...socket.session }));
+      });
+    },
+  });
+  return { ...f, told };
+}
+
+for (const [name, make] of Object.entries(STORES)) {
+  for (const socketIoVersion of [2, 4]) {
+    describe(`${name}, Socket.IO ${socketIoVersion}`, () => {
+      test('what an HTTP request changes is told to each socket of its session', LIMIT, async (t) => {
+        const f = await start(t, { kept: await make(), socketIoVersion });
+        const { browser, socket, key } = await f.bound();
+        const second = await f.connect({ key });
+        await f.bound();
+        await browser.json('/name?name=Ann');
+        await until(() => f.told.length >= 2, 'both are told');
+        assert.deepEqual(
+          f.told.sort(),
+          [
+            [socket.id, 'Ann'],
+            [second.id, 'Ann'],
+          ].sort(),
+        );
+        assert.equal(f.sharing.stats().changes, 1);
+      });
+
+      test('what a socket changes is told to the others, not to itself', LIMIT, async (t) => {
+        const f = await start(t, { kept: await make(), socketIoVersion });
+        const { socket, key } = await f.bound();
+        const second = await f.connect({ key });
+        await socket.ask('name', 'Bea');
+        await until(() => f.told.length > 0, 'the other one is told');
+        await socket.ask('read');
+        await second.ask('read');
+        await settle();
+        assert.deepEqual(f.told, [[second.id, 'Bea']]);
+      });
+    });
+  }
+}
+
+test('a touch and a new key are no changes', LIMIT, async (t) => {
+  const f = await start(t, { kept: await stores.redis(redis) });
+  const { browser, socket } = await f.bound();
+  await browser.json('/read');
+  await f.keyOf(browser);
+  await browser.json('/io-session/socket/another');
+  await socket.ask('read');
+  await browser.json('/name?name=Ann');
+  await until(() => f.told.length > 0, 'a change is told');
+  assert.deepEqual(f.told, [[socket.id, 'Ann']]);
+});
+
+test(
+  'what the hook changes is saved, and told to nobody: two sockets do not answer each other',
+  LIMIT,
+  async (t) => {
+    let calls = 0;
+    const hook = ({ session: changed }) => {
+      calls += 1;
+      changed.seen = (changed.seen ?? 0) + 1;
+    };
+    const kept = await stores.redis(redis);
+    const f = await start(t, { kept, hook });
+    const { browser, key, sid } = await f.bound();
+    await f.connect({ key });
+    await browser.json('/name?name=Ann');
+    await until(async () => (await kept.read(sid)).seen >= 1, 'it is saved');
+    await settle(200);
+    assert.equal(calls, 2);
+  },
+);
+
+for (const [how, hook] of [
+  [
+    'throws',
+    () => {
+      throw new Error('of the hook');
+    },
+  ],
+  ['rejects', async () => Promise.reject(new Error('of the hook'))],
+]) {
+  test(`a hook that ${how} is told to onError`, LIMIT, async (t) => {
+    const errors = [];
+    const onError = (error, where) => errors.push([error.message, where.socket.id, where.event]);
+    const f = await start(t, { hook, options: { onError } });
+    const { browser, socket } = await f.bound();
+    await browser.json('/name?name=Ann');
+    await until(() => errors.length > 0, 'it is told');
+    assert.deepEqual(errors, [['of the hook', socket.id, 'onSessionChange']]);
+    assert.equal((await socket.ask('read')).name, 'Ann');
+  });
+}
+
+test(
+  'a change that was merged with another one is seen by the socket whose handler made it',
+  LIMIT,
+  async (t) => {
+    const f = await shareFixture(t, {
+      kept: await stores.redis(redis),
+      app({ io }) {
+        io.on('connection', (socket) => {
+          socket.on('slow', async (ack) => {
+            const { session: mine } = socket;
+            mine.slow = 1;
+            socket.emit('began');
+            await new Promise((resolve) => socket.once('go', resolve));
+            await mine.save();
+            ack();
+          });
+          socket.on('quick', (ack) => {
+            socket.session.quick = 1;
+            ack();
+          });
+          socket.on('read', (ack) => ack({ ...socket.session }));
+        });
+      },
+    });
+    const { socket, key } = await f.bound();
+    const second = await f.connect({ key });
+    const began = socket.next('began');
+    const slow = socket.ask('slow');
+    await began;
+    await second.ask('quick');
+    socket.send('go');
+    await slow;
+    const { slow: one, quick: two } = await socket.ask('read');
+    assert.deepEqual([one, two], [1, 1]);
+  },
+);
+
+test('a row that another process has changed is told at the next look-up', LIMIT, async (t) => {
+  const kept = await stores.redis(redis);
+  const f = await start(t, { kept, options: { checkInterval: 1000 } });
+  const { socket, sid } = await f.bound();
+  const other = await stores.redis(redis, kept.prefix);
+  t.after(() => other.cleanup());
+  const data = await kept.read(sid);
+  await new Promise((resolve) => other.store.set(sid, { ...data, name: 'Cleo' }, resolve));
+  await until(() => f.told.length > 0, 'it is told');
+  assert.deepEqual(f.told, [[socket.id, 'Cleo']]);
+});
+
+test('a socket of a Zappa app is told of what HTTP changes', LIMIT, async (t) => {
+  const told = [];
+  const host = await fixture(t, {
+    options: { onSessionChange: ({ socket, session: changed }) => told.push([socket.id, changed.name]) },
+    app(context) {
+      context.get('/name', function () {
+        this.session.name = 'Ann';
+        this.json(1);
+      });
+    },
+  });
+  const browser = await host.login();
+  const socket = await host.connect();
+  await share(browser, socket);
+  await browser.json('/name');
+  await until(() => told.length > 0, 'it is told');
+  assert.deepEqual(told, [[socket.id, 'Ann']]);
+});
+
+async function startProcess(t, input) {
+  const child = startChild(t, SCRIPT, { redisPort: redis.port, ...input });
+  return (await child.message('ready')).url;
+}
+
+for (const [how, input, checkInterval] of [
+  ["by Socket.IO's adapter", { adapter: 'redis' }, 600_000],
+  [
+    'by the emitter of a process without sockets',
+    { adapter: 'redis', emitters: ['/'], serves: 'express' },
+    600_000,
+  ],
+  ['without an adapter, at the next look-up', {}, 1000],
+]) {
+  test(`a change and a logout in another process are told ${how}`, LIMIT, async (t) => {
+    const writer = await startProcess(t, { follows: true, ...input });
+    const adapter = input.adapter;
+    const holder = await startProcess(t, { follows: true, adapter, checkInterval });
+    const browser = new HttpClient(writer);
+    await browser.json('/login?user=ann');
+    const { key } = (await browser.json('/io-session/socket/__local')).body;
+    const socket = await connectSocket(holder, { auth: { key } });
+    t.after(() => socket.close());
+    const changed = socket.next('changed');
+    await browser.json('/login?user=bea');
+    assert.equal(await changed, 'bea');
+    const ended = socket.next('session:end');
+    await browser.json('/logout');
+    assert.deepEqual(await ended, { reason: adapter ? 'destroy' : 'expire' });
+  });
+}

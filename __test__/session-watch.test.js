@@ -1,0 +1,246 @@
+'use strict';
+
+// No socket outlives its session, not even one that never sends anything.
+
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const session = require('express-session');
+const { EmbeddedStore } = require('..');
+const { LIMIT } = require('./support/limit.js');
+const { suiteRedis } = require('./support/redis-server.js');
+const { suitePostgres } = require('./support/postgres-server.js');
+const { shareFixture } = require('./support/share-fixture.js');
+const { fixture } = require('./support/fixture.js');
+const { share } = require('./support/socket-client.js');
+const stores = require('./support/stores.js');
+const { until } = require('./support/wait.js');
+
+const redis = suiteRedis();
+const postgres = suitePostgres();
+
+// A store that answers by promise alone, and whose sessions the test can take away and make fail.
+class PromiseStore extends session.Store {
+  sessions = new Map();
+  gets = [];
+  failure = undefined;
+
+  async get(sid) {
+    this.gets.push(sid);
+    if (this.failure) throw this.failure;
+    const text = this.sessions.get(sid);
+    return text === undefined ? null : JSON.parse(text);
+  }
+
+  async set(sid, data) {
+    this.sessions.set(sid, JSON.stringify(data));
+    return null;
+  }
+
+  async touch(sid, data) {
+    if (this.sessions.has(sid)) await this.set(sid, data);
+    return null;
+  }
+
+  async destroy(sid) {
+    this.sessions.delete(sid);
+    return null;
+  }
+}
+
+// express-session wants a callback of its store: what a store by promise needs around it.
+function byPromise() {
+  const inner = new PromiseStore();
+  const store = new session.Store();
+  for (const method of ['get', 'set', 'touch', 'destroy']) {
+    store[method] = (...args) => {
+      const callback = args.pop();
+      inner[method](...args).then(
+        (value) => callback?.(null, value),
+        (error) => callback?.(error),
+      );
+    };
+  }
+  return {
+    store,
+    inner,
+    remove: async (sid) => inner.sessions.delete(sid),
+    cleanup: async () => {},
+  };
+}
+
+function embedded() {
+  const store = new EmbeddedStore();
+  return { store, remove: (sid) => store.destroy(sid), cleanup: async () => {} };
+}
+
+// An expiry in the store's own time; a removal behind everybody's back.
+const STORES = {
+  MemoryStore: () => stores.memory(),
+  EmbeddedStore: embedded,
+  'connect-redis': () => stores.redis(redis),
+  'connect-pg-simple': () => stores.postgres(postgres),
+  'a store by promise': byPromise,
+};
+
+for (const [name, make] of Object.entries(STORES)) {
+  describe(name, () => {
+    // A store by promise keeps what has expired: only the one here.
+    if (name !== 'a store by promise') {
+      test('a silent socket is told when its session expires, and is a stranger then', LIMIT, async (t) => {
+        const kept = await make();
+        const f = await shareFixture(t, { kept, sessionOptions: { cookie: { maxAge: 1500 } } });
+        const { socket, sid } = await f.bound();
+        const began = performance.now();
+        assert.deepEqual(await socket.next('session:end'), { reason: 'expire' });
+        assert.ok(performance.now() - began < 4000, 'within a second of its end, on a busy machine');
+        assert.deepEqual(f.sharing.socketsOf(sid), []);
+        assert.equal(f.sharing.stats().expirations, 1);
+      });
+    }
+
+    if (name !== 'EmbeddedStore') {
+      test(
+        'a session that was removed by hand ends its silent sockets at the next look-up',
+        LIMIT,
+        async (t) => {
+          const kept = await make();
+          const f = await shareFixture(t, { kept, options: { checkInterval: 1000 } });
+          const { socket, sid } = await f.bound();
+          const bystander = await f.bound();
+          const strays = bystander.socket.collect('session:end');
+          const told = socket.next('session:end');
+          await kept.remove(sid);
+          assert.deepEqual(await told, { reason: 'expire' });
+          assert.deepEqual(f.sharing.socketsOf(sid), []);
+          const { lookUps } = f.sharing.stats();
+          await until(() => f.sharing.stats().lookUps > lookUps, 'the other one is looked up');
+          assert.deepEqual(strays, []);
+          assert.equal(f.sharing.socketsOf(bystander.sid).length, 1);
+        },
+      );
+    }
+
+    test('a session that HTTP keeps alive by touches loses no socket', LIMIT, async (t) => {
+      const kept = await make();
+      const f = await shareFixture(t, { kept, sessionOptions: { cookie: { maxAge: 1200 }, rolling: true } });
+      const { browser, socket, sid } = await f.bound();
+      const ends = socket.collect('session:end');
+      const end = performance.now() + 3 * 1200;
+      await until(async () => {
+        await browser.json('/read');
+        return performance.now() > end;
+      });
+      assert.deepEqual(ends, []);
+      assert.equal(f.sharing.socketsOf(sid).length, 1);
+    });
+  });
+}
+
+test('every tab of a session that expires is told, by one look-up', LIMIT, async (t) => {
+  const f = await shareFixture(t, {
+    store: new session.MemoryStore(),
+    sessionOptions: { cookie: { maxAge: 1500 } },
+  });
+  const { socket, key } = await f.bound();
+  const tabs = [socket, await f.connect({ key }), await f.connect({ key })];
+  assert.deepEqual(
+    await Promise.all(tabs.map((tab) => tab.next('session:end'))),
+    Array(3).fill({ reason: 'expire' }),
+  );
+  assert.equal(f.sharing.stats().lookUps, 1);
+  assert.equal(f.sharing.stats().expirations, 1);
+});
+
+test(
+  "onSessionEnd 'disconnect': a silent socket is disconnected when its session expires",
+  LIMIT,
+  async (t) => {
+    const f = await shareFixture(t, {
+      store: new session.MemoryStore(),
+      options: { onSessionEnd: 'disconnect' },
+      sessionOptions: { cookie: { maxAge: 1000 } },
+    });
+    const { socket } = await f.bound();
+    assert.equal(await socket.next('disconnect'), 'io server disconnect');
+  },
+);
+
+test('checkInterval false: a session without an end is never looked up', LIMIT, async (t) => {
+  const { store, inner } = byPromise();
+  const f = await shareFixture(t, { store, options: { checkInterval: false } });
+  const { sid } = await f.bound();
+  assert.equal(inner.gets.filter((id) => id === sid).length > 0, true);
+  assert.equal(f.sharing.stats().lookUps, 0);
+});
+
+test(
+  'an outage is no end, is told once, and what has ended meanwhile is found afterwards',
+  LIMIT,
+  async (t) => {
+    const { store, inner } = byPromise();
+    const told = [];
+    const f = await shareFixture(t, {
+      store,
+      options: { checkInterval: 1000, onError: (error) => told.push(error.message) },
+    });
+    const bounds = [];
+    for (let n = 0; n < 5; n += 1) bounds.push(await f.bound());
+    inner.failure = new Error('the store is down');
+    const before = inner.gets.length;
+    await until(() => inner.gets.length >= before + 4, 'looked up in vain, several times');
+    assert.equal(f.sharing.stats().sockets, 5);
+    inner.sessions.delete(bounds[0].sid);
+    const ended = bounds[0].socket.next('session:end');
+    inner.failure = undefined;
+    assert.deepEqual(await ended, { reason: 'expire' });
+    assert.deepEqual(told, ['the store is down']);
+    assert.equal(f.sharing.stats().sockets, 4);
+  },
+);
+
+test('Redis is flushed: every silent socket is told, without a call for each', LIMIT, async (t) => {
+  const kept = await stores.redis(redis);
+  const f = await shareFixture(t, { kept, options: { checkInterval: 1000 } });
+  const bounds = [];
+  for (let n = 0; n < 20; n += 1) bounds.push(await f.bound());
+  const ends = Promise.all(bounds.map(({ socket }) => socket.next('session:end')));
+  for (const id of await kept.ids()) await kept.remove(id);
+  assert.deepEqual(await ends, Array(20).fill({ reason: 'expire' }));
+  assert.equal(f.sharing.stats().sockets, 0);
+});
+
+test("keepAlive 'connected': a socket that sends nothing keeps its session alive", LIMIT, async (t) => {
+  const kept = await stores.redis(redis);
+  const f = await shareFixture(t, {
+    kept,
+    options: { touchInterval: 1000, keepAlive: 'connected' },
+    sessionOptions: { cookie: { maxAge: 3000 } },
+  });
+  const { socket, sid } = await f.bound();
+  const ends = socket.collect('session:end');
+  const end = performance.now() + 7000;
+  await until(() => performance.now() > end);
+  assert.deepEqual(ends, []);
+  assert.equal(f.sharing.socketsOf(sid).length, 1);
+  socket.close();
+  await until(async () => (await kept.text(sid)) === undefined, 'it ends without the socket');
+});
+
+test('a socket of a Zappa app that sends nothing loses its session when that expires', LIMIT, async (t) => {
+  const ends = [];
+  const host = await fixture(t, {
+    store: new session.MemoryStore(),
+    cookie: { maxAge: 1500 },
+    sessionOptions: { cookie: { maxAge: 1500 } },
+    options: { onSessionEnd: ({ socket, reason }) => ends.push([socket.id, reason]), checkInterval: 1000 },
+  });
+  const browser = await host.login();
+  const socket = await host.connect();
+  await share(browser, socket);
+  const sid = browser.sid;
+  await until(() => {
+    if (ends.length === 0 && host.store.sessions[sid]) delete host.store.sessions[sid];
+    return ends.length > 0;
+  });
+  assert.deepEqual(ends, [[socket.id, 'expire']]);
+});

@@ -1,0 +1,136 @@
+'use strict';
+
+const { endOf, endOfCookie, isSameContent } = require('../session/session-data.js');
+
+/**
+ * When a session is looked up whose date has passed, in ms after that: a store that counts in seconds keeps it up to 1 s
+ * longer, and one that was touched by another process keeps it for as long as that says.
+ */
+const AFTER_END = [5, 340, 680, 1010];
+/** How long after a load that may be out of date the session is looked up again, in ms. */
+const SOON = 100;
+
+/** A session that sockets of this process are bound to. */
+class BoundSession {
+  /**
+   * @param {import('./watch.js').Watch} watch
+   * @param {string} sid
+   */
+  constructor(watch, sid) {
+    this.watch = watch;
+    this.sid = sid;
+    /** @type {import('./connection.js').Connection[]} */
+    this.connections = [];
+    /** The stored text, as far as this process knows. @type {string | undefined} */
+    this.text = undefined;
+    /** When it ends by its cookie, in ms since 1970. */
+    this.end = Number.POSITIVE_INFINITY;
+    /** When an event, a commit, a request or a look-up of this process saw it last, by `performance.now()`. */
+    this.seen = performance.now();
+    /** When its life was extended last, by `performance.now()`. */
+    this.lastTouch = this.seen;
+    /** How often it was looked up since its date has passed. */
+    this.tries = 0;
+    /** Whether it is to be looked up when it is due, whatever else. */
+    this.isWanted = false;
+    /** Whether it is being looked up. */
+    this.isAsked = false;
+    /** Whether it is to be looked up once more then. */
+    this.isAskedAgain = false;
+    /** Whether its change is told to nobody. */
+    this.isQuiet = false;
+  }
+
+  /**
+   * The session was loaded.
+   *
+   * @param {string} text
+   * @param {number | undefined} clock when the load began; undefined where the app's own `get` was asked
+   */
+  learn(text, clock) {
+    this.seen = performance.now();
+    const before = this.text;
+    if (text === before) return;
+    if (before !== undefined && this.isOutdated(clock)) {
+      this.lookUpIn(SOON);
+      return;
+    }
+    this.take(text);
+    if (before !== undefined) this.watch.followed(this, before, undefined);
+  }
+
+  /**
+   * This process has written the session.
+   *
+   * @param {string} text
+   * @param {string | null | undefined} expected what was stored before
+   * @param {import('./connection.js').Connection | undefined} maker whose handler has changed it
+   */
+  wrote(text, expected, maker) {
+    this.seen = performance.now();
+    const before = this.text;
+    if (text === before) return;
+    this.take(text);
+    if (before === undefined) return;
+    // What somebody else had written before, and nobody here has seen, is a change for its maker, too.
+    const isOwn = typeof expected !== 'string' || expected === before || isSameContent(expected, before);
+    this.watch.followed(this, before, isOwn ? maker : undefined);
+  }
+
+  /** The life of the session was extended. @param {any} cookie */
+  touched(cookie) {
+    this.seen = performance.now();
+    this.lastTouch = this.seen;
+    if (typeof cookie !== 'object' || cookie === null) return;
+    this.moveEnd(endOfCookie(cookie));
+  }
+
+  /** @param {string} text */
+  take(text) {
+    this.text = text;
+    try {
+      this.moveEnd(endOf(text));
+    } catch {
+      // It is no JSON: those who open the session are told so.
+    }
+  }
+
+  /** @param {number} end */
+  moveEnd(end) {
+    const isSooner = end < this.end;
+    this.end = end;
+    this.tries = 0;
+    // A later end needs no call: the session is asked for its due time when it is due.
+    if (isSooner) this.watch.schedule(this);
+  }
+
+  /**
+   * Whether a load may be older than what this process has written since.
+   *
+   * @param {number | undefined} clock
+   */
+  isOutdated(clock) {
+    const { adopted } = this.watch;
+    if (adopted === undefined || clock === undefined) return false;
+    return adopted.commits.isHeld(this.sid) || adopted.since(this.sid, clock) !== 'unchanged';
+  }
+
+  /** @param {number} ms */
+  lookUpIn(ms) {
+    this.isWanted = true;
+    this.watch.times.set(this.sid, ms);
+  }
+
+  /** How long until its date has passed and the store has dropped it, in ms. */
+  get untilEnd() {
+    const after = AFTER_END[this.tries];
+    return after === undefined ? Number.POSITIVE_INFINITY : this.end + after - Date.now();
+  }
+
+  /** It was looked up, and is there, though its date may have passed. */
+  isAlive() {
+    if (this.untilEnd <= 0) this.tries += 1;
+  }
+}
+
+module.exports.BoundSession = BoundSession;

@@ -1,0 +1,226 @@
+'use strict';
+
+const { DueTimes } = require('../../native.js');
+const { publish } = require('../support/diagnostics.js');
+const { isSameContent } = require('../session/session-data.js');
+const { storedOfText } = require('../stores/stored.js');
+const { BoundSession } = require('./bound-session.js');
+const { ChangeEvent } = require('./change-event.js');
+const { LookUps } = require('./look-ups.js');
+const { correctRooms, roomsFor } = require('./session-rooms.js');
+const { heldBy } = require('./socket-request.js');
+
+/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {import('../stores/stored.js').Stored} Stored */
+
+/** How much sooner or later than `checkInterval` a session is looked up: not all of them at once. */
+const JITTER = 0.1;
+/** Look-ups that are due within so many ms are one batch. */
+const GRID = 100;
+/** After how long a look-up that has failed is tried again where there is no `checkInterval`, in ms. */
+const RETRY = 30_000;
+
+/**
+ * Watches the sessions that sockets of this process are bound to, one due time for each: no socket outlives its session, and
+ * what others change in it is told. It is a `StoreWatcher` of the app's session store.
+ */
+class Watch {
+  /** @param {import('./sharing.js').Sharing} sharing */
+  constructor(sharing) {
+    this.sharing = sharing;
+    /** @type {Map<string, BoundSession>} */
+    this.sessions = new Map();
+    this.lookUps = new LookUps(this);
+    /** Made when the first socket is bound. @type {DueTimes | undefined} */
+    this.dueTimes = undefined;
+  }
+
+  get adopted() {
+    return this.sharing.adopted;
+  }
+
+  get times() {
+    this.dueTimes ??= new DueTimes((sids) => {
+      for (const sid of sids) this.due(sid);
+    });
+    return this.dueTimes;
+  }
+
+  /**
+   * A socket is bound to a session.
+   *
+   * @param {Connection} connection
+   * @param {string} sid
+   * @param {Stored | undefined} stored
+   * @param {number | undefined} clock when that was read
+   * @returns {BoundSession}
+   */
+  add(connection, sid, stored, clock) {
+    let bound = this.sessions.get(sid);
+    const isNew = bound === undefined;
+    if (bound === undefined) {
+      bound = new BoundSession(this, sid);
+      this.sessions.set(sid, bound);
+    }
+    // Before it is one of them: it has no change to be told of.
+    if (stored !== undefined) bound.learn(stored.text, clock);
+    if (!bound.connections.includes(connection)) bound.connections.push(connection);
+    if (isNew) this.schedule(bound);
+    if (this.sharing.options.rooms && bound.text !== undefined)
+      correctRooms(connection, roomsFor(connection, { text: bound.text }));
+    return bound;
+  }
+
+  /** A socket is bound to its session no more. @param {Connection} connection @param {BoundSession} bound */
+  remove(connection, bound) {
+    const { connections, sid } = bound;
+    const index = connections.indexOf(connection);
+    if (index !== -1) connections.splice(index, 1);
+    if (connections.length > 0 || this.sessions.get(sid) !== bound) return;
+    this.sessions.delete(sid);
+    this.dueTimes?.delete(sid);
+  }
+
+  /** @param {string} sid @param {string} text @param {number} clock */
+  knows(sid, text, clock) {
+    this.sessions.get(sid)?.learn(text, clock);
+  }
+
+  /** @param {import('../stores/adopted-store.js').SessionWritten} written */
+  wrote({ sid, session, text, expected }) {
+    const maker = heldBy(session?.req)?.connection;
+    // A change by `onSessionChange` is told to nobody: two sockets would answer each other for ever.
+    const isQuiet = maker?.isTelling === true;
+    const bound = this.sessions.get(sid);
+    if (isQuiet && bound !== undefined) bound.isQuiet = true;
+    try {
+      bound?.wrote(text, expected, maker);
+    } finally {
+      if (bound !== undefined) bound.isQuiet = false;
+    }
+    if (!isQuiet && typeof expected === 'string') this.sharing.spreadChange(sid, expected, text);
+  }
+
+  /** @param {string} sid @param {any} cookie */
+  touched(sid, cookie) {
+    this.sessions.get(sid)?.touched(cookie);
+  }
+
+  /** Another process has changed a session. @param {string} sid */
+  changedElsewhere(sid) {
+    const bound = this.sessions.get(sid);
+    if (bound) this.lookUps.ask(bound);
+  }
+
+  /**
+   * The text of a session is another one: if that says something else, its sockets are told.
+   *
+   * @param {BoundSession} bound
+   * @param {string} before
+   * @param {Connection | undefined} maker whose own change it is
+   */
+  followed(bound, before, maker) {
+    const { sharing } = this;
+    const { onSessionChange, rooms } = sharing.options;
+    const { sid, text } = bound;
+    if (text === undefined || !(onSessionChange || rooms) || isSameContent(before, text)) return;
+    const connections = bound.connections.filter(({ hasLeft }) => !hasLeft);
+    const [first] = connections;
+    if (first === undefined) return;
+    if (rooms) {
+      const names = roomsFor(first, { text });
+      for (const connection of connections) correctRooms(connection, names);
+    }
+    const told = bound.isQuiet ? [] : connections.filter((connection) => connection !== maker);
+    if (told.length === 0) return;
+    first.adopted.counts.changes += 1;
+    publish('change', sid, { sockets: told.length });
+    if (onSessionChange) for (const connection of told) ChangeEvent.tell(connection);
+  }
+
+  /** Sets the due time of a session. @param {BoundSession} bound @param {boolean} [hasFailed] whether it could not be looked up */
+  schedule(bound, hasFailed = false) {
+    const { checkInterval } = this.sharing.options;
+    const now = performance.now();
+    const retry = hasFailed ? (checkInterval || RETRY) * (1 - JITTER * Math.random()) : 0;
+    const check = checkInterval || Number.POSITIVE_INFINITY;
+    const atCheck = bound.seen - now + check * (1 - JITTER + 2 * JITTER * Math.random());
+    const inMs = hasFailed ? retry : Math.min(atCheck, bound.lastTouch - now + this.sharing.touchInterval);
+    const onGrid = Math.ceil((now + inMs) / GRID) * GRID - now;
+    const due = hasFailed ? onGrid : Math.min(onGrid, bound.untilEnd);
+    if (due !== Number.POSITIVE_INFINITY) this.times.set(bound.sid, Math.max(0, due));
+  }
+
+  /** @param {BoundSession} bound */
+  mustTouch(bound) {
+    return performance.now() - bound.lastTouch >= this.sharing.touchInterval;
+  }
+
+  /** The due time of a session has passed. @param {string} sid */
+  due(sid) {
+    const bound = this.sessions.get(sid);
+    if (bound === undefined) return;
+    const { checkInterval } = this.sharing.options;
+    const least = checkInterval ? checkInterval * (1 - JITTER) : Number.POSITIVE_INFINITY;
+    const isUnseen = performance.now() - bound.seen >= least;
+    const { isWanted } = bound;
+    bound.isWanted = false;
+    if (isWanted || isUnseen || bound.untilEnd <= 0 || this.mustTouch(bound)) this.lookUps.ask(bound);
+    else this.schedule(bound);
+  }
+
+  /**
+   * A session was looked up.
+   *
+   * @param {BoundSession} bound
+   * @param {any} text nothing when it is gone
+   * @param {number | undefined} clock when the look-up began
+   */
+  found(bound, text, clock) {
+    const { sid } = bound;
+    const stored = storedOfText(text);
+    publish('lookUp', sid, { found: stored !== undefined });
+    if (stored === undefined) {
+      this.gone(bound);
+      return;
+    }
+    bound.learn(stored.text, clock);
+    bound.isAlive();
+    if (this.mustTouch(bound)) this.touch(bound, stored);
+    if (!bound.isWanted) this.schedule(bound);
+  }
+
+  /** A session is not there any more: its sockets lose it. @param {BoundSession} bound */
+  gone(bound) {
+    if (bound.connections.length === 0) return;
+    const { adopted } = bound.connections[0];
+    adopted.counts.expirations += 1;
+    for (const connection of [...bound.connections]) if (!connection.hasLeft) connection.lose('expire');
+  }
+
+  /**
+   * Extends the life of a session with a connected socket.
+   *
+   * @param {BoundSession} bound
+   * @param {Stored} stored
+   */
+  touch(bound, stored) {
+    const { adopted } = this;
+    bound.lastTouch = performance.now();
+    if (adopted === undefined || typeof adopted.store.touch !== 'function') return;
+    const req = { sessionID: bound.sid, sessionStore: adopted.store, session: undefined };
+    const session = adopted.openSession(req, stored, adopted.clock());
+    session.touch();
+    adopted.touch(bound.sid, session, (error) => error && adopted.onError(error));
+  }
+
+  /** Forgets all sessions. */
+  clear() {
+    for (const { connections } of this.sessions.values())
+      for (const connection of connections) connection.bound = undefined;
+    this.sessions.clear();
+    this.dueTimes = undefined;
+  }
+}
+
+module.exports.Watch = Watch;
