@@ -512,10 +512,12 @@ export interface IoSessionOptions {
 export type SessionEndListener = { listener(end: SessionEnd): void | Promise<void> }['listener'];
 
 /** See {@link IoSessionOptions.onSessionChange}. A listener may declare its socket and session as its own types. */
-export type SessionChangeListener = { listener(change: SessionChange): void | Promise<void> }['listener'];
+export type SessionChangeListener = {
+  listener(change: SessionChangeNotice): void | Promise<void>;
+}['listener'];
 
 /** The session of a socket was changed by somebody else. */
-export interface SessionChange {
+export interface SessionChangeNotice {
   socket: SessionSocket;
   /** The same as `socket.session`. */
   session: SocketSession;
@@ -540,7 +542,7 @@ export interface SessionEnd {
 /** Where a failure happened; empty when it belongs to no event. */
 export interface FailurePlace {
   socket?: SessionSocket;
-  /** The name of the event; `__zappa_key` for the handshake. */
+  /** The name of the event; `__zappa_key` for the handshake; `onSessionChange` or `rooms` for what those functions throw. */
   event?: string;
 }
 

@@ -9,8 +9,8 @@ const { startChromium } = require('./support/chromium.js');
 const { LIMIT } = require('./support/limit.js');
 const { until } = require('./support/wait.js');
 
-async function start(t, options) {
-  const server = await startServer({ port: 0 });
+async function start(t, { life, ...options } = {}) {
+  const server = await startServer({ port: 0, life });
   const browser = await startChromium(t, options);
   // After the browser: it has connections open.
   t.after(() => server.close());
@@ -56,6 +56,7 @@ test('log in, rename over the socket, a second tab, log out: both tabs see it al
   await second.fill('#new-name', 'Hedy');
   await second.click('#rename button');
   for (const tab of [first, second]) await shows(tab, { http: 'Hedy', socket: 'Hedy' });
+  await shows(second, { notice: 'Renamed' });
 
   await first.click('#logout');
   for (const tab of [first, second]) {
@@ -66,6 +67,36 @@ test('log in, rename over the socket, a second tab, log out: both tabs see it al
 
   assert.deepEqual(await browser.cookies(server.sockets), []);
   assert.deepEqual(faults, []);
+});
+
+test(
+  'a session that nobody touches ends: the seconds are counted, and every tab is told',
+  LIMIT,
+  async (t) => {
+    const { browser, faults, open } = await start(t, { life: 4000 });
+    const first = await open();
+    await first.click('#login button');
+    const [second] = await Promise.all([browser.waitForEvent('page'), first.click('#tab')]);
+    for (const tab of [first, second]) await shows(tab, { socket: 'Ada' });
+    await shows(second, { left: '2 s' });
+    for (const tab of [first, second])
+      await shows(tab, { notice: 'expired', http: 'a stranger', socket: 'a stranger' });
+    assert.deepEqual(faults, []);
+  },
+);
+
+test('a second tab is told of a rename without asking', LIMIT, async (t) => {
+  const { open } = await start(t);
+  const first = await open();
+  await first.click('#login button');
+  await shows(first, { socket: 'Ada' });
+  const second = await open();
+  await shows(second, { socket: 'Ada' });
+  // No look of its own in between.
+  await second.evaluate(() => Object.defineProperty(document, 'hidden', { value: true }));
+  await first.fill('#new-name', 'Hedy');
+  await first.click('#rename button');
+  await shows(second, { socket: 'Hedy', notice: 'Told without asking' });
 });
 
 test('48 writes at once are all kept, and looking writes nothing', LIMIT, async (t) => {

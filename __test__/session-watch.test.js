@@ -7,7 +7,7 @@ const assert = require('node:assert/strict');
 const session = require('express-session');
 const { EmbeddedStore } = require('..');
 const { LIMIT } = require('./support/limit.js');
-const { suiteRedis } = require('./support/redis-server.js');
+const { startRedis, suiteRedis } = require('./support/redis-server.js');
 const { suitePostgres } = require('./support/postgres-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { fixture } = require('./support/fixture.js');
@@ -195,6 +195,37 @@ test(
     assert.deepEqual(await ended, { reason: 'expire' });
     assert.deepEqual(told, ['the store is down']);
     assert.equal(f.sharing.stats().sockets, 4);
+  },
+);
+
+test(
+  'Redis is down for three intervals: no socket is lost, and all are looked up afterwards',
+  LIMIT,
+  async (t) => {
+    const server = await startRedis({ appendonly: 'yes', appendfsync: 'always' });
+    const kept = await stores.redis(server);
+    const told = [];
+    const f = await shareFixture(t, {
+      kept,
+      options: { checkInterval: 1000, storeTimeout: 300, onError: (error) => told.push(error) },
+    });
+    // Behind the app, whose client waits for its answers.
+    t.after(() => server.stop());
+    const bounds = [];
+    for (let n = 0; n < 10; n += 1) bounds.push(await f.bound());
+    await server.kill();
+    const end = performance.now() + 3000;
+    await until(() => performance.now() > end && told.length > 0);
+    assert.equal(f.sharing.stats().sockets, 10);
+    assert.equal(told.length, 1);
+    await server.restart();
+    await until(() => kept.text(bounds[0].sid).catch(() => undefined), 'it answers again');
+    const ended = bounds[0].socket.next('session:end');
+    await kept.remove(bounds[0].sid);
+    assert.deepEqual(await ended, { reason: 'expire' });
+    const { lookUps } = f.sharing.stats();
+    await until(() => f.sharing.stats().lookUps >= lookUps + 9, 'all are looked up');
+    assert.equal(f.sharing.stats().sockets, 9);
   },
 );
 

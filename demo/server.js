@@ -22,9 +22,10 @@ const PAGE = path.join(__dirname, 'page');
 /**
  * Starts both servers.
  *
- * @param {{ port: number }} options 0: any free ports, else Express's, and the next for Socket.IO
+ * @param {{ port: number, life?: number }} options `port` 0: any free ports, else Express's, and the next for Socket.IO; how long a
+ *   session lives, in ms
  */
-async function startServer({ port }) {
+async function startServer({ port, life = 60_000 }) {
   const app = express();
   const pages = http.createServer(app);
   const sockets = http.createServer();
@@ -36,6 +37,11 @@ async function startServer({ port }) {
 
   const sharing = shareSession({
     allowedOrigins: [origins.pages],
+    // The other tabs are told, whoever has changed the session: HTTP or a socket.
+    onSessionChange: ({ socket, session: changed }) => {
+      const { name = null } = /** @type {any} */ (changed);
+      /** @type {any} */ (socket).emit('changed', { name });
+    },
     onError: (error, { event }) => console.error(`The event ${event} failed:`, error),
   });
   app.use(express.static(PAGE, { index: false }));
@@ -46,6 +52,9 @@ async function startServer({ port }) {
       secret: 'only for a demo',
       resave: false,
       saveUninitialized: false,
+      // Each HTTP request begins the life of the session anew. A socket that only listens does not.
+      rolling: true,
+      cookie: { maxAge: life },
     }),
   );
   app.use(sharing.express());
@@ -121,17 +130,16 @@ function defineEvents(io, sharing) {
 
     // What the page shows, four times a second: a load each time, and never a write.
     socket.on('look', (/** @type {(answer: object) => void} */ ack) => {
-      const { id, marks = {}, name = null } = socket.session;
+      const { cookie: ends, id, marks = {}, name = null } = socket.session;
+      const left = ends.expires ? ends.expires.getTime() - Date.now() : null;
       const tabs = sharing.socketsOf(id).length;
       const cookie = socket.handshake.headers.cookie !== undefined;
-      ack({ name, marks, tabs, cookie, stats: { events, ...sharing.stats() } });
+      ack({ name, marks, tabs, cookie, left, stats: { events, ...sharing.stats() } });
     });
 
-    socket.on('rename', async (/** @type {string} */ name, /** @type {(answer: object) => void} */ ack) => {
+    socket.on('rename', (/** @type {string} */ name, /** @type {(answer: object) => void} */ ack) => {
       if (!socket.session.name) return ack({ error: 'Log in first: a stranger has no name to change.' });
       socket.session.name = String(name).slice(0, 40);
-      await socket.session.save();
-      sharing.to(socket.session.id).emit('renamed');
       ack({ name: socket.session.name });
     });
 

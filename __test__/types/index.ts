@@ -69,6 +69,8 @@ const options: IoSessionOptions[] = [
   { storeTimeout: undefined, onSessionEnd: undefined },
   { onSessionEnd: 'unbind', onError: (error, { socket, event }) => console.error(error, socket?.id, event) },
   { onSessionEnd: ({ socket, reason }) => socket.emit('logged out', reason === 'expire') },
+  { checkInterval: false, rooms: (session) => [`session:${session.id}`] },
+  { checkInterval: 1000, onSessionChange: ({ socket, session }) => socket.emit('changed', session.id) },
   // Who has Socket.IO's types may say so.
   { onSessionEnd: ({ socket }: SessionEnd & { socket: Socket }) => void socket.disconnect(true) },
 ];
@@ -79,6 +81,10 @@ const unknown: IoSessionOptions = { storeTimeOut: 1 };
 const text: IoSessionOptions = { storeTimeout: '10s' };
 // @ts-expect-error one of two words
 const word: IoSessionOptions = { onSessionEnd: 'close' };
+// @ts-expect-error false, or ms
+const check: IoSessionOptions = { checkInterval: true };
+// @ts-expect-error an array of names
+const rooms: IoSessionOptions = { rooms: () => 'admin' };
 // @ts-expect-error a function
 const noFunction: IoSessionOptions = { onError: true };
 
@@ -115,6 +121,7 @@ function handler(this: ZappaEvent, session: EventSession, failure: IoSessionErro
 }
 
 export {
+  check,
   embeddedUnknown,
   failed,
   handler,
@@ -122,6 +129,7 @@ export {
   options,
   reason,
   room,
+  rooms,
   stored,
   text,
   third,

@@ -73,10 +73,11 @@ async function lookByHttp() {
 /** The same, and how long it takes, over the socket. */
 async function lookBySocket() {
   const begun = performance.now();
-  const { cookie, marks, name, stats, tabs } = await socket.timeout(5000).emitWithAck('look');
+  const { cookie, left, marks, name, stats, tabs } = await socket.timeout(5000).emitWithAck('look');
   at('median').textContent = draw(performance.now() - begun);
   show('socket', name);
   at('cookie').textContent = cookie ? 'with the cookie' : 'no cookie came';
+  at('left').textContent = left === null ? 'its own time' : `${Math.ceil(left / 1000)} s`;
   at('tabs').textContent = tabs;
   for (const id of ['events', 'loads', 'commits', 'merges']) at(id).textContent = stats[id];
   return showMarks(marks);
@@ -116,6 +117,7 @@ submit('login', async (name) => {
 });
 submit('rename', async (name) => {
   await emit('rename', name);
+  await look();
   notify('Renamed over the socket. HTTP sees it, and so do all of your tabs.');
 });
 press('logout', async () => {
@@ -126,10 +128,19 @@ press('reconnect', async () => {
   socket.io.engine.close();
 });
 
-socket.on('renamed', attempt(look));
+socket.on(
+  'changed',
+  attempt(async ({ name }) => {
+    log(`← changed ${JSON.stringify({ name })}`);
+    const isRenamed = name !== null && at('socket').textContent !== name;
+    await look();
+    if (isRenamed) notify(`Told without asking: you are ${name} now.`);
+  }),
+);
 socket.on('session:end', ({ reason }) => {
   log(`← session:end ${JSON.stringify({ reason })}`);
   showBinding('unbound', false);
+  if (reason === 'expire') notify('The session has expired: every tab has lost it.');
   if (reason === 'destroy') notify('Logged out: every tab has lost the session.');
 });
 socket.on('connect', () => log(`↔ connected as socket ${socket.id}`));

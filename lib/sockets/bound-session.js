@@ -15,12 +15,13 @@ class BoundSession {
   /**
    * @param {import('./watch.js').Watch} watch
    * @param {string} sid
+   * @param {import('./connection.js').Connection} first
    */
-  constructor(watch, sid) {
+  constructor(watch, sid, first) {
     this.watch = watch;
     this.sid = sid;
-    /** @type {import('./connection.js').Connection[]} */
-    this.connections = [];
+    /** Most have one: an array that has grown takes 140 bytes more. @type {import('./connection.js').Connection[]} */
+    this.connections = [first];
     /** The stored text, as far as this process knows. @type {string | undefined} */
     this.text = undefined;
     /** When it ends by its cookie, in ms since 1970. */
@@ -33,12 +34,8 @@ class BoundSession {
     this.tries = 0;
     /** Whether it is to be looked up when it is due, whatever else. */
     this.isWanted = false;
-    /** Whether it is being looked up. */
-    this.isAsked = false;
-    /** Whether it is to be looked up once more then. */
-    this.isAskedAgain = false;
-    /** Whether its change is told to nobody. */
-    this.isQuiet = false;
+    /** 1 while it is being looked up, 2 when it is to be looked up once more then. */
+    this.asked = 0;
   }
 
   /**

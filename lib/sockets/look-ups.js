@@ -29,11 +29,11 @@ class LookUps {
 
   /** @param {BoundSession} bound */
   ask(bound) {
-    if (bound.isAsked) {
-      bound.isAskedAgain = true;
+    if (bound.asked > 0) {
+      bound.asked = 2;
       return;
     }
-    bound.isAsked = true;
+    bound.asked = 1;
     this.waiting.push(bound);
     if (this.isScheduled) return;
     // What is due at the same time is one batch.
@@ -62,8 +62,8 @@ class LookUps {
 
   /** Whether sockets are bound to it still. @param {BoundSession} bound */
   isWanted(bound) {
-    if (bound.connections.length > 0) return true;
-    bound.isAsked = false;
+    if (this.watch.isWatched(bound)) return true;
+    bound.asked = 0;
     return false;
   }
 
@@ -96,7 +96,7 @@ class LookUps {
     this.failures = 0;
     this.isTold = false;
     try {
-      if (bound.connections.length > 0) this.watch.found(bound, text, clock);
+      if (this.watch.isWatched(bound)) this.watch.found(bound, text, clock);
     } catch (error) {
       // What is stored is no session's text.
       this.watch.sharing.report(error, {});
@@ -116,16 +116,15 @@ class LookUps {
 
   /** @param {BoundSession} bound */
   putOff(bound) {
-    if (bound.connections.length > 0) this.watch.schedule(bound, true);
+    this.watch.schedule(bound, true);
     this.ended(bound);
   }
 
   /** @param {BoundSession} bound */
   ended(bound) {
-    bound.isAsked = false;
-    if (!bound.isAskedAgain) return;
-    bound.isAskedAgain = false;
-    this.ask(bound);
+    const { asked } = bound;
+    bound.asked = 0;
+    if (asked === 2) this.ask(bound);
   }
 }
 

@@ -31,6 +31,8 @@ class Watch {
     /** @type {Map<string, BoundSession>} */
     this.sessions = new Map();
     this.lookUps = new LookUps(this);
+    /** Whether a change is told to nobody. */
+    this.isQuiet = false;
     /** Made when the first socket is bound. @type {DueTimes | undefined} */
     this.dueTimes = undefined;
   }
@@ -59,7 +61,7 @@ class Watch {
     let bound = this.sessions.get(sid);
     const isNew = bound === undefined;
     if (bound === undefined) {
-      bound = new BoundSession(this, sid);
+      bound = new BoundSession(this, sid, connection);
       this.sessions.set(sid, bound);
     }
     // Before it is one of them: it has no change to be told of.
@@ -92,12 +94,9 @@ class Watch {
     // A change by `onSessionChange` is told to nobody: two sockets would answer each other for ever.
     const isQuiet = maker?.isTelling === true;
     const bound = this.sessions.get(sid);
-    if (isQuiet && bound !== undefined) bound.isQuiet = true;
-    try {
-      bound?.wrote(text, expected, maker);
-    } finally {
-      if (bound !== undefined) bound.isQuiet = false;
-    }
+    this.isQuiet = isQuiet;
+    bound?.wrote(text, expected, maker);
+    this.isQuiet = false;
     if (!isQuiet && typeof expected === 'string') this.sharing.spreadChange(sid, expected, text);
   }
 
@@ -131,15 +130,21 @@ class Watch {
       const names = roomsFor(first, { text });
       for (const connection of connections) correctRooms(connection, names);
     }
-    const told = bound.isQuiet ? [] : connections.filter((connection) => connection !== maker);
+    const told = this.isQuiet ? [] : connections.filter((connection) => connection !== maker);
     if (told.length === 0) return;
     first.adopted.counts.changes += 1;
     publish('change', sid, { sockets: told.length });
     if (onSessionChange) for (const connection of told) ChangeEvent.tell(connection);
   }
 
+  /** Whether sockets are bound to a session still. @param {BoundSession} bound */
+  isWatched(bound) {
+    return this.sessions.get(bound.sid) === bound;
+  }
+
   /** Sets the due time of a session. @param {BoundSession} bound @param {boolean} [hasFailed] whether it could not be looked up */
   schedule(bound, hasFailed = false) {
+    if (!this.isWatched(bound)) return;
     const { checkInterval } = this.sharing.options;
     const now = performance.now();
     const retry = hasFailed ? (checkInterval || RETRY) * (1 - JITTER * Math.random()) : 0;
