@@ -6,24 +6,39 @@ const { hear, rejected, thrown } = require('../ask.js');
 /** @typedef {(error: unknown, reply?: any) => void} Callback */
 
 /**
- * Compares and sets in one step inside Redis, so that no other process can come between. ARGV has the text that was loaded,
- * the new text, and the time to live: `keep` for the one that the key has, `end` to end it now, or so many seconds. Gives 1
- * when it was written, nothing when there is no session, and else the text that is there.
+ * Compares and sets in one step inside Redis, so that no other process can come between. For each key ARGV has the text that
+ * was loaded, the new text, and the time to live: `keep` for the one that the key has, `end` to end it now, or so many seconds.
+ * The reply for each is `+` when it was written, `-` when there is no session, `=` and the text that is there, or `!` and why
+ * it failed.
  */
-const SCRIPT = `local current = redis.call('GET', KEYS[1])
-if not current then return false end
-if current ~= ARGV[1] then return current end
-if ARGV[3] == 'keep' then
-  redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
-elseif ARGV[3] == 'end' then
-  redis.call('DEL', KEYS[1])
-else
-  redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+const SCRIPT = `local function set(key, expected, text, life)
+  local current = redis.pcall('GET', key)
+  if type(current) == 'table' then return '!' .. current.err end
+  if not current then return '-' end
+  if current ~= expected then return '=' .. current end
+  local answer
+  if life == 'keep' then
+    answer = redis.pcall('SET', key, text, 'KEEPTTL')
+  elseif life == 'end' then
+    answer = redis.pcall('DEL', key)
+  else
+    answer = redis.pcall('SET', key, text, 'EX', life)
+  end
+  if type(answer) == 'table' and answer.err then return '!' .. answer.err end
+  return '+'
 end
-return 1`;
+local replies = {}
+for at, key in ipairs(KEYS) do
+  replies[at] = set(key, ARGV[3 * at - 2], ARGV[3 * at - 1], ARGV[3 * at])
+end
+return replies`;
 const SHA = createHash('sha1').update(SCRIPT).digest('hex');
-/** The script's reply for a session that it has written, which is the text of none. */
-const WRITTEN = '1';
+/** How many sessions one script writes at most: while Redis runs it, everybody else waits. */
+const MOST = 64;
+/** How long each session is written by itself after Redis has refused several at once, in ms. */
+const APART = 60_000;
+/** An error that Redis replies with begins with its code; ioredis looks at a cluster's slots itself. Of a lost connection it says nothing. */
+const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
 
 /**
  * The commands that are needed of a Redis client.
@@ -31,7 +46,7 @@ const WRITTEN = '1';
  * @typedef {object} Commands
  * @property {(name: string, callback: Callback) => void} get
  * @property {((names: string[], callback: Callback) => void) | undefined} getAll undefined where the client shows no `MGET`
- * @property {((command: 'eval' | 'evalsha', script: string, name: string, args: string[], callback: Callback) => void) | undefined} run
+ * @property {((command: 'eval' | 'evalsha', script: string, names: string[], args: string[], callback: Callback) => void) | undefined} run
  *   undefined where the client shows no scripts
  */
 
@@ -59,8 +74,8 @@ function ofNodeRedis(client) {
   return {
     get: (name, callback) => byPromise(callback, () => modern.get(name)),
     getAll: (names, callback) => byPromise(callback, () => modern.mGet(names)),
-    run(command, script, name, args, callback) {
-      const options = { keys: [name], arguments: args };
+    run(command, script, names, args, callback) {
+      const options = { keys: names, arguments: args };
       byPromise(callback, () => modern[command === 'eval' ? 'eval' : 'evalSha'](script, options));
     },
   };
@@ -82,8 +97,8 @@ function ofOthers(client) {
         ? (names, callback) => byEither(callback, (done) => client.mget(names, done))
         : undefined,
     run: runs
-      ? (command, script, name, args, callback) =>
-          byEither(callback, (done) => client[command](script, 1, name, ...args, done))
+      ? (command, script, names, args, callback) =>
+          byEither(callback, (done) => client[command](script, names.length, ...names, ...args, done))
       : undefined,
   };
 }
@@ -127,32 +142,66 @@ function byEither(callback, call) {
 }
 
 /**
- * @param {Commands} commands
- * @param {string} name
- * @param {string[]} args
- * @param {(error: unknown, outcome?: true | string | null) => void} callback
+ * @typedef {object} Write
+ * @property {string} name the key
+ * @property {[expected: string, text: string, life: string]} args
+ * @property {(error: unknown, outcome?: true | string | null) => void} callback
  */
-function runScript({ run }, name, args, callback) {
-  if (run === undefined) {
-    callback(new Error('io-session: this Redis client runs no scripts.'));
-    return;
+
+/** What is compared and set by one client. What comes in one turn of the event loop is one script: each costs the process more than a session does. */
+class Writes {
+  /** @param {NonNullable<Commands['run']>} run */
+  constructor(run) {
+    this.run = run;
+    /** @type {Write[]} */
+    this.unsent = [];
+    /** Until then each is a script of its own, by `performance.now()`. */
+    this.apartUntil = 0;
+    this.flush = () => {
+      const all = this.unsent;
+      this.unsent = [];
+      const most = performance.now() < this.apartUntil ? 1 : MOST;
+      while (all.length > 0) this.send(all.splice(0, most));
+    };
   }
-  const replied = (/** @type {any} */ error, /** @type {any} */ reply) => {
-    if (error) callback(error);
-    else if (reply === null || reply === undefined) callback(null, null);
-    else {
-      // A client may be set to give bytes, or numbers as texts.
-      const text = String(reply);
-      callback(null, text === WRITTEN || text);
-    }
-  };
-  run('evalsha', SHA, name, args, (error, reply) => {
-    // The server has not seen the script yet, or has been restarted.
-    if (String(/** @type {any} */ (error)?.message).includes('NOSCRIPT'))
-      run('eval', SCRIPT, name, args, replied);
-    else replied(error, reply);
-  });
+
+  /** @param {Write} write */
+  add(write) {
+    if (this.unsent.push(write) === 1) setImmediate(this.flush);
+  }
+
+  /** @param {Write[]} writes */
+  send(writes) {
+    const names = writes.map(({ name }) => name);
+    const args = writes.flatMap((write) => write.args);
+    const replied = (/** @type {any} */ error, /** @type {any} */ replies) => {
+      if (!error) for (const [at, write] of writes.entries()) answer(write, replies[at]);
+      else if (writes.length > 1 && REFUSED.test(error.message)) {
+        // A cluster refuses keys of several slots. What was written all the same is seen by its text.
+        this.apartUntil = performance.now() + APART;
+        for (const write of writes) this.send([write]);
+      } else for (const { callback } of writes) callback(error);
+    };
+    this.run('evalsha', SHA, names, args, (error, replies) => {
+      // The server has not seen the script yet, or has been restarted.
+      if (String(/** @type {any} */ (error)?.message).includes('NOSCRIPT'))
+        this.run('eval', SCRIPT, names, args, replied);
+      else replied(error, replies);
+    });
+  }
 }
+
+/** @param {Write} write @param {any} reply a client may be set to give bytes */
+function answer({ callback }, reply) {
+  const text = String(reply);
+  if (text === '+') callback(null, true);
+  else if (text === '-') callback(null, null);
+  else if (text[0] === '=') callback(null, text.slice(1));
+  else callback(new Error(text.slice(1)));
+}
+
+/** @type {WeakMap<object, Writes>} */
+const writesOf = new WeakMap();
 
 /**
  * How long the store lets a session live that is saved now, in the script's words; undefined where only its `touch` knows.
@@ -177,11 +226,25 @@ function lifeOf(store, session) {
  * @param {(error: unknown, outcome?: true | string | null) => void} callback
  */
 function compareAndSet(store, client, sid, expected, { text, session, renew }, callback) {
+  const { run } = commandsOf(client);
+  if (run === undefined) {
+    callback(new Error('io-session: this Redis client runs no scripts.'));
+    return;
+  }
+  let writes = writesOf.get(client);
+  if (writes === undefined) {
+    writes = new Writes(run);
+    writesOf.set(client, writes);
+  }
   const life = renew ? lifeOf(store, session) : 'keep';
-  runScript(commandsOf(client), store.prefix + sid, [expected, text, life ?? 'keep'], (error, outcome) => {
-    if (life !== undefined || error || outcome !== true || typeof store.touch !== 'function')
-      callback(error, outcome);
-    else store.touch(sid, session, (/** @type {unknown} */ failed) => callback(failed, true));
+  writes.add({
+    name: store.prefix + sid,
+    args: [expected, text, life ?? 'keep'],
+    callback(error, outcome) {
+      if (life !== undefined || error || outcome !== true || typeof store.touch !== 'function')
+        callback(error, outcome);
+      else store.touch(sid, session, (/** @type {unknown} */ failed) => callback(failed, true));
+    },
   });
 }
 
