@@ -76,8 +76,8 @@ export interface ShareSessionOptions extends IoSessionOptions {
 
   /**
    * What keeps a session alive with `touchInterval`. Default: `'events'`, those of its sockets. With `'connected'` a socket that is
-   * connected is enough: the store's `touch` is called at that interval, once for a session, though nothing is sent. Choose an
-   * interval that is shorter than the life of a session.
+   * connected is enough: the store's `touch` is called at that interval, once for a session, though nothing is sent. It needs a
+   * `touchInterval`, one that is shorter than the life of a session.
    *
    * @example
    * shareSession({ keepAlive: 'connected', touchInterval: 60_000 });
@@ -466,7 +466,7 @@ export interface IoSessionOptions {
   /**
    * Told when somebody else has changed the session of a socket: an HTTP request, another socket, another process. Called for
    * each socket of the session, after the change is stored, with the session as it is then; what it changes in it is saved. A
-   * touch is no change, and neither is what `onSessionChange` itself changes.
+   * touch is no change, and neither is what `onSessionChange` itself changes. Default: none.
    *
    * Where no adapter connects the process that has changed it, it is told at the next look-up (`checkInterval`). What it throws or
    * rejects with goes to `onError`.
@@ -482,7 +482,7 @@ export interface IoSessionOptions {
    * The rooms that a socket is in because of its session: joined before `connection` is told, corrected when the session is
    * changed, left before the client is told that the session has ended. Rooms that the app joins by itself stay. Each is a string
    * of 1 to 400 characters, not the id of a socket, and does not begin with `io-session:`. Where the function throws, or gives
-   * anything else, the socket is in none, and `onError` is told.
+   * anything else, the socket is in none, and `onError` is told. Default: none.
    *
    * The function only reads: what it changes in the session is lost.
    *
