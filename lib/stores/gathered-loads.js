@@ -1,6 +1,6 @@
 'use strict';
 
-const { hear, thrown } = require('./ask.js');
+const { thrown } = require('./ask.js');
 
 /** @typedef {import('./stored.js').Stored} Stored */
 /** @typedef {(error: unknown, stored?: Stored) => void} Callback gets what the store has; runs no app code */
@@ -47,7 +47,7 @@ class GatheredLoads {
   /** @param {string} sid @param {Callback} callback */
   load(sid, callback) {
     try {
-      hear(this.calls.loadNow(sid, callback), /** @type {any} */ (callback));
+      this.calls.loadNow(sid, callback);
     } catch (error) {
       callback(thrown(error));
     }

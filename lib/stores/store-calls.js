@@ -2,7 +2,7 @@
 
 const debug = require('debug')('io-session:store');
 const native = require('../../native.js');
-const { ask, NO_LINE } = require('./ask.js');
+const { ask, hear, NO_LINE } = require('./ask.js');
 const { traceOf } = require('../support/errors.js');
 const { GatheredLoads } = require('./gathered-loads.js');
 const { driverOf } = require('./drivers/index.js');
@@ -154,15 +154,18 @@ class StoreCalls {
   loadNow(sid, callback) {
     const { driver, original, self } = this;
     if (driver.loadText) {
-      return driver.loadText(sid, (error, text) => {
+      driver.loadText(sid, (error, text) => {
         if (error) callback(error);
         else convert(storedOfText, text, callback);
       });
+      return;
     }
-    return original.get.call(self, sid, (/** @type {unknown} */ error, /** @type {any} */ data) => {
+    const answered = (/** @type {unknown} */ error, /** @type {any} */ data) => {
       if (error) callback(error);
       else convert(storedOf, data, callback);
-    });
+    };
+    // What a store answers by promise is session data, too.
+    hear(original.get.call(self, sid, answered), answered);
   }
 
   /**
