@@ -14,6 +14,8 @@ const INDEX = /^(?:0|[1-9]\d*)$/;
 const OURS = new Set(['update']);
 /** @type {string[]} */
 const NONE = [];
+/** @type {Map<string, string | undefined>} */
+const NOTHING = new Map();
 
 /**
  * A `Session` that is parsed as far as a handler looks at it: a `Proxy` on a `Session` of express-session without data, and
@@ -36,8 +38,8 @@ class LazySession extends Snapshot {
     this.makeCookie = makeCookie;
     /** What was looked at, and what was put in. Undefined once the session is whole. @type {Map<string, any> | undefined} */
     this.values = new Map();
-    /** Whether an object was looked at or put in: it can have changed since. */
-    this.hasObjects = false;
+    /** The texts of those of them that are objects, as they were spelt last: they can have changed since. @type {Map<string, string | undefined>} */
+    this.texts = NOTHING;
     /** How often something was put in. */
     this.writes = 0;
     /** The same when its text was stored: if nothing was put in since, only objects can have changed. */
@@ -85,7 +87,6 @@ class LazySession extends Snapshot {
     ) {
       values.set(key, value);
       this.writes += 1;
-      this.hasObjects ||= typeof value === 'object' && value !== null;
       return true;
     }
     this.whole();
@@ -149,7 +150,7 @@ class LazySession extends Snapshot {
     if (at === -1) return undefined;
     let value = JSON.parse(this.fields.value(at));
     if (key === 'cookie') value = this.cookieOf(value);
-    else this.hasObjects ||= typeof value === 'object' && value !== null;
+    else if (typeof value === 'object' && value !== null) this.note(key, undefined);
     this.values.set(key, value);
     return value;
   }
@@ -229,6 +230,21 @@ class LazySession extends Snapshot {
     return text !== (this.saving > 0 ? this.pending : this.base);
   }
 
+  /** @param {string} key @param {string | undefined} text */
+  note(key, text) {
+    if (this.texts === NOTHING) this.texts = new Map();
+    this.texts.set(key, text);
+  }
+
+  /** Whether its text is the one that was spelt last. @param {any} session */
+  isSpelt(session) {
+    const { values } = this;
+    if (values === undefined || this.writes !== this.speltWrites || !this.hasCookie(session)) return false;
+    for (const [key, text] of this.texts)
+      if (text === undefined || spellValue(key, values.get(key)) !== text) return false;
+    return true;
+  }
+
   /**
    * The text now: what was not looked at is copied as it was.
    *
@@ -236,9 +252,8 @@ class LazySession extends Snapshot {
    * @returns {string}
    */
   spell(session) {
+    if (this.isSpelt(session)) return this.spelt;
     const { savedWrites, values, writes } = this;
-    if (values !== undefined && !this.hasObjects && writes === this.speltWrites && this.hasCookie(session))
-      return this.spelt;
     const isWritten = writes !== savedWrites;
     /** @type {{ at: number, value: string }[]} */
     const changes = [];
@@ -247,6 +262,7 @@ class LazySession extends Snapshot {
       if (!isWritten && (typeof value !== 'object' || value === null)) continue;
       if (key === 'cookie' && super.hasCookie(session)) continue;
       const text = spellValue(key, value);
+      if (typeof value === 'object' && value !== null) this.note(key, text);
       const at = this.place(key);
       // Left out, where it was before.
       if (text === undefined && at !== -1) this.whole();

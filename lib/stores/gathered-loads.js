@@ -23,7 +23,11 @@ class GatheredLoads {
     this.apartUntil = 0;
     /** Who waits, by session: one, or several. @type {Map<string, Callback | Callback[]>} */
     this.unsent = new Map();
+    /** The session that was asked for first in this turn, where that has gone to the client. @type {string | undefined} */
+    this.first = undefined;
     this.flush = () => {
+      if (this.first !== undefined) this.unsent.delete(this.first);
+      this.first = undefined;
       const loads = [...this.unsent];
       this.unsent = new Map();
       const isTogether = this.calls.driver.loadTexts !== undefined && performance.now() >= this.apartUntil;
@@ -39,9 +43,29 @@ class GatheredLoads {
     if (Array.isArray(others)) others.push(callback);
     else if (others !== undefined) unsent.set(sid, [others, callback]);
     else {
-      if (unsent.size === 0) setImmediate(this.flush);
-      unsent.set(sid, callback);
+      const isFirst = unsent.size === 0;
+      if (isFirst) setImmediate(this.flush);
+      if (isFirst && this.calls.driver.sendsLater) this.begin(sid, callback);
+      else unsent.set(sid, callback);
     }
+  }
+
+  /**
+   * Gives the first load of a turn to a client that sends it at the end of the turn. Those that come until then may join it.
+   *
+   * @param {string} sid
+   * @param {Callback} callback
+   */
+  begin(sid, callback) {
+    const waiting = [callback];
+    this.first = sid;
+    this.unsent.set(sid, waiting);
+    const answer = this.sharing(sid, waiting);
+    this.load(sid, (error, stored) => {
+      // Nobody joins what is answered.
+      if (this.unsent.get(sid) === waiting) this.unsent.delete(sid);
+      answer(error, stored);
+    });
   }
 
   /** @param {string} sid @param {Callback} callback */

@@ -27,6 +27,7 @@ const { looksLikeRedis, redisDriver } = require('./redis.js');
  * @property {(sid: string) => string | undefined} [readText] the text of a live session, where nothing has to be waited for; then
  *   `compareAndSet` answers before it returns
  * @property {(sid: string, callback: (error: unknown, text?: any) => void) => unknown} [loadText] loads a session's JSON text
+ * @property {boolean} [sendsLater] whether what `loadText` is asked for is sent at the end of the turn of the event loop
  * @property {(sids: string[], callback: (error: unknown, texts?: any[]) => void) => void} [loadTexts] loads the JSON texts of
  *   several sessions in one call
  * @property {(sid: string, expected: string, change: Change,

@@ -45,6 +45,7 @@ const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
  *
  * @typedef {object} Commands
  * @property {(name: string, callback: Callback) => void} get
+ * @property {boolean} sendsLater whether commands are sent at the end of the turn of the event loop
  * @property {((names: string[], callback: Callback) => void) | undefined} getAll undefined where the client shows no `MGET`
  * @property {((command: 'eval' | 'evalsha', script: string, names: string[], args: string[], callback: Callback) => void) | undefined} run
  *   undefined where the client shows no scripts
@@ -72,6 +73,7 @@ function commandsOf(client) {
 function ofNodeRedis(client) {
   const modern = client.options?.legacyMode ? client.v4 : client;
   return {
+    sendsLater: true,
     get: (name, callback) => byPromise(callback, () => modern.get(name)),
     getAll: (names, callback) => byPromise(callback, () => modern.mGet(names)),
     run(command, script, names, args, callback) {
@@ -91,6 +93,7 @@ function ofNodeRedis(client) {
 function ofOthers(client) {
   const runs = typeof client.eval === 'function' && typeof client.evalsha === 'function';
   return {
+    sendsLater: false,
     get: (name, callback) => byEither(callback, (done) => client.get(name, done)),
     getAll:
       typeof client.mget === 'function'
@@ -150,9 +153,15 @@ function byEither(callback, call) {
 
 /** What is compared and set by one client. What comes in one turn of the event loop is one script: each costs the process more than a session does. */
 class Writes {
-  /** @param {NonNullable<Commands['run']>} run */
-  constructor(run) {
+  /**
+   * @param {NonNullable<Commands['run']>} run
+   * @param {boolean} sendsLater
+   */
+  constructor(run, sendsLater) {
     this.run = run;
+    this.sendsLater = sendsLater;
+    /** Whether the turn has begun. */
+    this.isOpen = false;
     /** @type {Write[]} */
     this.unsent = [];
     /** Until then each is a script of its own, by `performance.now()`. */
@@ -160,6 +169,7 @@ class Writes {
     this.flush = () => {
       const all = this.unsent;
       this.unsent = [];
+      this.isOpen = false;
       const most = performance.now() < this.apartUntil ? 1 : MOST;
       while (all.length > 0) this.send(all.splice(0, most));
     };
@@ -167,7 +177,12 @@ class Writes {
 
   /** @param {Write} write */
   add(write) {
-    if (this.unsent.push(write) === 1) setImmediate(this.flush);
+    const isFirst = !this.isOpen;
+    if (isFirst) setImmediate(this.flush);
+    this.isOpen = true;
+    // The client sends it with the others of the turn: to wait for them would take another round of the event loop.
+    if (isFirst && this.sendsLater) this.send([write]);
+    else this.unsent.push(write);
   }
 
   /** @param {Write[]} writes */
@@ -226,14 +241,14 @@ function lifeOf(store, session) {
  * @param {(error: unknown, outcome?: true | string | null) => void} callback
  */
 function compareAndSet(store, client, sid, expected, { text, session, renew }, callback) {
-  const { run } = commandsOf(client);
+  const { run, sendsLater } = commandsOf(client);
   if (run === undefined) {
     callback(new Error('io-session: this Redis client runs no scripts.'));
     return;
   }
   let writes = writesOf.get(client);
   if (writes === undefined) {
-    writes = new Writes(run);
+    writes = new Writes(run, sendsLater);
     writesOf.set(client, writes);
   }
   const life = renew ? lifeOf(store, session) : 'keep';
@@ -259,6 +274,7 @@ function redisDriver(store) {
   /** @type {import('./index.js').Driver} */
   const driver = {
     exact: 'process',
+    sendsLater: commandsOf(store.client).sendsLater,
     loadText: (sid, callback) => commandsOf(store.client).get(store.prefix + sid, callback),
   };
   if (commandsOf(store.client).getAll !== undefined) {
