@@ -18,19 +18,18 @@ import type { Session, SessionData } from 'express-session';
 /**
  * Shares the sessions of an Express app with its Socket.IO sockets.
  *
- * ```js
- * const sharing = shareSession();
+ * Each listener of a bound socket then has the browser's session as `socket.session`, as the store holds it when the event
+ * is dispatched. What was changed before an acknowledgement is saved before the acknowledgement is sent; what was changed by
+ * the end of the listener and its promise is saved then.
+ *
+ * The store is adopted in place: some of its methods are followed, so that every load, save and logout is seen, until
+ * {@link SessionSharing.close}. Works with Express 4 and 5, and with Socket.IO 2 and 4. Socket.IO 3 is refused.
+ *
+ * @example
+ * const sharing = shareSession({ store });
  * app.use(session({ store: sharing.store, secret, resave: false, saveUninitialized: false }));
  * app.use(sharing.express());
  * io.use(sharing.socket());
- * ```
- *
- * From then on each listener of a socket that is bound to a session has it as `socket.session`, as the store holds it when
- * the event is dispatched. What it changes is saved when the listener and its promise have settled; an acknowledgement is
- * sent when what was changed before it is saved.
- *
- * The store is adopted in place: some of its methods are followed, so that every load, save and logout is seen, until
- * {@link SessionSharing.close}. Works with Express 4 and 5, and with Socket.IO 2, 3 and 4.
  *
  * @throws TypeError that names the option, its value and what is expected
  */
@@ -77,8 +76,8 @@ export interface ShareSessionOptions extends IoSessionOptions {
 
   /**
    * What keeps a session alive with `touchInterval`. Default: `'events'`, those of its sockets. With `'connected'` a socket that is
-   * connected is enough: the store's `touch` is called at that interval, once for a session, though nothing is sent. Choose an
-   * interval that is shorter than the life of a session.
+   * connected is enough: the store's `touch` is called at that interval, once for a session, though nothing is sent. It needs a
+   * `touchInterval`, one that is shorter than the life of a session.
    *
    * @example
    * shareSession({ keepAlive: 'connected', touchInterval: 60_000 });
@@ -115,32 +114,39 @@ export interface SessionEmitter {
 
 /** What {@link shareSession} gives. Its functions need no `this`. */
 export interface SessionSharing {
-  /** The session store: the same object that was given, adopted. For `session({ store })`. */
+  /**
+   * The session store: the object that was given, adopted.
+   *
+   * @example
+   * app.use(session({ store: sharing.store, secret, resave: false, saveUninitialized: false }));
+   */
   readonly store: any;
 
   /**
-   * The Express middleware, for `app.use()` behind the session middleware: `GET <prefix>/socket/:channel_name` with or without
-   * a socket id behind it answers `200 {"key": "<uuid v4>"}`, a refusal `{"error", "code"}`; `GET <prefix>/client.js` is
-   * the client's module (`io-session/client`). Everything else goes on.
+   * Makes the Express middleware, for `app.use()` behind the session middleware. It answers `GET <prefix>/socket/:channel_name`
+   * (a socket id may follow) with `200 {"key": "<uuid v4>"}` or `{"error", "code"}`, and `GET <prefix>/client.js` with the
+   * client's module (`io-session/client`). Everything else goes on.
    *
-   * It says once, by a process warning, when it runs before the session middleware, when that has another store, when the
-   * sessions are cookie-session's, and when {@link SessionSharing.socket} was never called though Socket.IO is loaded.
+   * It names mistakes in the set-up, each once, by a process warning: docs/errors.md.
+   *
+   * @example
+   * app.use(session({ store: sharing.store, secret, resave: false, saveUninitialized: false }));
+   * app.use(sharing.express());
    */
   express(): (req: any, res: any, next: (error?: any) => void) => void;
 
   /**
    * The key of a request's session, for a page that is rendered on the server, or for a framework that is not Express. The
-   * page's socket connects with it, `io({ auth: { key } })`, and is bound from its beginning, without a request for the key.
+   * page's socket connects with it, `io({ auth: { key } })`, and needs no request for a key.
    *
-   * ```js
+   * The rules of the key route hold: one key for a session and a channel, the same limits, a new one each time with
+   * `oneTimeKeys`. A session that does not remember its key yet is saved before the promise is fulfilled. Send the page with
+   * `Cache-Control: no-store`: the key is a credential.
+   *
+   * @example
    * app.get('/', async (req, res) => {
    *   res.render('page', { key: await sharing.key(req.session) });
    * });
-   * ```
-   *
-   * By the rules of the key route: one key for a session and a channel, the same limits, a new one each time with `oneTimeKeys`.
-   * The session remembers its key, and a session that has not yet been saved with it is saved before the promise is fulfilled.
-   * Send the page with `Cache-Control: no-store`: the key is a credential.
    *
    * @param session `req.session` of express-session, with the store of this sharing
    * @param channel of another Socket.IO server of the app. Default: the option `channel`
@@ -150,14 +156,18 @@ export interface SessionSharing {
   key(session: any, channel?: string): Promise<string>;
 
   /**
-   * The Socket.IO middleware, for `io.use()` or `io.of('/a-namespace').use()`, dynamic namespaces included. A socket is bound,
-   * in this order, by the key in its `auth: { key }` (Socket.IO 2: in its query), by its cookie, or later by the event
+   * Makes the Socket.IO middleware, for `io.use()` or `io.of('/a-namespace').use()`, dynamic namespaces included. A socket is
+   * bound by the key in its `auth: { key }` (Socket.IO 2: in its query), else by its cookie, or later by the event
    * `__zappa_key`. Middlewares behind it find `socket.session` there.
    *
-   * @param io the server (for its main namespace) or the namespace that it is for. Where several processes share, name it:
-   *   without it this process knows nothing of the namespace until a socket has connected to it, and until then tells the
-   *   others of no logout, and reaches no socket of theirs by {@link SessionSharing.to}.
-   * @throws TypeError when `io` is given and is neither
+   * @example
+   * io.use(sharing.socket(io));
+   * io.of('/chat').use(sharing.socket(io.of('/chat')));
+   *
+   * @param io the server (for its main namespace) or the namespace that it is for. Name it if several processes share:
+   *   otherwise this process knows of the namespace only from its first socket on. Until then it tells the others of no
+   *   logout, and {@link SessionSharing.to} reaches no socket of theirs.
+   * @throws TypeError when `io` is given and is neither, or is of Socket.IO 3
    */
   socket(io?: any): (socket: any, next: (error?: any) => void) => void;
 
@@ -165,35 +175,62 @@ export interface SessionSharing {
    * Every socket of a session, in the namespaces that this process serves, and in every process that their adapter or the
    * `emitter` reaches.
    *
+   * @example
+   * sharing.to(req.session.id).emit('order', 'thank you');
+   *
    * @throws TypeError when `sid` is no string, or is empty
    */
   to(sid: string): SessionSockets;
 
-  /** The sockets of a session in this process. For all processes: `io.in(sessionRoom(sid)).fetchSockets()`. */
+  /**
+   * The sockets of a session in this process. For all processes: `io.in(sessionRoom(sid)).fetchSockets()`.
+   *
+   * @example
+   * for (const socket of sharing.socketsOf(req.session.id)) socket.join('members');
+   */
   socketsOf(sid: string): any[];
 
+  /**
+   * What the sharing holds and has done.
+   *
+   * @example
+   * const { sockets, exact } = sharing.stats();
+   */
   stats(): SharingStats;
 
   /**
-   * Gives the store, the sockets and the namespaces back as they were. The sockets stay connected; one that is in the middle of
-   * an event keeps its session for that.
+   * Gives the store, the sockets and the namespaces back as they were. The sockets stay connected; a socket that is in the
+   * middle of an event keeps its session for that event.
+   *
+   * @example
+   * process.once('SIGTERM', () => sharing.close());
    */
   close(): void;
 }
 
-/** See {@link SessionSharing.to}. */
+/** Every socket of one session; see {@link SessionSharing.to}. */
 export interface SessionSockets {
-  /** Sends an event to all of them. */
+  /**
+   * Sends an event to all of them.
+   *
+   * @example
+   * sharing.to(req.session.id).emit('order', 'thank you');
+   */
   emit(event: string, ...args: any[]): boolean;
-  /** Disconnects all of them; with `true`, the connections under them too. Socket.IO 2: those of this process. */
+  /**
+   * Disconnects all of them; with `true`, the connections under them too. Socket.IO 2: those of this process.
+   *
+   * @example
+   * sharing.to(req.session.id).disconnect();
+   */
   disconnect(close?: boolean): void;
 }
 
 /** What a sharing holds, and what it and others that share its store have done in this process. */
 export interface SharingStats {
   /**
-   * Between whom commits and `update` are exact: all `'processes'` that use the session store, or only the sockets and requests
-   * of this `'process'`, where the store cannot compare and set.
+   * Whether commits and `update` are exact between all `'processes'` that use the session store, or, if the store cannot compare
+   * and set, between the sockets and requests of this `'process'`.
    */
   exact: 'processes' | 'process';
   /** Sockets that are bound right now. */
@@ -218,36 +255,68 @@ export interface SharingStats {
   timeouts: number;
 }
 
-/** `socket.session`: express-session's `Session`, whose methods answer by a promise where they get no callback. */
+/** `socket.session`: express-session's `Session`, whose methods answer by a promise if they get no callback. */
 export type SocketSession = Omit<Session, 'destroy' | 'regenerate' | 'reload' | 'save'> &
   Partial<SessionData> &
   SocketSessionMethods;
 
-/** The methods that a session has in a socket's events, beside express-session's `touch` and `resetMaxAge`. */
+/** The methods that a socket's session has, beside express-session's `touch` and `resetMaxAge`. */
 export interface SocketSessionMethods {
   /**
-   * Reads, changes and writes, exactly: `fn` gets the session as the store holds it, and is run again on what is there if
-   * somebody else has written meanwhile. So it should do nothing but change the session. What it throws rejects, and nothing is
-   * written. The session at hand has the change afterwards, and keeps its own.
+   * Reads, changes and writes, exactly. `fn` gets the session as the store holds it. If somebody else has written meanwhile, it
+   * runs again on the session that is there, so it should do nothing but change the session. What it throws rejects, and
+   * nothing is written. The session at hand has the change afterwards, and keeps its own unsaved changes.
    *
-   * Exact across processes where the store can compare and set (docs/stores.md), within this process else.
+   * Exact across processes if the store can compare and set (docs/stores.md), else within this process.
+   *
+   * @example
+   * const visits = await socket.session.update((session) => (session.visits = (session.visits ?? 0) + 1));
    *
    * @returns what `fn` returned
    */
   update<T>(fn: (session: SocketSession) => T | Promise<T>): Promise<T>;
 
-  /** Saves now, for what is changed after the listener has settled. A failure without a callback goes to `onError` too. */
+  /**
+   * Saves now: for what code changes that no handler waits for. A failure goes to `onError` too if there is no callback.
+   *
+   * @example
+   * setTimeout(async () => {
+   *   socket.session.idle = true;
+   *   await socket.session.save();
+   * }, 60_000);
+   */
   save(): Promise<SocketSession>;
   save(callback: (error: any) => void): this;
-  /** Loads again; fulfilled with the new object, which is `socket.session` then. */
+  /**
+   * Loads again. Fulfilled with the new object, which is `socket.session` then. Unsaved changes are dropped.
+   *
+   * @example
+   * socket.on('disconnect', async () => {
+   *   const { user } = await socket.session.reload();
+   * });
+   */
   reload(): Promise<SocketSession>;
   reload(callback: (error: any) => void): this;
-  /** Logs out: every socket of the session is unbound, and its keys are good no more. */
+  /**
+   * Logs out: every socket of the session is unbound, and its keys are good no more.
+   *
+   * @example
+   * socket.on('logout', async (ack) => {
+   *   await socket.session.destroy();
+   *   ack();
+   * });
+   */
   destroy(): Promise<void>;
   destroy(callback: (error: any) => void): this;
   /**
-   * As `destroy`, with a new session in its place. The socket is not bound to it, since the browser has no cookie for it: its
-   * client has to share again.
+   * Ends the session as `destroy` does, and gives a new one. Until the handlers that run have ended, `socket.session` is the
+   * new session, and what is put into it is saved under its own id.
+   *
+   * No socket is bound to the new session, this one included: only HTTP can give the browser its cookie. Afterwards the
+   * socket has a session of its own, and its client has to share again. So log in by HTTP, not in a handler.
+   *
+   * @example
+   * const fresh = await socket.session.regenerate();
    */
   regenerate(): Promise<SocketSession>;
   regenerate(callback: (error: any) => void): this;
@@ -256,10 +325,13 @@ export interface SocketSessionMethods {
 /**
  * Installs the key route, `GET <zappa_prefix>/socket/:channel_name/:socket_id`, which answers `200 {"key": "<uuid v4>"}`.
  *
- * The host (Zappa) calls it once per app, after the app's own function: `app.settings.zappa_prefix` (default `/zappa`) and
+ * The host (Zappa) calls it once per app, after the app's own function. `app.settings.zappa_prefix` (default `/zappa`) and
  * `app.settings.io_session` ({@link IoSessionOptions}) are read at that moment, once.
  *
- * Store failures and refusals are answered as `{"error": "…"}` with status 400, 500 or 503; they are never thrown.
+ * Store failures and refusals are answered as `{"error": "…"}` with status 400, 403, 500 or 503; they are never thrown.
+ *
+ * @example
+ * bind_express({ context });
  *
  * @param host `context.get` is called, once
  * @throws TypeError that names what is missing: `context`, `context.app`, its `settings`, `context.session`,
@@ -268,10 +340,13 @@ export interface SocketSessionMethods {
 export function bind_express(host: ZappaHost): void;
 
 /**
- * Installs the event `__zappa_key`, by which a socket presents its key: `({ key }, ack)` → `ack({ key })` and the socket is
- * bound to the key's session, or `ack({ error })`. Without an acknowledgement function nothing happens.
+ * Installs the event `__zappa_key`, by which a socket presents its key: `({ key }, ack)`. The acknowledgement is `{ key }`, and
+ * the socket is bound to the key's session; or it is `{ error }`. Without an acknowledgement function nothing happens.
  *
  * The host (Zappa) calls it once per app, after the app's own function; `app.settings.io_session` is read at that moment.
+ *
+ * @example
+ * bind_io({ context });
  *
  * @param host `context.on` is called, once
  * @throws TypeError as {@link bind_express}, with `context.on`
@@ -280,13 +355,16 @@ export function bind_io(host: ZappaHost): void;
 
 /**
  * Installs the middleware that gives each event its session, as `ctx.session` and `ctx.req.session`, and that saves what the
- * handler has changed once it has returned and the promise that it returned, if any, has resolved.
+ * handler has changed: before its acknowledgement is sent, and when it has returned and its promise, if any, has resolved.
  *
  * The host (Zappa) calls it once per app, *before* the app's own function. From then on `context.session_store` is an
  * accessor, and the store that the app assigns to it is adopted in place: some of its methods are followed, so that every
  * load, save and logout is seen. A session store is adopted once, however many apps use it.
  *
  * When the store fails, the handler does not run: the error goes to `onError` and to `next(error)`.
+ *
+ * @example
+ * bind_middleware({ context });
  *
  * @param host `context.io_use` is called, once
  * @throws TypeError as {@link bind_express}, with `context.io_use`; options are not read yet. Assigning something to
@@ -295,15 +373,16 @@ export function bind_io(host: ZappaHost): void;
 export function bind_middleware(host: ZappaHost): void;
 
 /**
- * The name of the Socket.IO room that every socket of a session is in: `io.to(sessionRoom(req.session.id)).emit('news')`
- * reaches all of them, in every process that Socket.IO's adapter connects. A socket joins it when its key is accepted and
- * leaves it when its session ends, or, where another process ended the session, at its own next event.
+ * The name of the Socket.IO room of a session's sockets. What is sent to it reaches all of them, in every process that
+ * Socket.IO's adapter connects. A socket is in it while it is bound.
  *
- * Where the adapter connects no other process, nobody is in any room before this is called for the first time: that call
- * takes the sockets there are into theirs. An app with very many sockets calls it once before they come.
+ * The app does not see the room: `socket.rooms` is without it, and a socket that leaves all of its rooms is still reached.
+ *
+ * @example
+ * io.to(sessionRoom(req.session.id)).emit('news');
  *
  * @param sid the id of an Express session (`req.session.id`, `req.sessionID`)
- * @returns `io-session:` and the SHA-256 of the id in base64url, so that the name does not give the id away
+ * @returns `io-session:` and a part of the SHA-256 of the id in base64url, so that the name does not give the id away
  * @throws TypeError when `sid` is no string, or is empty
  */
 export function sessionRoom(sid: string): string;
@@ -387,7 +466,7 @@ export interface IoSessionOptions {
   /**
    * Told when somebody else has changed the session of a socket: an HTTP request, another socket, another process. Called for
    * each socket of the session, after the change is stored, with the session as it is then; what it changes in it is saved. A
-   * touch is no change, and neither is what `onSessionChange` itself changes.
+   * touch is no change, and neither is what `onSessionChange` itself changes. Default: none.
    *
    * Where no adapter connects the process that has changed it, it is told at the next look-up (`checkInterval`). What it throws or
    * rejects with goes to `onError`.
@@ -403,7 +482,7 @@ export interface IoSessionOptions {
    * The rooms that a socket is in because of its session: joined before `connection` is told, corrected when the session is
    * changed, left before the client is told that the session has ended. Rooms that the app joins by itself stay. Each is a string
    * of 1 to 400 characters, not the id of a socket, and does not begin with `io-session:`. Where the function throws, or gives
-   * anything else, the socket is in none, and `onError` is told.
+   * anything else, the socket is in none, and `onError` is told. Default: none.
    *
    * The function only reads: what it changes in the session is lost.
    *
@@ -414,14 +493,17 @@ export interface IoSessionOptions {
   rooms?: SessionRooms | undefined;
 
   /**
-   * Told of failures that nobody else is told of. Without it, a failure of the session store becomes a process warning, at
+   * Told of failures that no caller is told of. Without it, a failure of the session store becomes a process warning, at
    * most once a minute for each `code`, and what a handler throws or rejects with goes to Node.js, as it would without
    * io-session (which ends the process, unless the app handles it).
    *
-   * It gets, with `where.socket` and `where.event`: what the store failed with when an event's session was to be loaded or
-   * saved, and what the event's handler threw or rejected with (nothing is saved then); with `shareSession` also what it failed
-   * with when a key was presented. With an empty `where`: failures that belong to no event, with `shareSession` those of the key
-   * route. It must not fail itself: what it throws or rejects with becomes a process warning.
+   * With `where.socket` and `where.event` it gets the store's failure when an event's session was to be loaded or saved, what
+   * the event's handler threw or rejected with (nothing of its own is saved then), and with `shareSession` the store's failure
+   * when a key was presented. With an empty `where` it gets failures that belong to no event, with `shareSession` those of the
+   * key route. What it throws or rejects with itself becomes a process warning.
+   *
+   * @example
+   * shareSession({ store, onError: (error, { event }) => console.error(event, error) });
    */
   onError?(error: unknown, where: FailurePlace): void | Promise<void>;
 }
@@ -476,7 +558,7 @@ export interface IoSessionError extends Error {
  * - `ERR_NO_SESSION`: the key route was asked, and the request has no session (400)
  * - `ERR_MISSING_SESSION_STORE`: a key was presented, and the app has no session store
  * - `ERR_MISSING_KEY`: `__zappa_key` came without a key
- * - `ERR_MISSING_DATA`: the key is malformed, unknown, expired, revoked or foreign
+ * - `ERR_MISSING_DATA`: the key is malformed, unknown, expired, revoked, or made for another channel
  * - `ERR_BAD_CHANNEL`: the channel name is not allowed (400)
  * - `ERR_TOO_MANY_CHANNELS`: more than `maxChannels` (400)
  * - `ERR_STORE_TIMEOUT`: the session store did not answer within `storeTimeout` (503)
@@ -494,7 +576,7 @@ export interface IoSessionError extends Error {
  * Of {@link shareSession}:
  * - `ERR_BAD_ORIGIN`: the page's origin is not allowed (403)
  * - `ERR_TOO_MANY_KEYS`: more than `maxKeysPerMinute` (429)
- * - `ERR_STORE_UNAVAILABLE`: the store failed; a client is told no more than that (503)
+ * - `ERR_STORE_UNAVAILABLE`: a client is told this of every failure that is none of these errors (503)
  *
  * Of {@link SocketSessionMethods.update}:
  * - `ERR_SESSION_GONE`: the session was destroyed, or has expired (410)
@@ -586,8 +668,8 @@ export interface ZappaEvent {
   client: { __session_id?: string; [name: string]: any };
   event?: string;
   /**
-   * Set by io-session: the session of the socket's browser, or, for a socket that is not bound, a session of the socket's
-   * own. Absent when the app has no session store. It is made when it is first looked at.
+   * Set by io-session: the session that was the socket's current one when the event was dispatched. It is the browser's, or,
+   * for a socket that is not bound, one of the socket's own. Absent when the app has no session store.
    */
   session?: EventSession;
   /** Set by io-session: `session`, `sessionID` and `sessionStore`, as in an Express request. */
@@ -595,23 +677,52 @@ export interface ZappaEvent {
 }
 
 /**
- * express-session's `Session`, as a handler of an event sees it. `structuredClone` and `postMessage` take a copy of it,
- * `{ ...session }`, and not itself: it is parsed as far as it is looked at, which a `Proxy` sees to.
+ * express-session's `Session`, as a handler of a Zappa event sees it. It may be a `Proxy` that parses only the fields that are
+ * looked at: `structuredClone` and `postMessage` take a copy of it, `{ ...session }`.
  */
 export interface EventSession {
   /** The id of the Express session; the socket's own id while it is not bound. */
   readonly id: string;
   /** express-session's `Cookie`. Stored byte for byte as it was, unless a handler changes it. */
   cookie: any;
-  /** Saves now, without waiting for the end of the handler. For what a plain callback changes after the handler has ended. */
+  /**
+   * Saves now: for what a plain callback changes after the handler has ended.
+   *
+   * @example
+   * setTimeout(() => {
+   *   session.idle = true;
+   *   session.save();
+   * }, 60_000);
+   */
   save(callback?: (error: any) => void): this;
-  /** Loads again. `this.session` is another object afterwards. */
+  /**
+   * Loads again. `this.session` is another object afterwards.
+   *
+   * @example
+   * this.session.reload((error) => ack(error ? 'gone' : this.session.user));
+   */
   reload(callback: (error: any) => void): this;
-  /** Prolongs the cookie by its `originalMaxAge`. */
+  /**
+   * Prolongs the cookie by its `originalMaxAge`.
+   *
+   * @example
+   * this.session.touch();
+   */
   touch(): this;
-  /** Logs out: every socket of the session in this process is unbound, and the session's keys are good no more. */
+  /**
+   * Logs out: every socket of the session in this process is unbound, and the session's keys are good no more.
+   *
+   * @example
+   * this.session.destroy((error) => ack({ error: error?.message }));
+   */
   destroy(callback?: (error: any) => void): this;
-  /** As `destroy`, with a new session in `this.session`. The socket is not bound to it: its browser has to share again. */
+  /**
+   * As `destroy`, with a new session in `this.session`. No socket is bound to it: the browser has to share again, with its new
+   * cookie.
+   *
+   * @example
+   * this.session.regenerate((error) => ack({ error: error?.message }));
+   */
   regenerate(callback: (error: any) => void): this;
   /** The app's own fields. */
   [field: string]: any;
@@ -634,14 +745,14 @@ export interface SessionStore {
  * form of it for connect-redis 9 and later and for connect-pg-simple, and has no need of one for MemoryStore and
  * {@link EmbeddedStore}.
  *
- * ```js
+ * @example
  * class MyStore extends session.Store {
- *   async compareAndSet(sid, expected, { text, session, renew }) {
- *     // in one step of the database's: is the stored text of `sid` still `expected`? Then `text` takes its place: true.
- *     // Else the text that is there: a string. Or there is none: null.
+ *   async compareAndSet(sid, expected, { text }) {
+ *     const { matchedCount } = await sessions.updateOne({ _id: sid, text: expected }, { $set: { text } });
+ *     if (matchedCount === 1) return true;
+ *     return (await sessions.findOne({ _id: sid }))?.text ?? null;
  *   }
  * }
- * ```
  */
 export interface CommittingStore extends SessionStore {
   /**
@@ -652,8 +763,8 @@ export interface CommittingStore extends SessionStore {
    * leave half a session behind; whether the write has been done is not known then, and it is not tried again.
    *
    * @param sid under which id, as `get` is given it
-   * @param expected JSON text: what the store gave as the stored text last, or else what `JSON.stringify` makes of what `get`
-   *   gave. A store that spells texts in its own way may find it another one and answer its own; that is what is expected then
+   * @param expected JSON text: the text that the store gave last, or else `JSON.stringify` of what `get` gave. A store that
+   *   spells JSON in its own way answers the first time with its own text, and gets that as `expected` next
    * @param change what to write
    * @param callback see {@link CompareAndSetOutcome}
    */
@@ -669,11 +780,11 @@ export interface CommittingStore extends SessionStore {
 export interface SessionChange {
   /** The session as JSON text. */
   text: string;
-  /** The same as an object, with express-session's `Cookie`: what the store takes its time to live from. */
+  /** The same as an object, with express-session's `Cookie`: a store takes its time to live from that. */
   session: any;
   /**
-   * Whether the time to live begins anew, as the session's cookie or the store's own default says. With false the stored one
-   * stays as it is: a touch may have prolonged it, and left the date in the text alone.
+   * Whether the time to live begins anew, as the session's cookie or the store's own default says. With false it stays as it
+   * is: a touch may have prolonged it, and left the date in the text alone.
    */
   renew: boolean;
 }
@@ -686,14 +797,12 @@ export interface SessionChange {
 export type CompareAndSetOutcome = true | string | null;
 
 /**
- * Makes the `compareAndSet` of a connect-redis store of version 7 or 8, which hides its client:
+ * Makes the `compareAndSet` of a connect-redis store of version 7 or 8, which hides its client. Assign it before the store is
+ * given to the app. Other versions of connect-redis need nothing. Redis 6 or later.
  *
- * ```js
+ * @example
  * const store = new RedisStore({ client });
  * store.compareAndSet = redisCompareAndSet(client);
- * ```
- *
- * Before the store is given to the app. Other versions of connect-redis need nothing. Redis 6 or later.
  *
  * @param client the client that the store was given: of node-redis or ioredis, a cluster's included
  * @throws TypeError when the client is neither
@@ -790,30 +899,49 @@ export interface EmbeddedStoreStats {
 }
 
 /**
- * express-session's session store for an app on one machine: `session({ store: new EmbeddedStore() })`. Sessions are
- * JSON texts outside of V8's heap, which the garbage collector does not see; they expire; and every commit of io-session's to
- * them is exact, across worker threads too.
+ * express-session's session store for an app on one machine. Sessions are JSON texts outside of V8's heap: the garbage
+ * collector does not see them. They expire by themselves, and every commit to them is exact, across worker threads too.
  *
- * Needs `express-session` installed. Every method answers to its callback, after the current operation, or by a promise
- * when there is none. What a session cannot be stringified for, and the store's own failures, are given to them; nothing is
- * thrown.
+ * Needs `express-session` installed. Every method answers to its callback, after the current operation, or by a promise if there
+ * is none. Failures go there as well; nothing is thrown. It emits `disconnect` when it is closed: express-session then goes on
+ * without sessions.
  *
- * It emits `disconnect` when it is closed, from which express-session knows to go on without sessions.
+ * @example
+ * const store = new EmbeddedStore({ path: 'sessions.redb' });
+ * app.use(session({ store, secret, resave: false, saveUninitialized: false }));
  */
 export class EmbeddedStore {
   /**
+   * Opens the store.
+   *
    * @throws TypeError that names a wrong option, or says that the store is open with other options
    * @throws IoSessionError with `ERR_STORE_PATH_IN_USE`, `ERR_STORE_DAMAGED`, `ERR_STORE_FAILED` or `ERR_STORE_FULL`. A
    *   file is read whole, before the constructor returns
    */
   constructor(options?: EmbeddedStoreOptions);
 
+  /**
+   * Reads a session; undefined when there is none.
+   *
+   * @example
+   * const session = await store.get(sid);
+   */
   get(sid: string, callback: (error: any, session?: any) => void): void;
-  /** Undefined when there is no such session. */
   get(sid: string): Promise<any>;
+  /**
+   * Stores a session.
+   *
+   * @example
+   * await store.set(sid, { cookie: {}, user: 'ann' });
+   */
   set(sid: string, session: any, callback: (error?: any) => void): void;
   set(sid: string, session: any): Promise<void>;
-  /** Stores the session's cookie, and nothing else of it. */
+  /**
+   * Stores the session's cookie, and nothing else of it.
+   *
+   * @example
+   * await store.touch(sid, session);
+   */
   touch(sid: string, session: any, callback: (error?: any) => void): void;
   touch(sid: string, session: any): Promise<void>;
   /**
@@ -831,13 +959,36 @@ export class EmbeddedStore {
     callback: (error: any, outcome?: CompareAndSetOutcome) => void,
   ): void;
   compareAndSet(sid: string, expected: string, change: SessionChange): Promise<CompareAndSetOutcome>;
+  /**
+   * Takes a session out of the store; its sockets lose it.
+   *
+   * @example
+   * await store.destroy(sid);
+   */
   destroy(sid: string, callback: (error?: any) => void): void;
   destroy(sid: string): Promise<void>;
-  /** An object with all sessions by their ids, as MemoryStore gives it. */
+  /**
+   * An object with all sessions by their ids, as MemoryStore gives it.
+   *
+   * @example
+   * const users = Object.values(await store.all()).map(({ user }) => user);
+   */
   all(callback: (error: any, sessions?: { [sid: string]: any }) => void): void;
   all(): Promise<{ [sid: string]: any }>;
+  /**
+   * How many sessions there are.
+   *
+   * @example
+   * console.log(await store.length());
+   */
   length(callback: (error: any, length?: number) => void): void;
   length(): Promise<number>;
+  /**
+   * Takes all sessions out of the store; their sockets lose them.
+   *
+   * @example
+   * await store.clear();
+   */
   clear(callback: (error?: any) => void): void;
   clear(): Promise<void>;
 
@@ -845,13 +996,28 @@ export class EmbeddedStore {
   load(sid: string, callback: (error?: any, session?: any) => any): void;
   createSession(req: any, session: any): any;
 
-  /** @throws IoSessionError with `ERR_STORE_CLOSED` */
+  /**
+   * What the store holds, and what it has done.
+   *
+   * @example
+   * const { sessions, bytes, failure } = store.stats();
+   *
+   * @throws IoSessionError with `ERR_STORE_CLOSED`
+   */
   stats(): EmbeddedStoreStats;
-  /** Writes to the file what it has not got yet; resolves when the disk has it. Rejects with `ERR_STORE_FAILED`. */
+  /**
+   * Writes all changes to the file; fulfilled when the disk has them. Rejects with `ERR_STORE_FAILED`.
+   *
+   * @example
+   * await store.flush();
+   */
   flush(): Promise<void>;
   /**
-   * Writes to the file what it has not got yet, and closes it when no other thread has the store open. Every later call fails
-   * with `ERR_STORE_CLOSED`. Closing twice does nothing.
+   * Writes all changes to the file, and closes it when no other thread has the store open. Every later call fails with
+   * `ERR_STORE_CLOSED`. Closing twice does nothing.
+   *
+   * @example
+   * process.once('SIGTERM', () => store.close().then(() => process.exit()));
    */
   close(): Promise<void>;
 

@@ -16,8 +16,15 @@ declare module 'socket.io' {
   // The names of the parameters have to be Socket.IO's own.
   interface Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
     /**
-     * The Express session of the socket's browser; for a socket that is not bound, one of its own. It belongs to the event
-     * that is being handled: asynchronous code keeps its event's. Outside of any event it is the last one's.
+     * The Express session of the socket's browser; for a socket that is not bound, one of its own. A socket has one current
+     * session object, for all code inside and outside of handlers. It stays while the stored session is the same, and a new
+     * one takes its place when an event finds another.
+     *
+     * @example
+     * socket.on('rename', (name, ack) => {
+     *   socket.session.name = name;
+     *   ack(); // sent when the name is saved
+     * });
      */
     session: SocketSession;
   }

@@ -57,7 +57,15 @@ function table(page, heading) {
     .map((row) => row.split('|').map((cell) => cell.trim().replaceAll('`', '')));
 }
 
-const PACKAGES = ['io-session', 'express', 'express-session', 'socket.io', 'passport', 'passport-local'];
+const PACKAGES = [
+  'io-session',
+  'express',
+  'express-session',
+  'socket.io',
+  'socket.io-client',
+  'passport',
+  'passport-local',
+];
 
 function run(command, args, options) {
   const { status, stderr, stdout, error } = spawnSync(command, args, { encoding: 'utf8', ...options });
@@ -98,7 +106,11 @@ function runCoffee(t, code) {
   const folder = makeFolder(t, 'readme', PACKAGES);
   const settings = {};
   const used = [];
-  const context = { set: (some) => Object.assign(settings, some), use: (some) => used.push(some) };
+  const context = {
+    set: (some) => Object.assign(settings, some),
+    use: (some) => used.push(some),
+    get() {},
+  };
   const load = (name) => {
     // The line that stands for what a fork has.
     if (name === './io-session') return require('..');

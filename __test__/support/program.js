@@ -11,7 +11,7 @@ const { once } = require('node:events');
 
 const ROOT = path.join(__dirname, '..', '..');
 // Where package.json of this checkout has another name for it.
-const NAMES = { express: 'express5', 'socket.io': 'socketio4' };
+const NAMES = { express: 'express5', 'socket.io': 'socketio4', 'socket.io-client': 'socketio4-client' };
 
 // An empty folder, in which `packages` are installed. `names`: where some of them are, in the place of the usual ones.
 function makeFolder(t, name, packages, names = NAMES) {

@@ -14,6 +14,7 @@ const fs = require('node:fs/promises');
 const os = require('node:os');
 const path = require('node:path');
 const { randomUUID } = require('node:crypto');
+const { pathToFileURL } = require('node:url');
 const session = require('express-session');
 const { EmbeddedStore, redisCompareAndSet } = require('../..');
 const { TABLE } = require('../../lib/stores/embedded-store.js');
@@ -295,4 +296,65 @@ async function embedded() {
   };
 }
 
-module.exports = { REDIS_STORES, embedded, file, memory, memorystore, mysql, postgres, redis, sqlite };
+// Puts other methods in the place of a store's, where the store has its own: to the product it is the same store.
+function replaceMethod(store, method, replacement) {
+  let holder = store;
+  while (holder !== null && !Object.hasOwn(holder, method)) holder = Object.getPrototypeOf(holder);
+  if (holder === null) return () => {};
+  const descriptor = Object.getOwnPropertyDescriptor(holder, method);
+  const original = descriptor.value;
+  Object.defineProperty(holder, method, {
+    ...descriptor,
+    value(...args) {
+      if (this === store) replacement(...args);
+      return original.apply(this, args);
+    },
+  });
+  return () => Object.defineProperty(holder, method, descriptor);
+}
+
+// The store of somebody's own that a module makes, for `npm run store-contract`. It is looked at through its own methods.
+async function own(module) {
+  const { default: make } = await import(pathToFileURL(module).href);
+  const made = await make(session);
+  const { store, close = () => {} } = typeof made.get === 'function' ? { store: made } : made;
+  const { get, destroy } = store;
+  const known = new Set();
+  let writes = 0;
+  const restores = ['set', 'touch', 'destroy', 'compareAndSet'].map((method) =>
+    replaceMethod(store, method, (id) => {
+      writes += 1;
+      if (method === 'set') known.add(id);
+    }),
+  );
+  const call = (method, id) =>
+    new Promise((resolve, reject) => {
+      method.call(store, id, (error, data) => {
+        if (error && error.code !== 'ENOENT') reject(error);
+        else resolve(error ? undefined : (data ?? undefined));
+      });
+    });
+  const read = async (id) => parsed(JSON.stringify(await call(get, id)));
+  const text = async (id) => JSON.stringify(await call(get, id));
+  const ids = async () => {
+    const there = [];
+    for (const id of known) if (await call(get, id)) there.push(id);
+    return there;
+  };
+  return {
+    store,
+    read,
+    text,
+    ttl: undefined,
+    ids,
+    remove: (id) => call(destroy, id),
+    // What has been called, and what is there: a driver of ours may write past the store's methods.
+    writes: async () => JSON.stringify([writes, await Promise.all([...known].map(text))]),
+    async cleanup() {
+      await close();
+      for (const restore of restores) restore();
+    },
+  };
+}
+
+module.exports = { REDIS_STORES, embedded, file, memory, memorystore, mysql, own, postgres, redis, sqlite };
