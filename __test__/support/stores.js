@@ -51,6 +51,9 @@ async function memory() {
   };
 }
 
+/** The ids by which the product finds out what a store does. */
+const PROBE = /^io-session-probe:/;
+
 const REDIS_STORES = {
   'connect-redis 3': () => require('connect-redis3')(session),
   'connect-redis 6': () => require('connect-redis6')(session),
@@ -110,7 +113,9 @@ async function redis(
     text: async (id) => (await ours.get(prefix + id)) ?? undefined,
     ttl: (id) => ours.ttl(prefix + id),
     expire: (id, seconds) => ours.expire(prefix + id, seconds),
-    ids: async () => (await ours.keys(`${prefix}*`)).map((key) => key.slice(prefix.length)),
+    // Without what a probe has there for a moment.
+    ids: async () =>
+      (await ours.keys(`${prefix}*`)).map((key) => key.slice(prefix.length)).filter((id) => !PROBE.test(id)),
     remove: (id) => ours.del(prefix + id),
     // Redis counts the changes itself, whatever command made them.
     writes: async () => /rdb_changes_since_last_save:(\d+)/.exec(await ours.info('persistence'))[1],
@@ -146,7 +151,10 @@ async function postgres(
     read: async (id) => parsed(await one('sess::text', id)),
     text: (id) => one('sess::text', id),
     ttl: (id) => one('ceil(extract(epoch FROM expire - now()::timestamp))::int', id),
-    ids: async () => (await pool.query(`SELECT sid FROM ${name}`)).rows.map(({ sid }) => sid),
+    ids: async () =>
+      (await pool.query(`SELECT sid FROM ${name}`)).rows
+        .map(({ sid }) => sid)
+        .filter((id) => !PROBE.test(id)),
     remove: (id) => pool.query(`DELETE FROM ${name} WHERE sid = $1`, [id]),
     // Each version of a row has the number of the transaction that wrote it.
     writes: async () =>

@@ -58,4 +58,5 @@ function isPlain(value) {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
+module.exports.patch = patch;
 module.exports.rebase = rebase;

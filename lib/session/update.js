@@ -13,6 +13,8 @@ const { rebase } = require('./rebase.js');
 /** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
 /** @typedef {import('../stores/drivers/index.js').Outcome} Outcome */
 
+/** After so many attempts in a row a store that cannot compare is no longer believed to be written by others. */
+const TRIES = 3;
 /** After so many attempts in a row the event loop goes on with other things. */
 const YIELDS = 10;
 
@@ -75,7 +77,7 @@ async function updated(adopted, sid, session, change) {
       snapshot.updating = false;
     }
     const written = () => session && rebase(session, fresh, adopted.clock());
-    const outcome = await write(adopted, fresh, session, written);
+    const outcome = await write(adopted, fresh, session, written, attempt > TRIES);
     if (outcome === true) return session ?? fresh;
     if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
       throw failure('ERR_SESSION_GONE');
@@ -131,9 +133,10 @@ function open(adopted, sid, { text, data }, clock) {
  * @param {any} session
  * @param {any} caller the session of the caller, if it has one
  * @param {() => void} written called when what is stored is what the session says, before anybody else writes it
+ * @param {boolean} isTold whether it has lost so often that the store may hand out another text each time
  * @returns {Promise<Outcome>}
  */
-async function write(adopted, session, caller, written) {
+async function write(adopted, session, caller, written, isTold) {
   const snapshot = /** @type {import('./snapshot.js').Snapshot} */ (snapshotOf(session));
   if (!snapshot.isChanged(snapshot.spell(session))) {
     written();
@@ -141,7 +144,7 @@ async function write(adopted, session, caller, written) {
   }
   const { followed, store, timeout } = adopted;
   /** @type {import('../stores/commit.js').Update} */
-  const update = { session: caller, written };
+  const update = { session: caller, written, isTold };
   // Where the app has put its own `set` in place, it is the one to call; it may call ours with this session.
   updates.set(session, update);
   try {

@@ -10,6 +10,9 @@ const { enterRoom, leaveRoom } = require('./rooms.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
 
+/** How many session objects are kept for a handler that began long ago, where each was looked at. */
+const MOST_OBJECTS = 32;
+
 /**
  * One socket that shares a session: the session it is bound to, its current session object, and its handlers that are
  * running.
@@ -32,6 +35,10 @@ class Connection {
     this.bound = undefined;
     /** How many events wait for their turn or for the store. */
     this.waiting = 0;
+    /** How many events whose client waits for an acknowledgement were not answered. */
+    this.unanswered = 0;
+    /** Those that wait, in order. @type {import('./socket-event.js').SocketEvent[]} */
+    this.pending = [];
     /** The queue in which its events wait for the store; -1 while it has none. */
     this.queue = -1;
     /** The oldest session object that was changed outside of a handler, and is not saved. @type {SocketSession | undefined} */
@@ -89,9 +96,20 @@ class Connection {
     const { bound } = this;
     if (bound !== undefined && bound.sid !== sid) sharing.watch.remove(this, bound);
     this.bound = sharing.watch.add(this, sid, stored, clock);
-    this.load(sid, stored, clock);
+    // A handler that runs goes on with the session that it began with, until the next event.
+    if (this.running.length > 0 && this.current.sid !== sid) this.next = { sid, stored, clock };
+    else this.load(sid, stored, clock);
     publish('bind', sid, { socket: this.id });
     return -1;
+  }
+
+  /** The socket was bound while handlers were running: its session is the current one from now on. */
+  takeNext() {
+    if (this.next === undefined) return false;
+    const { sid, stored, clock } = this.next;
+    this.next = undefined;
+    this.load(sid, stored, clock);
+    return true;
   }
 
   /**
@@ -102,6 +120,7 @@ class Connection {
    * @param {number | undefined} clock when the load began
    */
   load(sid, stored, clock) {
+    this.next = undefined;
     const { current } = this;
     const watched = this.bound;
     if (watched !== undefined && watched.sid === sid && stored !== undefined)
@@ -115,13 +134,19 @@ class Connection {
       // A timer's change, say: it is saved with the next acknowledgement or at the end of the next handler.
       if (this.running.length === 0 && current.isChanged()) this.changed ??= current;
     }
-    this.replace(new SocketSession(this, sid, stored, clock));
+    const next = new SocketSession(this, sid, stored, clock);
+    if (current.sid === sid && current.isOpen && !current.isEnded) next.carried = current.unsavedChange();
+    this.replace(next);
   }
 
   /** Another session object is the current one. @param {SocketSession} session */
   replace(session) {
     this.current.newer = session;
     this.current = session;
+    const oldest = this.running[0]?.first;
+    // A handler that never ends holds them all: what was current long ago, and is not what it began with, goes.
+    if (oldest?.newer?.newer !== undefined && session.order - oldest.order > MOST_OBJECTS)
+      oldest.newer = oldest.newer.newer;
   }
 
   /**
@@ -154,6 +179,11 @@ class Connection {
     ended(undefined);
   }
 
+  /** The socket leaves: events that came before run now, with the current session, as by Socket.IO they would have run before. */
+  startPending() {
+    for (const event of this.pending.splice(0)) event.startEarly();
+  }
+
   /** A handler begins. @param {import('./socket-event.js').SocketEvent} event */
   begin(event) {
     this.running.push(event);
@@ -168,7 +198,7 @@ class Connection {
     const { running } = this;
     running.splice(running.indexOf(event), 1);
     if (running.length > 0) return;
-    if (this.current.isEnded) this.startOwn();
+    if (!this.takeNext() && this.current.isEnded) this.startOwn();
     if (this.current.unsaved !== undefined) this.drop();
     this.leaveWhenIdle();
   }
@@ -176,7 +206,8 @@ class Connection {
   /** Makes the current session object anew, without what is not saved. */
   drop() {
     const { current } = this;
-    if (!current.isOpen || this.running.length > 0 || !current.isChanged()) return;
+    // An event that is not acknowledged yet may have changed it in a callback.
+    if (!current.isOpen || this.running.length > 0 || this.unanswered > 0 || !current.isChanged()) return;
     current.isDropped = true;
     this.replace(new SocketSession(this, current.sid, current.lastStored(), current.clock));
   }
@@ -201,6 +232,7 @@ class Connection {
     // Handlers that run see the session that they began with until the last of them has ended. No other code does.
     if (this.running.length === 0) this.startOwn();
     else this.current.isEnded = true;
+    this.next = undefined;
     // Other reasons are published where the session is destroyed.
     if (reason === 'expire') publish('end', sid, { reason, sockets: 1, elsewhere: false });
     this.sharing.ended(this, reason, sid);
@@ -237,9 +269,9 @@ class Connection {
     this.leaveWhenIdle();
   }
 
-  /** Leaves nothing behind, when the socket has left and no event of it waits or runs. */
+  /** Leaves nothing behind, when the socket has left and no event of it waits. A handler that still runs may never end. */
   leaveWhenIdle() {
-    if (!this.hasLeft || this.isGone || this.waiting > 0 || this.running.length > 0) return;
+    if (!this.hasLeft || this.isGone || this.waiting > 0) return;
     this.isGone = true;
     if (this.queue !== -1) closeQueue(this.queue);
     const { sharing, sid } = this;
@@ -268,6 +300,8 @@ class Connection {
 
 // Few connections have these.
 
+/** The session that it was bound to while handlers were running. @type {{ sid: string, stored: Stored | undefined, clock: number | undefined } | undefined} */
+Connection.prototype.next = undefined;
 /** How many keys were presented in vain. @type {number} */
 Connection.prototype.failed = 0;
 /** Whether a session of the socket's own was written to the store. @type {boolean} */

@@ -50,6 +50,7 @@ class HostEvent extends SocketEvent {
   dispatch() {
     // A socket leaves at once, whatever the store does.
     if (!LEAVING.has(this.name)) return super.dispatch();
+    this.connection.startPending();
     const { adopted, storedId } = this.connection;
     if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
     return this.start();
@@ -98,7 +99,11 @@ class HostEvent extends SocketEvent {
     const { context } = this;
     const { ack } = context;
     if (typeof ack !== 'function') return;
-    context.ack = (/** @type {any[]} */ ...values) => this.commit(() => ack(...values));
+    this.awaitAck();
+    context.ack = (/** @type {any[]} */ ...values) => {
+      this.acknowledged();
+      this.commit(() => ack(...values));
+    };
   }
 
   /** @param {any} value */

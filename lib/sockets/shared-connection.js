@@ -33,6 +33,8 @@ class SharedConnection extends Connection {
     this.boundTo = undefined;
     /** The packets that wait until it is known whose socket this is. @type {any[] | undefined} */
     this.held = undefined;
+    /** How many events have arrived in this turn, and are not dispatched. */
+    this.arrived = 0;
     /** The event that a plugin is given right now. @type {SharedEvent | undefined} */
     this.delivering = undefined;
     /** Stops looking for a client that goes before its socket is connected. @type {() => void} */
@@ -51,6 +53,18 @@ class SharedConnection extends Connection {
 
   get methods() {
     return socketMethods;
+  }
+
+  /**
+   * `socket.session`. One event of the socket may destroy the session while others go on: they keep the object that they had.
+   */
+  get session() {
+    const { current } = this;
+    return current.value ?? (current.isEnded && this.running.length > 1 ? current.session : undefined);
+  }
+
+  set session(session) {
+    this.current.value = session;
   }
 
   /**
@@ -93,7 +107,10 @@ class SharedConnection extends Connection {
       return;
     }
     // If nobody listens, the store is not asked.
-    if (plugin === undefined && !isHeard(socket, name)) return;
+    // One that is in front may add a listener.
+    const isAlone = this.waiting === 0 && this.arrived === 0;
+    if (plugin === undefined && isAlone && !isHeard(socket, name)) return;
+    this.arrived += 1;
     const event = new SharedEvent(this, socket, args).asPacket(packet, ack);
     event.plugin = plugin;
     process.nextTick(dispatch, event);
@@ -159,6 +176,7 @@ class SharedConnection extends Connection {
   leaving(name, args) {
     const { socket } = this;
     [this.reason] = args;
+    if (BY_CLIENT.has(this.reason ?? '')) this.startPending();
     if (socket.listenerCount(name) > 0) {
       const event = new SharedEvent(this, socket, [name, ...args]);
       const { adopted, storedId } = this;
@@ -227,6 +245,7 @@ class SharedConnection extends Connection {
 
 /** @param {SharedEvent} event */
 function dispatch(event) {
+  event.connection.arrived -= 1;
   // The socket has left since the packet came: Socket.IO handles it no more, either.
   if (event.connection.socket.connected) event.dispatch();
 }

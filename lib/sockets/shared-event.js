@@ -51,7 +51,9 @@ class SharedEvent extends SocketEvent {
    * @returns {(...values: any[]) => void}
    */
   held(ack) {
+    this.awaitAck();
     return (...values) => {
+      this.acknowledged();
       this.commit((error) => {
         if (error) ack(this.connection.sharing.answerTo(error));
         else ack(...values);
@@ -135,7 +137,15 @@ function call(listeners, emitter, args) {
   /** @type {Promise<unknown>[]} */
   const results = [];
   for (const listener of listeners) {
-    const result = listener.apply(emitter, args);
+    let result;
+    try {
+      result = listener.apply(emitter, args);
+    } catch (error) {
+      // An earlier listener is under way: it ends first.
+      if (results.length === 0) throw error;
+      results.push(Promise.reject(error));
+      break;
+    }
     if (typeof result?.then === 'function') results.push(result);
   }
   return results;

@@ -23,11 +23,11 @@ const SESSION = {
   enumerable: false,
   /** @this {any} */
   get() {
-    return this[CONNECTION].current.value;
+    return this[CONNECTION].session;
   },
   /** @this {any} @param {any} session */
   set(session) {
-    this[CONNECTION].current.value = session;
+    this[CONNECTION].session = session;
   },
 };
 

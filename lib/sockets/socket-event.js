@@ -6,6 +6,8 @@ const { begin, publish } = require('../support/diagnostics.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
 
+const NOT_WAITING = () => {};
+
 /** One event of a socket: the stored session is loaded, the handlers run, and what they have changed is saved. */
 class SocketEvent {
   /**
@@ -19,6 +21,10 @@ class SocketEvent {
     this.first = connection.current;
     /** What its changes could not be saved for. @type {unknown} */
     this.failure = undefined;
+    /** Whether the client waits for an acknowledgement. */
+    this.isUnanswered = false;
+    /** Runs the handlers before the store has answered. @type {() => void} */
+    this.startEarly = NOT_WAITING;
   }
 
   /**
@@ -79,18 +85,36 @@ class SocketEvent {
     const caller = new AsyncResource('io-session');
     const expected = this.expected();
     connection.waiting += 1;
-    const turn = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
+    connection.pending.push(this);
+    /** @param {() => any} run */
+    const inTurn = (run) => {
       let result;
       try {
         // What a handler throws, and no `onError` takes, goes on to Node.js from here: once, as it would without us.
-        result = caller.runInAsyncScope(() => {
+        result = caller.runInAsyncScope(run);
+      } finally {
+        this.resolve(result);
+      }
+    };
+    let isStarted = false;
+    this.startEarly = () => {
+      isStarted = true;
+      inTurn(() => this.start());
+    };
+    const turn = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
+      if (isStarted) {
+        connection.waited();
+        return;
+      }
+      connection.pending.splice(connection.pending.indexOf(this), 1);
+      try {
+        inTurn(() => {
           if (error) return this.refuse(error);
           if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
           else if (storedId !== undefined) this.loaded(sid, stored, clock, began);
           return this.start();
         });
       } finally {
-        this.resolve(result);
         connection.waited();
       }
     };
@@ -138,7 +162,7 @@ class SocketEvent {
   start() {
     const { connection } = this;
     // Nobody of a session that has ended begins a handler with it.
-    if (connection.current.isEnded) connection.startOwn();
+    if (!connection.takeNext() && connection.current.isEnded) connection.startOwn();
     this.first = connection.current;
     connection.begin(this);
     let result;
@@ -154,6 +178,18 @@ class SocketEvent {
       );
     }
     return this.finish(result);
+  }
+
+  /** The client waits for an acknowledgement: until then the handler is not through with the session. */
+  awaitAck() {
+    this.isUnanswered = true;
+    this.connection.unanswered += 1;
+  }
+
+  /** The acknowledgement is sent, or the handler has failed before. */
+  acknowledged() {
+    if (this.isUnanswered) this.connection.unanswered -= 1;
+    this.isUnanswered = false;
   }
 
   /** The handlers have ended. @param {any} value */
@@ -173,6 +209,7 @@ class SocketEvent {
    */
   failed(error) {
     const { connection } = this;
+    this.acknowledged();
     connection.end(this);
     connection.drop();
     if (!connection.sharing.options.onError) throw error;

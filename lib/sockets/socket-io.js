@@ -245,9 +245,22 @@ function closeRooms(socket) {
 function whileConnecting(socket, gone) {
   const { conn } = socket;
   if (typeof conn?.on !== 'function') return () => {};
-  conn.on('close', gone);
-  return () => conn.removeListener('close', gone);
+  let waiting = connecting.get(conn);
+  if (waiting === undefined) {
+    // One listener, however many namespaces are connecting: more than ten, and Node.js takes them for a leak.
+    waiting = new Set();
+    connecting.set(conn, waiting);
+    const all = waiting;
+    conn.on('close', () => {
+      for (const callback of [...all]) callback();
+    });
+  }
+  waiting.add(gone);
+  return () => waiting.delete(gone);
 }
+
+/** What is called when a connection closes while sockets of it are connecting. @type {WeakMap<object, Set<() => void>>} */
+const connecting = new WeakMap();
 
 /** The sockets of a namespace: a Map in Socket.IO 4, an object in 2. @param {any} namespace @returns {Iterable<any>} */
 function socketsOf({ sockets }) {

@@ -1,6 +1,7 @@
 'use strict';
 
-const { commitSession } = require('../stores/commit.js');
+const { commitSession, merge } = require('../stores/commit.js');
+const { patch } = require('../session/rebase.js');
 const { ask, NO_LINE } = require('../stores/ask.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn } = require('../session/own-session.js');
@@ -34,6 +35,8 @@ class SocketSession {
     this.session = undefined;
     /** The session object that took its place. @type {SocketSession | undefined} */
     this.newer = undefined;
+    /** What handlers have changed in the object before, and is not saved: they find it here, too. @type {{ base: string, mine: string } | undefined} */
+    this.carried = undefined;
     /** Whether its changes are not to be saved: a handler has failed, or a client was told that they could not be saved. */
     this.isDropped = false;
     /** Whether it can be made again of its text. If not, the next event sees what is stored: a text in place of a `Date`. */
@@ -42,6 +45,8 @@ class SocketSession {
     this.isEnded = false;
     /** What could not be saved: the session's id and its text, or a session that has none. @type {unknown} */
     this.unsaved = undefined;
+    /** Why. @type {unknown} */
+    this.failure = undefined;
   }
 
   /** The id under which the session is stored. */
@@ -80,6 +85,11 @@ class SocketSession {
       );
       markOwn(session, stored === undefined);
     } else session = adopted.openSession(request, stored ?? { text: GONE }, clock, methods);
+    if (this.carried !== undefined && stored !== undefined) {
+      const { base, mine } = this.carried;
+      patch(session, JSON.parse(merge(base, mine, stored.text)));
+    }
+    this.carried = undefined;
     // From now on the snapshot of the `Session` has the text.
     this.stored = undefined;
     return session;
@@ -120,6 +130,19 @@ class SocketSession {
     return typeof stored === 'string' ? { text: stored } : this.stored;
   }
 
+  /** What was changed and is not saved, for the object that takes its place. */
+  unsavedChange() {
+    const session = this.changeable();
+    const snapshot = snapshotOf(session);
+    if (snapshot === undefined || snapshot.sid !== this.id || this.unsaved !== undefined) return undefined;
+    try {
+      const mine = snapshot.spell(session);
+      return mine === snapshot.base ? undefined : { base: snapshot.base, mine };
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Whether it has changes that are not saved. */
   isChanged() {
     const session = this.changeable();
@@ -157,10 +180,10 @@ class SocketSession {
       if (snapshot === undefined && typeof session.id !== 'string') throw noSession();
       text = snapshot ? snapshot.spell(session) : JSON.stringify(session);
     } catch (error) {
-      // The acknowledgement has failed by it already.
-      if (this.unsaved === session) done();
-      else done(error);
+      // All that were to be saved with it fail by one error.
+      if (this.unsaved !== session) this.failure = error;
       this.unsaved = session;
+      done(this.failure);
       return;
     }
     if (snapshot ? !snapshot.isChanged(text) : Object.keys(session).length < 2) {
@@ -171,15 +194,16 @@ class SocketSession {
     }
 
     const unsaved = `${session.id} ${text}`;
-    // A client that was told of the failure must not find it saved after all.
+    // A client that was told of the failure must not find it saved after all, and no other one is told that it is saved.
     if (this.unsaved === unsaved) {
-      done();
+      done(this.failure);
       return;
     }
     if (this.sid === undefined && snapshot?.sid === this.connection.id) this.connection.isStored = true;
     this.isFaithful = snapshot?.isFaithful(session) ?? true;
     this.save(session, snapshot, text, (error) => {
       this.unsaved = error ? unsaved : undefined;
+      this.failure = error;
       done(error);
     });
   }

@@ -21,6 +21,7 @@ const { copyOfSession, isFaithful } = require('./stored.js');
  *
  * @typedef {object} Update
  * @property {any} session the session of the caller, if it has one
+ * @property {boolean} isTold whether it has lost so often that the store may hand out another text each time
  * @property {() => void} written called when it is written, before anybody else writes the session
  * @property {Outcome} [outcome]
  */
@@ -154,7 +155,8 @@ function commitUpdate(adopted, session, update, done) {
         text,
         session: objectFor(adopted, session, snapshot, mine, text),
         renew: snapshot.renews(session),
-        isKnown: false,
+        // A store may hand out another text each time (of how much time is left, say), though nobody here has written.
+        isKnown: update.isTold && !adopted.driver.compareAndSet && adopted.since(sid, clock) === 'unchanged',
         clock,
         timeout: adopted.timeout,
       };
