@@ -214,6 +214,33 @@ describe('a handler that is under way', () => {
     assert.equal((await readBy(browser)).report, undefined);
   });
 
+  test('keeps the session that it took, whatever comes after a logout', LIMIT, async (t) => {
+    const [begun, go] = [deferred(), deferred()];
+    const { bound } = await listening(t, {
+      async checkout(socket, ack) {
+        const { session } = socket;
+        begun.resolve();
+        await go.promise;
+        session.paid = true;
+        ack({ taken: session.user, now: socket.session.user });
+      },
+    });
+    const { browser, sid, socket } = await bound();
+    const paid = socket.ask('checkout');
+    await begun.promise;
+    const ended = socket.next('session:end');
+    await browser.request('/logout');
+    await ended;
+    // Another event begins with an empty session of the socket's own.
+    const own = await socket.ask('read');
+    assert.notEqual(own.id, sid);
+    assert.equal(own.user, undefined);
+    go.resolve();
+    assert.deepEqual(await paid, { taken: 'ann' });
+    assert.equal((await socket.ask('read')).paid, undefined);
+    assert.equal((await readBy(browser)).paid, undefined);
+  });
+
   test('leaves to the next events what the store holds after its change was merged', LIMIT, async (t) => {
     const call = (store, method, ...args) =>
       new Promise((resolve, reject) => {
@@ -355,9 +382,9 @@ test('the events that a client has sent before it left are handled before its le
   // The tab is closed.
   socket.socket.io.engine.close();
   await until(() => log.includes('disconnect'), 'it has left');
+  assert.deepEqual(log, ['move', 'move', 'disconnect']);
   hold.release();
   await until(async () => (await readBy(browser)).x === 2, 'the moves are saved');
-  assert.deepEqual(log, ['move', 'move', 'disconnect']);
   assert.deepEqual(errors, []);
 });
 
