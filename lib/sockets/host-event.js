@@ -99,11 +99,7 @@ class HostEvent extends SocketEvent {
     const { context } = this;
     const { ack } = context;
     if (typeof ack !== 'function') return;
-    this.awaitAck();
-    context.ack = (/** @type {any[]} */ ...values) => {
-      this.acknowledged();
-      this.commit(() => ack(...values));
-    };
+    context.ack = (/** @type {any[]} */ ...values) => this.commit(() => ack(...values));
   }
 
   /** @param {any} value */

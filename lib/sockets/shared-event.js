@@ -51,9 +51,7 @@ class SharedEvent extends SocketEvent {
    * @returns {(...values: any[]) => void}
    */
   held(ack) {
-    this.awaitAck();
     return (...values) => {
-      this.acknowledged();
       this.commit((error) => {
         if (error) ack(this.connection.sharing.answerTo(error));
         else ack(...values);

@@ -21,8 +21,8 @@ class SocketEvent {
     this.first = connection.current;
     /** What its changes could not be saved for. @type {unknown} */
     this.failure = undefined;
-    /** Whether the client waits for an acknowledgement. */
-    this.isUnanswered = false;
+    /** Whether a handler has thrown or rejected. */
+    this.hasFailed = false;
     /** Runs the handlers before the store has answered. @type {() => void} */
     this.startEarly = NOT_WAITING;
   }
@@ -180,18 +180,6 @@ class SocketEvent {
     return this.finish(result);
   }
 
-  /** The client waits for an acknowledgement: until then the handler is not through with the session. */
-  awaitAck() {
-    this.isUnanswered = true;
-    this.connection.unanswered += 1;
-  }
-
-  /** The acknowledgement is sent, or the handler has failed before. */
-  acknowledged() {
-    if (this.isUnanswered) this.connection.unanswered -= 1;
-    this.isUnanswered = false;
-  }
-
   /** The handlers have ended. @param {any} value */
   finish(value) {
     try {
@@ -209,7 +197,7 @@ class SocketEvent {
    */
   failed(error) {
     const { connection } = this;
-    this.acknowledged();
+    this.hasFailed = true;
     connection.end(this);
     connection.drop();
     if (!connection.sharing.options.onError) throw error;
@@ -240,7 +228,7 @@ class SocketEvent {
    */
   commit(done) {
     const { connection, name } = this;
-    connection.commit(this.first, (error) => {
+    connection.commit(this, (error) => {
       if (error) {
         // What could not be saved is not what the next event sees.
         connection.drop();
