@@ -288,6 +288,44 @@ test('update is exact between worker threads that share an EmbeddedStore', LIMIT
   assert.equal((await read()).count, 1500);
 });
 
+test('a store that adds a field of the moment to each text is updated, and exactly', LIMIT, async (t) => {
+  // The store tells how long the session has left.
+  class TellingStore extends TextStore {
+    told = 0;
+
+    get(sid, callback) {
+      super.get(sid, (error, data) => {
+        this.told += 1;
+        callback(error, data && { ...data, secondsLeft: 60 - this.told / 1000 });
+      });
+    }
+  }
+  const store = new TellingStore();
+  const { bound, connect } = await shareFixture(t, {
+    store,
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        socket.on('visit', (ack) =>
+          socket.session
+            .update((data) => {
+              data.visits = (data.visits ?? 0) + 1;
+              return data.visits;
+            })
+            .then(ack, (error) => ack(error.message)),
+        );
+      });
+    },
+  });
+  const { browser, key, socket } = await bound();
+  const other = await connect({ key });
+  assert.equal(await socket.ask('visit'), 1);
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, (_, n) => (n % 2 === 0 ? socket : other).ask('visit')),
+  );
+  assert.deepEqual(new Set(answers), new Set([2, 3, 4, 5, 6, 7, 8, 9, 10, 11]));
+  assert.equal((await browser.json('/read')).body.visits, 11);
+});
+
 test("a socket's own session keeps its mark, and what its events count", LIMIT, async (t) => {
   const store = new HostileStore();
   const { connect } = await shareFixture(t, {

@@ -1,0 +1,466 @@
+'use strict';
+
+// Handlers of one socket that are under way at the same time, that never end, or that outlive their session or their socket:
+// none of them loses a change of another, and no acknowledgement says what is not so.
+
+const v8 = require('node:v8');
+const vm = require('node:vm');
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { MemoryStore } = require('express-session');
+const { EmbeddedStore } = require('..');
+const { deferred } = require('./support/deferred.js');
+const { HostileStore } = require('./support/hostile-store.js');
+const { LIMIT } = require('./support/limit.js');
+const { shareApp } = require('./support/share-app.js');
+const { share } = require('./support/socket-client.js');
+const { settle, until } = require('./support/wait.js');
+
+v8.setFlagsFromString('--expose-gc');
+const collect = vm.runInNewContext('gc');
+
+// An app with these listeners, beside those of shareApp. `errors`: the messages that `onError` was told.
+async function listening(t, listeners, { app: define = () => {}, options, ...set } = {}) {
+  const errors = [];
+  const f = await shareApp(t, {
+    ...set,
+    options: { onError: ({ message }) => errors.push(message), ...options },
+    app(parts) {
+      parts.io.on('connection', (socket) => {
+        for (const [event, listener] of Object.entries(listeners)) {
+          socket.on(event, (...args) => listener(socket, ...args));
+        }
+      });
+      define(parts);
+    },
+  });
+  return { ...f, errors };
+}
+
+// A listener that changes the session and is held by the test between the change and the acknowledgement.
+function heldOrder() {
+  const changed = deferred();
+  const go = deferred();
+  return {
+    changed: changed.promise,
+    go: go.resolve,
+    async order(socket, ack) {
+      socket.session.order = 'apples';
+      changed.resolve();
+      await go.promise;
+      ack('ok');
+    },
+  };
+}
+
+const readBy = async (browser) => (await browser.json('/read')).body;
+
+describe('an acknowledgement is true', () => {
+  test('where another event has failed to save the change', LIMIT, async (t) => {
+    const { changed, go, order } = heldOrder();
+    const { bound, errors, store } = await listening(t, { order, typing() {} });
+    const { browser, sid, socket } = await bound();
+    const ordered = socket.ask('order');
+    await changed;
+    store.next('set', 'error', (id) => id === sid);
+    socket.send('typing');
+    await until(() => errors.length > 0, 'the save has failed');
+    go();
+    assert.equal((await ordered).code, 'ERR_STORE_UNAVAILABLE');
+    assert.equal((await readBy(browser)).order, undefined);
+    // The next change is saved.
+    await socket.ask('write', { pears: 2 });
+    const { order: stored, pears } = await readBy(browser);
+    assert.deepEqual([stored, pears], [undefined, 2]);
+  });
+
+  test('where another event has put a value into the session that cannot be saved', LIMIT, async (t) => {
+    const { changed, go, order } = heldOrder();
+    const { bound } = await listening(t, {
+      order,
+      balance(socket, ack) {
+        socket.session.balance = 10n;
+        ack('ok');
+      },
+    });
+    const { browser, socket } = await bound();
+    const ordered = socket.ask('order');
+    await changed;
+    const balance = await socket.ask('balance');
+    go();
+    const answer = await ordered;
+    for (const { code } of [balance, answer]) assert.equal(code, 'ERR_STORE_UNAVAILABLE');
+    assert.equal((await readBy(browser)).order, undefined);
+  });
+
+  test('where another handler has thrown, and the change was made in a callback', LIMIT, async (t) => {
+    const [begun, select, changed, insert] = [deferred(), deferred(), deferred(), deferred()];
+    const { bound, errors } = await listening(t, {
+      order(socket, ack) {
+        begun.resolve();
+        select.promise.then(() => {
+          socket.session.order = 'apples';
+          changed.resolve();
+          insert.promise.then(() => ack('ok'));
+        });
+      },
+      typing(_socket, { text }) {
+        text.trim();
+      },
+    });
+    const { browser, socket } = await bound();
+    const ordered = socket.ask('order');
+    await begun.promise;
+    select.resolve();
+    await changed.promise;
+    socket.send('typing', {});
+    await until(() => errors.length > 0, 'the handler has thrown');
+    insert.resolve();
+    assert.equal(await ordered, 'ok');
+    assert.equal((await readBy(browser)).order, 'apples');
+  });
+
+  test('where another listener of the same event throws', LIMIT, async (t) => {
+    const { changed, go, order } = heldOrder();
+    const { bound, errors } = await listening(
+      t,
+      { order },
+      {
+        app: ({ io }) => {
+          io.on('connection', (socket) => {
+            socket.on('order', () => {
+              throw new Error('no statistics');
+            });
+          });
+        },
+      },
+    );
+    const { browser, socket } = await bound();
+    const ordered = socket.ask('order');
+    await changed;
+    await settle();
+    go();
+    assert.equal(await ordered, 'ok');
+    assert.equal((await readBy(browser)).order, 'apples');
+    await until(() => errors.length > 0, 'the error is reported');
+    assert.deepEqual(errors, ['no statistics']);
+  });
+});
+
+describe('a handler that is under way', () => {
+  test(
+    'finds what it has put into the session, though another event has loaded it anew',
+    LIMIT,
+    async (t) => {
+      const [changed, go] = [deferred(), deferred()];
+      const { bound } = await listening(
+        t,
+        {
+          async add(socket, item, ack) {
+            socket.session.cart ??= {};
+            socket.session.cart[item] = { pieces: 1 };
+            changed.resolve();
+            await go.promise;
+            try {
+              socket.session.cart[item].price = 3;
+              ack('ok');
+            } catch ({ message }) {
+              ack(message);
+            }
+          },
+          typing: (_socket, ack) => ack(),
+        },
+        // With it each request moves the end of the session, so that the store holds another text.
+        { sessionOptions: { cookie: { maxAge: 3_600_000 } } },
+      );
+      const { browser, socket } = await bound();
+      const added = socket.ask('add', 'apple');
+      await changed.promise;
+      await browser.json('/read');
+      await socket.ask('typing');
+      go.resolve();
+      assert.equal(await added, 'ok');
+      assert.deepEqual((await readBy(browser)).cart, { apple: { pieces: 1, price: 3 } });
+    },
+  );
+
+  test('does not get the session of the next user', LIMIT, async (t) => {
+    const [begun, go] = [deferred(), deferred()];
+    const { bound } = await listening(t, {
+      async report(socket, ack) {
+        const before = socket.session.user;
+        begun.resolve();
+        await go.promise;
+        socket.session.report = `secrets of ${before}`;
+        ack({ before, after: socket.session.user });
+      },
+    });
+    const { browser, sid, socket } = await bound();
+    const reported = socket.ask('report');
+    await begun.promise;
+    const ended = socket.next('session:end');
+    await browser.request('/logout');
+    await ended;
+    await browser.request('/login?user=bob');
+    assert.notEqual(browser.sid, sid);
+    const { ack, key } = await share(browser, socket);
+    assert.deepEqual(ack, { key });
+    go.resolve();
+    const { before, after } = await reported;
+    // It goes on with the session that it began with.
+    assert.deepEqual([before, after], ['ann', 'ann']);
+    const { user, report } = await socket.ask('read');
+    assert.deepEqual([user, report], ['bob', undefined]);
+    assert.equal((await readBy(browser)).report, undefined);
+  });
+
+  test('leaves to the next events what the store holds after its change was merged', LIMIT, async (t) => {
+    const call = (store, method, ...args) =>
+      new Promise((resolve, reject) => {
+        store[method](...args, (error, value) => (error ? reject(error) : resolve(value)));
+      });
+    const revocations = {
+      'by HTTP': ({ browser }) => browser.json('/revoke'),
+      'by the store': async ({ sid }, store) => {
+        await call(store, 'set', sid, { ...(await call(store, 'get', sid)), role: 'guest' });
+      },
+    };
+    let held = heldOrder();
+    const f = await listening(
+      t,
+      { order: (...args) => held.order(...args) },
+      {
+        app: ({ app }) => {
+          app.get('/revoke', (req, res) => {
+            req.session.role = 'guest';
+            res.json(1);
+          });
+        },
+      },
+    );
+    for (const [way, revoke] of Object.entries(revocations)) {
+      held = heldOrder();
+      const tab = await f.bound();
+      await tab.socket.ask('write', { role: 'admin' });
+      const ordered = tab.socket.ask('order');
+      await held.changed;
+      await revoke(tab, f.sharing.store);
+      held.go();
+      assert.equal(await ordered, 'ok');
+      for (let n = 0; n < 2; n += 1) assert.equal((await tab.socket.ask('read')).role, 'guest', way);
+      await tab.socket.ask('write', { more: 1 });
+      const { more, order, role } = await readBy(tab.browser);
+      assert.deepEqual({ more, order, role }, { more: 1, order: 'apples', role: 'guest' }, way);
+    }
+  });
+});
+
+test(
+  'an event finds what the store holds, also of what an event of the same socket has put in',
+  LIMIT,
+  async (t) => {
+    const { bound, connect } = await listening(t, {
+      fill(socket, ack) {
+        const cart = ['apple'];
+        Object.assign(socket.session, { since: new Date(0), seen: new Map([['a', 1]]), cart, order: cart });
+        ack();
+      },
+      types: ({ session }, ack) => ack([typeof session.since, typeof session.seen.get]),
+      add({ session }, ack) {
+        session.cart.push('pear');
+        ack(session.order.length);
+      },
+    });
+    const { key, socket } = await bound();
+    const other = await connect({ key });
+    await socket.ask('fill');
+    const types = await socket.ask('types');
+    assert.deepEqual(types, ['string', 'undefined']);
+    assert.deepEqual(await other.ask('types'), types);
+    assert.equal(await socket.ask('add'), 1);
+  },
+);
+
+for (const [name, make] of Object.entries({
+  MemoryStore: () => new MemoryStore(),
+  EmbeddedStore: () => new EmbeddedStore(),
+  'a store that has to be waited for': () => new HostileStore(),
+})) {
+  test(`a listener that a handler adds hears the events behind it, on ${name}`, LIMIT, async (t) => {
+    const said = [];
+    let packets = 0;
+    const store = make();
+    const { bound } = await listening(
+      t,
+      {
+        join(socket, room) {
+          socket.join(room);
+          socket.on('say', (text) => said.push(text));
+        },
+      },
+      {
+        store,
+        app: ({ io }) => {
+          io.on('connection', ({ conn }) => {
+            conn.on('packet', ({ type }) => {
+              packets += type === 'message';
+            });
+          });
+        },
+      },
+    );
+    const { sid, socket } = await bound();
+    const hold = store.hold?.('get', (id) => id === sid);
+    const before = packets;
+    socket.send('join', 'den');
+    socket.send('say', 'one');
+    await until(() => packets === before + 2, 'both have arrived');
+    // Another packet, while the store is asked for `join`.
+    await hold?.reached;
+    socket.send('say', 'two');
+    const echoed = socket.ask('echo', 'three');
+    await until(() => packets === before + 4, 'all have arrived');
+    hold?.release();
+    await echoed;
+    assert.deepEqual(said, ['one', 'two']);
+  });
+}
+
+test('the events that a client has sent before it left are handled before its leaving', LIMIT, async (t) => {
+  const log = [];
+  const players = new Map();
+  const { bound, errors, store } = await listening(
+    t,
+    {
+      move(socket) {
+        // Without its player it would throw.
+        players.get(socket.id).x += 1;
+        socket.session.x = players.get(socket.id).x;
+        log.push('move');
+      },
+      disconnect(socket) {
+        players.delete(socket.id);
+        log.push('disconnect');
+      },
+    },
+    {
+      app: ({ io }) => io.on('connection', (socket) => players.set(socket.id, { x: 0 })),
+    },
+  );
+  const { browser, sid, socket } = await bound();
+  const hold = store.hold('get', (id) => id === sid);
+  socket.send('move');
+  socket.send('move');
+  await hold.reached;
+  // The tab is closed.
+  socket.socket.io.engine.close();
+  await until(() => log.includes('disconnect'), 'it has left');
+  hold.release();
+  await until(async () => (await readBy(browser)).x === 2, 'the moves are saved');
+  assert.deepEqual(log, ['move', 'move', 'disconnect']);
+  assert.deepEqual(errors, []);
+});
+
+describe('a listener that never ends', () => {
+  test('keeps no session object of the events that came since', LIMIT, async (t) => {
+    const refs = [];
+    const { bound, connect } = await listening(
+      t,
+      {
+        look({ session }, ack) {
+          refs.push(new WeakRef(session));
+          ack(session.n);
+        },
+      },
+      { app: ({ io }) => io.on('connection', () => new Promise(() => {})) },
+    );
+    const { key, socket } = await bound();
+    const other = await connect({ key });
+    const ROUNDS = 200;
+    for (let n = 0; n < ROUNDS; n += 1) {
+      await other.ask('write', { n });
+      assert.equal(await socket.ask('look'), n);
+    }
+    assert.equal(refs.length, ROUNDS);
+    const left = () => {
+      collect();
+      return refs.filter((ref) => ref.deref()).length;
+    };
+    await until(() => left() < ROUNDS / 4, 'those of long ago are collected', 10_000);
+  });
+
+  test('keeps no socket that has left', LIMIT, async (t) => {
+    let collected = 0;
+    const registry = new FinalizationRegistry(() => {
+      collected += 1;
+    });
+    const SOCKETS = 50;
+    const { io, keyOf, login, connect, sharing } = await listening(
+      t,
+      {},
+      {
+        app: (parts) => {
+          parts.io.on('connection', async (socket) => {
+            registry.register(socket, 0);
+            // The client leaves without an answer.
+            await socket.emitWithAck('where are you?');
+          });
+        },
+      },
+    );
+    const browser = await login();
+    const key = await keyOf(browser);
+    for (let n = 0; n < SOCKETS; n += 1) {
+      const socket = await connect({ key });
+      socket.close();
+    }
+    await until(() => io.sockets.sockets.size === 0, 'all have left');
+    assert.equal(sharing.stats().sockets, 0);
+    assert.deepEqual([...sharing.socketsOf(browser.sid)], []);
+    const most = () => {
+      collect();
+      return collected > SOCKETS * 0.9;
+    };
+    await until(most, 'they are collected', 10_000);
+  });
+});
+
+test('a dozen namespaces that connect at once on one connection are no leak to Node.js', LIMIT, async (t) => {
+  const warnings = [];
+  const warned = ({ name, message }) => warnings.push(`${name}: ${message}`);
+  process.on('warning', warned);
+  t.after(() => process.removeListener('warning', warned));
+  const ROOMS = 12;
+  let connecting = 0;
+  const { bound, store } = await listening(
+    t,
+    {},
+    {
+      app: ({ io, sharing }) => {
+        io.of(/^\/room-\d+$/)
+          .use((_socket, next) => {
+            connecting += 1;
+            next();
+          })
+          .use(sharing.socket());
+      },
+    },
+  );
+  const { key, sid, socket } = await bound();
+  const held = [];
+  store.always(
+    'get',
+    (run, answer) => held.push(() => run(answer)),
+    (id) => id === sid,
+  );
+  const connected = Array.from({ length: ROOMS }, (_, n) => {
+    const room = socket.socket.io.socket(`/room-${n}`, { auth: { key } });
+    return new Promise((resolve) => room.once('connect', resolve));
+  });
+  await until(() => connecting === ROOMS && held.length > 0, 'all wait for the store');
+  await settle();
+  store.behave();
+  for (const answer of held) answer();
+  await Promise.all(connected);
+  assert.deepEqual(warnings, []);
+});
