@@ -33,7 +33,7 @@ class Connection {
     this.running = [];
     /** The session that it is bound to, as this process watches it. @type {import('./watch/bound-session.js').BoundSession | undefined} */
     this.bound = undefined;
-    /** How many events wait for their turn or for the store. */
+    /** How many events wait for their place or for the store. */
     this.waiting = 0;
     /** Those that wait, in order. @type {import('./socket-event.js').SocketEvent[]} */
     this.pending = [];
@@ -257,7 +257,7 @@ class Connection {
     return telling + running.length > 0 && running.every(ChangeEvent.isOne);
   }
 
-  /** An event that waited has got its turn. */
+  /** An event that waited goes on. */
   waited() {
     this.waiting -= 1;
     this.leaveWhenIdle();

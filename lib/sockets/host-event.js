@@ -48,7 +48,7 @@ class HostEvent extends SocketEvent {
   }
 
   dispatch() {
-    // A socket leaves at once, whatever the store does.
+    // A socket leaves immediately, whatever the store does.
     if (!LEAVING.has(this.name)) return super.dispatch();
     this.connection.startPending();
     const { adopted, storedId } = this.connection;

@@ -71,7 +71,7 @@ class SocketEvent {
   }
 
   /**
-   * Waits for the store, and for its turn among the socket's events.
+   * Waits for the store, and for its place among the socket's events.
    *
    * @param {string | undefined} storedId
    * @returns {any}
@@ -87,7 +87,7 @@ class SocketEvent {
     connection.waiting += 1;
     connection.pending.push(this);
     /** @param {() => any} run */
-    const inTurn = (run) => {
+    const inContext = (run) => {
       let result;
       try {
         // What a handler throws, and no `onError` takes, goes on to Node.js from here: once, as it would without us.
@@ -99,16 +99,16 @@ class SocketEvent {
     let isStarted = false;
     this.startEarly = () => {
       isStarted = true;
-      inTurn(() => this.start());
+      inContext(() => this.start());
     };
-    const turn = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
+    const go = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
       if (isStarted) {
         connection.waited();
         return;
       }
       connection.pending.splice(connection.pending.indexOf(this), 1);
       try {
-        inTurn(() => {
+        inContext(() => {
           if (error) return this.refuse(error);
           if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
           else if (storedId !== undefined) this.loaded(sid, stored, clock, began);
@@ -121,8 +121,8 @@ class SocketEvent {
     const queued = { queue: connection.takeQueue(), timeout: storeTimeout };
     /** @type {number | undefined} */
     let clock;
-    if (storedId === undefined || adopted.isAtHand()) queue({ answered: turn }, queued.queue, storeTimeout);
-    else clock = adopted.load(storedId, queued, turn);
+    if (storedId === undefined || adopted.isAtHand()) queue({ answered: go }, queued.queue, storeTimeout);
+    else clock = adopted.load(storedId, queued, go);
     return expected;
   }
 
