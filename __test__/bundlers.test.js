@@ -5,7 +5,7 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
-const { execFileSync } = require('node:child_process');
+const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { HttpClient } = require('./support/http-client.js');
@@ -74,6 +74,13 @@ const bin = (name) => path.join(ROOT, 'node_modules', '.bin', name);
 const run = (cwd, command, ...args) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
+// npm has installed it without its install script, which puts the program of this machine in its place.
+function bun() {
+  const folder = path.join(ROOT, 'node_modules', '@oven');
+  const programs = fs.readdirSync(folder).map((name) => path.join(folder, name, 'bin', 'bun'));
+  return programs.find((program) => spawnSync(program, ['--version']).status === 0);
+}
+
 // How each makes dist/ of the app. What docs/install.md names is marked.
 const BUNDLERS = {
   esbuild(cwd) {
@@ -125,7 +132,7 @@ const BUNDLERS = {
     fs.renameSync(path.join(cwd, 'dist', 'index.js'), path.join(cwd, 'dist', 'app.js'));
   },
   'bun build'(cwd) {
-    run(cwd, bin('bun'), 'build', 'app.js', '--target=node', '--outdir=dist');
+    run(cwd, bun(), 'build', 'app.js', '--target=node', '--outdir=dist');
   },
 };
 

@@ -8,8 +8,8 @@ const path = require('node:path');
 const { run } = require('node:test');
 const { inspect } = require('node:util');
 
-/** As many at a time as `node --test` takes. */
-const AT_A_TIME = Math.max(1, os.availableParallelism() - 1);
+/** As many at a time as there are cores: a suite waits for its servers most of the time. */
+const AT_A_TIME = os.availableParallelism();
 
 /** @typedef {{ name: string, where: string, error: any }} Failure a test that failed: its name behind those around it */
 

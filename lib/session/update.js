@@ -2,7 +2,7 @@
 
 const { setTimeout } = require('node:timers');
 const { setImmediate: nextTurn } = require('node:timers/promises');
-const { ask, NO_LINE } = require('../stores/ask.js');
+const { ask, NO_QUEUE } = require('../stores/ask.js');
 const { commitUpdate, updates } = require('../stores/commit.js');
 const { failure } = require('../support/errors.js');
 const { snapshotOf } = require('./snapshot.js');
@@ -152,7 +152,7 @@ async function write(adopted, session, caller, written, isTold) {
       const answered = (/** @type {unknown} */ error) =>
         error && update.outcome === undefined ? reject(error) : resolve(undefined);
       if (store.set === followed.set) commitUpdate(adopted, session, update, answered);
-      else ask({ answered }, NO_LINE, timeout, store, 'set', snapshot.sid, session);
+      else ask({ answered }, NO_QUEUE, timeout, store, 'set', snapshot.sid, session);
     });
   } finally {
     updates.delete(session);

@@ -33,10 +33,8 @@ class Connection {
     this.running = [];
     /** The session that it is bound to, as this process watches it. @type {import('./watch/bound-session.js').BoundSession | undefined} */
     this.bound = undefined;
-    /** How many events wait for their turn or for the store. */
+    /** How many events wait for their place or for the store. */
     this.waiting = 0;
-    /** How many events whose client waits for an acknowledgement were not answered. */
-    this.unanswered = 0;
     /** Those that wait, in order. @type {import('./socket-event.js').SocketEvent[]} */
     this.pending = [];
     /** The queue in which its events wait for the store; -1 while it has none. */
@@ -152,10 +150,11 @@ class Connection {
   /**
    * Saves every open session object that has changed: those that a running handler may hold, and the current one.
    *
-   * @param {SocketSession} since the oldest one that the caller may hold
+   * @param {import('./socket-event.js').SocketEvent} event acknowledges, or its handlers have ended
    * @param {(error?: unknown) => void} done called once, with the first failure
    */
-  commit(since, done) {
+  commit(event, done) {
+    const since = event.first;
     const oldest = this.changed ?? this.running[0]?.first;
     this.changed = undefined;
     /** @type {SocketSession | undefined} */
@@ -174,6 +173,8 @@ class Connection {
     };
     for (; session !== undefined; session = session.newer) {
       left += 1;
+      // Dropped since another event has failed: this one acknowledges what it has changed there.
+      if (!event.hasFailed && session.order >= since.order) session.isDropped = false;
       session.commit(ended);
     }
     ended(undefined);
@@ -206,8 +207,7 @@ class Connection {
   /** Makes the current session object anew, without what is not saved. */
   drop() {
     const { current } = this;
-    // An event that is not acknowledged yet may have changed it in a callback.
-    if (!current.isOpen || this.running.length > 0 || this.unanswered > 0 || !current.isChanged()) return;
+    if (!current.isOpen || this.running.length > 0 || !current.isChanged()) return;
     current.isDropped = true;
     this.replace(new SocketSession(this, current.sid, current.lastStored(), current.clock));
   }
@@ -257,7 +257,7 @@ class Connection {
     return telling + running.length > 0 && running.every(ChangeEvent.isOne);
   }
 
-  /** An event that waited has got its turn. */
+  /** An event that waited goes on. */
   waited() {
     this.waiting -= 1;
     this.leaveWhenIdle();

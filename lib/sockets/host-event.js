@@ -48,7 +48,7 @@ class HostEvent extends SocketEvent {
   }
 
   dispatch() {
-    // A socket leaves at once, whatever the store does.
+    // A socket leaves immediately, whatever the store does.
     if (!LEAVING.has(this.name)) return super.dispatch();
     this.connection.startPending();
     const { adopted, storedId } = this.connection;
@@ -99,11 +99,7 @@ class HostEvent extends SocketEvent {
     const { context } = this;
     const { ack } = context;
     if (typeof ack !== 'function') return;
-    this.awaitAck();
-    context.ack = (/** @type {any[]} */ ...values) => {
-      this.acknowledged();
-      this.commit(() => ack(...values));
-    };
+    context.ack = (/** @type {any[]} */ ...values) => this.commit(() => ack(...values));
   }
 
   /** @param {any} value */

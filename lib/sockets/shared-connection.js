@@ -33,7 +33,7 @@ class SharedConnection extends Connection {
     this.boundTo = undefined;
     /** The packets that wait until it is known whose socket this is. @type {any[] | undefined} */
     this.held = undefined;
-    /** How many events have arrived in this turn, and are not dispatched. */
+    /** How many events have arrived, and are not dispatched. */
     this.arrived = 0;
     /** The event that a plugin is given right now. @type {SharedEvent | undefined} */
     this.delivering = undefined;
@@ -168,7 +168,7 @@ class SharedConnection extends Connection {
   }
 
   /**
-   * The socket leaves: its listeners run at once, with the current session, whatever the store does.
+   * The socket leaves: its listeners run immediately, with the current session, whatever the store does.
    *
    * @param {string} name
    * @param {any[]} args

@@ -51,9 +51,7 @@ class SharedEvent extends SocketEvent {
    * @returns {(...values: any[]) => void}
    */
   held(ack) {
-    this.awaitAck();
     return (...values) => {
-      this.acknowledged();
       this.commit((error) => {
         if (error) ack(this.connection.sharing.answerTo(error));
         else ack(...values);
@@ -71,15 +69,15 @@ class SharedEvent extends SocketEvent {
   /** Calls the listeners, as Socket.IO does. @returns {Promise<unknown> | undefined} when some of them answered by promise */
   deliver() {
     const { args, connection, emitter, packet, plugin } = this;
-    if (packet === undefined) return settled(call(emitter.rawListeners(args[0]), emitter, args.slice(1)));
-    if (plugin === undefined) return settled(this.callAll());
+    if (packet === undefined) return allOf(call(emitter.rawListeners(args[0]), emitter, args.slice(1)));
+    if (plugin === undefined) return allOf(this.callAll());
     connection.delivering = this;
     try {
       plugin.call(connection.socket, packet);
     } finally {
       connection.delivering = undefined;
     }
-    return settled(this.results);
+    return allOf(this.results);
   }
 
   /** The plugin has passed the packet on. */
@@ -110,7 +108,7 @@ class SharedEvent extends SocketEvent {
       const listen = (/** @type {any} */ error) => {
         try {
           if (error) refuseEvent(socket, error);
-          resolve(error ? undefined : settled(this.listen()));
+          resolve(error ? undefined : allOf(this.listen()));
         } catch (thrown) {
           reject(thrown);
         }
@@ -158,7 +156,7 @@ function call(listeners, emitter, args) {
  * @param {Promise<unknown>[]} results
  * @returns {Promise<unknown> | undefined}
  */
-function settled(results) {
+function allOf(results) {
   if (results.length < 2) return results[0];
   return Promise.allSettled(results).then((outcomes) => {
     const failed = outcomes.filter((outcome) => outcome.status === 'rejected');

@@ -21,8 +21,8 @@ class SocketEvent {
     this.first = connection.current;
     /** What its changes could not be saved for. @type {unknown} */
     this.failure = undefined;
-    /** Whether the client waits for an acknowledgement. */
-    this.isUnanswered = false;
+    /** Whether a handler has thrown or rejected. */
+    this.hasFailed = false;
     /** Runs the handlers before the store has answered. @type {() => void} */
     this.startEarly = NOT_WAITING;
   }
@@ -71,7 +71,7 @@ class SocketEvent {
   }
 
   /**
-   * Waits for the store, and for its turn among the socket's events.
+   * Waits for the store, and for its place among the socket's events.
    *
    * @param {string | undefined} storedId
    * @returns {any}
@@ -87,7 +87,7 @@ class SocketEvent {
     connection.waiting += 1;
     connection.pending.push(this);
     /** @param {() => any} run */
-    const inTurn = (run) => {
+    const inContext = (run) => {
       let result;
       try {
         // What a handler throws, and no `onError` takes, goes on to Node.js from here: once, as it would without us.
@@ -99,16 +99,16 @@ class SocketEvent {
     let isStarted = false;
     this.startEarly = () => {
       isStarted = true;
-      inTurn(() => this.start());
+      inContext(() => this.start());
     };
-    const turn = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
+    const go = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
       if (isStarted) {
         connection.waited();
         return;
       }
       connection.pending.splice(connection.pending.indexOf(this), 1);
       try {
-        inTurn(() => {
+        inContext(() => {
           if (error) return this.refuse(error);
           if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
           else if (storedId !== undefined) this.loaded(sid, stored, clock, began);
@@ -121,8 +121,8 @@ class SocketEvent {
     const queued = { queue: connection.takeQueue(), timeout: storeTimeout };
     /** @type {number | undefined} */
     let clock;
-    if (storedId === undefined || adopted.isAtHand()) queue({ answered: turn }, queued.queue, storeTimeout);
-    else clock = adopted.load(storedId, queued, turn);
+    if (storedId === undefined || adopted.isAtHand()) queue({ answered: go }, queued.queue, storeTimeout);
+    else clock = adopted.load(storedId, queued, go);
     return expected;
   }
 
@@ -180,18 +180,6 @@ class SocketEvent {
     return this.finish(result);
   }
 
-  /** The client waits for an acknowledgement: until then the handler is not through with the session. */
-  awaitAck() {
-    this.isUnanswered = true;
-    this.connection.unanswered += 1;
-  }
-
-  /** The acknowledgement is sent, or the handler has failed before. */
-  acknowledged() {
-    if (this.isUnanswered) this.connection.unanswered -= 1;
-    this.isUnanswered = false;
-  }
-
   /** The handlers have ended. @param {any} value */
   finish(value) {
     try {
@@ -209,7 +197,7 @@ class SocketEvent {
    */
   failed(error) {
     const { connection } = this;
-    this.acknowledged();
+    this.hasFailed = true;
     connection.end(this);
     connection.drop();
     if (!connection.sharing.options.onError) throw error;
@@ -240,7 +228,7 @@ class SocketEvent {
    */
   commit(done) {
     const { connection, name } = this;
-    connection.commit(this.first, (error) => {
+    connection.commit(this, (error) => {
       if (error) {
         // What could not be saved is not what the next event sees.
         connection.drop();

@@ -2,7 +2,7 @@
 
 const { commitSession, merge } = require('../stores/commit.js');
 const { patch } = require('../session/rebase.js');
-const { ask, NO_LINE } = require('../stores/ask.js');
+const { ask, NO_QUEUE } = require('../stores/ask.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn } = require('../session/own-session.js');
 const { snapshotOf } = require('../session/snapshot.js');
@@ -217,7 +217,7 @@ class SocketSession {
   save(session, snapshot, text, done) {
     const { adopted } = this.connection;
     if (snapshot) commitSession(adopted, session, { trusting: false, text }, done);
-    else ask({ answered: done }, NO_LINE, adopted.timeout, adopted.store, 'set', session.id, session);
+    else ask({ answered: done }, NO_QUEUE, adopted.timeout, adopted.store, 'set', session.id, session);
   }
 }
 

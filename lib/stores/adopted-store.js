@@ -99,7 +99,7 @@ class AdoptedStore extends StoreCalls {
     const { followed, store } = this;
     const isOurs = store.createSession === followed.createSession;
     if (isOurs && data === undefined && this.Target !== undefined) {
-      req.session = this.slice(req, text, clock ?? this.clock(), methods);
+      req.session = this.makeLazy(req, text, clock ?? this.clock(), methods);
       return req.session;
     }
     // A store may hand out what it keeps.
@@ -140,7 +140,7 @@ class AdoptedStore extends StoreCalls {
    * @param {import('../session/methods.js').Methods} [methods] what it can do besides
    * @returns {any}
    */
-  slice(req, text, clock, methods) {
+  makeLazy(req, text, clock, methods) {
     const { keepsTexts } = this;
     const Target = methods ? methods.over(this.Target) : this.Target;
     const fields = new Fields(text, !keepsTexts);

@@ -13,7 +13,7 @@ const RUN_AND_RELEASE = 3;
 /** How many calls can be in flight: a ticket modulo this is its slot. */
 const SLOTS = 65_536;
 /** For calls that are in no socket's queue. */
-const NO_LINE = -1;
+const NO_QUEUE = -1;
 
 /**
  * Who waits for a store's answer.
@@ -46,9 +46,9 @@ function proceed(entry) {
  * @param {number} ticket
  * @param {unknown} error
  * @param {unknown} [value]
- * @param {number} [line]
+ * @param {number} [queued]
  */
-function settle(ticket, error, value, line = NO_LINE) {
+function answered(ticket, error, value, queued = NO_QUEUE) {
   const what = calls.answer(ticket);
   if (what === IGNORE) return;
   const slot = ticket % SLOTS;
@@ -58,12 +58,12 @@ function settle(ticket, error, value, line = NO_LINE) {
   if (what === HOLD) return;
   waiting[slot] = undefined;
   process.nextTick(proceed, entry);
-  if (what === RUN_AND_RELEASE) releaseLine(line);
+  if (what === RUN_AND_RELEASE) releaseQueue(queued);
 }
 
-/** @param {number} line */
-function releaseLine(line) {
-  for (let next = calls.release(line); next !== 0; next = calls.release(line)) {
+/** @param {number} queued */
+function releaseQueue(queued) {
+  for (let next = calls.release(queued); next !== 0; next = calls.release(queued)) {
     const slot = next % SLOTS;
     const entry = waiting[slot];
     waiting[slot] = undefined;
@@ -73,10 +73,10 @@ function releaseLine(line) {
 
 /**
  * Takes a ticket for a store call, calls the store, and hands its first answer (an error, `ERR_STORE_TIMEOUT` or
- * `ERR_OVERLOADED` included) to the asker, once, after the current operation, in the order of the line.
+ * `ERR_OVERLOADED` included) to the asker, once, after the current operation, in the order of the queue.
  *
  * @param {Asker} asker
- * @param {number} line the line of the socket, or `NO_LINE`
+ * @param {number} queued the queue of the socket, or `NO_QUEUE`
  * @param {number} timeout ms
  * @param {{ [method: string]: any }} store called as `this`
  * @param {'get' | 'set' | 'destroy' | 'touch'} method looked up now: an app may have put its own in place
@@ -84,16 +84,16 @@ function releaseLine(line) {
  * @param {unknown} [record] for `set` and `touch`
  * @param {boolean} [callsBack] whether the store is known to answer by callback, so that its promise need not be heard
  */
-function ask(asker, line, timeout, store, method, id, record, callsBack = false) {
-  const ticket = calls.open(line, timeout);
+function ask(asker, queued, timeout, store, method, id, record, callsBack = false) {
+  const ticket = calls.open(queued, timeout);
   if (ticket === 0) {
     process.nextTick(proceed, { asker, error: failure('ERR_OVERLOADED'), value: undefined });
     return;
   }
-  const entry = { asker, timeout, line, error: undefined, value: undefined };
+  const entry = { asker, timeout, queued, error: undefined, value: undefined };
   waiting[ticket % SLOTS] = entry;
   /** @param {unknown} error @param {unknown} [value] */
-  const callback = (error, value) => settle(ticket, error, value, line);
+  const callback = (error, value) => answered(ticket, error, value, queued);
   try {
     const returned = record === undefined ? store[method](id, callback) : store[method](id, record, callback);
     if (!callsBack) hear(returned, callback);
@@ -130,22 +130,22 @@ function thrown(error) {
 }
 
 /**
- * Takes a place in a socket's line without calling a store: for an event that needs nothing but its turn.
+ * Takes a place in a socket's queue without calling a store: for an event that needs nothing but its place there.
  *
  * @param {Asker} asker
- * @param {number} line
+ * @param {number} queued
  * @param {number} timeout ms
  */
-function queue(asker, line, timeout) {
-  const ticket = calls.open(line, timeout);
-  const entry = { asker, timeout, line, error: /** @type {unknown} */ (undefined), value: undefined };
+function queue(asker, queued, timeout) {
+  const ticket = calls.open(queued, timeout);
+  const entry = { asker, timeout, queued, error: /** @type {unknown} */ (undefined), value: undefined };
   if (ticket === 0) {
     entry.error = failure('ERR_OVERLOADED');
     process.nextTick(proceed, entry);
     return;
   }
   waiting[ticket % SLOTS] = entry;
-  settle(ticket, undefined, undefined, line);
+  answered(ticket, undefined, undefined, queued);
 }
 
 /** @param {number[]} tickets whose deadline has passed */
@@ -158,7 +158,7 @@ function expire(tickets) {
       'ERR_STORE_TIMEOUT',
       `The session store did not answer within ${entry.timeout} ms.`,
     );
-    settle(ticket, error, undefined, entry.line);
+    answered(ticket, error, undefined, entry.queued);
   }
 }
 
@@ -180,4 +180,4 @@ module.exports.openQueue = openQueue;
 module.exports.queue = queue;
 module.exports.rejected = rejected;
 module.exports.thrown = thrown;
-module.exports.NO_LINE = NO_LINE;
+module.exports.NO_QUEUE = NO_QUEUE;

@@ -2,7 +2,7 @@
 
 const debug = require('debug')('io-session:commit');
 const native = require('../../native.js');
-const { ask, NO_LINE } = require('./ask.js');
+const { ask, NO_QUEUE } = require('./ask.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { commitByReading, renewLife } = require('./drivers/read-then-write.js');
 const { failure } = require('../support/errors.js');
@@ -49,7 +49,7 @@ function commitSession(adopted, session, options, callback) {
     return;
   }
   const { sid } = /** @type {Snapshot} */ (snapshotOf(session));
-  ask({ answered: callback }, NO_LINE, timeout, store, 'set', sid, session);
+  ask({ answered: callback }, NO_QUEUE, timeout, store, 'set', sid, session);
 }
 
 /**

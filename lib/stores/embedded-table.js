@@ -92,7 +92,7 @@ class EmbeddedTable {
     );
   }
 
-  /** The ids and texts of all sessions, in turn. */
+  /** The ids and texts of all sessions, alternating. */
   all() {
     return call(() => this.table.all());
   }

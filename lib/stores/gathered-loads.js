@@ -11,7 +11,7 @@ const MOST = 64;
 const APART = 60_000;
 
 /**
- * Loads of one session that come in one turn of the event loop are one, and those of several are one command where the store
+ * Loads of one session that come in one round of the event loop are one, and those of several are one command where the store
  * can. None is sent before the packets that have arrived are read. Nobody joins one that has been sent, since an event sees
  * what was stored when it came.
  */

@@ -2,7 +2,7 @@
 
 const debug = require('debug')('io-session:store');
 const native = require('../../native.js');
-const { ask, hear, NO_LINE } = require('./ask.js');
+const { ask, hear, NO_QUEUE } = require('./ask.js');
 const { traceOf } = require('../support/errors.js');
 const { GatheredLoads } = require('./gathered-loads.js');
 const { driverOf } = require('./drivers/index.js');
@@ -101,7 +101,7 @@ class StoreCalls {
   /** Destroys a record that nobody waits for. @param {string} id */
   discard(id) {
     const asker = { answered: (/** @type {unknown} */ error) => error && this.onError(error) };
-    ask(asker, NO_LINE, this.timeout, this.plain, 'destroy', id);
+    ask(asker, NO_QUEUE, this.timeout, this.plain, 'destroy', id);
   }
 
   /**
@@ -111,7 +111,7 @@ class StoreCalls {
    * @param {(error: unknown, data: any) => void} done
    */
   get(id, done) {
-    ask({ answered: present(done) }, NO_LINE, this.timeout, this.store, 'get', id);
+    ask({ answered: present(done) }, NO_QUEUE, this.timeout, this.store, 'get', id);
   }
 
   /** Whether its `get` is the one that is followed. Where the app has put its own in place, that is the one to ask. */
@@ -127,7 +127,7 @@ class StoreCalls {
    * @param {(error: unknown, stored?: import('./stored.js').Stored) => void} done undefined for what is missing
    * @returns {number | undefined} the clock when the load began; undefined where the app's own `get` is asked
    */
-  load(sid, { queue = NO_LINE, timeout = this.timeout }, done) {
+  load(sid, { queue = NO_QUEUE, timeout = this.timeout }, done) {
     this.used();
     const { hasOwnGet, plain, store } = this;
     const answered = (/** @type {any} */ error, /** @type {any} */ value) => {
@@ -146,7 +146,7 @@ class StoreCalls {
   }
 
   /**
-   * Asks the store at once.
+   * Asks the store now.
    *
    * @param {string} sid
    * @param {(error: unknown, stored?: import('./stored.js').Stored) => void} callback
@@ -231,7 +231,7 @@ class StoreCalls {
       if (this.since(id, clock) === 'gone') this.discard(id);
       done(error);
     };
-    ask({ answered }, NO_LINE, timeout, this.plain, 'set', id, record);
+    ask({ answered }, NO_QUEUE, timeout, this.plain, 'set', id, record);
   }
 
   /**
@@ -242,7 +242,7 @@ class StoreCalls {
    * @param {(error: unknown) => void} done
    */
   touch(sid, session, done) {
-    ask({ answered: done }, NO_LINE, this.timeout, this.store, 'touch', sid, session);
+    ask({ answered: done }, NO_QUEUE, this.timeout, this.store, 'touch', sid, session);
   }
 
   /**
@@ -270,7 +270,7 @@ class StoreCalls {
       get: (/** @type {string} */ _id, /** @type {any} */ callback) =>
         compareAndSet(sid, expected, change, callback),
     };
-    ask({ answered }, NO_LINE, timeout, client, 'get', sid);
+    ask({ answered }, NO_QUEUE, timeout, client, 'get', sid);
   }
 
   /** The clock of this store's versions. */

@@ -148,7 +148,7 @@ function byEither(callback, call) {
  * @property {(error: unknown, outcome?: true | string | null) => void} callback
  */
 
-/** What is compared and set by one client. What comes in one turn of the event loop is one script: each costs the process more than a session does. */
+/** What is compared and set by one client. What comes in one round of the event loop is one script: each costs the process more than a session does. */
 class Writes {
   /** @param {NonNullable<Commands['run']>} run */
   constructor(run) {
