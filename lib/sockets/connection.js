@@ -155,13 +155,18 @@ class Connection {
    */
   commit(event, done) {
     const since = event.first;
-    const oldest = this.changed ?? this.running[0]?.first;
+    const oldest = this.changed ?? this.running[0]?.first ?? since;
     this.changed = undefined;
-    /** @type {SocketSession | undefined} */
-    let session = oldest !== undefined && oldest.order < since.order ? oldest : since;
-    if (session === this.current) {
-      session.commit(done);
+    if (oldest === this.current && since === this.current) {
+      since.commit(done);
       return;
+    }
+    /** @type {Set<SocketSession>} */
+    const open = new Set();
+    for (const start of [oldest, since]) {
+      /** @type {SocketSession | undefined} */
+      let session = start;
+      for (; session !== undefined && !open.has(session); session = session.newer) open.add(session);
     }
     let left = 1;
     /** @type {unknown} */
@@ -171,7 +176,7 @@ class Connection {
       left -= 1;
       if (left === 0) done(failure);
     };
-    for (; session !== undefined; session = session.newer) {
+    for (const session of open) {
       left += 1;
       // Dropped since another event has failed: this one acknowledges what it has changed there.
       if (!event.hasFailed && session.order >= since.order) session.isDropped = false;
@@ -231,7 +236,10 @@ class Connection {
     leaveSessionRooms(this);
     // Handlers that run see the session that they began with until the last of them has ended. No other code does.
     if (this.running.length === 0) this.startOwn();
-    else this.current.isEnded = true;
+    else {
+      this.current.isEnded = true;
+      this.current.isShared = this.running.length > 1;
+    }
     this.next = undefined;
     // Other reasons are published where the session is destroyed.
     if (reason === 'expire') publish('end', sid, { reason, sockets: 1, elsewhere: false });

@@ -60,7 +60,7 @@ class SharedConnection extends Connection {
    */
   get session() {
     const { current } = this;
-    return current.value ?? (current.isEnded && this.running.length > 1 ? current.session : undefined);
+    return current.value ?? (current.isEnded && current.isShared ? current.session : undefined);
   }
 
   set session(session) {

@@ -43,6 +43,8 @@ class SocketSession {
     this.isFaithful = true;
     /** Whether the session has ended, while handlers that saw it still run. */
     this.isEnded = false;
+    /** Whether several handlers were running when it ended: one may have destroyed it, and the others go on with what they had. */
+    this.isShared = false;
     /** What could not be saved: the session's id and its text, or a session that has none. @type {unknown} */
     this.unsaved = undefined;
     /** Why. @type {unknown} */
