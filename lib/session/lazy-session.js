@@ -232,6 +232,11 @@ class LazySession extends Snapshot {
   }
 
   /** @param {any} session */
+  isShown(session) {
+    return this.values !== undefined ? this.isExact : super.isShown(session);
+  }
+
+  /** @param {any} session */
   isFaithful(session) {
     if (this.values === undefined) return super.isFaithful(session);
     for (const [key, value] of this.values) if (key !== 'cookie' && !isJson(value)) return false;

@@ -148,7 +148,7 @@ function isJson(value) {
   if (value === null) return true;
   if (value.toJSON !== undefined) return false;
   // Not `every`: that passes over holes.
-  if (Array.isArray(value)) return !value.includes(undefined) && value.every(isJson);
+  if (Array.isArray(value)) return Object.keys(value).length === value.length && value.every(isJson);
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return false;
   return Object.values(value).every(isJson);

@@ -5,6 +5,9 @@ const { isJson } = require('./session-data.js');
 /** By this name a lazy session gives its snapshot, which is behind it. */
 const SNAPSHOT = Symbol('io-session snapshot');
 
+/** Types of values that JSON leaves out. */
+const LEFT_OUT = new Set(['undefined', 'function', 'symbol']);
+
 /**
  * A save that is under way.
  *
@@ -41,6 +44,8 @@ class Snapshot {
     this.saving = 0;
     /** The session's own text in the last of them. */
     this.pending = '';
+    /** Whether the session can be made again of what was saved. If not, the next event sees what is stored: a text in place of a `Date`. */
+    this.isExact = true;
     /** The last save that has begun. @type {Save | undefined} */
     this.save = undefined;
     /** Whether the last save has merged it with changes of others, which the session does not have. */
@@ -68,8 +73,9 @@ class Snapshot {
     return before !== text && !(this.isUncertain && JSON.stringify(JSON.parse(before)) === text);
   }
 
-  /** A save begins. @param {string} text what it writes @returns {Save} */
-  beginSave(text) {
+  /** A save begins. @param {any} session @param {string} text what it writes @returns {Save} */
+  beginSave(session, text) {
+    this.isExact = this.isFaithful(session);
     this.saving += 1;
     this.pending = text;
     this.save = { waiting: undefined };
@@ -81,6 +87,12 @@ class Snapshot {
     const save = /** @type {Save} */ (this.save);
     if (save.waiting === undefined) save.waiting = [done];
     else save.waiting.push(done);
+  }
+
+  /** Whether the session has nothing that its text does not show: it is not frozen, and no field is left out. @param {any} session */
+  isShown(session) {
+    if (!this.isExact || !Object.isExtensible(session)) return false;
+    return Object.keys(session).every((key) => !LEFT_OUT.has(typeof session[key]));
   }
 
   /** Whether the session can be made again of its text: a `Date` comes back as a text. @param {any} session */
@@ -137,6 +149,8 @@ class Snapshot {
   spell(session) {
     const { cookie } = session;
     if (this.rawCookie === undefined || !this.hasCookie(session)) return JSON.stringify(session);
+    // An app may have frozen it.
+    if (Object.isFrozen(session)) return JSON.stringify({ ...session, cookie: this.rawCookie });
     session.cookie = this.rawCookie;
     try {
       return JSON.stringify(session);

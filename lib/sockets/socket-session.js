@@ -39,8 +39,6 @@ class SocketSession {
     this.carried = undefined;
     /** Whether its changes are not to be saved: a handler has failed, or a client was told that they could not be saved. */
     this.isDropped = false;
-    /** Whether it can be made again of its text. If not, the next event sees what is stored: a text in place of a `Date`. */
-    this.isFaithful = true;
     /** Whether the session has ended, while handlers that saw it still run. */
     this.isEnded = false;
     /** Whether several handlers were running when it ended: one may have destroyed it, and the others go on with what they had. */
@@ -106,10 +104,10 @@ class SocketSession {
 
   /** Whether it still stands for what the store holds. @param {Stored | undefined} stored @param {number | undefined} clock when the load began */
   standsFor(stored, clock) {
-    if (this.isEnded || !this.isFaithful) return false;
+    if (this.isEnded) return false;
     if (!this.isOpen) return this.stored?.text === stored?.text;
     const snapshot = snapshotOf(this.session);
-    if (snapshot === undefined || snapshot.sid !== this.id) return false;
+    if (snapshot === undefined || snapshot.sid !== this.id || !snapshot.isShown(this.session)) return false;
     if ((snapshot.stored ?? undefined) === stored?.text) return !snapshot.isMerged;
     // Saved since the load began: what was loaded is older.
     return clock !== undefined && snapshot.clock > clock && stored !== undefined;
@@ -202,7 +200,6 @@ class SocketSession {
       return;
     }
     if (this.sid === undefined && snapshot?.sid === this.connection.id) this.connection.isStored = true;
-    this.isFaithful = snapshot?.isFaithful(session) ?? true;
     this.save(session, snapshot, text, (error) => {
       this.unsaved = error ? unsaved : undefined;
       this.failure = error;

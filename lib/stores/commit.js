@@ -73,7 +73,7 @@ function commit(adopted, session, { trusting, text }, callback) {
     callback(error);
     return;
   }
-  const save = snapshot.beginSave(mine);
+  const save = snapshot.beginSave(session, mine);
   const ended = (/** @type {unknown} */ error) => {
     callback(error);
     for (const done of save.waiting ?? []) done(error);
