@@ -35,8 +35,8 @@ class Connection {
     this.bound = undefined;
     /** How many events wait for their place or for the store. */
     this.waiting = 0;
-    /** Those that wait, in order. @type {import('./socket-event.js').SocketEvent[]} */
-    this.pending = [];
+    /** Those that wait, in order. @type {Set<import('./socket-event.js').SocketEvent> | undefined} */
+    this.pending = undefined;
     /** The queue in which its events wait for the store; -1 while it has none. */
     this.queue = -1;
     /** The oldest session object that was changed outside of a handler, and is not saved. @type {SocketSession | undefined} */
@@ -187,7 +187,9 @@ class Connection {
 
   /** The socket leaves: events that came before run now, with the current session, as by Socket.IO they would have run before. */
   startPending() {
-    for (const event of this.pending.splice(0)) event.startEarly();
+    const { pending = [] } = this;
+    this.pending = undefined;
+    for (const event of pending) event.startEarly();
   }
 
   /** A handler begins. @param {import('./socket-event.js').SocketEvent} event */

@@ -85,7 +85,8 @@ class SocketEvent {
     const caller = new AsyncResource('io-session');
     const expected = this.expected();
     connection.waiting += 1;
-    connection.pending.push(this);
+    connection.pending ??= new Set();
+    connection.pending.add(this);
     /** @param {() => any} run */
     const inContext = (run) => {
       let result;
@@ -106,7 +107,7 @@ class SocketEvent {
         connection.waited();
         return;
       }
-      connection.pending.splice(connection.pending.indexOf(this), 1);
+      connection.pending?.delete(this);
       try {
         inContext(() => {
           if (error) return this.refuse(error);
