@@ -74,11 +74,11 @@ const bin = (name) => path.join(ROOT, 'node_modules', '.bin', name);
 const run = (cwd, command, ...args) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
-// npm has installed it without its install script, which puts the program of this machine in its place.
+// Without its install script, as npm is told to install, the program of this machine stays in a package of its own.
 function bun() {
   const folder = path.join(ROOT, 'node_modules', '@oven');
   const programs = fs.readdirSync(folder).map((name) => path.join(folder, name, 'bin', 'bun'));
-  return programs.find((program) => spawnSync(program, ['--version']).status === 0);
+  return [bin('bun'), ...programs].find((program) => spawnSync(program, ['--version']).status === 0);
 }
 
 // How each makes dist/ of the app. What docs/install.md names is marked.
