@@ -3,14 +3,15 @@
 const { admit, isCrossOrigin, isCrossOriginLoad } = require('./http/origins.js');
 const { failure } = require('./support/errors.js');
 const { HostEvent } = require('./sockets/host-event.js');
-const { HostSharing } = require('./sockets/sharing/host-sharing.js');
+const { Sharing } = require('./sockets/sharing/sharing.js');
+const { hostConnection } = require('./sockets/host-connection.js');
 const { KeyRequest } = require('./http/key-route.js');
 const { KEY_EVENT, presentKey, refuseKey } = require('./sockets/binding/key-event.js');
 const { readOptions } = require('./support/options.js');
 
 const WHERE = 'context.session_store';
 
-/** What each app shares, by its context. @type {WeakMap<object, HostSharing>} */
+/** What each app shares, by its context. @type {WeakMap<object, Sharing>} */
 const sharings = new WeakMap();
 
 /**
@@ -47,14 +48,12 @@ function checkContext(caller, host, method) {
  * What an app shares. From the first call on, the store that the app assigns to `context.session_store` is adopted.
  *
  * @param {any} context
- * @returns {HostSharing}
+ * @returns {Sharing}
  */
 function sharingOf(context) {
   const known = sharings.get(context);
   if (known) return known;
-  const sharing = new HostSharing(() =>
-    readOptions(context.app.settings.io_session, "the setting 'io_session'"),
-  );
+  const sharing = new Sharing(() => readOptions(context.app.settings.io_session, "the setting 'io_session'"));
   sharings.set(context, sharing);
   let store = context.session_store;
   sharing.use(store, WHERE);
@@ -112,7 +111,7 @@ function bind_io(host) {
       // As with `shareSession`: only with at least one, since a page may be of another port than its sockets.
       if (allowedOrigins?.length && isCrossOrigin(socket.handshake?.headers ?? {}, allowedOrigins))
         refuseKey(sharing, data, ack);
-      else presentKey(sharing, sharing.connectionOf(socket, client), data, ack);
+      else presentKey(sharing, hostConnection(sharing, socket, client), data, ack);
     },
   );
 }
@@ -128,7 +127,7 @@ function bind_middleware(host) {
   context.io_use(
     (/** @type {any} */ ctx, /** @type {any} */ _res, /** @type {(error?: unknown) => any} */ next) => {
       if (sharing.adopted === undefined || ctx.event === KEY_EVENT) return next();
-      return new HostEvent(sharing.connectionOf(ctx.socket, ctx.client), ctx, next).dispatch();
+      return new HostEvent(hostConnection(sharing, ctx.socket, ctx.client), ctx, next).dispatch();
     },
   );
 }

@@ -3,12 +3,10 @@
 const { Fields } = require('./fields.js');
 const { prototypeOf } = require('./lazy-target.js');
 const { isJson } = require('./session-data.js');
-const { SNAPSHOT, Snapshot } = require('./snapshot.js');
+const { LEFT_OUT, SNAPSHOT, Snapshot } = require('./snapshot.js');
 
 /** Fields that are more than values. */
 const OTHERS = new Set(['cookie', 'toJSON']);
-/** Values that JSON leaves out: a save does not show that their field is there, nor its place among the others. */
-const LEFT_OUT = new Set(['undefined', 'function', 'symbol']);
 /** A property name that JavaScript puts in front of all others. */
 const INDEX = /^(?:0|[1-9]\d*)$/;
 /** Methods that express-session has not: a field of such a name is data. */

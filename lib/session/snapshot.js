@@ -5,7 +5,7 @@ const { isJson } = require('./session-data.js');
 /** By this name a lazy session gives its snapshot, which is behind it. */
 const SNAPSHOT = Symbol('io-session snapshot');
 
-/** Types of values that JSON leaves out. */
+/** Types of values that JSON leaves out: a save does not show that their field is there, nor its place among the others. */
 const LEFT_OUT = new Set(['undefined', 'function', 'symbol']);
 
 /**
@@ -258,6 +258,7 @@ function textOf(data) {
   }
 }
 
+module.exports.LEFT_OUT = LEFT_OUT;
 module.exports.SNAPSHOT = SNAPSHOT;
 module.exports.Snapshot = Snapshot;
 module.exports.snapshotOf = snapshotOf;

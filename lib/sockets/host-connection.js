@@ -8,7 +8,7 @@ const CONNECTION = Symbol('io-session connection');
 /** A connection of a Zappa host, whose client object holds the binding, as `__session_id`. */
 class HostConnection extends Connection {
   /**
-   * @param {import('./sharing/host-sharing.js').HostSharing} sharing
+   * @param {import('./sharing/sharing.js').Sharing} sharing
    * @param {any} socket
    * @param {any} client the host's object for the connection
    */
@@ -31,7 +31,7 @@ class HostConnection extends Connection {
 /**
  * The connection of a host's socket, made at its first event.
  *
- * @param {import('./sharing/host-sharing.js').HostSharing} sharing
+ * @param {import('./sharing/sharing.js').Sharing} sharing
  * @param {any} socket
  * @param {any} client
  * @returns {HostConnection}

@@ -393,7 +393,6 @@ module.exports = {
   hideRooms,
   hasMiddlewares,
   idsIn,
-  inherited,
   isClosed,
   isHeard,
   isInRoom,
