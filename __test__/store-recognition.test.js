@@ -279,6 +279,7 @@ describe('a store that is wrapped', () => {
     'connect-redis 6 on node-redis 3': { version: 'connect-redis 6', client: 'node-redis 3' },
     'connect-redis 6 on ioredis': { version: 'connect-redis 6', client: 'ioredis' },
     'connect-redis 9 on node-redis': { version: 'connect-redis 9' },
+    'connect-redis 9 on node-redis with a cache': { client: 'node-redis with a cache' },
     'connect-redis 10 on node-redis': { version: 'connect-redis 10' },
   };
   const exact = {

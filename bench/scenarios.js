@@ -30,12 +30,15 @@ const EMBEDDED_GOALS = {
 const PATH_GOAL = { most: 1.15, of: ['ours-embedded'], only: ['ours-path'] };
 
 const SHARE_RIVALS = {
-  MemoryStore: ['plain', ...COOKIE_RIVALS, 'ours-share', 'ours-share-embedded'],
+  MemoryStore: ['plain', ...COOKIE_RIVALS, 'ours-share', 'ours-share-embedded', 'ours-share-redis-cache'],
   // The straight port is beside it because it too is what ours may not cost much more than.
-  Redis: ['plain', ...COOKIE_RIVALS, 'straight-port', 'ours-share'],
+  Redis: ['plain', ...COOKIE_RIVALS, 'straight-port', 'ours-share', 'ours-share-redis-cache'],
 };
 const SHARE_GOALS = {
-  read: [{ most: 1.1, of: COOKIE_RIVALS }],
+  read: [
+    { most: 1.1, of: COOKIE_RIVALS },
+    { most: 1.15, of: ['ours-share'], only: ['ours-share-redis-cache'] },
+  ],
   write: [{ most: 1, of: COOKIE_RIVALS }],
   ignore: [{ most: 1.1, of: ['plain'], only: ['ours-share-embedded'] }],
 };

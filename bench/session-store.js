@@ -19,7 +19,8 @@ async function openSessionStore({ name, redisPort, prefix }) {
   if (name === 'MemoryStore') {
     return new MemoryStore();
   }
-  const client = createClient({ socket: { host: '127.0.0.1', port: redisPort } });
+  const cache = name === 'Redis, client-side cache' ? { RESP: 3, clientSideCache: {} } : {};
+  const client = createClient({ ...cache, socket: { host: '127.0.0.1', port: redisPort } });
   client.on('error', (error) => {
     // The servers end with the Redis they talk to; anything else is a failed measurement.
     console.error(error.message);

@@ -91,10 +91,10 @@ async function startRedis(flags = {}) {
 }
 
 // One for the tests of a suite, or of the `describe` in which it is called: there before them, gone after them.
-function suiteRedis() {
+function suiteRedis(flags) {
   let server;
   before(async () => {
-    server = await startRedis();
+    server = await startRedis(flags);
   });
   after(() => server.stop());
   return {

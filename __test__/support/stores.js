@@ -70,15 +70,18 @@ const byCallback = (name) => (port) => {
   return [client, () => new Promise((resolve) => client.quit(resolve))];
 };
 
+const byPromise = (options) => async (port) => {
+  const client = require('redis').createClient({ ...options, socket: { port, host: '127.0.0.1' } });
+  client.on('error', () => {});
+  await client.connect();
+  return [client, () => client.close()];
+};
+
 const REDIS_CLIENTS = {
   'node-redis 2': byCallback('redis2'),
   'node-redis 3': byCallback('redis3'),
-  async 'node-redis'(port) {
-    const client = require('redis').createClient({ socket: { port, host: '127.0.0.1' } });
-    client.on('error', () => {});
-    await client.connect();
-    return [client, () => client.close()];
-  },
+  'node-redis': byPromise(),
+  'node-redis with a cache': byPromise({ RESP: 3, clientSideCache: {} }),
   async ioredis(port) {
     const client = new (require('ioredis').Redis)({ port, host: '127.0.0.1' });
     client.on('error', () => {});

@@ -201,6 +201,7 @@ class AdoptedStore extends StoreCalls {
    * @param {(error?: unknown) => void} callback
    */
   destroy(sid, callback) {
+    const { tell } = this.driver;
     const known = typeof sid === 'string';
     /** @type {(() => void)[]} */
     const after = [];
@@ -211,7 +212,7 @@ class AdoptedStore extends StoreCalls {
         if (error && known && !meansMissing(error)) native.notEnded(this.number, sid);
         else for (const listener of after.splice(0)) listener();
       },
-      callback,
+      tell && known ? (error) => tell(sid, () => callback(error)) : callback,
     );
   }
 

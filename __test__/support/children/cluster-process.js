@@ -15,8 +15,8 @@ const { express, socketIoServer } = require('../versions.js');
 
 const SECRET = 'a secret';
 
-async function connect(port) {
-  const client = createClient({ socket: { port, host: '127.0.0.1' } });
+async function connect(port, options) {
+  const client = createClient({ ...options, socket: { port, host: '127.0.0.1' } });
   client.on('error', () => {});
   return client.connect();
 }
@@ -138,7 +138,8 @@ async function main({
   follows,
   ...input
 }) {
-  const store = new RedisStore({ client: await connect(input.redisPort), prefix: 'sess:' });
+  const client = await connect(input.redisPort, input.cached ? { RESP: 3, clientSideCache: {} } : {});
+  const store = new RedisStore({ client, prefix: 'sess:' });
   if (input.slow) slowly(store, input.slow);
   if (input.holds) holding(store);
   const options = { store, oneTimeKeys, onSessionEnd, required, storeTimeout, checkInterval };

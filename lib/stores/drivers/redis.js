@@ -1,6 +1,7 @@
 'use strict';
 
 const { createHash } = require('node:crypto');
+const { isLive } = require('../../session/session-data.js');
 const { hear, rejected, thrown } = require('../ask.js');
 
 /** @typedef {(error: unknown, reply?: any) => void} Callback */
@@ -48,6 +49,8 @@ const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
  * @property {((names: string[], callback: Callback) => void) | undefined} getAll undefined where the client shows no `MGET`
  * @property {((command: 'eval' | 'evalsha', script: string, names: string[], args: string[], callback: Callback) => void) | undefined} run
  *   undefined where the client shows no scripts
+ * @property {(name: string, callback: () => void) => void} [tell] waits until the caches of all clients have been sent word of
+ *   the writes to a key
  */
 
 /** @type {WeakMap<object, Commands>} */
@@ -71,7 +74,8 @@ function commandsOf(client) {
  */
 function ofNodeRedis(client) {
   const modern = client.options?.legacyMode ? client.v4 : client;
-  return {
+  /** @type {Commands & { run: {} }} */
+  const commands = {
     get: (name, callback) => byPromise(callback, () => modern.get(name)),
     getAll: (names, callback) => byPromise(callback, () => modern.mGet(names)),
     run(command, script, names, args, callback) {
@@ -79,6 +83,43 @@ function ofNodeRedis(client) {
       byPromise(callback, () => modern[command === 'eval' ? 'eval' : 'evalSha'](script, options));
     },
   };
+  return modern.clientSideCache ? throughCache(commands.get, commands.run) : commands;
+}
+
+/**
+ * The same of a client with a cache of its own (`clientSideCache`), which Redis tells of each change.
+ *
+ * A read waits until the event loop has looked at all connections once more: what Redis sent before the event came is heard
+ * before the cache is asked. A session whose date has passed is read in Redis: a touch may have moved its end, and Redis may
+ * remove it later than that.
+ *
+ * @param {Commands['get']} get
+ * @param {NonNullable<Commands['run']>} run
+ * @returns {Commands}
+ */
+function throughCache(get, run) {
+  return {
+    get(name, callback) {
+      setImmediate(get, name, (/** @type {unknown} */ error, /** @type {any} */ text) => {
+        if (error || !text || !hasEnded(String(text))) callback(error, text);
+        else new Writes(run).send([{ name, args: ['', '', 'keep'], callback }]);
+      });
+    },
+    // The cache keeps one answer for each command: those for several keys would hardly ever come again.
+    getAll: undefined,
+    run,
+    // Redis answers a write before it tells the others of it, and the next command after that.
+    tell: (name, callback) => run('eval', 'return 1', [name], [], () => callback()),
+  };
+}
+
+/** Whether the date of a session has passed; not of what is no session. @param {string} text */
+function hasEnded(text) {
+  try {
+    return !isLive(text);
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -226,7 +267,7 @@ function lifeOf(store, session) {
  * @param {(error: unknown, outcome?: true | string | null) => void} callback
  */
 function compareAndSet(store, client, sid, expected, { text, session, renew }, callback) {
-  const { run } = commandsOf(client);
+  const { run, tell } = commandsOf(client);
   if (run === undefined) {
     callback(new Error('io-session: this Redis client runs no scripts.'));
     return;
@@ -237,13 +278,16 @@ function compareAndSet(store, client, sid, expected, { text, session, renew }, c
     writesOf.set(client, writes);
   }
   const life = renew ? lifeOf(store, session) : 'keep';
+  const name = store.prefix + sid;
   writes.add({
-    name: store.prefix + sid,
+    name,
     args: [expected, text, life ?? 'keep'],
     callback(error, outcome) {
-      if (life !== undefined || error || outcome !== true || typeof store.touch !== 'function')
-        callback(error, outcome);
-      else store.touch(sid, session, (/** @type {unknown} */ failed) => callback(failed, true));
+      if (error || outcome !== true) callback(error, outcome);
+      else if (life === undefined && typeof store.touch === 'function')
+        store.touch(sid, session, (/** @type {unknown} */ failed) => callback(failed, true));
+      else if (tell !== undefined) tell(name, () => callback(null, true));
+      else callback(null, true);
     },
   });
 }
@@ -267,6 +311,8 @@ function redisDriver(store) {
       commandsOf(store.client).getAll?.(names, callback);
     };
   }
+  if (commandsOf(store.client).tell !== undefined)
+    driver.tell = (sid, callback) => commandsOf(store.client).tell?.(store.prefix + sid, callback);
   if (commandsOf(store.client).run !== undefined) {
     driver.exact = 'processes';
     driver.compareAndSet = (sid, expected, change, callback) =>

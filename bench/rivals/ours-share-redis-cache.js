@@ -1,0 +1,3 @@
+'use strict';
+
+module.exports = { ...require('./ours-share.js'), store: 'Redis, client-side cache' };
