@@ -58,10 +58,7 @@ function zappajsOf(file) {
   }
 }
 
-/**
- * @param {string} folder
- * @returns {{ name?: unknown, version?: unknown }}
- */
+/** @param {string} folder @returns {{ name?: unknown, version?: unknown }} */
 function readPackage(folder) {
   try {
     return JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8')) ?? {};
@@ -98,10 +95,7 @@ function isUsable() {
 /** Copies that were spoken of. @type {Set<string>} */
 const told = new Set();
 
-/**
- * @param {Copy} copy
- * @param {string} file
- */
+/** @param {Copy} copy @param {string} file */
 function tell({ folder, version }, file) {
   if (!told.has(folder)) {
     told.add(folder);

@@ -8,11 +8,7 @@ const { SessionSockets } = require('./sockets/sharing/session-sockets.js');
 const { serveFromStart, socketMiddleware } = require('./sockets/middleware.js');
 const { SocketSharing } = require('./sockets/sharing/socket-sharing.js');
 
-/**
- * Shares the sessions of an Express app with its sockets; see index.d.ts.
- *
- * @param {unknown} [options]
- */
+/** Shares the sessions of an Express app with its sockets; see index.d.ts. @param {unknown} [options] */
 function shareSession(options) {
   const read = readShareOptions(options);
   const sharing = new SocketSharing(read);

@@ -95,11 +95,7 @@ function bind_express(host) {
   );
 }
 
-/**
- * Installs the event `__zappa_key`; see index.d.ts.
- *
- * @param {{ context: any }} host
- */
+/** Installs the event `__zappa_key`; see index.d.ts. @param {{ context: any }} host */
 function bind_io(host) {
   const context = checkContext('bind_io', host, 'on');
   const sharing = sharingOf(context);

@@ -10,11 +10,13 @@ const { KeyRequest } = require('./key-route.js');
 const { requestMethods } = require('../session/methods.js');
 const { lookForMistakes, warnOfCookie, warnOfMount } = require('../support/warnings.js');
 
+/** @typedef {import('../sockets/sharing/socket-sharing.js').SocketSharing} SocketSharing */
+
 /**
  * The Express middleware: answers `GET <prefix>/socket/:channel_name[/:socket_id]` with a key, and
  * `GET <prefix>/client.js` with the client's module.
  *
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @returns {(req: any, res: any, next: (error?: any) => void) => void}
  */
 function expressMiddleware(sharing) {
@@ -45,7 +47,7 @@ function expressMiddleware(sharing) {
 /**
  * Answers pages of this host, and of the origins that the app allows.
  *
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} req
  * @param {any} res
  * @param {(req: any, res: any) => void} give
@@ -69,7 +71,7 @@ function serve(sharing, req, res, give) {
 }
 
 /**
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} req
  * @param {any} res
  * @param {string} encoded the channel's name, as it is in the path

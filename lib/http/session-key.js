@@ -4,6 +4,8 @@ const native = require('../../native.js');
 const { failure } = require('../support/errors.js');
 const { sessionOfRecord } = require('../stores/record.js');
 
+/** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
+
 /** Keys whose records are being set, and the requests that wait for them. @type {Map<string, ((error: unknown) => void)[]>} */
 const making = new Map();
 
@@ -66,7 +68,7 @@ class SessionKey {
 
   /** The session remembers a key: it is good if its record is still there. @param {string} key */
   check(key) {
-    const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (this.adopted);
+    const adopted = /** @type {AdoptedStore} */ (this.adopted);
     adopted.get(key, (error, record) => {
       if (error) {
         this.sharing.refused(error, {});
@@ -86,7 +88,7 @@ class SessionKey {
 
   /** @param {string} key */
   make(key) {
-    const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (this.adopted);
+    const adopted = /** @type {AdoptedStore} */ (this.adopted);
     making.set(key, []);
     const age = this.maxAge();
     const record = JSON.parse(
@@ -112,10 +114,7 @@ class SessionKey {
     return typeof left === 'number' && left > 0 ? Math.min(left, keyMaxAge) : keyMaxAge;
   }
 
-  /**
-   * @param {string} key
-   * @param {unknown} error
-   */
+  /** @param {string} key @param {unknown} error */
   made(key, error) {
     if (error) {
       this.done(error);

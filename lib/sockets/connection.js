@@ -8,6 +8,7 @@ const { ChangeEvent } = require('./watch/change-event.js');
 const { leaveSessionRooms } = require('./watch/session-rooms.js');
 const { enterRoom, leaveRoom } = require('./rooms.js');
 
+/** @typedef {import('./socket-event.js').SocketEvent} SocketEvent */
 /** @typedef {import('../stores/stored.js').Stored} Stored */
 
 /** How many session objects are kept for a handler that began long ago, where each was looked at. */
@@ -18,10 +19,7 @@ const MOST_OBJECTS = 32;
  * running.
  */
 class Connection {
-  /**
-   * @param {import('./sharing/sharing.js').Sharing} sharing
-   * @param {any} socket
-   */
+  /** @param {import('./sharing/sharing.js').Sharing} sharing @param {any} socket */
   constructor(sharing, socket) {
     this.sharing = sharing;
     this.socket = socket;
@@ -29,13 +27,13 @@ class Connection {
     this.adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
     /** How many session objects it has had. */
     this.made = 0;
-    /** The events whose handlers have not ended, in the order in which they began. @type {import('./socket-event.js').SocketEvent[]} */
+    /** The events whose handlers have not ended, in the order in which they began. @type {SocketEvent[]} */
     this.running = [];
     /** The session that it is bound to, as this process watches it. @type {import('./watch/bound-session.js').BoundSession | undefined} */
     this.bound = undefined;
     /** How many events wait for their place or for the store. */
     this.waiting = 0;
-    /** Those that wait, in order. @type {Set<import('./socket-event.js').SocketEvent> | undefined} */
+    /** Those that wait, in order. @type {Set<SocketEvent> | undefined} */
     this.pending = undefined;
     /** The queue in which its events wait for the store; -1 while it has none. */
     this.queue = -1;
@@ -150,7 +148,7 @@ class Connection {
   /**
    * Saves every open session object that has changed: those that a running handler may hold, and the current one.
    *
-   * @param {import('./socket-event.js').SocketEvent} event acknowledges, or its handlers have ended
+   * @param {SocketEvent} event acknowledges, or its handlers have ended
    * @param {(error?: unknown) => void} done called once, with the first failure
    */
   commit(event, done) {
@@ -192,16 +190,12 @@ class Connection {
     for (const event of pending) event.startEarly();
   }
 
-  /** A handler begins. @param {import('./socket-event.js').SocketEvent} event */
+  /** A handler begins. @param {SocketEvent} event */
   begin(event) {
     this.running.push(event);
   }
 
-  /**
-   * A handler has ended.
-   *
-   * @param {import('./socket-event.js').SocketEvent} event
-   */
+  /** A handler has ended. @param {SocketEvent} event */
   end(event) {
     const { running } = this;
     running.splice(running.indexOf(event), 1);
@@ -224,11 +218,7 @@ class Connection {
     this.replace(new SocketSession(this, undefined, undefined, undefined));
   }
 
-  /**
-   * The socket has lost its session.
-   *
-   * @param {string} reason
-   */
+  /** The socket has lost its session. @param {string} reason */
   lose(reason) {
     const { sid } = this;
     this.unbind();

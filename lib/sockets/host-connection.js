@@ -2,16 +2,14 @@
 
 const { Connection } = require('./connection.js');
 
+/** @typedef {import('./sharing/sharing.js').Sharing} Sharing */
+
 /** Where a socket has its connection. */
 const CONNECTION = Symbol('io-session connection');
 
 /** A connection of a Zappa host, whose client object holds the binding, as `__session_id`. */
 class HostConnection extends Connection {
-  /**
-   * @param {import('./sharing/sharing.js').Sharing} sharing
-   * @param {any} socket
-   * @param {any} client the host's object for the connection
-   */
+  /** @param {Sharing} sharing @param {any} socket @param {any} client the host's object for the connection */
   constructor(sharing, socket, client) {
     super(sharing, socket);
     this.client = client;
@@ -31,7 +29,7 @@ class HostConnection extends Connection {
 /**
  * The connection of a host's socket, made at its first event.
  *
- * @param {import('./sharing/sharing.js').Sharing} sharing
+ * @param {Sharing} sharing
  * @param {any} socket
  * @param {any} client
  * @returns {HostConnection}

@@ -10,13 +10,15 @@ const { SharedConnection } = require('./shared-connection.js');
 const { connectionOf, giveSession } = require('./shared-properties.js');
 const { followNamespace, followSocket, isParent, isSocketIo3 } = require('./socket-io.js');
 
+/** @typedef {import('./sharing/socket-sharing.js').SocketSharing} SocketSharing */
+
 /** Where a namespace has the sharing whose sockets it serves. */
 const SHARING = Symbol('io-session sharing');
 
 /**
  * The Socket.IO middleware: a socket that connects is bound, if it can show whose it is.
  *
- * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @returns {(socket: any, next: (error?: any) => void) => void}
  */
 function socketMiddleware(sharing) {
@@ -51,7 +53,7 @@ function socketMiddleware(sharing) {
 /**
  * Gives a socket its session, and follows its events.
  *
- * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} socket
  * @returns {SharedConnection}
  */
@@ -67,7 +69,7 @@ function share(sharing, socket) {
 /**
  * Serves a namespace before a socket has connected to it: this process reaches the sockets of others there at once.
  *
- * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} server what the middleware is for: a Socket.IO server, for its main namespace, or a namespace
  */
 function serveFromStart(sharing, server) {
@@ -86,7 +88,7 @@ function serveFromStart(sharing, server) {
 /**
  * Serves a namespace: the `connection` listeners run as an event of their socket.
  *
- * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} namespace
  * @returns {Error | undefined} why that cannot be
  */
@@ -107,7 +109,7 @@ function serve(sharing, namespace) {
 /**
  * A socket is there: the app's listeners are told, `connect` first.
  *
- * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} socket
  * @param {'connect' | 'connection'} event
  */
@@ -118,11 +120,7 @@ function welcome(sharing, socket, event) {
   else if (!connection.isRecovered) connection.welcome(event);
 }
 
-/**
- * What Socket.IO sends as a `connect_error`.
- *
- * @param {any} error
- */
+/** What Socket.IO sends as a `connect_error`. @param {any} error */
 function refusal(error) {
   const { code, message } = error.status === undefined ? failure('ERR_STORE_UNAVAILABLE') : error;
   return Object.assign(new Error(message), { data: { code, message } });

@@ -22,10 +22,7 @@ const BY_CLIENT = new Set([
 
 /** A connection of an app that calls `shareSession`: it follows the events of its socket. */
 class SharedConnection extends Connection {
-  /**
-   * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
-   * @param {any} socket
-   */
+  /** @param {import('./sharing/socket-sharing.js').SocketSharing} sharing @param {any} socket */
   constructor(sharing, socket) {
     super(sharing, socket);
     this.sharing = sharing;

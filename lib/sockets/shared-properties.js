@@ -2,6 +2,8 @@
 
 const { handshakeRequest, put } = require('./socket-io.js');
 
+/** @typedef {import('./shared-connection.js').SharedConnection} SharedConnection */
+
 /** Where a socket has its connection. */
 const CONNECTION = Symbol('io-session connection');
 /** Where a request has the socket whose session is its own. */
@@ -11,7 +13,7 @@ const SOCKET = Symbol('io-session socket');
  * The connection of a socket; undefined when it shares no session.
  *
  * @param {any} socket
- * @returns {import('./shared-connection.js').SharedConnection | undefined}
+ * @returns {SharedConnection | undefined}
  */
 function connectionOf(socket) {
   return socket[CONNECTION];
@@ -45,12 +47,7 @@ const REQUEST_SESSION = {
   },
 };
 
-/**
- * Gives a socket `session`, and its request too.
- *
- * @param {any} socket
- * @param {import('./shared-connection.js').SharedConnection} connection
- */
+/** Gives a socket `session`, and its request too. @param {any} socket @param {SharedConnection} connection */
 function giveSession(socket, connection) {
   put(socket, CONNECTION, connection);
   Object.defineProperty(socket, 'session', SESSION);

@@ -10,10 +10,7 @@ const NOT_WAITING = () => {};
 
 /** One event of a socket: the stored session is loaded, the handlers run, and what they have changed is saved. */
 class SocketEvent {
-  /**
-   * @param {import('./connection.js').Connection} connection
-   * @param {string} name the event's own
-   */
+  /** @param {import('./connection.js').Connection} connection @param {string} name the event's own */
   constructor(connection, name) {
     this.connection = connection;
     this.name = name;
@@ -206,11 +203,7 @@ class SocketEvent {
     return undefined;
   }
 
-  /**
-   * The store failed: the host hears of it, and the handlers do not run.
-   *
-   * @param {unknown} error
-   */
+  /** The store failed: the host hears of it, and the handlers do not run. @param {unknown} error */
   refuse(error) {
     this.connection.report(error, this.name);
     try {

@@ -29,11 +29,7 @@ const CONNECTING = new Set(['connect', 'connection']);
 /** The events by which Socket.IO tells that a socket leaves. */
 const LEAVING = new Set(['disconnecting', 'disconnect']);
 
-/**
- * Whether a namespace is Socket.IO 3's.
- *
- * @param {any} namespace
- */
+/** Whether a namespace is Socket.IO 3's. @param {any} namespace */
 function isSocketIo3(namespace) {
   return namespace.sockets instanceof Map && typeof namespace.emitReserved !== 'function';
 }
@@ -128,12 +124,7 @@ function dispatch(_args) {
   this[FOLLOWER].receive();
 }
 
-/**
- * Follows the events of a socket.
- *
- * @param {any} socket
- * @param {Follower} follower
- */
+/** Follows the events of a socket. @param {any} socket @param {Follower} follower */
 function followSocket(socket, follower) {
   put(socket, FOLLOWER, follower);
   const isPlugged = Object.hasOwn(socket, 'onevent');
@@ -297,10 +288,7 @@ function enterHiddenRoom({ id, nsp: { adapter } }, room) {
   delete sids[id]?.[room];
 }
 
-/**
- * @param {any} socket
- * @param {string} room
- */
+/** @param {any} socket @param {string} room */
 function leaveHiddenRoom({ id, nsp: { adapter } }, room) {
   const { rooms } = adapter;
   if (!(rooms instanceof Map)) {

@@ -1,5 +1,7 @@
 'use strict';
 
+/** @typedef {import('./socket-session.js').SocketSession} SocketSession */
+
 /** Where a request has the session object that it belongs to. */
 const SESSION = Symbol('io-session');
 
@@ -23,7 +25,7 @@ const OWN = {
  * `cookie` function may read it as it reads Express's request.
  */
 class SocketRequest {
-  /** @param {import('./socket-session.js').SocketSession} held */
+  /** @param {SocketSession} held */
   constructor(held) {
     Object.defineProperty(this, SESSION, { value: held });
     // Its own, so that express-session can delete it.
@@ -123,7 +125,7 @@ class SocketRequest {
  * The session object that a request belongs to; undefined for a request of HTTP.
  *
  * @param {any} req
- * @returns {import('./socket-session.js').SocketSession | undefined}
+ * @returns {SocketSession | undefined}
  */
 function heldBy(req) {
   return req?.[SESSION];

@@ -10,6 +10,8 @@ const { KeyLookup, lookUp } = require('./key-lookup.js');
 const { formerRooms } = require('../rooms.js');
 const { leaveSessionRooms, recoverSessionRooms } = require('../watch/session-rooms.js');
 
+/** @typedef {import('../sharing/socket-sharing.js').SocketSharing} SocketSharing */
+
 /** Longer than any session id that a cookie carries: a cookie is 4 KB at most. */
 const LONGEST_SID = 1024;
 
@@ -17,7 +19,7 @@ const LONGEST_SID = 1024;
  * Finds the session of a socket that is connecting: by the key in its `auth`, else by the signed cookie of its
  * handshake.
  *
- * @param {import('../sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} socket
  * @param {(error: any, found?: import('./key-lookup.js').Found) => void} done
  */
@@ -97,7 +99,7 @@ function presented({ conn, handshake }) {
  * The session id in the handshake's own cookie. A page of another origin that is not allowed gets nothing by it: the
  * browser sends the cookie, whatever page opens the connection.
  *
- * @param {import('../sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {{ [name: string]: any }} headers
  * @returns {string | undefined}
  */

@@ -6,13 +6,17 @@ const { failure } = require('../../support/errors.js');
 const { KeyLookup } = require('./key-lookup.js');
 const { snapshotOf } = require('../../session/snapshot.js');
 
+/** @typedef {import('../connection.js').Connection} Connection */
+/** @typedef {import('./key-lookup.js').Found} Found */
+/** @typedef {import('../sharing/sharing.js').Sharing} Sharing */
+
 /** The event by which a client presents its key. */
 const KEY_EVENT = '__zappa_key';
 
 /** One `__zappa_key` of a socket. */
 class KeyEvent {
   /**
-   * @param {import('../connection.js').Connection} connection
+   * @param {Connection} connection
    * @param {string} key well-formed
    * @param {(answer: { key: string } | { error: string }) => void} ack
    */
@@ -25,7 +29,7 @@ class KeyEvent {
     this.ack = ack;
     this.lookup = new KeyLookup(connection.sharing, key, (error, found) => {
       if (error) this.refuse(error);
-      else this.write(/** @type {import('./key-lookup.js').Found} */ (found));
+      else this.write(/** @type {Found} */ (found));
     });
   }
 
@@ -39,7 +43,7 @@ class KeyEvent {
   /**
    * Writes down which socket the app's Express side reaches on this channel: this one, since it has shown the key.
    *
-   * @param {import('./key-lookup.js').Found} found
+   * @param {Found} found
    */
   write(found) {
     const { adopted, connection, key } = this;
@@ -65,7 +69,7 @@ class KeyEvent {
     });
   }
 
-  /** @param {import('./key-lookup.js').Found} found */
+  /** @param {Found} found */
   bind(found) {
     const { connection } = this;
     // Logged out while we were looking, or the socket has left.
@@ -101,12 +105,7 @@ class KeyEvent {
   }
 }
 
-/**
- * What a session remembers under a key.
- *
- * @param {any} memos
- * @param {string} key
- */
+/** What a session remembers under a key. @param {any} memos @param {string} key */
 function memoOf(memos, key) {
   if (typeof memos !== 'object' || memos === null) return undefined;
   return Object.values(memos).find((memo) => memo?.key === key);
@@ -115,8 +114,8 @@ function memoOf(memos, key) {
 /**
  * Handles a `__zappa_key`.
  *
- * @param {import('../sharing/sharing.js').Sharing} sharing
- * @param {import('../connection.js').Connection} connection
+ * @param {Sharing} sharing
+ * @param {Connection} connection
  * @param {any} data what the client sent
  * @param {any} ack its acknowledgement function; where it is none, nothing is answered and nothing is bound
  */
@@ -145,7 +144,7 @@ function replyOf(data, ack) {
 /**
  * Refuses the `__zappa_key` of a socket that a page of another origin has opened, whatever the key.
  *
- * @param {import('../sharing/sharing.js').Sharing} sharing
+ * @param {Sharing} sharing
  * @param {any} data
  * @param {any} ack
  */

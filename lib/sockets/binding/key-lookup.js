@@ -5,12 +5,15 @@ const { failure } = require('../../support/errors.js');
 const { sessionOfRecordText } = require('../../stores/record.js');
 const { isBrowserSession } = require('../../session/session-data.js');
 
+/** @typedef {import('../../stores/stored.js').Stored} Stored */
+/** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
+
 /**
  * The session that a key leads to, or a cookie.
  *
  * @typedef {object} Found
  * @property {string} sid
- * @property {import('../../stores/stored.js').Stored} stored what the store holds
+ * @property {Stored} stored what the store holds
  * @property {number | undefined} clock when it was read
  */
 
@@ -22,7 +25,7 @@ class KeyLookup {
    * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` for all that is wrong with a key
    */
   constructor(sharing, key, done) {
-    this.adopted = /** @type {import('../../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
+    this.adopted = /** @type {AdoptedStore} */ (sharing.adopted);
     this.oneTime = sharing.options.oneTimeKeys;
     this.channel = sharing.channel;
     this.key = key;
@@ -89,7 +92,7 @@ class KeyLookup {
 /**
  * Reads a browser's session.
  *
- * @param {import('../../stores/adopted-store.js').AdoptedStore} adopted
+ * @param {AdoptedStore} adopted
  * @param {string} sid
  * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` when there is none; called before this returns if
  *   the session is at hand
@@ -97,10 +100,7 @@ class KeyLookup {
 function lookUp(adopted, sid, done) {
   /** @type {number | undefined} */
   let clock;
-  const answered = (
-    /** @type {unknown} */ error,
-    /** @type {import('../../stores/stored.js').Stored | undefined} */ stored,
-  ) => {
+  const answered = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
     if (error) done(error);
     else if (stored !== undefined && isBrowserSession(stored.text)) done(null, { sid, stored, clock });
     else done(failure('ERR_MISSING_DATA'));

@@ -3,6 +3,8 @@
 const { roomOf } = require('../rooms.js');
 const { idsIn, reachesOthers } = require('../socket-io.js');
 
+/** @typedef {import('./socket-sharing.js').SocketSharing} SocketSharing */
+
 /** By which the processes of a cluster tell each other that a session has ended. */
 const END = 'io-session:end';
 /** By which they tell each other that a session has changed. */
@@ -13,7 +15,7 @@ const REASONS = ['destroy', 'regenerate'];
  * Tells the other processes that this one has ended a session, by Socket.IO's adapter, or by the app's emitters: on the main
  * namespace, which every server has. They are told the name of the session's room, which does not give its id away.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {import('../../stores/adopted-store.js').SessionEnded} end
  */
 function spreadEnd(sharing, { reason, sid }) {
@@ -23,17 +25,14 @@ function spreadEnd(sharing, { reason, sid }) {
 /**
  * Tells the other processes that this one has changed a session: those that have sockets of it look it up.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {string} sid
  */
 function spreadChange(sharing, sid) {
   spread(sharing, CHANGE, roomOf(sid));
 }
 
-/**
- * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {...any} message
- */
+/** @param {SocketSharing} sharing @param {...any} message */
 function spread(sharing, ...message) {
   const mains = [...sharing.mains.keys()].filter(reachesOthers);
   try {
@@ -49,7 +48,7 @@ function spread(sharing, ...message) {
 /**
  * Hears of the sessions that other processes have ended.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} main the main namespace of a server
  * @returns {() => void} ends it
  */
@@ -69,7 +68,7 @@ function hearEnds(sharing, main) {
 /**
  * Hears of the sessions that other processes have changed.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} main the main namespace of a server
  * @returns {() => void} ends it
  */
@@ -85,7 +84,7 @@ function hearChanges(sharing, main) {
 /**
  * Whose room it is, as far as a socket of this process is in it.
  *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {string} room
  * @returns {string | undefined}
  */

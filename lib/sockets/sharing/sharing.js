@@ -7,6 +7,9 @@ const { Failure, traceOf, words } = require('../../support/errors.js');
 const { Watch } = require('../watch/watch.js');
 const { NO_LIMIT, SHARE_DEFAULTS } = require('../../support/options.js');
 
+/** @typedef {import('../../support/options.js').Options} Options */
+/** @typedef {import('../connection.js').Connection} Connection */
+
 /** How long a failure that was warned of is not warned of again, in ms. */
 const QUIET = 60_000;
 
@@ -27,14 +30,14 @@ function guard(call, failed) {
 
 /** What one app shares: its store, its options, its bound sockets. */
 class Sharing {
-  /** @param {() => import('../../support/options.js').Options} read gives the app's options, checked, when they are first needed */
+  /** @param {() => Options} read gives the app's options, checked, when they are first needed */
   constructor(read) {
     this.readOptions = read;
-    /** @type {import('../../support/options.js').Options | undefined} */
+    /** @type {Options | undefined} */
     this.read = undefined;
     /** @type {import('../../stores/adopted-store.js').AdoptedStore | undefined} */
     this.adopted = undefined;
-    /** The connections of its sockets in this process, by the id of the socket. @type {Map<string, import('../connection.js').Connection>} */
+    /** The connections of its sockets in this process, by the id of the socket. @type {Map<string, Connection>} */
     this.connections = new Map();
     /** The channel that keys have to be made for; any when it is undefined. @type {string | undefined} */
     this.channel = undefined;
@@ -134,7 +137,7 @@ class Sharing {
   /**
    * A session has ended, and a socket has lost it.
    *
-   * @param {import('../connection.js').Connection} connection
+   * @param {Connection} connection
    * @param {string} reason
    * @param {string} _sid the session's id
    */
@@ -146,7 +149,7 @@ class Sharing {
   /**
    * Does to a socket that has lost its session what the app has set.
    *
-   * @param {import('../connection.js').Connection} connection
+   * @param {Connection} connection
    * @param {string} reason
    */
   apply(connection, reason) {
@@ -216,10 +219,7 @@ class Sharing {
     );
   }
 
-  /**
-   * @param {string} what
-   * @param {unknown} error
-   */
+  /** @param {string} what @param {unknown} error */
   warn(what, error) {
     const code = /** @type {any} */ (error)?.code ?? 'ERR_SESSION_STORE';
     const now = Date.now();

@@ -14,6 +14,9 @@ const { isClosed, unfollowSocket } = require('../socket-io.js');
 const { requestMethods } = require('../../session/methods.js');
 const { Sharing } = require('./sharing.js');
 
+/** @typedef {import('../../support/options.js').ShareOptions} ShareOptions */
+/** @typedef {import('../connection.js').Connection} Connection */
+
 /** What tells a client that its session has ended. */
 const END_EVENT = 'session:end';
 /** What is wrong with a key or a cookie, and no fault of the store's. */
@@ -26,7 +29,7 @@ function concealed(error) {
 
 /** What an app shares that calls `shareSession`. */
 class SocketSharing extends Sharing {
-  /** @param {import('../../support/options.js').ShareOptions} options */
+  /** @param {ShareOptions} options */
   constructor(options) {
     super(() => options);
     this.read = options;
@@ -64,17 +67,12 @@ class SocketSharing extends Sharing {
     this.counts = adopted.counts;
   }
 
-  /** @returns {import('../../support/options.js').ShareOptions} */
+  /** @returns {ShareOptions} */
   get options() {
     return this.own;
   }
 
-  /**
-   * Begins to serve a namespace.
-   *
-   * @param {any} namespace
-   * @param {() => void} restore
-   */
+  /** Begins to serve a namespace. @param {any} namespace @param {() => void} restore */
   serve(namespace, restore) {
     this.namespaces.set(namespace, restore);
     this.join(namespace.server);
@@ -85,11 +83,7 @@ class SocketSharing extends Sharing {
     return keepAlive === 'connected' && touchInterval !== undefined ? touchInterval : super.touchInterval;
   }
 
-  /**
-   * @param {string} sid
-   * @param {string} before
-   * @param {string} text
-   */
+  /** @param {string} sid @param {string} before @param {string} text */
   spreadChange(sid, before, text) {
     const { emitter, onSessionChange, rooms } = this.options;
     // A process without sockets need not know whether others follow the changes.
@@ -103,11 +97,7 @@ class SocketSharing extends Sharing {
     return this.endedElsewhere.size > 0 && this.endedElsewhere.has(roomOf(found.sid));
   }
 
-  /**
-   * Joins the processes that a server's adapter reaches.
-   *
-   * @param {any} server
-   */
+  /** Joins the processes that a server's adapter reaches. @param {any} server */
   join(server) {
     const main = server.of('/');
     // Not in Socket.IO 2.
@@ -127,11 +117,7 @@ class SocketSharing extends Sharing {
     if (isClosed(namespace)) this.namespaces.delete(namespace);
   }
 
-  /**
-   * @param {import('../connection.js').Connection} connection
-   * @param {string} reason
-   * @param {string} sid
-   */
+  /** @param {Connection} connection @param {string} reason @param {string} sid */
   ended(connection, reason, sid) {
     debug('socket %s lost its session: %s', connection.id, reason);
     // The client shares again when it hears of it. The cookie of the session that takes this one's place has to be there.
@@ -140,12 +126,7 @@ class SocketSharing extends Sharing {
     });
   }
 
-  /**
-   * Tells a client that its session has ended.
-   *
-   * @param {import('../connection.js').Connection} connection
-   * @param {string} reason
-   */
+  /** Tells a client that its session has ended. @param {Connection} connection @param {string} reason */
   tellEnd(connection, reason) {
     connection.socket.emit(END_EVENT, { reason });
     this.apply(connection, reason);
@@ -172,7 +153,7 @@ class SocketSharing extends Sharing {
     this.report(error, where);
   }
 
-  /** The connections that are bound to a session, of all sessions or of one. @param {string} [sid] @returns {import('../connection.js').Connection[]} */
+  /** The connections that are bound to a session, of all sessions or of one. @param {string} [sid] @returns {Connection[]} */
   bound(sid) {
     const all = [...this.connections.values()];
     return all.filter((connection) =>

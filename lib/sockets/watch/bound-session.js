@@ -2,6 +2,8 @@
 
 const { endOf, endOfCookie, isSameContent } = require('../../session/session-data.js');
 
+/** @typedef {import('../connection.js').Connection} Connection */
+
 /**
  * When a session is looked up whose date has passed, in ms after that: a store that counts in seconds keeps it up to 1 s
  * longer, and one that was touched by another process keeps it for as long as that says.
@@ -12,15 +14,11 @@ const SOON = 100;
 
 /** A session that sockets of this process are bound to. */
 class BoundSession {
-  /**
-   * @param {import('./watch.js').Watch} watch
-   * @param {string} sid
-   * @param {import('../connection.js').Connection} first
-   */
+  /** @param {import('./watch.js').Watch} watch @param {string} sid @param {Connection} first */
   constructor(watch, sid, first) {
     this.watch = watch;
     this.sid = sid;
-    /** Most have one: an array that has grown takes 140 bytes more. @type {import('../connection.js').Connection[]} */
+    /** Most have one: an array that has grown takes 140 bytes more. @type {Connection[]} */
     this.connections = [first];
     /** The stored text, as far as this process knows. @type {string | undefined} */
     this.text = undefined;
@@ -61,7 +59,7 @@ class BoundSession {
    *
    * @param {string} text
    * @param {string | null | undefined} expected what was stored before
-   * @param {import('../connection.js').Connection | undefined} maker whose handler has changed it
+   * @param {Connection | undefined} maker whose handler has changed it
    */
   wrote(text, expected, maker) {
     this.seen = performance.now();

@@ -2,14 +2,14 @@
 
 const { SocketEvent } = require('../socket-event.js');
 
+/** @typedef {import('../connection.js').Connection} Connection */
+
 /** How `onError` knows it. */
 const NAME = 'onSessionChange';
 
 /** Tells the app that the session of a socket was changed by somebody else: the session is loaded anew, and saved afterwards. */
 class ChangeEvent extends SocketEvent {
-  /**
-   * @param {import('../connection.js').Connection} connection
-   */
+  /** @param {Connection} connection */
   constructor(connection) {
     super(connection, NAME);
     this.sid = connection.sid;
@@ -18,7 +18,7 @@ class ChangeEvent extends SocketEvent {
   /**
    * Tells of a change, unless the app is about to be told of the one before.
    *
-   * @param {import('../connection.js').Connection} connection
+   * @param {Connection} connection
    */
   static tell(connection) {
     if (connection.isToBeTold || !connection.isWelcome) return;
@@ -37,7 +37,7 @@ class ChangeEvent extends SocketEvent {
     return sharing.options.onSessionChange?.({ socket, session: this.first.value });
   }
 
-  /** @param {import('../socket-event.js').SocketEvent} event whether it is one that tells of a change */
+  /** @param {SocketEvent} event whether it is one that tells of a change */
   static isOne(event) {
     return event instanceof ChangeEvent;
   }

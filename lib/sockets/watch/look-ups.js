@@ -1,5 +1,6 @@
 'use strict';
 
+/** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
 /** @typedef {import('./bound-session.js').BoundSession} BoundSession */
 
 /** How many sessions are looked up at once: an outage that ends is no rush on the store. */
@@ -67,7 +68,7 @@ class LookUps {
     return false;
   }
 
-  /** @param {import('../../stores/adopted-store.js').AdoptedStore} adopted @param {BoundSession} bound */
+  /** @param {AdoptedStore} adopted @param {BoundSession} bound */
   look(adopted, bound) {
     const clock = adopted.clock();
     let text;
@@ -80,7 +81,7 @@ class LookUps {
     this.answered(bound, text, clock);
   }
 
-  /** @param {import('../../stores/adopted-store.js').AdoptedStore} adopted @param {BoundSession} bound */
+  /** @param {AdoptedStore} adopted @param {BoundSession} bound */
   load(adopted, bound) {
     this.inFlight += 1;
     const clock = adopted.load(bound.sid, {}, (error, stored) => {
