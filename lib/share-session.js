@@ -1,6 +1,6 @@
 'use strict';
 
-const { giveKey } = require('./http/given-key.js');
+const { giveKey } = require('./http/session-key.js');
 const { expressMiddleware } = require('./http/middleware.js');
 const { notCalled, refuseSocket, warnOfOwnSessions } = require('./support/warnings.js');
 const { readShareOptions } = require('./support/options.js');
@@ -29,9 +29,7 @@ function shareSession(options) {
       return socketMiddleware(sharing);
     },
     to: (/** @type {string} */ sid) => new SessionSockets(sharing, sid),
-    socketsOf(/** @type {string} */ sid) {
-      return sharing.bound(sid).map(({ socket }) => socket);
-    },
+    socketsOf: (/** @type {string} */ sid) => sharing.socketsOf(sid),
     stats: () => sharing.stats(),
     close: () => sharing.close(),
   });

@@ -1,7 +1,5 @@
 'use strict';
 
-const { vary } = require('./headers.js');
-
 /** An origin that has a host of the web: other schemes call what they like by the names of hosts. */
 const WEB = /^https?:/;
 
@@ -32,26 +30,16 @@ function isCrossOrigin(headers, allowed, trustProxy = false) {
   return !isOfHost(origin, hostOf(headers, trustProxy));
 }
 
-/**
- * The host that a request was sent to. HTTP/2 calls it `:authority`.
- *
- * @param {{ [name: string]: any }} headers
- * @param {boolean} trustProxy
- * @returns {unknown}
- */
+/** The host that a request was sent to. @param {{ [name: string]: any }} headers @param {boolean} trustProxy @returns {unknown} */
 function hostOf(headers, trustProxy) {
   const forwarded = trustProxy ? headers['x-forwarded-host'] : undefined;
   // Several proxies make a list of it, of which the first is the page's. As Express reads it.
   if (typeof forwarded === 'string' && forwarded !== '') return forwarded.split(',', 1)[0].trim();
+  // HTTP/2 calls it `:authority`.
   return headers.host ?? headers[':authority'];
 }
 
-/**
- * Whether Express trusts the proxy that a request has come by: its setting `trust proxy`. Other servers have none.
- *
- * @param {any} req
- * @returns {boolean}
- */
+/** Whether Express trusts the proxy that a request has come by: its setting `trust proxy`. @param {any} req @returns {boolean} */
 function isProxyTrusted({ app, socket }) {
   const trust = app?.settings?.['trust proxy fn'];
   return typeof trust === 'function' && trust(socket?.remoteAddress, 0) === true;
@@ -72,6 +60,18 @@ function isOfHost(origin, host) {
 }
 
 /**
+ * Says in `Vary` that an answer depends on the request's `Origin`, beside what the app has said there.
+ *
+ * @param {any} res
+ */
+function varyByOrigin(res) {
+  const said = [res.getHeader('Vary') ?? []].flat().join(', ');
+  const names = said.toLowerCase().split(/\s*,\s*/);
+  if (!names.includes('*') && !names.includes('origin'))
+    res.setHeader('Vary', said === '' ? 'Origin' : `${said}, Origin`);
+}
+
+/**
  * Answers as CORS wants it: to pages of this host, and of the origins that the app allows.
  *
  * @param {any} req
@@ -82,7 +82,7 @@ function isOfHost(origin, host) {
  */
 function admit(req, res, allowed, trustProxy = false) {
   const { headers } = req;
-  vary(res, 'Origin');
+  varyByOrigin(res);
   if (isCrossOrigin(headers, allowed, trustProxy || isProxyTrusted(req))) return false;
   if (allowed.includes(headers.origin)) {
     res.setHeader('Access-Control-Allow-Origin', headers.origin);

@@ -1,23 +1,24 @@
 'use strict';
 
+const debug = require('debug')('io-session');
 const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
+const { failure } = require('../support/errors.js');
 const { closeQueue, openQueue } = require('../stores/ask.js');
 const { SocketSession } = require('./socket-session.js');
 const { ChangeEvent } = require('./watch/change-event.js');
 const { leaveSessionRooms } = require('./watch/session-rooms.js');
-const { enterRoom, leaveRoom } = require('./rooms.js');
+const { roomOf } = require('./rooms.js');
+const { enterRoom, leaveRoom } = require('./socket-io.js');
 
-/** @typedef {import('./socket-event.js').SocketEvent} SocketEvent */
 /** @typedef {import('../stores/stored.js').Stored} Stored */
+/** @typedef {import('./binding/key-lookup.js').Found} Found */
+/** @typedef {import('./socket-event.js').SocketEvent} SocketEvent */
 
 /** How many session objects are kept for a handler that began long ago, where each was looked at. */
 const MOST_OBJECTS = 32;
 
-/**
- * One socket that shares a session: the session it is bound to, its current session object, and its handlers that are
- * running.
- */
+/** One socket that shares a session: the session it is bound to, its current session object, and its running handlers. */
 class Connection {
   /** @param {import('./sharing/sharing.js').Sharing} sharing @param {any} socket */
   constructor(sharing, socket) {
@@ -25,6 +26,8 @@ class Connection {
     this.socket = socket;
     /** The app's session store. An event that is under way keeps it when the sharing is closed. */
     this.adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
+    /** @type {string | undefined} */
+    this.boundTo = undefined;
     /** How many session objects it has had. */
     this.made = 0;
     /** The events whose handlers have not ended, in the order in which they began. @type {SocketEvent[]} */
@@ -48,16 +51,13 @@ class Connection {
     return this.socket.id;
   }
 
-  /** The session this socket is bound to. @abstract @returns {string | undefined} */
+  /** The session this socket is bound to. */
   get sid() {
-    return undefined;
+    return this.boundTo;
   }
 
-  set sid(_sid) {}
-
-  /** What its sessions can do besides express-session's methods. @returns {import('../session/methods.js').Methods | undefined} */
-  get methods() {
-    return undefined;
+  set sid(sid) {
+    this.boundTo = sid;
   }
 
   /** The id under which its session is stored; undefined when nothing is stored. */
@@ -71,39 +71,31 @@ class Connection {
     return this.queue;
   }
 
-  /**
-   * Binds the socket to a session.
-   *
-   * @param {string} sid
-   * @param {Stored | undefined} stored what the store holds
-   * @param {number | undefined} clock when that was read
-   * @returns {number} -1, or the index of an error
-   */
-  bind(sid, stored, clock) {
+  /** Binds the socket to a session. @param {Found} found @returns {Error | undefined} why that cannot be */
+  bind(found) {
+    const { bound, sharing, socket } = this;
+    const { sid, stored, clock } = found;
     const error = native.bind(this.adopted.number, this.id, sid);
-    if (error !== -1) return error;
-    const { socket } = this;
+    if (error !== -1) return failure(error);
     if (this.sid !== sid) {
-      if (this.sid !== undefined) leaveRoom(socket, this.sid);
-      enterRoom(socket, sid);
+      if (this.sid !== undefined) leaveRoom(socket, roomOf(this.sid));
+      enterRoom(socket, roomOf(sid));
     }
     this.sid = sid;
-    const { sharing } = this;
-    const { bound } = this;
     if (bound !== undefined && bound.sid !== sid) sharing.watch.remove(this, bound);
-    this.bound = sharing.watch.add(this, sid, stored, clock);
+    this.bound = sharing.watch.add(this, found);
     // A handler that runs goes on with the session that it began with, until the next event.
-    if (this.running.length > 0 && this.current.sid !== sid) this.next = { sid, stored, clock };
+    if (this.running.length > 0 && this.current.sid !== sid) this.next = found;
     else this.load(sid, stored, clock);
+    sharing.binds += 1;
     publish('bind', sid, { socket: this.id });
-    return -1;
+    return undefined;
   }
 
   /** The socket was bound while handlers were running: its session is the current one from now on. */
   takeNext() {
     if (this.next === undefined) return false;
     const { sid, stored, clock } = this.next;
-    this.next = undefined;
     this.load(sid, stored, clock);
     return true;
   }
@@ -118,13 +110,13 @@ class Connection {
   load(sid, stored, clock) {
     this.next = undefined;
     const { current } = this;
-    const watched = this.bound;
-    if (watched !== undefined && watched.sid === sid && stored !== undefined)
-      watched.learn(stored.text, clock);
+    if (this.bound?.sid === sid && stored !== undefined) this.bound?.learn(stored.text, clock);
     if (current.sid === sid) {
       if (current.standsFor(stored, clock)) return;
       if (!current.isOpen && !current.isEnded) {
-        current.refresh(stored, clock);
+        // Nobody has looked at it.
+        current.stored = stored;
+        current.clock = clock;
         return;
       }
       // A timer's change, say: it is saved with the next acknowledgement or at the end of the next handler.
@@ -162,17 +154,16 @@ class Connection {
     /** @type {Set<SocketSession>} */
     const open = new Set();
     for (const start of [oldest, since]) {
-      /** @type {SocketSession | undefined} */
-      let session = start;
-      for (; session !== undefined && !open.has(session); session = session.newer) open.add(session);
+      for (let at = /** @type {SocketSession | undefined} */ (start); at && !open.has(at); at = at.newer)
+        open.add(at);
     }
     let left = 1;
     /** @type {unknown} */
-    let failure;
+    let first;
     const ended = (/** @type {unknown} */ error) => {
-      failure ??= error;
+      first ??= error;
       left -= 1;
-      if (left === 0) done(failure);
+      if (left === 0) done(first);
     };
     for (const session of open) {
       left += 1;
@@ -188,11 +179,6 @@ class Connection {
     const { pending = [] } = this;
     this.pending = undefined;
     for (const event of pending) event.startEarly();
-  }
-
-  /** A handler begins. @param {SocketEvent} event */
-  begin(event) {
-    this.running.push(event);
   }
 
   /** A handler has ended. @param {SocketEvent} event */
@@ -224,7 +210,6 @@ class Connection {
     this.unbind();
     if (sid === undefined) return;
     this.changed = undefined;
-    leaveRoom(this.socket, sid);
     leaveSessionRooms(this);
     // Handlers that run see the session that they began with until the last of them has ended. No other code does.
     if (this.running.length === 0) this.startOwn();
@@ -233,21 +218,18 @@ class Connection {
       this.current.isShared = this.running.length > 1;
     }
     this.next = undefined;
+    debug('socket %s lost its session: %s', this.id, reason);
     // Other reasons are published where the session is destroyed.
     if (reason === 'expire') publish('end', sid, { reason, sockets: 1, elsewhere: false });
     this.sharing.ended(this, reason, sid);
   }
 
-  /** A recovered connection takes over: it has the same socket id, and is bound by itself. */
-  giveWay() {
-    if (this.sid !== undefined) leaveRoom(this.socket, this.sid);
-    this.unbind();
-  }
-
   unbind() {
-    if (this.sharing.adopted) native.unbind(this.adopted.number, this.id);
+    const { bound, sharing, sid, socket } = this;
+    if (sharing.adopted) native.unbind(this.adopted.number, this.id);
+    if (sid !== undefined) leaveRoom(socket, roomOf(sid));
+    if (bound !== undefined) sharing.watch.remove(this, bound);
     this.sid = undefined;
-    if (this.bound !== undefined) this.sharing.watch.remove(this, this.bound);
     this.bound = undefined;
   }
 
@@ -274,11 +256,10 @@ class Connection {
     if (!this.hasLeft || this.isGone || this.waiting > 0) return;
     this.isGone = true;
     if (this.queue !== -1) closeQueue(this.queue);
-    const { sharing, sid } = this;
+    const { sharing } = this;
     const successor = sharing.connections.get(this.id);
     if (successor === this) {
       sharing.connections.delete(this.id);
-      if (sid !== undefined) leaveRoom(this.socket, sid);
       this.unbind();
       if (this.isStored) this.discardOwn();
     } else if (successor !== undefined && this.isStored) {
@@ -300,7 +281,7 @@ class Connection {
 
 // Few connections have these.
 
-/** The session that it was bound to while handlers were running. @type {{ sid: string, stored: Stored | undefined, clock: number | undefined } | undefined} */
+/** The session that it was bound to while handlers were running. @type {Found | undefined} */
 Connection.prototype.next = undefined;
 /** How many keys were presented in vain. @type {number} */
 Connection.prototype.failed = 0;

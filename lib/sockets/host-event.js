@@ -1,7 +1,10 @@
 'use strict';
 
+const { Connection } = require('./connection.js');
 const { SocketEvent } = require('./socket-event.js');
 
+/** Where a socket has its connection. */
+const CONNECTION = Symbol('io-session connection');
 /** Where a host's context, and a request of the host's own, have the session object of their event. */
 const SESSION = Symbol('io-session');
 
@@ -32,10 +35,51 @@ const FORWARD_ID = {
 /** The events by which Socket.IO tells a socket that it leaves. */
 const LEAVING = new Set(['disconnecting', 'disconnect']);
 
+/** A connection of a Zappa host, whose client object holds the binding, as `__session_id`. */
+class HostConnection extends Connection {
+  /** @param {import('./sharing/sharing.js').Sharing} sharing @param {any} socket @param {any} client the host's object */
+  constructor(sharing, socket, client) {
+    super(sharing, socket);
+    this.client = client;
+  }
+
+  get sid() {
+    return this.client.__session_id;
+  }
+
+  set sid(sid) {
+    if (sid === undefined) delete this.client.__session_id;
+    else this.client.__session_id = sid;
+  }
+}
+
+/**
+ * The connection of a host's socket, made at its first event.
+ *
+ * @param {import('./sharing/sharing.js').Sharing} sharing
+ * @param {any} socket
+ * @param {any} client the host's object for the connection
+ * @returns {HostConnection}
+ */
+function hostConnection(sharing, socket, client) {
+  const known = socket[CONNECTION];
+  if (known !== undefined) {
+    // The app may have named another store since.
+    known.adopted = sharing.adopted;
+    return known;
+  }
+  const connection = new HostConnection(sharing, socket, client);
+  Object.defineProperty(socket, CONNECTION, { value: connection });
+  sharing.connections.set(socket.id, connection);
+  // Behind the host's own listener, which was there first.
+  socket.on('disconnect', () => connection.leave());
+  return connection;
+}
+
 /** One event of a Zappa host: its context gets the session, and its chain of middlewares runs the handler. */
 class HostEvent extends SocketEvent {
   /**
-   * @param {import('./connection.js').Connection} connection
+   * @param {Connection} connection
    * @param {any} context the host's context of this event
    * @param {(error?: unknown) => any} next runs the handler and gives what it returned
    */
@@ -43,28 +87,13 @@ class HostEvent extends SocketEvent {
     super(connection, context.event);
     this.context = context;
     this.next = next;
-    /** @type {((value: any) => void) | undefined} */
-    this.resolveResult = undefined;
   }
 
   dispatch() {
     // A socket leaves immediately, whatever the store does.
     if (!LEAVING.has(this.name)) return super.dispatch();
     this.connection.startPending();
-    const { adopted, storedId } = this.connection;
-    if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
-    return this.start();
-  }
-
-  expected() {
-    return new Promise((resolve) => {
-      this.resolveResult = resolve;
-    });
-  }
-
-  /** @param {any} result */
-  resolve(result) {
-    this.resolveResult?.(result);
+    return this.startNow();
   }
 
   /** @param {unknown} [error] */
@@ -125,3 +154,4 @@ function isEmpty(object) {
 }
 
 module.exports.HostEvent = HostEvent;
+module.exports.hostConnection = hostConnection;

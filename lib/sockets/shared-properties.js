@@ -19,33 +19,24 @@ function connectionOf(socket) {
   return socket[CONNECTION];
 }
 
-/** `socket.session` */
-const SESSION = {
+/** The session of what an object has under a symbol. @param {symbol} where @param {boolean} enumerable */
+const sessionAt = (where, enumerable) => ({
   configurable: true,
-  enumerable: false,
+  enumerable,
   /** @this {any} */
   get() {
-    return this[CONNECTION].session;
+    return this[where].session;
   },
   /** @this {any} @param {any} session */
   set(session) {
-    this[CONNECTION].session = session;
+    this[where].session = session;
   },
-};
+});
 
+/** `socket.session` */
+const SESSION = sessionAt(CONNECTION, false);
 /** `socket.request.session`, for code written for `io.engine.use(session())`. */
-const REQUEST_SESSION = {
-  configurable: true,
-  enumerable: true,
-  /** @this {any} */
-  get() {
-    return this[SOCKET].session;
-  },
-  /** @this {any} @param {any} session */
-  set(session) {
-    this[SOCKET].session = session;
-  },
-};
+const REQUEST_SESSION = sessionAt(SOCKET, true);
 
 /** Gives a socket `session`, and its request too. @param {any} socket @param {SharedConnection} connection */
 function giveSession(socket, connection) {

@@ -24,104 +24,78 @@ class SocketEvent {
     this.startEarly = NOT_WAITING;
   }
 
-  /**
-   * Runs the handlers, or tells their host of a failure.
-   *
-   * @abstract
-   * @param {unknown} [_error]
-   * @returns {any} what the handlers returned
-   */
+  /** Runs the handlers, or tells their host of a failure. @abstract @param {unknown} [_error] @returns {any} what they returned */
   run(_error) {}
 
-  /** What stands for the handlers' result while the event waits; nothing if nobody needs it. @returns {any} */
-  expected() {}
-
-  /** What that becomes. @param {any} _result */
-  resolve(_result) {}
-
-  /**
-   * The handlers have ended.
-   *
-   * @abstract
-   * @param {any} _value what they returned
-   * @returns {any} the value, or a promise for it
-   */
+  /** The handlers have ended. @abstract @param {any} _value what they returned @returns {any} the value, or a promise for it */
   save(_value) {}
 
-  /**
-   * Loads the session, then runs the handlers.
-   *
-   * @returns {any} what the handlers returned, or a promise for it
-   */
+  /** Loads the session, then runs the handlers. @returns {any} what they returned, or a promise for it */
   dispatch() {
-    const { connection } = this;
-    const { adopted, storedId } = connection;
-    if (connection.waiting === 0) {
-      // A stranger whose own session is empty needs no store.
-      if (storedId === undefined) return this.start();
-      if (adopted.isAtHand()) {
-        this.look(storedId);
-        return this.start();
-      }
-    }
+    const { adopted, storedId, waiting } = this.connection;
+    // A stranger whose own session is empty needs no store.
+    if (waiting === 0 && (storedId === undefined || adopted.isAtHand())) return this.startNow();
     return this.wait(storedId);
+  }
+
+  /** Runs the handlers immediately, with what is known of the session. @returns {any} what they returned */
+  startNow() {
+    const { adopted, storedId } = this.connection;
+    if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
+    return this.start();
   }
 
   /**
    * Waits for the store, and for its place among the socket's events.
    *
    * @param {string | undefined} storedId
-   * @returns {any}
+   * @returns {Promise<any>} what the handlers returned
    */
   wait(storedId) {
     const { connection } = this;
     const { adopted, sid } = connection;
-    const { storeTimeout } = connection.sharing.options;
+    const timeout = connection.sharing.options.storeTimeout;
     const began = begin('load');
     // An app's own AsyncLocalStorage may say here whose event it is. The store answers in another context.
     const caller = new AsyncResource('io-session');
-    const expected = this.expected();
     connection.waiting += 1;
     connection.pending ??= new Set();
     connection.pending.add(this);
-    /** @param {() => any} run */
-    const inContext = (run) => {
-      let result;
-      try {
-        // What a handler throws, and no `onError` takes, goes on to Node.js from here: once, as it would without us.
-        result = caller.runInAsyncScope(run);
-      } finally {
-        this.resolve(result);
-      }
-    };
-    let isStarted = false;
-    this.startEarly = () => {
-      isStarted = true;
-      inContext(() => this.start());
-    };
-    const go = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
-      if (isStarted) {
-        connection.waited();
-        return;
-      }
-      connection.pending?.delete(this);
-      try {
-        inContext(() => {
-          if (error) return this.refuse(error);
-          if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
-          else if (storedId !== undefined) this.loaded(sid, stored, clock, began);
-          return this.start();
-        });
-      } finally {
-        connection.waited();
-      }
-    };
-    const queued = { queue: connection.takeQueue(), timeout: storeTimeout };
-    /** @type {number | undefined} */
-    let clock;
-    if (storedId === undefined || adopted.isAtHand()) queue({ answered: go }, queued.queue, storeTimeout);
-    else clock = adopted.load(storedId, queued, go);
-    return expected;
+    return new Promise((resolve) => {
+      const inContext = (/** @type {() => any} */ run) => {
+        let result;
+        try {
+          // What a handler throws, and no `onError` takes, goes on to Node.js from here: once, as it would without us.
+          result = caller.runInAsyncScope(run);
+        } finally {
+          resolve(result);
+        }
+      };
+      let isStarted = false;
+      this.startEarly = () => {
+        isStarted = true;
+        inContext(() => this.start());
+      };
+      const go = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
+        connection.pending?.delete(this);
+        try {
+          if (isStarted) return;
+          inContext(() => {
+            if (error) return this.refuse(error);
+            if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
+            else if (storedId !== undefined) this.loaded(sid, stored, clock, began);
+            return this.start();
+          });
+        } finally {
+          connection.waited();
+        }
+      };
+      const queued = connection.takeQueue();
+      /** @type {number | undefined} */
+      let clock;
+      if (storedId === undefined || adopted.isAtHand()) queue({ answered: go }, queued, timeout);
+      else clock = adopted.load(storedId, { queue: queued, timeout }, go);
+    });
   }
 
   /** Reads a session that is at hand. @param {string} storedId */
@@ -162,7 +136,7 @@ class SocketEvent {
     // Nobody of a session that has ended begins a handler with it.
     if (!connection.takeNext() && connection.current.isEnded) connection.startOwn();
     this.first = connection.current;
-    connection.begin(this);
+    connection.running.push(this);
     let result;
     try {
       result = this.run();

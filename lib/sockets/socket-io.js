@@ -53,10 +53,10 @@ function inherited(object, name) {
  * Stands before the `connection` listeners of a namespace.
  *
  * @param {any} namespace
- * @param {(socket: any, event: 'connect' | 'connection') => void} connecting
+ * @param {(socket: any, event: 'connect' | 'connection') => void} connected
  * @returns {() => void} gives the namespace back as it was
  */
-function followNamespace(namespace, connecting) {
+function followNamespace(namespace, connected) {
   const method = teller(namespace);
   const tell = namespace[method];
   put(
@@ -65,7 +65,7 @@ function followNamespace(namespace, connecting) {
     /** @this {any} @param {string} event @param {...any} args */ function (event, ...args) {
       const [socket] = args;
       if (!CONNECTING.has(event) || socket?.nsp !== this) return tell.call(this, event, ...args);
-      connecting(socket, /** @type {'connect' | 'connection'} */ (event));
+      connected(socket, /** @type {'connect' | 'connection'} */ (event));
       return this;
     },
   );
@@ -81,8 +81,7 @@ function followNamespace(namespace, connecting) {
  * @property {(packet?: Packet, plugin?: (packet: any) => void) => void} receive an event has arrived, and a plugin is to have it
  * @property {(id: number) => (...values: any[]) => void} ack an acknowledgement is made
  * @property {(event: string, args: any[]) => void} leaving `disconnecting` or `disconnect` is told
- * @property {() => void} refused the socket was refused, or its client left before it was connected
- * @property {() => void} cleaned the socket has left its namespace
+ * @property {() => void} cleaned the socket has left its namespace, or is refused
  */
 
 /** Where a socket has its follower. */
@@ -157,8 +156,6 @@ function tell(event, ...args) {
 function cleanUp() {
   inherited(this, '_cleanup').call(this);
   this[FOLLOWER].cleaned();
-  // Refused: there will be no `disconnect`.
-  if (!this.connected) this[FOLLOWER].refused();
 }
 
 /**
@@ -175,7 +172,12 @@ function makeAck(socket, id) {
 /** Whether anything of a socket would see an event of this name. @param {any} socket @param {any} name */
 function isHeard(socket, name) {
   if (socket.listenerCount(name) > 0) return true;
-  return socket._anyListeners?.length > 0 || socket.fns?.length > 0;
+  return socket._anyListeners?.length > 0 || hasMiddlewares(socket);
+}
+
+/** @param {any} socket */
+function hasMiddlewares(socket) {
+  return socket.fns?.length > 0;
 }
 
 /** The listeners for any event. @param {any} socket @returns {Function[]} */
@@ -183,18 +185,7 @@ function anyListeners(socket) {
   return socket._anyListeners?.length > 0 ? socket.listenersAny() : [];
 }
 
-/** Whether a socket has middlewares. @param {any} socket */
-function hasMiddlewares(socket) {
-  return socket.fns?.length > 0;
-}
-
-/**
- * Runs the middlewares of a socket.
- *
- * @param {any} socket
- * @param {any[]} args the event's name and arguments
- * @param {(error?: any) => void} done
- */
+/** Runs the middlewares of a socket. @param {any} socket @param {any[]} args the event's @param {(error?: any) => void} done */
 function runMiddlewares(socket, args, done) {
   socket.run(args, done);
 }
@@ -210,11 +201,7 @@ function handshakeRequest(socket) {
   return socket.client?.request;
 }
 
-/**
- * From now on nothing puts the socket into a room: it has left, and would stay there for ever.
- *
- * @param {any} socket
- */
+/** From now on nothing puts the socket into a room: it has left, and would stay there for ever. @param {any} socket */
 function closeRooms(socket) {
   put(
     socket,
@@ -226,6 +213,9 @@ function closeRooms(socket) {
   );
 }
 
+/** What is called when a connection closes while sockets of it are connecting. @type {WeakMap<object, Set<() => void>>} */
+const connecting = new WeakMap();
+
 /**
  * Calls back when the client of a connecting socket has gone: Socket.IO tells nobody as long as a middleware has not answered.
  *
@@ -233,29 +223,18 @@ function closeRooms(socket) {
  * @param {() => void} gone
  * @returns {() => void} ends it
  */
-function whileConnecting(socket, gone) {
-  const { conn } = socket;
+function whileConnecting({ conn }, gone) {
   if (typeof conn?.on !== 'function') return () => {};
-  let waiting = connecting.get(conn);
-  if (waiting === undefined) {
+  const waiting = connecting.get(conn) ?? new Set();
+  waiting.add(gone);
+  if (!connecting.has(conn)) {
     // One listener, however many namespaces are connecting: more than ten, and Node.js takes them for a leak.
-    waiting = new Set();
     connecting.set(conn, waiting);
-    const all = waiting;
     conn.on('close', () => {
-      for (const callback of [...all]) callback();
+      for (const callback of [...waiting]) callback();
     });
   }
-  waiting.add(gone);
   return () => waiting.delete(gone);
-}
-
-/** What is called when a connection closes while sockets of it are connecting. @type {WeakMap<object, Set<() => void>>} */
-const connecting = new WeakMap();
-
-/** The sockets of a namespace: a Map in Socket.IO 4, an object in 2. @param {any} namespace @returns {Iterable<any>} */
-function socketsOf({ sockets }) {
-  return sockets instanceof Map ? sockets.values() : Object.values(sockets);
 }
 
 /** Whether Socket.IO has closed a dynamic namespace that had become empty. @param {any} namespace */
@@ -276,7 +255,7 @@ function isParent(namespace) {
  * @param {any} socket
  * @param {string} room
  */
-function enterHiddenRoom({ id, nsp: { adapter } }, room) {
+function enterRoom({ id, nsp: { adapter } }, room) {
   const { rooms, sids } = adapter;
   if (rooms instanceof Map) {
     const ids = rooms.get(room);
@@ -289,7 +268,7 @@ function enterHiddenRoom({ id, nsp: { adapter } }, room) {
 }
 
 /** @param {any} socket @param {string} room */
-function leaveHiddenRoom({ id, nsp: { adapter } }, room) {
+function leaveRoom({ id, nsp: { adapter } }, room) {
   const { rooms } = adapter;
   if (!(rooms instanceof Map)) {
     adapter.del(id, room);
@@ -307,7 +286,7 @@ function leaveHiddenRoom({ id, nsp: { adapter } }, room) {
  * @param {any} socket
  * @param {string} room
  */
-function rememberHiddenRoom({ id, nsp }, room) {
+function rememberRoom({ id, nsp }, room) {
   if (nsp.server._opts?.connectionStateRecovery) nsp.adapter.sids.get(id)?.add(room);
 }
 
@@ -315,12 +294,12 @@ function rememberHiddenRoom({ id, nsp }, room) {
  * Hides the rooms again that a recovered socket has been given.
  *
  * @param {any} socket
- * @param {(room: string) => boolean} isHidden
+ * @param {string} prefix of their names
  * @returns {string[]} those rooms
  */
-function hideRooms({ id, nsp }, isHidden) {
+function hideRooms({ id, nsp }, prefix) {
   const rooms = nsp.adapter.sids.get(id) ?? new Set();
-  const hidden = [...rooms].filter(isHidden);
+  const hidden = [...rooms].filter((room) => room.startsWith(prefix));
   for (const room of hidden) rooms.delete(room);
   return hidden;
 }
@@ -364,17 +343,16 @@ function isSocketId({ sockets }, id) {
  * @returns {boolean}
  */
 function reachesOthers({ adapter }) {
-  for (let owner = adapter; owner; owner = Object.getPrototypeOf(owner)) {
-    // The class that has it keeps rooms by itself only if it is Socket.IO's own.
-    if (Object.hasOwn(owner, 'serverSideEmit')) return !Object.hasOwn(owner, 'addAll');
-  }
-  return false;
+  let owner = adapter;
+  while (owner && !Object.hasOwn(owner, 'serverSideEmit')) owner = Object.getPrototypeOf(owner);
+  // The class that has it keeps rooms by itself only if it is Socket.IO's own.
+  return owner !== null && !Object.hasOwn(owner, 'addAll');
 }
 
 module.exports = {
   anyListeners,
   closeRooms,
-  enterHiddenRoom,
+  enterRoom,
   followNamespace,
   followSocket,
   handshakeRequest,
@@ -387,15 +365,14 @@ module.exports = {
   isParent,
   isSocketId,
   isSocketIo3,
-  leaveHiddenRoom,
+  leaveRoom,
   makeAck,
   put,
   reachesOthers,
   recoverableFor,
   refuseEvent,
-  rememberHiddenRoom,
+  rememberRoom,
   runMiddlewares,
-  socketsOf,
   unfollowSocket,
   whileConnecting,
 };

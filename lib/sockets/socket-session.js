@@ -72,7 +72,8 @@ class SocketSession {
   /** Makes the `Session`, at the first look at it. */
   open() {
     const { clock, connection, sid, stored } = this;
-    const { adopted, methods } = connection;
+    const { adopted, sharing } = connection;
+    const { methods } = sharing;
     const request = this.asRequest();
     let session;
     if (sid === undefined) {
@@ -97,7 +98,7 @@ class SocketSession {
 
   /** A `Session` was made, or the app has put one in its place. @param {any} session */
   accept(session) {
-    this.connection.methods?.give(session);
+    this.connection.sharing.methods?.give(session);
     this.isOpen = true;
     this.session = session;
   }

@@ -1,7 +1,9 @@
 'use strict';
 
-/** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
+const { readSession } = require('../binding/key-lookup.js');
+
 /** @typedef {import('./bound-session.js').BoundSession} BoundSession */
+/** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
 
 /** How many sessions are looked up at once: an outage that ends is no rush on the store. */
 const MOST = 64;
@@ -36,89 +38,69 @@ class LookUps {
     }
     bound.asked = 1;
     this.waiting.push(bound);
-    if (this.isScheduled) return;
-    // What is due at the same time is one batch.
+    this.schedule();
+  }
+
+  /** What is due at the same time is one batch. */
+  schedule() {
+    if (this.isScheduled || this.waiting.length === 0) return;
     this.isScheduled = true;
     setImmediate(this.flush);
   }
 
   /** Makes as many calls as may be in flight. */
   start() {
-    const most = this.failures > 0 ? 1 : MOST;
-    while (this.waiting.length > 0 && this.inFlight < most) this.next();
-  }
-
-  next() {
     const { adopted } = this.watch;
-    if (adopted === undefined) {
-      this.waiting = [];
-      return;
-    }
+    if (adopted === undefined) this.waiting = [];
+    else while (this.waiting.length > 0 && this.inFlight < (this.failures > 0 ? 1 : MOST)) this.next(adopted);
+  }
+
+  /** @param {AdoptedStore} adopted */
+  next(adopted) {
     const bound = /** @type {BoundSession} */ (this.waiting.shift());
-    if (!this.isWanted(bound)) return;
-    adopted.counts.lookUps += 1;
-    if (adopted.isAtHand()) this.look(adopted, bound);
-    else this.load(adopted, bound);
-  }
-
-  /** Whether sockets are bound to it still. @param {BoundSession} bound */
-  isWanted(bound) {
-    if (this.watch.isWatched(bound)) return true;
-    bound.asked = 0;
-    return false;
-  }
-
-  /** @param {AdoptedStore} adopted @param {BoundSession} bound */
-  look(adopted, bound) {
-    const clock = adopted.clock();
-    let text;
-    try {
-      text = adopted.readText(bound.sid);
-    } catch (error) {
-      this.failed(bound, error);
+    if (!this.watch.isWatched(bound)) {
+      bound.asked = 0;
       return;
     }
-    this.answered(bound, text, clock);
-  }
-
-  /** @param {AdoptedStore} adopted @param {BoundSession} bound */
-  load(adopted, bound) {
+    adopted.counts.lookUps += 1;
     this.inFlight += 1;
-    const clock = adopted.load(bound.sid, {}, (error, stored) => {
-      this.inFlight -= 1;
-      if (error) this.failed(bound, error);
-      else this.answered(bound, stored?.text, clock);
-      this.start();
-    });
+    try {
+      readSession(adopted, bound.sid, (error, stored, clock) =>
+        this.answered(bound, error, stored?.text, clock),
+      );
+    } catch (error) {
+      this.answered(bound, error, undefined, undefined);
+    }
   }
 
-  /** @param {BoundSession} bound @param {any} text @param {number | undefined} clock */
-  answered(bound, text, clock) {
-    this.failures = 0;
-    this.isTold = false;
-    try {
-      if (this.watch.isWatched(bound)) this.watch.found(bound, text, clock);
-    } catch (error) {
-      // What is stored is no session's text.
-      this.watch.sharing.report(error, {});
-      this.watch.schedule(bound, true);
+  /** @param {BoundSession} bound @param {unknown} error @param {string | undefined} text @param {number | undefined} clock */
+  answered(bound, error, text, clock) {
+    this.inFlight -= 1;
+    if (error) this.failed(bound, error);
+    else {
+      this.failures = 0;
+      try {
+        if (this.watch.isWatched(bound)) this.watch.found(bound, text, clock);
+      } catch (thrown) {
+        // What is stored is no session's text.
+        this.watch.sharing.report(thrown, {});
+        this.watch.schedule(bound, true);
+      }
+      this.ended(bound);
     }
-    this.ended(bound);
+    this.schedule();
   }
 
   /** @param {BoundSession} bound @param {unknown} error */
   failed(bound, error) {
+    // Once for an outage.
+    if (this.failures === 0) this.watch.sharing.report(error, {});
     this.failures += 1;
-    if (!this.isTold) this.watch.sharing.report(error, {});
-    this.isTold = true;
-    this.putOff(bound);
-    if (this.failures >= OUTAGE) for (const other of this.waiting.splice(0)) this.putOff(other);
-  }
-
-  /** @param {BoundSession} bound */
-  putOff(bound) {
-    this.watch.schedule(bound, true);
-    this.ended(bound);
+    const others = this.failures >= OUTAGE ? this.waiting.splice(0) : [];
+    for (const one of [bound, ...others]) {
+      this.watch.schedule(one, true);
+      this.ended(one);
+    }
   }
 
   /** @param {BoundSession} bound */
@@ -128,8 +110,5 @@ class LookUps {
     if (asked === 2) this.ask(bound);
   }
 }
-
-/** Whether the app was told of the outage. @type {boolean} */
-LookUps.prototype.isTold = false;
 
 module.exports.LookUps = LookUps;
