@@ -4,13 +4,14 @@ const debug = require('debug')('io-session');
 const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
 const { failure } = require('../support/errors.js');
-const { closeQueue, openQueue } = require('../stores/ask.js');
+const { closeQueue } = require('../stores/ask.js');
 const { SocketSession } = require('./socket-session.js');
 const { ChangeEvent } = require('./watch/change-event.js');
 const { leaveSessionRooms } = require('./watch/session-rooms.js');
 const { roomOf } = require('./rooms.js');
 const { enterRoom, leaveRoom } = require('./socket-io.js');
 
+/** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
 /** @typedef {import('../stores/stored.js').Stored} Stored */
 /** @typedef {import('./binding/key-lookup.js').Found} Found */
 /** @typedef {import('./socket-event.js').SocketEvent} SocketEvent */
@@ -25,7 +26,7 @@ class Connection {
     this.sharing = sharing;
     this.socket = socket;
     /** The app's session store. An event that is under way keeps it when the sharing is closed. */
-    this.adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
+    this.adopted = /** @type {AdoptedStore} */ (sharing.adopted);
     /** @type {string | undefined} */
     this.boundTo = undefined;
     /** How many session objects it has had. */
@@ -63,12 +64,6 @@ class Connection {
   /** The id under which its session is stored; undefined when nothing is stored. */
   get storedId() {
     return this.sid ?? (this.isStored ? this.id : undefined);
-  }
-
-  /** A place in its queue. */
-  takeQueue() {
-    if (this.queue === -1) this.queue = openQueue();
-    return this.queue;
   }
 
   /** Binds the socket to a session. @param {Found} found @returns {Error | undefined} why that cannot be */
@@ -236,13 +231,7 @@ class Connection {
   /** Whether what it changes right now is changed by the app's `onSessionChange` alone. */
   get isTelling() {
     const { running, telling } = this;
-    return telling + running.length > 0 && running.every(ChangeEvent.isOne);
-  }
-
-  /** An event that waited goes on. */
-  waited() {
-    this.waiting -= 1;
-    this.leaveWhenIdle();
+    return telling + running.length > 0 && running.every((event) => event instanceof ChangeEvent);
   }
 
   /** The socket has disconnected, or was refused. */

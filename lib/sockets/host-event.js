@@ -3,30 +3,29 @@
 const { Connection } = require('./connection.js');
 const { SocketEvent } = require('./socket-event.js');
 
+/** @typedef {import('./sharing/sharing.js').Sharing} Sharing */
+
 /** Where a socket has its connection. */
 const CONNECTION = Symbol('io-session connection');
 /** Where a host's context, and a request of the host's own, have the session object of their event. */
 const SESSION = Symbol('io-session');
 
-/** `session` on a host's context and on its request: the session of the event's session object. */
+/** `session` on a host's context and on its request. @type {PropertyDescriptor & ThisType<any>} */
 const FORWARD = {
   configurable: true,
   enumerable: true,
-  /** @this {any} */
   get() {
     return this[SESSION].value;
   },
-  /** @this {any} @param {any} value */
   set(value) {
     this[SESSION].value = value;
   },
 };
 
-/** `sessionID` on the host's request. */
+/** `sessionID` on the host's request. @type {PropertyDescriptor & ThisType<any>} */
 const FORWARD_ID = {
   configurable: true,
   enumerable: true,
-  /** @this {any} */
   get() {
     return this[SESSION].asRequest().sessionID;
   },
@@ -37,7 +36,7 @@ const LEAVING = new Set(['disconnecting', 'disconnect']);
 
 /** A connection of a Zappa host, whose client object holds the binding, as `__session_id`. */
 class HostConnection extends Connection {
-  /** @param {import('./sharing/sharing.js').Sharing} sharing @param {any} socket @param {any} client the host's object */
+  /** @param {Sharing} sharing @param {any} socket @param {any} client the host's object */
   constructor(sharing, socket, client) {
     super(sharing, socket);
     this.client = client;
@@ -53,19 +52,12 @@ class HostConnection extends Connection {
   }
 }
 
-/**
- * The connection of a host's socket, made at its first event.
- *
- * @param {import('./sharing/sharing.js').Sharing} sharing
- * @param {any} socket
- * @param {any} client the host's object for the connection
- * @returns {HostConnection}
- */
+/** The connection of a host's socket, made at its first event. @param {Sharing} sharing @param {any} socket @param {any} client */
 function hostConnection(sharing, socket, client) {
-  const known = socket[CONNECTION];
+  const known = /** @type {HostConnection | undefined} */ (socket[CONNECTION]);
   if (known !== undefined) {
     // The app may have named another store since.
-    known.adopted = sharing.adopted;
+    known.adopted = /** @type {import('./connection.js').AdoptedStore} */ (sharing.adopted);
     return known;
   }
   const connection = new HostConnection(sharing, socket, client);
@@ -134,16 +126,13 @@ class HostEvent extends SocketEvent {
   /** @param {any} value */
   save(value) {
     let isSaved = false;
-    /** @type {((value: any) => void) | undefined} */
-    let resolve;
-    this.commit(() => {
-      isSaved = true;
-      resolve?.(value);
+    const saved = new Promise((resolve) => {
+      this.commit(() => {
+        isSaved = true;
+        resolve(value);
+      });
     });
-    if (isSaved) return value;
-    return new Promise((resolved) => {
-      resolve = resolved;
-    });
+    return isSaved ? value : saved;
   }
 }
 

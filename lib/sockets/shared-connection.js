@@ -11,6 +11,7 @@ const { rememberSessionRooms } = require('./watch/session-rooms.js');
 const { roomOf } = require('./rooms.js');
 const {
   closeRooms,
+  isClosed,
   isHeard,
   makeAck,
   recoverableFor,
@@ -182,7 +183,9 @@ class SharedConnection extends Connection {
 
   cleaned() {
     closeRooms(this.socket);
-    this.sharing.forgetClosed(this.socket.nsp);
+    const { nsp } = this.socket;
+    // A dynamic namespace that has become empty, where the app wants that.
+    if (isClosed(nsp)) this.sharing.namespaces.delete(nsp);
     // Refused: there will be no `disconnect`.
     if (!this.socket.connected) this.leave();
   }

@@ -19,46 +19,39 @@ function connectionOf(socket) {
   return socket[CONNECTION];
 }
 
-/** The session of what an object has under a symbol. @param {symbol} where @param {boolean} enumerable */
-const sessionAt = (where, enumerable) => ({
+/** `socket.session` @type {PropertyDescriptor & ThisType<any>} */
+const SESSION = {
   configurable: true,
-  enumerable,
-  /** @this {any} */
   get() {
-    return this[where].session;
+    return this[CONNECTION].session;
   },
-  /** @this {any} @param {any} session */
   set(session) {
-    this[where].session = session;
+    this[CONNECTION].session = session;
   },
-});
+};
 
-/** `socket.session` */
-const SESSION = sessionAt(CONNECTION, false);
-/** `socket.request.session`, for code written for `io.engine.use(session())`. */
-const REQUEST_SESSION = sessionAt(SOCKET, true);
-
-/** Gives a socket `session`, and its request too. @param {any} socket @param {SharedConnection} connection */
-function giveSession(socket, connection) {
-  put(socket, CONNECTION, connection);
-  Object.defineProperty(socket, 'session', SESSION);
-  giveToRequest(socket);
-}
-
-/** Takes it back. @param {any} socket */
-function takeSession(socket) {
-  delete socket.session;
-  delete socket[CONNECTION];
-  takeFromRequest(socket);
-}
+/** `socket.request.session`, for code written for `io.engine.use(session())`. @type {PropertyDescriptor & ThisType<any>} */
+const REQUEST_SESSION = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return this[SOCKET].session;
+  },
+  set(session) {
+    this[SOCKET].session = session;
+  },
+};
 
 /**
- * Gives a socket's request the socket's session. The namespaces of one connection have one request between them: the first
+ * Gives a socket `session`, and its request too. The namespaces of one connection have one request between them: the first
  * one's socket takes it, and each later one gets a request of its own that has all the rest from there.
  *
  * @param {any} socket
+ * @param {SharedConnection} connection
  */
-function giveToRequest(socket) {
+function giveSession(socket, connection) {
+  put(socket, CONNECTION, connection);
+  Object.defineProperty(socket, 'session', SESSION);
   let { request } = socket;
   if (!request) return;
   const isFree = Object.hasOwn(request, SOCKET) ? isOurs(request) : !Object.hasOwn(request, 'session');
@@ -70,8 +63,10 @@ function giveToRequest(socket) {
   if (isFree) Object.defineProperty(request, 'session', REQUEST_SESSION);
 }
 
-/** @param {any} socket */
-function takeFromRequest(socket) {
+/** Takes it back. @param {any} socket */
+function takeSession(socket) {
+  delete socket.session;
+  delete socket[CONNECTION];
   const { request } = socket;
   if (request?.[SOCKET] !== socket) return;
   delete request[SOCKET];

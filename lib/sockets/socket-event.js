@@ -1,7 +1,7 @@
 'use strict';
 
 const { AsyncResource } = require('node:async_hooks');
-const { queue } = require('../stores/ask.js');
+const { openQueue, queue } = require('../stores/ask.js');
 const { begin, publish } = require('../support/diagnostics.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
@@ -87,14 +87,15 @@ class SocketEvent {
             return this.start();
           });
         } finally {
-          connection.waited();
+          connection.waiting -= 1;
+          connection.leaveWhenIdle();
         }
       };
-      const queued = connection.takeQueue();
+      if (connection.queue === -1) connection.queue = openQueue();
       /** @type {number | undefined} */
       let clock;
-      if (storedId === undefined || adopted.isAtHand()) queue({ answered: go }, queued, timeout);
-      else clock = adopted.load(storedId, { queue: queued, timeout }, go);
+      if (storedId === undefined || adopted.isAtHand()) queue({ answered: go }, connection.queue, timeout);
+      else clock = adopted.load(storedId, { queue: connection.queue, timeout }, go);
     });
   }
 

@@ -39,7 +39,7 @@ function teller(emitter) {
   return typeof emitter.emitReserved === 'function' ? 'emitReserved' : 'emit';
 }
 
-/** @param {any} object @param {PropertyKey} name @param {any} value */
+/** @param {any} object @param {PropertyKey} name @param {((this: any, ...args: any[]) => any) | object} value */
 function put(object, name, value) {
   Object.defineProperty(object, name, { configurable: true, enumerable: false, writable: true, value });
 }
@@ -59,16 +59,12 @@ function inherited(object, name) {
 function followNamespace(namespace, connected) {
   const method = teller(namespace);
   const tell = namespace[method];
-  put(
-    namespace,
-    method,
-    /** @this {any} @param {string} event @param {...any} args */ function (event, ...args) {
-      const [socket] = args;
-      if (!CONNECTING.has(event) || socket?.nsp !== this) return tell.call(this, event, ...args);
-      connected(socket, /** @type {'connect' | 'connection'} */ (event));
-      return this;
-    },
-  );
+  put(namespace, method, function (event, ...args) {
+    const [socket] = args;
+    if (!CONNECTING.has(event) || socket?.nsp !== this) return tell.call(this, event, ...args);
+    connected(socket, event);
+    return this;
+  });
   return () => delete namespace[method];
 }
 
@@ -92,36 +88,48 @@ const ONEVENT = Symbol('io-session onevent');
 /**
  * `onevent`. A plugin may put its own there, before us or after us: one that wraps what was there calls it, and one like
  * socketio-wildcard calls the listeners by itself. Both get an event when its session is loaded.
+ *
+ * @type {PropertyDescriptor & ThisType<any>}
  */
 const RECEIVES = {
   configurable: true,
-  enumerable: false,
-  /** @this {any} */
   get() {
     return this[ONEVENT];
   },
-  /** @this {any} @param {any} plugin */
   set(plugin) {
     if (plugin !== this[ONEVENT]) this[ONEVENT] = through(plugin);
   },
 };
 
-/** @this {any} @param {any} packet */
-function receive(packet) {
-  this[FOLLOWER].receive(packet);
-}
-
-/** @param {(packet: any) => void} plugin */
+/** @param {(packet: any) => void} [plugin] @returns {(this: any, packet: Packet) => void} */
 function through(plugin) {
-  return /** @this {any} @param {any} packet */ function (packet) {
+  return function (packet) {
     this[FOLLOWER].receive(packet, plugin);
   };
 }
 
-/** `dispatch`, where a plugin was there before us and calls Socket.IO's own `onevent`. @this {any} @param {any[]} _args */
-function dispatch(_args) {
-  this[FOLLOWER].receive();
-}
+/** `onevent` without a plugin. */
+const receive = through();
+
+/** What a followed socket has in the place of its class's methods. @type {{ [name: string]: (this: any, ...args: any[]) => any }} */
+const METHODS = {
+  // Where a plugin was there before us, and calls Socket.IO's own `onevent`.
+  dispatch() {
+    this[FOLLOWER].receive();
+  },
+  ack(id) {
+    return this[FOLLOWER].ack(id);
+  },
+  tell(event, ...args) {
+    if (!LEAVING.has(event)) return inherited(this, teller(this)).call(this, event, ...args);
+    this[FOLLOWER].leaving(event, args);
+    return this;
+  },
+  cleanUp() {
+    inherited(this, '_cleanup').call(this);
+    this[FOLLOWER].cleaned();
+  },
+};
 
 /** Follows the events of a socket. @param {any} socket @param {Follower} follower */
 function followSocket(socket, follower) {
@@ -129,10 +137,10 @@ function followSocket(socket, follower) {
   const isPlugged = Object.hasOwn(socket, 'onevent');
   put(socket, ONEVENT, isPlugged ? through(socket.onevent) : receive);
   Object.defineProperty(socket, 'onevent', RECEIVES);
-  if (isPlugged) put(socket, 'dispatch', dispatch);
-  put(socket, 'ack', ack);
-  put(socket, '_cleanup', cleanUp);
-  put(socket, teller(socket), tell);
+  if (isPlugged) put(socket, 'dispatch', METHODS.dispatch);
+  put(socket, 'ack', METHODS.ack);
+  put(socket, '_cleanup', METHODS.cleanUp);
+  put(socket, teller(socket), METHODS.tell);
 }
 
 /** Gives a socket back as it was. @param {any} socket */
@@ -140,39 +148,18 @@ function unfollowSocket(socket) {
   for (const name of ['onevent', 'dispatch', 'ack', '_cleanup', 'emitReserved', 'emit']) delete socket[name];
 }
 
-/** @this {any} @param {number} id */
-function ack(id) {
-  return this[FOLLOWER].ack(id);
-}
-
-/** @this {any} @param {string} event @param {...any} args */
-function tell(event, ...args) {
-  if (!LEAVING.has(event)) return inherited(this, teller(this)).call(this, event, ...args);
-  this[FOLLOWER].leaving(event, args);
-  return this;
-}
-
-/** @this {any} */
-function cleanUp() {
-  inherited(this, '_cleanup').call(this);
-  this[FOLLOWER].cleaned();
-}
-
-/**
- * The function that acknowledges an event, as Socket.IO makes it.
- *
- * @param {any} socket
- * @param {number} id
- * @returns {(...values: any[]) => void}
- */
+/** The function that acknowledges an event. @param {any} socket @param {number} id @returns {(...values: any[]) => void} */
 function makeAck(socket, id) {
   return inherited(socket, 'ack').call(socket, id);
 }
 
+/** @type {Function[]} */
+const NONE = [];
+
 /** Whether anything of a socket would see an event of this name. @param {any} socket @param {any} name */
 function isHeard(socket, name) {
   if (socket.listenerCount(name) > 0) return true;
-  return socket._anyListeners?.length > 0 || hasMiddlewares(socket);
+  return anyListeners(socket).length > 0 || hasMiddlewares(socket);
 }
 
 /** @param {any} socket */
@@ -182,7 +169,7 @@ function hasMiddlewares(socket) {
 
 /** The listeners for any event. @param {any} socket @returns {Function[]} */
 function anyListeners(socket) {
-  return socket._anyListeners?.length > 0 ? socket.listenersAny() : [];
+  return socket._anyListeners ?? NONE;
 }
 
 /** Runs the middlewares of a socket. @param {any} socket @param {any[]} args the event's @param {(error?: any) => void} done */
@@ -203,14 +190,10 @@ function handshakeRequest(socket) {
 
 /** From now on nothing puts the socket into a room: it has left, and would stay there for ever. @param {any} socket */
 function closeRooms(socket) {
-  put(
-    socket,
-    'join',
-    /** @this {any} @param {any} _rooms @param {any} [done] */ function (_rooms, done) {
-      if (typeof done === 'function') done(null);
-      return this;
-    },
-  );
+  put(socket, 'join', function (_rooms, done) {
+    if (typeof done === 'function') done(null);
+    return this;
+  });
 }
 
 /** What is called when a connection closes while sockets of it are connecting. @type {WeakMap<object, Set<() => void>>} */

@@ -17,6 +17,9 @@ const { leaveSessionRooms, recoverSessionRooms } = require('../watch/session-roo
 /** Longer than any session id that a cookie carries: a cookie is 4 KB at most. */
 const LONGEST_SID = 1024;
 
+/** What is wrong with a key or a cookie, and no fault of the store's. */
+const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
+
 /**
  * Finds the session of a socket that is connecting: by the key in its `auth`, else by the signed cookie of its handshake.
  *
@@ -75,7 +78,7 @@ function authenticate(connection, done) {
     // What a recovered socket has shown was good once: that session has ended. One that shows nothing may have shared by
     // `__zappa_key`.
     if (socket.recovered) connection.isLost = failed?.code === 'ERR_MISSING_DATA';
-    if (failed && sharing.isFault(failed)) connection.report(failed, 'connection');
+    if (failed && !CLIENTS.includes(failed.code)) connection.report(failed, 'connection');
     caller.runInAsyncScope(done, undefined, failed ?? undefined);
   });
 }

@@ -16,12 +16,12 @@ const { NO_LIMIT, SHARE_DEFAULTS } = require('../../support/options.js');
 /** How long a failure that was warned of is not warned of again, in ms. */
 const QUIET = 60_000;
 
-/** What one app shares: its store, its options, its bound sockets. */
+/** What one app shares: its store, its options, its bound sockets. @template {Options} [O=Options] */
 class Sharing {
-  /** @param {() => Options} read gives the app's options, checked, when they are first needed */
+  /** @param {() => O} read gives the app's options, checked, when they are first needed */
   constructor(read) {
     this.readOptions = read;
-    /** @type {Options | undefined} */
+    /** @type {O | undefined} */
     this.read = undefined;
     /** @type {AdoptedStore | undefined} */
     this.adopted = undefined;
@@ -47,6 +47,7 @@ class Sharing {
     this.onFailure = (/** @type {unknown} */ error) => this.report(error, {});
   }
 
+  /** @returns {O} */
   get options() {
     if (!this.read) {
       this.read = this.readOptions();

@@ -8,30 +8,28 @@ const { Failure, failure } = require('../../support/errors.js');
 const { Responses } = require('../../http/responses.js');
 const { leaveSessionRooms } = require('../watch/session-rooms.js');
 const { takeSession } = require('../shared-properties.js');
-const { isClosed, unfollowSocket } = require('../socket-io.js');
+const { unfollowSocket } = require('../socket-io.js');
 const { requestMethods, socketMethods } = require('../../session/methods.js');
 const { Sharing } = require('./sharing.js');
 
+/** @typedef {import('../../support/options.js').ShareOptions} ShareOptions */
 /** @typedef {import('../connection.js').Connection} Connection */
 /** @typedef {import('../../stores/adopted-store.js').SessionEnded} SessionEnded */
 
 /** What tells a client that its session has ended. */
 const END_EVENT = 'session:end';
-/** What is wrong with a key or a cookie, and no fault of the store's. */
-const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
 
 /** What a client may know of a failure. @param {unknown} error */
 function concealed(error) {
   return error instanceof Failure ? error : failure('ERR_STORE_UNAVAILABLE');
 }
 
-/** What an app shares that calls `shareSession`. */
+/** What an app shares that calls `shareSession`. @extends {Sharing<ShareOptions>} */
 class SocketSharing extends Sharing {
-  /** @param {import('../../support/options.js').ShareOptions} options */
+  /** @param {ShareOptions} options */
   constructor(options) {
     super(() => options);
     this.read = options;
-    this.own = options;
     this.channel = options.channel;
     this.maxFailedKeys = options.maxFailedKeys;
     this.maxKeysPerMinute = options.maxKeysPerMinute;
@@ -59,11 +57,6 @@ class SocketSharing extends Sharing {
     this.counts = adopted.counts;
   }
 
-  /** @returns {import('../../support/options.js').ShareOptions} */
-  get options() {
-    return this.own;
-  }
-
   get touchInterval() {
     const { keepAlive, touchInterval } = this.options;
     return keepAlive === 'connected' && touchInterval !== undefined ? touchInterval : super.touchInterval;
@@ -82,11 +75,6 @@ class SocketSharing extends Sharing {
     return super.isOver(found) || this.cluster.hasEnded(found.sid);
   }
 
-  /** Socket.IO closes a dynamic namespace that has become empty, where the app wants that. @param {any} namespace */
-  forgetClosed(namespace) {
-    if (isClosed(namespace)) this.namespaces.delete(namespace);
-  }
-
   /** @param {Connection} connection @param {string} reason @param {string} sid */
   ended(connection, reason, sid) {
     // The client shares again when it hears of it. The cookie of the session that takes this one's place has to be there.
@@ -99,11 +87,6 @@ class SocketSharing extends Sharing {
   tellEnd(connection, reason) {
     connection.socket.emit(END_EVENT, { reason });
     this.apply(connection, reason);
-  }
-
-  /** Whether a failure is the store's, and not the client's. @param {any} error */
-  isFault(error) {
-    return !CLIENTS.includes(error?.code);
   }
 
   /** @param {unknown} error */

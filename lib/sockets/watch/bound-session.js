@@ -44,14 +44,13 @@ class BoundSession {
    */
   learn(text, clock) {
     this.seen = performance.now();
-    const before = this.text;
-    if (text === before) return;
-    if (before !== undefined && this.isOutdated(clock)) {
-      this.lookUpIn(SOON);
+    if (text === this.text) return;
+    if (this.text === undefined || !this.isOutdated(clock)) {
+      this.take(text, undefined);
       return;
     }
-    this.take(text);
-    if (before !== undefined) this.watch.followed(this, before, undefined);
+    this.isWanted = true;
+    this.watch.times.set(this.sid, SOON);
   }
 
   /**
@@ -65,11 +64,9 @@ class BoundSession {
     this.seen = performance.now();
     const before = this.text;
     if (text === before) return;
-    this.take(text);
-    if (before === undefined) return;
     // What somebody else had written before, and nobody here has seen, is a change for its maker, too.
-    const isOwn = typeof expected !== 'string' || expected === before || isSameContent(expected, before);
-    this.watch.followed(this, before, isOwn ? maker : undefined);
+    const isStrange = before !== undefined && typeof expected === 'string' && expected !== before;
+    this.take(text, isStrange && !isSameContent(expected, before) ? undefined : maker);
   }
 
   /** The life of the session was extended. @param {any} cookie */
@@ -80,14 +77,16 @@ class BoundSession {
     this.moveEnd(endOfCookie(cookie));
   }
 
-  /** @param {string} text */
-  take(text) {
+  /** @param {string} text @param {Connection | undefined} maker */
+  take(text, maker) {
+    const before = this.text;
     this.text = text;
     try {
       this.moveEnd(endOf(text));
     } catch {
       // It is no JSON: those who open the session are told so.
     }
+    if (before !== undefined) this.watch.followed(this, before, maker);
   }
 
   /** @param {number} end */
@@ -99,32 +98,17 @@ class BoundSession {
     if (isSooner) this.watch.schedule(this);
   }
 
-  /**
-   * Whether a load may be older than what this process has written since.
-   *
-   * @param {number | undefined} clock
-   */
+  /** Whether a load may be older than what this process has written since. @param {number | undefined} clock */
   isOutdated(clock) {
     const { adopted } = this.watch;
     if (adopted === undefined || clock === undefined) return false;
     return adopted.commits.isHeld(this.sid) || adopted.since(this.sid, clock) !== 'unchanged';
   }
 
-  /** @param {number} ms */
-  lookUpIn(ms) {
-    this.isWanted = true;
-    this.watch.times.set(this.sid, ms);
-  }
-
   /** How long until its date has passed and the store has dropped it, in ms. */
   get untilEnd() {
     const after = AFTER_END[this.tries];
     return after === undefined ? Number.POSITIVE_INFINITY : this.end + after - Date.now();
-  }
-
-  /** It was looked up, and is there, though its date may have passed. */
-  isAlive() {
-    if (this.untilEnd <= 0) this.tries += 1;
   }
 }
 

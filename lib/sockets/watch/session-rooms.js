@@ -89,14 +89,10 @@ function followJoins(socket) {
   /** @type {Set<string>} */
   const rooms = new Set();
   const { join } = socket;
-  put(
-    socket,
-    'join',
-    /** @this {any} @param {any} names @param {...any} rest */ function (names, ...rest) {
-      for (const name of typeof names === 'string' ? [names] : (names ?? [])) rooms.delete(name);
-      return join.call(this, names, ...rest);
-    },
-  );
+  put(socket, 'join', function (names, ...rest) {
+    for (const name of typeof names === 'string' ? [names] : (names ?? [])) rooms.delete(name);
+    return join.call(this, names, ...rest);
+  });
   return rooms;
 }
 

@@ -178,7 +178,8 @@ class Watch {
       return;
     }
     bound.learn(stored.text, clock);
-    bound.isAlive();
+    // It is there, though its date may have passed.
+    if (bound.untilEnd <= 0) bound.tries += 1;
     if (this.mustTouch(bound)) this.touch(bound, stored);
     if (!bound.isWanted) this.schedule(bound);
   }
