@@ -47,12 +47,7 @@ class Responses {
     res.once('close', out);
   }
 
-  /**
-   * Calls back when the response that has ended a session is out: at once where no request has ended it.
-   *
-   * @param {string} sid
-   * @param {() => void} callback
-   */
+  /** Calls back when the response that ends a session is out, or now. @param {string} sid @param {() => void} callback */
   whenOut(sid, callback) {
     const waiting = this.ending.get(sid);
     if (waiting === undefined) callback();

@@ -70,11 +70,7 @@ function hostConnection(sharing, socket, client) {
 
 /** One event of a Zappa host: its context gets the session, and its chain of middlewares runs the handler. */
 class HostEvent extends SocketEvent {
-  /**
-   * @param {Connection} connection
-   * @param {any} context the host's context of this event
-   * @param {(error?: unknown) => any} next runs the handler and gives what it returned
-   */
+  /** @param {Connection} connection @param {any} context the host's @param {(error?: unknown) => any} next runs the handler */
   constructor(connection, context, next) {
     super(connection, context.event);
     this.context = context;

@@ -39,13 +39,7 @@ function socketMiddleware(sharing) {
   };
 }
 
-/**
- * Gives a socket its session, and follows its events.
- *
- * @param {SocketSharing} sharing
- * @param {any} socket
- * @returns {SharedConnection}
- */
+/** Gives a socket its session, and follows its events. @param {SocketSharing} sharing @param {any} socket */
 function share(sharing, socket) {
   // A recovered socket takes over: it has the id of its former connection, and is bound by itself.
   sharing.connections.get(socket.id)?.unbind();

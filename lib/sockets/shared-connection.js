@@ -158,12 +158,7 @@ class SharedConnection extends Connection {
     this.sharing.tellEnd(this, 'expire');
   }
 
-  /**
-   * The socket leaves: its listeners run immediately, with the current session, whatever the store does.
-   *
-   * @param {string} name
-   * @param {any[]} args
-   */
+  /** The socket leaves: its listeners run immediately, whatever the store does. @param {string} name @param {any[]} args */
   leaving(name, args) {
     const { socket } = this;
     [this.reason] = args;
@@ -203,11 +198,7 @@ class SharedConnection extends Connection {
     else setTimeout(() => sharing.connections.has(id) || adopted.store.destroy(id), duration).unref();
   }
 
-  /**
-   * Extends the life of the session in the store, if the app wants that and the interval has passed.
-   *
-   * @param {string} event the event that kept it alive
-   */
+  /** Extends the life of the session, if the app wants that, once in the interval. @param {string} event that keeps it alive */
   keepAlive(event) {
     const { adopted, bound, current } = this;
     const { touchInterval } = this.sharing.options;

@@ -37,13 +37,7 @@ class SharedEvent extends SocketEvent {
     return this;
   }
 
-  /**
-   * An acknowledgement that is sent when what was changed before it is saved: the client that has it finds the change in the
-   * store.
-   *
-   * @param {Ack} ack
-   * @returns {Ack}
-   */
+  /** An acknowledgement that is sent when what was changed before it is saved. @param {Ack} ack @returns {Ack} */
   held(ack) {
     return (...values) => {
       this.commit((error) => {
@@ -117,14 +111,7 @@ class SharedEvent extends SocketEvent {
   }
 }
 
-/**
- * Calls listeners as an EventEmitter does.
- *
- * @param {Function[]} listeners
- * @param {any} emitter
- * @param {any[]} args
- * @returns {Results}
- */
+/** Calls listeners as an EventEmitter does. @param {Function[]} listeners @param {any} emitter @param {any[]} args */
 function call(listeners, emitter, args) {
   /** @type {Results} */
   const results = [];
@@ -143,15 +130,10 @@ function call(listeners, emitter, args) {
   return results;
 }
 
-/**
- * One promise for all: fulfilled when the last is settled. The first that rejects is its reason; each further one is
- * shown by Node.js, as it would be without us.
- *
- * @param {Results} results
- * @returns {Promise<unknown> | undefined}
- */
+/** One promise for all, fulfilled when the last is settled. @param {Results} results @returns {Promise<unknown> | undefined} */
 function allOf(results) {
   if (results.length < 2) return results[0];
+  // The first that rejects is its reason. Node.js shows each further one, as it would without us.
   return Promise.allSettled(results).then((outcomes) => {
     const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
     for (const { reason } of failed.slice(1)) Promise.reject(reason);

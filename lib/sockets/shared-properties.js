@@ -9,12 +9,7 @@ const CONNECTION = Symbol('io-session connection');
 /** Where a request has the socket whose session is its own. */
 const SOCKET = Symbol('io-session socket');
 
-/**
- * The connection of a socket; undefined when it shares no session.
- *
- * @param {any} socket
- * @returns {SharedConnection | undefined}
- */
+/** The connection of a socket that shares its session. @param {any} socket @returns {SharedConnection | undefined} */
 function connectionOf(socket) {
   return socket[CONNECTION];
 }

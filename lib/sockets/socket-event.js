@@ -45,12 +45,7 @@ class SocketEvent {
     return this.start();
   }
 
-  /**
-   * Waits for the store, and for its place among the socket's events.
-   *
-   * @param {string | undefined} storedId
-   * @returns {Promise<any>} what the handlers returned
-   */
+  /** Waits for the store, and for its place in the queue. @param {string | undefined} storedId @returns {Promise<any>} */
   wait(storedId) {
     const { connection } = this;
     const { adopted, sid } = connection;
@@ -190,11 +185,7 @@ class SocketEvent {
     }
   }
 
-  /**
-   * Saves what was changed in the session objects that the handlers may hold. A failure is reported, once.
-   *
-   * @param {(error?: unknown) => void} done
-   */
+  /** Saves what was changed in what the handlers may hold. A failure is reported, once. @param {(error?: unknown) => void} done */
   commit(done) {
     const { connection, name } = this;
     connection.commit(this, (error) => {

@@ -273,13 +273,7 @@ function rememberRoom({ id, nsp }, room) {
   if (nsp.server._opts?.connectionStateRecovery) nsp.adapter.sids.get(id)?.add(room);
 }
 
-/**
- * Hides the rooms again that a recovered socket has been given.
- *
- * @param {any} socket
- * @param {string} prefix of their names
- * @returns {string[]} those rooms
- */
+/** Hides the rooms again that a recovered socket has been given. @param {any} socket @param {string} prefix @returns {string[]} */
 function hideRooms({ id, nsp }, prefix) {
   const rooms = nsp.adapter.sids.get(id) ?? new Set();
   const hidden = [...rooms].filter((room) => room.startsWith(prefix));
@@ -290,13 +284,7 @@ function hideRooms({ id, nsp }, prefix) {
 /** The reasons for which a socket leaves for good. */
 const FOR_GOOD = new Set(['client namespace disconnect', 'server namespace disconnect']);
 
-/**
- * How long a socket that has left may come back.
- *
- * @param {any} socket
- * @param {string | undefined} reason why it has left
- * @returns {number} ms; 0 if it may not
- */
+/** How long a socket that has left may come back, in ms. @param {any} socket @param {string | undefined} reason */
 function recoverableFor({ server }, reason) {
   const recovery = server?._opts?.connectionStateRecovery;
   return recovery && reason !== undefined && !FOR_GOOD.has(reason) ? recovery.maxDisconnectionDuration : 0;

@@ -153,11 +153,7 @@ class SocketSession {
     return this.asRequest().session ?? undefined;
   }
 
-  /**
-   * Saves what was changed.
-   *
-   * @param {(error?: unknown) => void} done called when the changes are saved: before this returns if nothing has to be waited for
-   */
+  /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for */
   commit(done) {
     const session = this.changeable();
     if (session === undefined) {

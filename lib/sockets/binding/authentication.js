@@ -83,31 +83,20 @@ function authenticate(connection, done) {
   });
 }
 
-/**
- * What a client has sent as its key with the connection. Clients that speak Socket.IO 2's protocol have no `auth`, and send
- * it in the query.
- *
- * @param {any} socket
- * @returns {any} undefined for nothing
- */
+/** The key that a client has sent with the connection, if any. @param {any} socket @returns {any} */
 function presented({ conn, handshake }) {
   const { auth, query } = handshake;
   if (typeof auth === 'object' && auth !== null && Object.hasOwn(auth, 'key')) return auth.key ?? undefined;
+  // Clients that speak Socket.IO 2's protocol have no `auth`, and send it in the query.
   const hasAuth = auth !== undefined && conn?.protocol !== 3;
   return hasAuth ? undefined : query?.key;
 }
 
-/**
- * The session id in the handshake's own cookie. A page of another origin that is not allowed gets nothing by it: the
- * browser sends the cookie, whatever page opens the connection.
- *
- * @param {SocketSharing} sharing
- * @param {{ [name: string]: any }} headers
- * @returns {string | undefined}
- */
+/** The session id in the handshake's own cookie. @param {SocketSharing} sharing @param {{ [name: string]: any }} headers */
 function sidOfCookie(sharing, headers) {
   const { cookie: options, allowedOrigins, trustProxy } = sharing.options;
   if (options === undefined || typeof headers.cookie !== 'string') return undefined;
+  // The browser sends the cookie, whatever page opens the connection.
   if (isCrossOrigin(headers, allowedOrigins, trustProxy)) {
     const { host, origin = headers['sec-fetch-site'] } = headers;
     debug('took no cookie from %j: neither of this host, %j, nor one of allowedOrigins', origin, host);

@@ -14,11 +14,7 @@ const KEY_EVENT = '__zappa_key';
 
 /** One `__zappa_key` of a socket. */
 class KeyEvent {
-  /**
-   * @param {Connection} connection
-   * @param {string} key well-formed
-   * @param {(answer: { key: string } | { error: string }) => void} ack
-   */
+  /** @param {Connection} connection @param {string} key well-formed @param {(answer: object) => void} ack */
   constructor(connection, key, ack) {
     this.connection = connection;
     this.key = key;
@@ -36,11 +32,7 @@ class KeyEvent {
     this.lookup.begin();
   }
 
-  /**
-   * Writes down which socket the app's Express side reaches on this channel: this one, since it has shown the key.
-   *
-   * @param {Found} found
-   */
+  /** Writes down that the app's Express side reaches this socket on the key's channel. @param {Found} found */
   write(found) {
     const { connection, key } = this;
     const { adopted } = this.lookup;

@@ -7,6 +7,7 @@ const { isBrowserSession } = require('../../session/session-data.js');
 
 /** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
 /** @typedef {import('../../stores/stored.js').Stored} Stored */
+/** @typedef {import('../sharing/sharing.js').Sharing} Sharing */
 
 /**
  * The session that a key leads to, or a cookie.
@@ -21,11 +22,7 @@ const { isBrowserSession } = require('../../session/session-data.js');
 
 /** Finds the session of one key. */
 class KeyLookup {
-  /**
-   * @param {import('../sharing/sharing.js').Sharing} sharing
-   * @param {string} key well-formed
-   * @param {WhenFound} done
-   */
+  /** @param {Sharing} sharing @param {string} key well-formed @param {WhenFound} done */
   constructor(sharing, key, done) {
     this.adopted = /** @type {AdoptedStore} */ (sharing.adopted);
     this.isOneTime = sharing.options.oneTimeKeys;

@@ -99,13 +99,7 @@ class Sharing {
     for (const socket of sockets) this.connections.get(socket)?.lose(reason);
   }
 
-  /**
-   * This process has written a session: other processes are told if what it says is another thing.
-   *
-   * @param {string} _sid
-   * @param {string} _before the text that was stored before
-   * @param {string} _text
-   */
+  /** This process has written a session: others are told. @param {string} _sid @param {string} _before @param {string} _text */
   spreadChange(_sid, _before, _text) {}
 
   /** Whether a session that was found has ended since. @param {import('../binding/key-lookup.js').Found} found */
@@ -139,13 +133,7 @@ class Sharing {
   /** The store has failed, and a client is told by `answerTo`: here in its own words. @param {unknown} _error @param {Where} _where */
   refused(_error, _where) {}
 
-  /**
-   * A failure that no caller waits for: the app's `onError` gets it, else a process warning says it once a minute.
-   * Never ends the process.
-   *
-   * @param {unknown} error
-   * @param {Where} where
-   */
+  /** A failure that no caller waits for: for `onError`, else a warning once a minute. @param {unknown} error @param {Where} where */
   report(error, where) {
     // A client may call its events what it likes: with a line feed in it, a name would make lines of its own in a log.
     const event = where.event && inspect(where.event, { compact: true, maxStringLength: 100 });

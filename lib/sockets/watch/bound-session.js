@@ -36,12 +36,7 @@ class BoundSession {
     this.asked = 0;
   }
 
-  /**
-   * The session was loaded.
-   *
-   * @param {string} text
-   * @param {number | undefined} clock when the load began; undefined where the app's own `get` was asked
-   */
+  /** The session was loaded. @param {string} text @param {number | undefined} clock when the load began, if that is known */
   learn(text, clock) {
     this.seen = performance.now();
     if (text === this.text) return;

@@ -50,12 +50,7 @@ function wrong(what) {
   return new TypeError(`io-session: the option 'rooms': ${what}.`);
 }
 
-/**
- * Has a socket be in these rooms, and in no other one that it has from its session.
- *
- * @param {Connection} connection
- * @param {string[]} names
- */
+/** Has a socket be in these rooms of its session, and in no other. @param {Connection} connection @param {string[]} names */
 function correctRooms(connection, names) {
   const { socket } = connection;
   if (connection.hasLeft || (names.length === 0 && connection.rooms === undefined)) return;
@@ -79,14 +74,9 @@ function correctRooms(connection, names) {
   }
 }
 
-/**
- * Follows the app's own joins: a room that it joins as well is its own from then on.
- *
- * @param {any} socket
- * @returns {Set<string>} the rooms that the socket has from its session
- */
+/** Follows the app's own joins: a room that it joins as well is its own from then on. @param {any} socket */
 function followJoins(socket) {
-  /** @type {Set<string>} */
+  /** Those that the socket has from its session. @type {Set<string>} */
   const rooms = new Set();
   const { join } = socket;
   put(socket, 'join', function (names, ...rest) {
@@ -106,12 +96,7 @@ function rememberSessionRooms({ rooms, socket }) {
   for (const room of rooms ?? []) rememberRoom(socket, MARK + room);
 }
 
-/**
- * A recovered socket has the rooms again that its former connection had.
- *
- * @param {Connection} connection
- * @param {string[]} hidden the hidden rooms among them
- */
+/** A recovered socket has its former rooms again. @param {Connection} connection @param {string[]} hidden those of ours */
 function recoverSessionRooms(connection, hidden) {
   const names = hidden.filter((room) => room.startsWith(MARK)).map((room) => room.slice(MARK.length));
   if (names.length === 0) return;

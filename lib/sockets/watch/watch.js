@@ -163,13 +163,7 @@ class Watch {
     else this.schedule(bound);
   }
 
-  /**
-   * A session was looked up.
-   *
-   * @param {BoundSession} bound
-   * @param {string | undefined} text nothing when it is gone
-   * @param {number | undefined} clock when the look-up began
-   */
+  /** A session was looked up. @param {BoundSession} bound @param {string | undefined} text @param {number | undefined} clock */
   found(bound, text, clock) {
     const stored = storedOfText(text);
     publish('lookUp', bound.sid, { found: stored !== undefined });
