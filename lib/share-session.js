@@ -13,9 +13,8 @@ function shareSession(options) {
   const read = readShareOptions(options);
   const sharing = new SocketSharing(read);
   if (read.store === undefined) warnOfOwnSessions();
-  const { store } = /** @type {import('./stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
   return Object.freeze({
-    store,
+    store: sharing.own.store,
     express(/** @type {any[]} */ ...args) {
       if (args.length > 0) throw notCalled('app.use(sharing.express())');
       return expressMiddleware(sharing);

@@ -12,7 +12,7 @@ const { roomOf } = require('./rooms.js');
 const { enterRoom, leaveRoom } = require('./socket-io.js');
 
 /** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
-/** @typedef {import('../stores/stored.js').Stored} Stored */
+/** @typedef {import('./socket-session.js').Loaded} Loaded */
 /** @typedef {import('./binding/key-lookup.js').Found} Found */
 /** @typedef {import('./socket-event.js').SocketEvent} SocketEvent */
 
@@ -44,7 +44,7 @@ class Connection {
     /** The oldest session object that was changed outside of a handler, and is not saved. @type {SocketSession | undefined} */
     this.changed = undefined;
     /** The session object that `socket.session` is. */
-    this.current = new SocketSession(this, undefined, undefined, undefined);
+    this.current = new SocketSession(this);
   }
 
   /** @returns {string} */
@@ -69,7 +69,7 @@ class Connection {
   /** Binds the socket to a session. @param {Found} found @returns {Error | undefined} why that cannot be */
   bind(found) {
     const { bound, sharing, socket } = this;
-    const { sid, stored, clock } = found;
+    const { sid } = found;
     const error = native.bind(this.adopted.number, this.id, sid);
     if (error !== -1) return failure(error);
     if (this.sid !== sid) {
@@ -81,7 +81,7 @@ class Connection {
     this.bound = sharing.watch.add(this, found);
     // A handler that runs goes on with the session that it began with, until the next event.
     if (this.running.length > 0 && this.current.sid !== sid) this.next = found;
-    else this.load(sid, stored, clock);
+    else this.load(found);
     sharing.binds += 1;
     publish('bind', sid, { socket: this.id });
     return undefined;
@@ -90,24 +90,18 @@ class Connection {
   /** The socket was bound while handlers were running: its session is the current one from now on. */
   takeNext() {
     if (this.next === undefined) return false;
-    const { sid, stored, clock } = this.next;
-    this.load(sid, stored, clock);
+    this.load(this.next);
     return true;
   }
 
-  /**
-   * Makes a stored session the current one. The current object stays if it stands for that text.
-   *
-   * @param {string | undefined} sid
-   * @param {Stored | undefined} stored
-   * @param {number | undefined} clock when the load began
-   */
-  load(sid, stored, clock) {
+  /** Makes a loaded session the current one. The current object stays if it stands for that text. @param {Loaded} loaded */
+  load(loaded) {
+    const { sid, stored, clock } = loaded;
     this.next = undefined;
     const { current } = this;
     if (this.bound?.sid === sid && stored !== undefined) this.bound?.learn(stored.text, clock);
     if (current.sid === sid) {
-      if (current.standsFor(stored, clock)) return;
+      if (current.standsFor(loaded)) return;
       if (!current.isOpen && !current.isEnded) {
         // Nobody has looked at it.
         current.stored = stored;
@@ -117,7 +111,7 @@ class Connection {
       // A timer's change, say: it is saved with the next acknowledgement or at the end of the next handler.
       if (this.running.length === 0 && current.isChanged()) this.changed ??= current;
     }
-    const next = new SocketSession(this, sid, stored, clock);
+    const next = new SocketSession(this, loaded);
     if (current.sid === sid && current.isOpen && !current.isEnded) next.carried = current.unsavedChange();
     this.replace(next);
   }
@@ -191,12 +185,13 @@ class Connection {
     const { current } = this;
     if (!current.isOpen || this.running.length > 0 || !current.isChanged()) return;
     current.isDropped = true;
-    this.replace(new SocketSession(this, current.sid, current.lastStored(), current.clock));
+    const { clock, sid } = current;
+    this.replace(new SocketSession(this, { sid, stored: current.lastStored(), clock }));
   }
 
   /** From now on the socket has a session of its own, which is empty. */
   startOwn() {
-    this.replace(new SocketSession(this, undefined, undefined, undefined));
+    this.replace(new SocketSession(this));
   }
 
   /** The socket has lost its session. @param {string} reason */

@@ -5,6 +5,7 @@ const { openQueue, queue } = require('../stores/ask.js');
 const { begin, publish } = require('../support/diagnostics.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
+/** @typedef {import('./socket-session.js').Loaded} Loaded */
 
 const NOT_WAITING = () => {};
 
@@ -78,7 +79,7 @@ class SocketEvent {
           inContext(() => {
             if (error) return this.refuse(error);
             if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
-            else if (storedId !== undefined) this.loaded(sid, stored, clock, began);
+            else if (storedId !== undefined) this.loaded({ sid, stored, clock }, began);
             return this.start();
           });
         } finally {
@@ -99,19 +100,13 @@ class SocketEvent {
     const { connection } = this;
     const { adopted, sid } = connection;
     const text = adopted.readText(storedId);
-    this.loaded(sid, text === undefined ? undefined : { text }, adopted.clock(), 0);
+    this.loaded({ sid, stored: text === undefined ? undefined : { text }, clock: adopted.clock() }, 0);
   }
 
-  /**
-   * Makes the loaded session the socket's current one.
-   *
-   * @param {string | undefined} sid the session that the socket was bound to when the load began
-   * @param {Stored | undefined} stored
-   * @param {number | undefined} clock when the load began
-   * @param {number} began ms; 0 if nobody wants to know
-   */
-  loaded(sid, stored, clock, began) {
+  /** Makes the loaded session the current one. @param {Loaded} loaded @param {number} began ms; 0 if nobody wants to know */
+  loaded(loaded, began) {
     const { connection } = this;
+    const { sid, stored } = loaded;
     if (sid !== undefined) {
       connection.adopted.counts.loads += 1;
       publish('load', sid, { event: this.name, found: stored !== undefined }, began);
@@ -123,7 +118,7 @@ class SocketEvent {
       connection.lose('expire');
       // Its other sockets have lost it as well.
       if (bound !== undefined) connection.sharing.watch.gone(bound);
-    } else connection.load(sid, stored, clock);
+    } else connection.load(loaded);
   }
 
   /** Runs the handlers with the current session object, and saves after them. @returns {any} */

@@ -9,6 +9,10 @@ const { snapshotOf } = require('../session/snapshot.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
 
+/** @typedef {{ sid: string | undefined, stored: Stored | undefined, clock: number | undefined }} Loaded what a load has found */
+
+/** What is loaded for a session of a socket's own: nothing. @type {Loaded} */
+const NOTHING = { sid: undefined, stored: undefined, clock: undefined };
 /** A session of a socket's own that is not stored yet. */
 const EMPTY = { text: '{"cookie":{"__io":true}}' };
 /** It stands for a session which was gone before anybody looked at it. */
@@ -21,16 +25,14 @@ const NO_SESSION =
  * that text at the first look. A socket has one current session object; handlers may still hold earlier ones.
  */
 class SocketSession {
-  /**
-   * @param {import('./connection.js').Connection} connection
-   * @param {string | undefined} sid the session that the socket is bound to; undefined for a session of the socket's own
-   * @param {Stored | undefined} stored what the store holds
-   * @param {number | undefined} clock when the load began; undefined when the app's own `get` was asked
-   */
-  constructor(connection, sid, stored, clock) {
+  /** @param {import('./connection.js').Connection} connection @param {Loaded} [loaded] */
+  constructor(connection, { sid, stored, clock } = NOTHING) {
     this.connection = connection;
+    /** The session that the socket is bound to; undefined for one of the socket's own. */
     this.sid = sid;
+    /** What the store holds. */
     this.stored = stored;
+    /** When the load began; undefined when the app's own `get` was asked. */
     this.clock = clock;
     /** How many session objects the socket had before. */
     this.order = connection.made++;
@@ -103,8 +105,8 @@ class SocketSession {
     this.session = session;
   }
 
-  /** Whether it still stands for what the store holds. @param {Stored | undefined} stored @param {number | undefined} clock when the load began */
-  standsFor(stored, clock) {
+  /** Whether it still stands for what the store holds. @param {Loaded} loaded */
+  standsFor({ stored, clock }) {
     if (this.isEnded) return false;
     if (!this.isOpen) return this.stored?.text === stored?.text;
     const snapshot = snapshotOf(this.session);

@@ -49,12 +49,10 @@ class SocketSharing extends Sharing {
       end.after?.push(() => this.responses.whenOut(end.sid, () => this.cluster.tellEnd(end)));
     };
     this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
-    const adopted = /** @type {import('./sharing.js').AdoptedStore} */ (this.adopted);
-    adopted.methods = requestMethods;
-    /** @type {'processes' | 'process'} */
-    this.exact = adopted.exact;
-    /** What has been done with its store. They outlive `close()`. */
-    this.counts = adopted.counts;
+    /** Its store, after `close()`, too. */
+    this.own = /** @type {import('./sharing.js').AdoptedStore} */ (this.adopted);
+    this.own.methods = requestMethods;
+    this.exact = this.own.exact;
   }
 
   get touchInterval() {
@@ -112,11 +110,11 @@ class SocketSharing extends Sharing {
 
   /** What it has done, and what it holds. */
   stats() {
-    const { adopted, binds, counts } = this;
-    // A probe may have told more since.
-    if (adopted) this.exact = adopted.exact;
+    const { binds, own } = this;
+    // A probe may have told more since. A store that was given back tells nothing.
+    if (!this.closed) this.exact = own.exact;
     const sockets = [...this.boundSids()].length;
-    return { exact: this.exact, sockets, binds, ...counts, timeouts: countTimeouts() };
+    return { exact: this.exact, sockets, binds, ...own.counts, timeouts: countTimeouts() };
   }
 
   /** Gives everything back as it was. */
