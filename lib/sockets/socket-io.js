@@ -317,7 +317,7 @@ function reachesOthers({ adapter }) {
   let owner = adapter;
   while (owner && !Object.hasOwn(owner, 'serverSideEmit')) owner = Object.getPrototypeOf(owner);
   // The class that has it keeps rooms by itself only if it is Socket.IO's own.
-  return owner !== null && !Object.hasOwn(owner, 'addAll');
+  return Boolean(owner) && !Object.hasOwn(owner, 'addAll');
 }
 
 module.exports = {
