@@ -88,7 +88,12 @@ class HostEvent extends SocketEvent {
   run(error) {
     if (error !== undefined) return this.next(error);
     this.expose();
-    this.holdAck();
+    const { context } = this;
+    const { ack } = context;
+    // The acknowledgement waits until what was changed before it is saved. The handler's own words are sent even if that
+    // fails, as with the original: the app's `onError` hears of it.
+    if (typeof ack === 'function')
+      context.ack = (/** @type {any[]} */ ...values) => this.commit(() => ack(...values));
     return this.next();
   }
 
@@ -106,17 +111,6 @@ class HostEvent extends SocketEvent {
     req.sessionStore = this.connection.adopted.store;
     Object.defineProperty(req, 'sessionID', FORWARD_ID);
     Object.defineProperty(req, 'session', FORWARD);
-  }
-
-  /**
-   * Has the acknowledgement wait until what was changed before it is saved. The handler's own words are sent even if that
-   * fails, as with the original: the app's `onError` hears of it.
-   */
-  holdAck() {
-    const { context } = this;
-    const { ack } = context;
-    if (typeof ack !== 'function') return;
-    context.ack = (/** @type {any[]} */ ...values) => this.commit(() => ack(...values));
   }
 
   /** @param {any} value */

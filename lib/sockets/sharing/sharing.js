@@ -43,7 +43,8 @@ class Sharing {
     this.warned = new Map();
     this.watch = new Watch(this);
     this.onEnd = (/** @type {SessionEnded} */ end) => this.unbindAll(end);
-    this.boundTo = () => this.boundSids();
+    /** The sessions that its sockets are bound to, for the store. */
+    this.boundTo = () => [...this.connections.values()].flatMap(({ sid }) => sid ?? []);
     this.onFailure = (/** @type {unknown} */ error) => this.report(error, {});
   }
 
@@ -89,11 +90,6 @@ class Sharing {
     this.adopted.reporters.add(this.onFailure);
   }
 
-  /** The sessions that its sockets are bound to. @returns {Iterable<string>} */
-  *boundSids() {
-    for (const { sid } of this.connections.values()) if (sid !== undefined) yield sid;
-  }
-
   /** A session has ended: its sockets in this process are unbound. @param {SessionEnded} end */
   unbindAll({ sockets, reason }) {
     for (const socket of sockets) this.connections.get(socket)?.lose(reason);
@@ -107,13 +103,8 @@ class Sharing {
     return clock !== undefined && this.adopted?.since(sid, clock) === 'gone';
   }
 
-  /** A socket has lost its session. @param {Connection} connection @param {string} reason @param {string} _sid */
-  ended(connection, reason, _sid) {
-    this.apply(connection, reason);
-  }
-
-  /** Does to a socket that has lost its session what the app has set. @param {Connection} connection @param {string} reason */
-  apply({ socket }, reason) {
+  /** A socket has lost its session: the app says what follows. @param {Connection} connection @param {string} reason @param {string} [_sid] */
+  ended({ socket }, reason, _sid) {
     const { onSessionEnd } = this.options;
     const failed = (/** @type {unknown} */ error) => this.report(error, { socket });
     if (onSessionEnd === 'disconnect') socket.disconnect(true);

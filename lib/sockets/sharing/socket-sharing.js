@@ -84,7 +84,7 @@ class SocketSharing extends Sharing {
   /** Tells a client that its session has ended. @param {Connection} connection @param {string} reason */
   tellEnd(connection, reason) {
     connection.socket.emit(END_EVENT, { reason });
-    this.apply(connection, reason);
+    super.ended(connection, reason);
   }
 
   /** @param {unknown} error */
@@ -113,7 +113,7 @@ class SocketSharing extends Sharing {
     const { binds, own } = this;
     // A probe may have told more since. A store that was given back tells nothing.
     if (!this.closed) this.exact = own.exact;
-    const sockets = [...this.boundSids()].length;
+    const sockets = this.boundTo().length;
     return { exact: this.exact, sockets, binds, ...own.counts, timeouts: countTimeouts() };
   }
 

@@ -95,7 +95,7 @@ class BoundSession {
 
   /** Whether a load may be older than what this process has written since. @param {number | undefined} clock */
   isOutdated(clock) {
-    const { adopted } = this.watch;
+    const { adopted } = this.watch.sharing;
     if (adopted === undefined || clock === undefined) return false;
     return adopted.commits.isHeld(this.sid) || adopted.since(this.sid, clock) !== 'unchanged';
   }

@@ -24,10 +24,6 @@ class LookUps {
     /** Failures in a row. */
     this.failures = 0;
     this.isScheduled = false;
-    this.flush = () => {
-      this.isScheduled = false;
-      this.start();
-    };
   }
 
   /** @param {BoundSession} bound */
@@ -45,12 +41,15 @@ class LookUps {
   schedule() {
     if (this.isScheduled || this.waiting.length === 0) return;
     this.isScheduled = true;
-    setImmediate(this.flush);
+    setImmediate(() => {
+      this.isScheduled = false;
+      this.start();
+    });
   }
 
   /** Makes as many calls as may be in flight. */
   start() {
-    const { adopted } = this.watch;
+    const { adopted } = this.watch.sharing;
     if (adopted === undefined) this.waiting = [];
     else while (this.waiting.length > 0 && this.inFlight < (this.failures > 0 ? 1 : MOST)) this.next(adopted);
   }

@@ -37,10 +37,6 @@ class Watch {
     this.dueTimes = undefined;
   }
 
-  get adopted() {
-    return this.sharing.adopted;
-  }
-
   get times() {
     this.dueTimes ??= new DueTimes((sids) => {
       for (const sid of sids) this.due(sid);
@@ -188,7 +184,7 @@ class Watch {
 
   /** Extends the life of a session with a connected socket. @param {BoundSession} bound @param {Found['stored']} stored */
   touch(bound, stored) {
-    const { adopted } = this;
+    const { adopted } = this.sharing;
     bound.lastTouch = performance.now();
     if (adopted === undefined || typeof adopted.store.touch !== 'function') return;
     const req = { sessionID: bound.sid, sessionStore: adopted.store, session: undefined };
