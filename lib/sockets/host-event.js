@@ -2,6 +2,7 @@
 
 const { Connection } = require('./connection.js');
 const { SocketEvent } = require('./socket-event.js');
+const { LEAVING } = require('./socket-io.js');
 
 /** @typedef {import('./sharing/sharing.js').Sharing} Sharing */
 
@@ -30,9 +31,6 @@ const FORWARD_ID = {
     return this[SESSION].asRequest().sessionID;
   },
 };
-
-/** The events by which Socket.IO tells a socket that it leaves. */
-const LEAVING = new Set(['disconnecting', 'disconnect']);
 
 /** A connection of a Zappa host, whose client object holds the binding, as `__session_id`. */
 class HostConnection extends Connection {

@@ -87,14 +87,7 @@ class SharedConnection extends Connection {
     const isAlone = this.waiting === 0 && this.arrived === 0;
     if (plugin === undefined && isAlone && !isHeard(socket, name)) return;
     this.arrived += 1;
-    process.nextTick(dispatch, this.eventOf(packet, plugin));
-  }
-
-  /** @param {Packet} packet @param {(packet: any) => void} [plugin] */
-  eventOf(packet, plugin) {
-    const event = new SharedEvent(this, this.socket, packet.data ?? []);
-    event.plugin = plugin;
-    return event.asPacket(packet, this.ackOf(packet));
+    process.nextTick(dispatch, new SharedEvent(this, socket, packet.data ?? [], packet, plugin));
   }
 
   /** @param {Packet} packet */
@@ -106,7 +99,8 @@ class SharedConnection extends Connection {
   hold(packet) {
     const { held = [] } = this;
     if (isFull(this.adopted, held.length)) {
-      this.eventOf(packet).refuse(failure('ERR_OVERLOADED'));
+      const event = new SharedEvent(this, this.socket, packet.data ?? [], packet);
+      event.refuse(failure('ERR_OVERLOADED'));
       return;
     }
     this.adopted.waiting += 1;

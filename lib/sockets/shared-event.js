@@ -12,29 +12,20 @@ class SharedEvent extends SocketEvent {
    * @param {import('./shared-connection.js').SharedConnection} connection
    * @param {any} emitter whose listeners are called: the socket, or for `connection` its namespace
    * @param {any[]} args the event's name, and what the listeners get
+   * @param {import('./socket-io.js').Packet} [packet] that it came in: listeners for any event and middlewares see those only
+   * @param {(packet: any) => void} [plugin] the `onevent` of a plugin, which is to have the packet
    */
-  constructor(connection, emitter, args) {
+  constructor(connection, emitter, args, packet, plugin) {
     super(connection, args[0]);
     this.connection = connection;
     this.emitter = emitter;
-    this.args = args;
-    /** The packet that the event came in. Listeners for any event and middlewares see those only. @type {any} */
-    this.packet = undefined;
-    /** The `onevent` of a plugin, which is to have the packet. @type {((packet: any) => void) | undefined} */
-    this.plugin = undefined;
+    this.packet = packet;
+    this.plugin = plugin;
+    /** Acknowledges the event, where its client waits for that. */
+    this.ack = packet && connection.ackOf(packet);
+    this.args = this.ack ? [...args, this.held(this.ack)] : args;
     /** What the listeners have returned that a plugin has called through us. @type {Results | undefined} */
     this.results = undefined;
-    /** Acknowledges the event, where its client waits for that. @type {Ack | undefined} */
-    this.ack = undefined;
-  }
-
-  /** The event came in a packet. @param {any} packet @param {Ack | undefined} ack @returns {this} */
-  asPacket(packet, ack) {
-    this.packet = packet;
-    if (ack === undefined) return this;
-    this.ack = ack;
-    this.args = [...this.args, this.held(ack)];
-    return this;
   }
 
   /** An acknowledgement that is sent when what was changed before it is saved. @param {Ack} ack @returns {Ack} */

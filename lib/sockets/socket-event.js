@@ -5,7 +5,6 @@ const { openQueue, queue } = require('../stores/ask.js');
 const { begin, publish } = require('../support/diagnostics.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
-/** @typedef {import('./socket-session.js').Loaded} Loaded */
 
 const NOT_WAITING = () => {};
 
@@ -103,7 +102,7 @@ class SocketEvent {
     this.loaded({ sid, stored: text === undefined ? undefined : { text }, clock: adopted.clock() }, 0);
   }
 
-  /** Makes the loaded session the current one. @param {Loaded} loaded @param {number} began ms; 0 if nobody wants to know */
+  /** Makes the loaded session the current one. @param {import('./socket-session.js').Loaded} loaded @param {number} began ms, or 0 */
   loaded(loaded, began) {
     const { connection } = this;
     const { sid, stored } = loaded;

@@ -321,6 +321,7 @@ function reachesOthers({ adapter }) {
 }
 
 module.exports = {
+  LEAVING,
   anyListeners,
   closeRooms,
   enterRoom,

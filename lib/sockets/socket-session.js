@@ -8,7 +8,6 @@ const { markOwn } = require('../session/own-session.js');
 const { snapshotOf } = require('../session/snapshot.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
-
 /** @typedef {{ sid: string | undefined, stored: Stored | undefined, clock: number | undefined }} Loaded what a load has found */
 
 /** What is loaded for a session of a socket's own: nothing. @type {Loaded} */

@@ -3,7 +3,6 @@
 const { readSession } = require('../binding/key-lookup.js');
 
 /** @typedef {import('./bound-session.js').BoundSession} BoundSession */
-/** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
 
 /** How many sessions are looked up at once: an outage that ends is no rush on the store. */
 const MOST = 64;
@@ -54,7 +53,7 @@ class LookUps {
     else while (this.waiting.length > 0 && this.inFlight < (this.failures > 0 ? 1 : MOST)) this.next(adopted);
   }
 
-  /** @param {AdoptedStore} adopted */
+  /** @param {import('../../stores/adopted-store.js').AdoptedStore} adopted */
   next(adopted) {
     const bound = /** @type {BoundSession} */ (this.waiting.shift());
     if (!this.watch.isWatched(bound)) {
