@@ -72,8 +72,7 @@ function authenticate(connection, done) {
     if (found && sharing.isOver(found)) failed = failure('ERR_MISSING_DATA');
     else if (found && !connection.hasLeft) failed = connection.bind(found);
     const { sid } = connection;
-    const own = sid && roomOf(sid);
-    for (const room of former) if (room !== own) leaveRoom(socket, room);
+    for (const room of former) if (sid === undefined || room !== roomOf(sid)) leaveRoom(socket, room);
     if (sid === undefined) leaveSessionRooms(connection);
     // What a recovered socket has shown was good once: that session has ended. One that shows nothing may have shared by
     // `__zappa_key`.
