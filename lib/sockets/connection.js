@@ -87,11 +87,10 @@ class Connection {
     return undefined;
   }
 
-  /** The socket was bound while handlers were running: its session is the current one from now on. */
-  takeNext() {
-    if (this.next === undefined) return false;
-    this.load(this.next);
-    return true;
+  /** No handler goes on with what was: the socket was bound to another session meanwhile, or its session has ended. */
+  renew() {
+    if (this.next !== undefined) this.load(this.next);
+    else if (this.current.isEnded) this.startOwn();
   }
 
   /** Makes a loaded session the current one. The current object stays if it stands for that text. @param {Loaded} loaded */
@@ -175,7 +174,7 @@ class Connection {
     const { running } = this;
     running.splice(running.indexOf(event), 1);
     if (running.length > 0) return;
-    if (!this.takeNext() && this.current.isEnded) this.startOwn();
+    this.renew();
     if (this.current.unsaved !== undefined) this.drop();
     this.leaveWhenIdle();
   }

@@ -85,8 +85,8 @@ function serve(sharing, namespace) {
   const unfollow = followNamespace(namespace, (socket, event) => {
     const connection = connectionOf(socket);
     if (connection === undefined) share(sharing, socket).recover();
-    // The app is told of a recovered socket, of both, when it is known whose it is.
-    else if (!connection.isRecovered) connection.welcome(event);
+    // The app is told of a recovered socket, by both events, when it is known whose it is.
+    else if (connection.held === undefined) connection.welcome(event);
   });
   sharing.namespaces.set(namespace, () => {
     unfollow();

@@ -113,7 +113,6 @@ class SharedConnection extends Connection {
    */
   recover() {
     const { sharing, socket } = this;
-    this.isRecovered = true;
     this.held = [];
     authenticate(this, (error) => {
       // Socket.IO tells of `connect` and `connection` in one go. Both have to be over.
@@ -228,7 +227,5 @@ SharedConnection.prototype.isWelcome = false;
 SharedConnection.prototype.reason = undefined;
 /** Whether it has come back without the session that it had, and has not been told. @type {boolean} */
 SharedConnection.prototype.isLost = false;
-/** Whether Socket.IO has recovered it without its middlewares. @type {boolean} */
-SharedConnection.prototype.isRecovered = false;
 
 module.exports.SharedConnection = SharedConnection;

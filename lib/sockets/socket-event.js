@@ -123,8 +123,7 @@ class SocketEvent {
   /** Runs the handlers with the current session object, and saves after them. @returns {any} */
   start() {
     const { connection } = this;
-    // Nobody of a session that has ended begins a handler with it.
-    if (!connection.takeNext() && connection.current.isEnded) connection.startOwn();
+    connection.renew();
     this.first = connection.current;
     connection.running.push(this);
     let result;
