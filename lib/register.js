@@ -8,12 +8,7 @@ const Module = require('node:module');
 const path = require('node:path');
 const { isMainThread } = require('node:worker_threads');
 
-/**
- * @typedef {object} Copy an installed zappajs; there may be several in one process
- * @property {string} folder
- * @property {string} version
- */
-
+/** @typedef {{ folder: string, version: string }} Copy an installed zappajs; there may be several in one process */
 /** @typedef {(request: string, parent?: { filename?: string | null } | null, ...rest: unknown[]) => string} Resolve */
 
 /** Node's resolver is not in its types. It is what every tool of this kind patches, and Node keeps it for them. */
@@ -49,19 +44,12 @@ function say(text) {
 function zappajsOf(file) {
   for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
     const { name, version } = readPackage(folder);
-    if (name !== undefined) {
-      return name === 'zappajs' ? { folder, version: String(version) } : undefined;
-    }
-    if (path.basename(folder) === 'node_modules' || folder === path.dirname(folder)) {
-      return undefined;
-    }
+    if (name !== undefined) return name === 'zappajs' ? { folder, version: String(version) } : undefined;
+    if (path.basename(folder) === 'node_modules' || folder === path.dirname(folder)) return undefined;
   }
 }
 
-/**
- * @param {string} folder
- * @returns {{ name?: unknown, version?: unknown }}
- */
+/** @param {string} folder @returns {{ name?: unknown, version?: unknown }} */
 function readPackage(folder) {
   try {
     return JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8')) ?? {};
@@ -78,37 +66,26 @@ let usable;
 
 /** Whether this package loads, tried once. When it does not (say, no binary for this machine) zappajs keeps its own. */
 function isUsable() {
-  if (usable === undefined) {
-    usable = false;
-    try {
-      const ours = require(OURS);
-      usable = EXPORTS.every((name) => typeof ours[name] === 'function');
-      if (!usable) {
-        say(`nothing is replaced: ${OURS} lacks one of ${EXPORTS.join(', ')}`);
-      }
-    } catch (error) {
-      say(
-        `nothing is replaced, this package does not load: ${error instanceof Error ? error.message : error}`,
-      );
-    }
+  if (usable !== undefined) return usable;
+  usable = false;
+  try {
+    const ours = require(OURS);
+    usable = EXPORTS.every((name) => typeof ours[name] === 'function');
+    if (!usable) say(`nothing is replaced: ${OURS} lacks one of ${EXPORTS.join(', ')}`);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : error;
+    say(`nothing is replaced, this package does not load: ${why}`);
   }
   return usable;
 }
 
-/** Copies that were spoken of. @type {Set<string>} */
+/** The folders of the copies that were spoken of. @type {Set<string>} */
 const told = new Set();
 
-/**
- * @param {Copy} copy
- * @param {string} file
- */
-function tell({ folder, version }, file) {
-  if (!told.has(folder)) {
-    told.add(folder);
-    // Its name as zappajs requires it: the file may be io-session.js or io-session.coffee.md.
-    const shown = path.join(path.relative(process.cwd(), path.dirname(file)), 'io-session');
-    say(`replaced ${shown} of zappajs ${version}`);
-  }
+/** Speaks of a copy, once. @param {Copy} copy @param {string} text */
+function tell({ folder }, text) {
+  if (!told.has(folder)) say(text);
+  told.add(folder);
 }
 
 /**
@@ -120,27 +97,26 @@ function tell({ folder, version }, file) {
  */
 function replacement(request, from, resolved) {
   // Almost every require of a process ends here.
-  if (!from || !request.startsWith('.') || !isIoSession(resolved)) {
-    return undefined;
-  }
+  if (!from || !request.startsWith('.') || !isIoSession(resolved)) return undefined;
   const copy = zappajsOf(from);
   // A zappajs that carries another inside it: the resolved file must be of the same copy.
-  if (!copy || zappajsOf(resolved)?.folder !== copy.folder || !isUsable()) {
-    return undefined;
-  }
-  tell(copy, resolved);
+  if (!copy || zappajsOf(resolved)?.folder !== copy.folder || !isUsable()) return undefined;
+  // Its name as zappajs requires it: the file may be io-session.js or io-session.coffee.md.
+  const shown = path.join(path.relative(process.cwd(), path.dirname(resolved)), 'io-session');
+  tell(copy, `replaced ${shown} of zappajs ${copy.version}`);
   return OURS;
 }
 
 /** A zappajs that was loaded before us holds its own module already. */
 function warnOfEarlier() {
-  for (const file of Object.keys(loader._cache)) {
-    const copy = isIoSession(file) ? zappajsOf(file) : undefined;
-    if (copy && !told.has(copy.folder)) {
-      told.add(copy.folder);
-      const shown = path.relative(process.cwd(), copy.folder);
-      say(`too late for ${shown}: load io-session/register before zappajs ${copy.version}, with node -r`);
-    }
+  for (const file of Object.keys(loader._cache).filter(isIoSession)) {
+    const copy = zappajsOf(file);
+    if (!copy) continue;
+    const shown = path.relative(process.cwd(), copy.folder);
+    tell(
+      copy,
+      `too late for ${shown}: load io-session/register before zappajs ${copy.version}, with node -r`,
+    );
   }
 }
 
@@ -161,9 +137,7 @@ function reportAbsence() {
 /** Starts replacing. A second call does nothing. */
 function install() {
   try {
-    if (Reflect.has(loader, INSTALLED)) {
-      return;
-    }
+    if (Reflect.has(loader, INSTALLED)) return;
     Object.defineProperty(loader, INSTALLED, { value: true });
     const resolve = loader._resolveFilename;
     loader._resolveFilename = function (request, parent, ...rest) {
@@ -177,9 +151,7 @@ function install() {
     };
     warnOfEarlier();
     // A worker thread is part of an app whose main thread has said it.
-    if (isMainThread) {
-      reportAbsence();
-    }
+    if (isMainThread) reportAbsence();
   } catch (error) {
     say(`nothing is replaced: ${error}`);
   }

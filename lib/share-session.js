@@ -1,6 +1,6 @@
 'use strict';
 
-const { giveKey } = require('./http/given-key.js');
+const { giveKey } = require('./http/session-key.js');
 const { expressMiddleware } = require('./http/middleware.js');
 const { notCalled, refuseSocket, warnOfOwnSessions } = require('./support/warnings.js');
 const { readShareOptions } = require('./support/options.js');
@@ -8,18 +8,13 @@ const { SessionSockets } = require('./sockets/sharing/session-sockets.js');
 const { serveFromStart, socketMiddleware } = require('./sockets/middleware.js');
 const { SocketSharing } = require('./sockets/sharing/socket-sharing.js');
 
-/**
- * Shares the sessions of an Express app with its sockets; see index.d.ts.
- *
- * @param {unknown} [options]
- */
+/** Shares the sessions of an Express app with its sockets; see index.d.ts. @param {unknown} [options] */
 function shareSession(options) {
   const read = readShareOptions(options);
   const sharing = new SocketSharing(read);
   if (read.store === undefined) warnOfOwnSessions();
-  const { store } = /** @type {import('./stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
   return Object.freeze({
-    store,
+    store: sharing.own.store,
     express(/** @type {any[]} */ ...args) {
       if (args.length > 0) throw notCalled('app.use(sharing.express())');
       return expressMiddleware(sharing);
@@ -33,9 +28,7 @@ function shareSession(options) {
       return socketMiddleware(sharing);
     },
     to: (/** @type {string} */ sid) => new SessionSockets(sharing, sid),
-    socketsOf(/** @type {string} */ sid) {
-      return sharing.bound(sid).map(({ socket }) => socket);
-    },
+    socketsOf: (/** @type {string} */ sid) => sharing.socketsOf(sid),
     stats: () => sharing.stats(),
     close: () => sharing.close(),
   });

@@ -1,18 +1,20 @@
 'use strict';
 
 const { admit, isCrossOrigin, isCrossOriginLoad } = require('./http/origins.js');
+const { answerKey, refuseKey } = require('./http/key-route.js');
 const { failure } = require('./support/errors.js');
-const { HostEvent } = require('./sockets/host-event.js');
+const { HostEvent, hostConnection } = require('./sockets/host-event.js');
 const { Sharing } = require('./sockets/sharing/sharing.js');
-const { hostConnection } = require('./sockets/host-connection.js');
-const { KeyRequest } = require('./http/key-route.js');
-const { KEY_EVENT, presentKey, refuseKey } = require('./sockets/binding/key-event.js');
+const { KEY_EVENT, presentKey } = require('./sockets/binding/key-event.js');
 const { readOptions } = require('./support/options.js');
 
 const WHERE = 'context.session_store';
 
 /** What each app shares, by its context. @type {WeakMap<object, Sharing>} */
 const sharings = new WeakMap();
+
+/** @param {any} value */
+const isObject = (value) => typeof value === 'object' && value !== null;
 
 /**
  * Checks what the host hands over.
@@ -27,17 +29,12 @@ function checkContext(caller, host, method) {
   const need = (/** @type {boolean} */ there, /** @type {string} */ what) => {
     if (!there) throw new TypeError(`io-session: ${caller}({ context }): ${what}.`);
   };
-  need(typeof context === 'object' && context !== null, 'context is missing');
+  need(isObject(context), 'context is missing');
   const { app, session } = context;
-  need(typeof app === 'function' || (typeof app === 'object' && app !== null), 'context.app is missing');
+  need(typeof app === 'function' || isObject(app), 'context.app is missing');
+  need(isObject(app.settings), 'context.app is not an Express app: no settings');
   need(
-    typeof app.settings === 'object' && app.settings !== null,
-    'context.app is not an Express app: no settings',
-  );
-  need(
-    typeof session === 'function' &&
-      typeof session.Session === 'function' &&
-      typeof session.Store === 'function',
+    [session, session?.Session, session?.Store].every((one) => typeof one === 'function'),
     'context.session is not the express-session module',
   );
   need(typeof context[method] === 'function', `context.${method} is not a function`);
@@ -69,11 +66,7 @@ function sharingOf(context) {
   return sharing;
 }
 
-/**
- * Installs `GET <zappa_prefix>/socket/:channel_name/:socket_id`; see index.d.ts.
- *
- * @param {{ context: any }} host
- */
+/** Installs `GET <zappa_prefix>/socket/:channel_name/:socket_id`; see index.d.ts. @param {{ context: any }} host */
 function bind_express(host) {
   const context = checkContext('bind_express', host, 'get');
   const sharing = sharingOf(context);
@@ -83,23 +76,19 @@ function bind_express(host) {
   context.get(
     `${prefix}/socket/:channel_name/:socket_id`,
     /** @this {any} */ function () {
-      const request = new KeyRequest(sharing, this);
+      const { params, req, res } = this;
       // Without the option a page of another origin may ask by `fetch`, as with the original: whether it can read the answer
       // is the app's CORS.
-      const admitted = allowedOrigins
-        ? admit(this.req, this.res, allowedOrigins)
-        : !isCrossOriginLoad(this.req.headers ?? {});
-      if (admitted) request.answer();
-      else request.refuse(failure('ERR_BAD_ORIGIN'));
+      const isAdmitted = allowedOrigins
+        ? admit(req, res, allowedOrigins)
+        : !isCrossOriginLoad(req.headers ?? {});
+      if (isAdmitted) answerKey(sharing, this, String(params.channel_name));
+      else refuseKey(sharing, res, failure('ERR_BAD_ORIGIN'));
     },
   );
 }
 
-/**
- * Installs the event `__zappa_key`; see index.d.ts.
- *
- * @param {{ context: any }} host
- */
+/** Installs the event `__zappa_key`; see index.d.ts. @param {{ context: any }} host */
 function bind_io(host) {
   const context = checkContext('bind_io', host, 'on');
   const sharing = sharingOf(context);
@@ -109,18 +98,15 @@ function bind_io(host) {
     /** @this {any} @param {any} data @param {any} ack */ function (data, ack) {
       const { client, socket } = this;
       // As with `shareSession`: only with at least one, since a page may be of another port than its sockets.
-      if (allowedOrigins?.length && isCrossOrigin(socket.handshake?.headers ?? {}, allowedOrigins))
-        refuseKey(sharing, data, ack);
-      else presentKey(sharing, hostConnection(sharing, socket, client), data, ack);
+      const isRefused =
+        allowedOrigins?.length && isCrossOrigin(socket.handshake?.headers ?? {}, allowedOrigins);
+      const refused = isRefused ? failure('ERR_BAD_ORIGIN') : undefined;
+      presentKey(hostConnection(sharing, socket, client), data, ack, refused);
     },
   );
 }
 
-/**
- * Installs the middleware that gives each event its session; see index.d.ts.
- *
- * @param {{ context: any }} host
- */
+/** Installs the middleware that gives each event its session; see index.d.ts. @param {{ context: any }} host */
 function bind_middleware(host) {
   const context = checkContext('bind_middleware', host, 'io_use');
   const sharing = sharingOf(context);

@@ -1,12 +1,6 @@
 'use strict';
 
-/**
- * Ends a response of any kind of server. Its other headers are set already.
- *
- * @param {any} res
- * @param {number} status
- * @param {string | Buffer} [body]
- */
+/** Ends a response whose other headers are set. @param {any} res @param {number} status @param {string | Buffer} [body] */
 function answer(res, status, body) {
   res.statusCode = status;
   if (body !== undefined) res.setHeader('Content-Length', Buffer.byteLength(body));
@@ -15,14 +9,9 @@ function answer(res, status, body) {
   res.end(body);
 }
 
-/**
- * Ends a response with JSON. Not `res.json`: only Express has it, and it would make a 304 of a credential.
- *
- * @param {any} res
- * @param {number} status
- * @param {object} [body]
- */
+/** Ends a response with JSON. @param {any} res @param {number} status @param {object} [body] */
 function answerJson(res, status, body) {
+  // Not `res.json`: only Express has it, and it would make a 304 of a credential.
   res.setHeader('Content-Type', 'application/json; charset=utf-8');
   answer(res, status, body && JSON.stringify(body));
 }

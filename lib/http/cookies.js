@@ -18,16 +18,16 @@ const seen = new WeakSet();
  * @returns {string | undefined} undefined where there is no such cookie, or it is signed with none of the secrets
  */
 function sessionIdOfCookie(header, { name, secrets }) {
-  for (const [found, value] of cookies(header)) if (found === name) return signedId(value, secrets);
+  const [, value] = [...cookies(header)].find(([found]) => found === name) ?? [];
+  if (!value?.startsWith(SIGNED)) return undefined;
+  for (const secret of secrets) {
+    const sid = signature.unsign(value.slice(SIGNED.length), secret);
+    if (sid !== false) return sid;
+  }
   return undefined;
 }
 
-/**
- * The cookies of a `Cookie` header.
- *
- * @param {unknown} header
- * @returns {Generator<[name: string, value: string]>}
- */
+/** The cookies of a `Cookie` header. @param {unknown} header @returns {Generator<[name: string, value: string]>} */
 function* cookies(header) {
   if (typeof header !== 'string') return;
   for (const pair of header.split(';')) {
@@ -46,22 +46,6 @@ function decoded(value) {
   } catch {
     return value;
   }
-}
-
-/**
- * The session id in the value of a session cookie.
- *
- * @param {string} value
- * @param {string[]} secrets
- * @returns {string | undefined}
- */
-function signedId(value, secrets) {
-  if (!value.startsWith(SIGNED)) return undefined;
-  for (const secret of secrets) {
-    const sid = signature.unsign(value.slice(SIGNED.length), secret);
-    if (sid !== false) return sid;
-  }
-  return undefined;
 }
 
 /**

@@ -6,15 +6,17 @@ const { clientModule } = require('./client-module.js');
 const { admit } = require('./origins.js');
 const { wrongWithCookie } = require('./cookies.js');
 const { failure } = require('../support/errors.js');
-const { KeyRequest } = require('./key-route.js');
+const { answerKey, refuseKey } = require('./key-route.js');
 const { requestMethods } = require('../session/methods.js');
 const { lookForMistakes, warnOfCookie, warnOfMount } = require('../support/warnings.js');
+
+/** @typedef {import('../sockets/sharing/socket-sharing.js').SocketSharing} SocketSharing */
 
 /**
  * The Express middleware: answers `GET <prefix>/socket/:channel_name[/:socket_id]` with a key, and
  * `GET <prefix>/client.js` with the client's module.
  *
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @returns {(req: any, res: any, next: (error?: any) => void) => void}
  */
 function expressMiddleware(sharing) {
@@ -29,15 +31,16 @@ function expressMiddleware(sharing) {
       const wrong = wrongWithCookie(sharing, req);
       if (wrong !== undefined) warnOfCookie(sharing, wrong);
     }
-    // A natural mistake: then it sees no other request, a logout's either.
-    if (keyPath.test(prefix + path) && isMounted(req, prefix)) warnOfMount(sharing, prefix);
+    // `app.use(prefix, …)` is a natural mistake: then it sees no other request, a logout's either.
+    // Express and Connect take the prefix off the URL, and keep the whole one.
+    if (keyPath.test(prefix + path) && req.originalUrl === prefix + req.url) warnOfMount(sharing, prefix);
     if (sharing.closed || !path.startsWith(prefix) || !['GET', 'HEAD', 'OPTIONS'].includes(req.method))
       next();
     else if (path === `${prefix}/client.js`) serve(sharing, req, res, clientModule);
     else {
       const [, channel] = keyPath.exec(path) ?? [];
       if (channel === undefined) next();
-      else serve(sharing, req, res, () => answerKey(sharing, req, res, channel));
+      else serve(sharing, req, res, () => giveKey(sharing, req, res, decoded(channel)));
     }
   };
 }
@@ -45,7 +48,7 @@ function expressMiddleware(sharing) {
 /**
  * Answers pages of this host, and of the origins that the app allows.
  *
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} req
  * @param {any} res
  * @param {(req: any, res: any) => void} give
@@ -68,27 +71,10 @@ function serve(sharing, req, res, give) {
   answer(res, 204);
 }
 
-/**
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
- * @param {any} req
- * @param {any} res
- * @param {string} encoded the channel's name, as it is in the path
- */
-function answerKey(sharing, req, res, encoded) {
-  const request = new KeyRequest(sharing, { req, res, params: { channel_name: decoded(encoded) } });
-  if (lookForMistakes(sharing, req)) request.refuse(failure('ERR_NO_SESSION'));
-  else request.answer();
-}
-
-/**
- * Whether a request has come by way of `app.use(prefix, …)`, which takes the prefix off its URL. Express and Connect keep the
- * whole one.
- *
- * @param {any} req
- * @param {string} prefix
- */
-function isMounted({ originalUrl, url }, prefix) {
-  return originalUrl === prefix + url;
+/** @param {SocketSharing} sharing @param {any} req @param {any} res @param {string} channel */
+function giveKey(sharing, req, res, channel) {
+  if (lookForMistakes(sharing, req)) refuseKey(sharing, res, failure('ERR_NO_SESSION'));
+  else answerKey(sharing, { req, res }, channel);
 }
 
 /** @param {string} encoded @returns {string} empty, which is no channel, when it is no percent-encoding */

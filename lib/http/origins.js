@@ -1,18 +1,13 @@
 'use strict';
 
-const { vary } = require('./headers.js');
+/** @typedef {{ [name: string]: any }} Headers of a request */
 
 /** An origin that has a host of the web: other schemes call what they like by the names of hosts. */
 const WEB = /^https?:/;
 
-/**
- * Whether a page of another origin has the browser load this: as a picture, a script, a frame, or by a link. There is no
- * `Origin` then, but browsers of today say by themselves where it comes from.
- *
- * @param {{ [name: string]: any }} headers
- * @returns {boolean}
- */
+/** Whether a page of another origin has the browser load this: a picture, a frame, a link. @param {Headers} headers */
 function isCrossOriginLoad({ origin, 'sec-fetch-site': site }) {
+  // There is no `Origin` then, but browsers of today say by themselves where it comes from.
   return origin === undefined && (site === 'cross-site' || site === 'same-site');
 }
 
@@ -20,7 +15,7 @@ function isCrossOriginLoad({ origin, 'sec-fetch-site': site }) {
  * Whether a request comes from a page of another origin that the app does not allow. Browsers send an `Origin` with each
  * WebSocket and each `fetch` across origins.
  *
- * @param {{ [name: string]: any }} headers
+ * @param {Headers} headers
  * @param {string[]} allowed
  * @param {boolean} [trustProxy] whether a proxy in front says by `X-Forwarded-Host` which host the page has asked
  * @returns {boolean}
@@ -32,26 +27,16 @@ function isCrossOrigin(headers, allowed, trustProxy = false) {
   return !isOfHost(origin, hostOf(headers, trustProxy));
 }
 
-/**
- * The host that a request was sent to. HTTP/2 calls it `:authority`.
- *
- * @param {{ [name: string]: any }} headers
- * @param {boolean} trustProxy
- * @returns {unknown}
- */
+/** The host that a request was sent to. @param {Headers} headers @param {boolean} trustProxy @returns {unknown} */
 function hostOf(headers, trustProxy) {
   const forwarded = trustProxy ? headers['x-forwarded-host'] : undefined;
   // Several proxies make a list of it, of which the first is the page's. As Express reads it.
   if (typeof forwarded === 'string' && forwarded !== '') return forwarded.split(',', 1)[0].trim();
+  // HTTP/2 calls it `:authority`.
   return headers.host ?? headers[':authority'];
 }
 
-/**
- * Whether Express trusts the proxy that a request has come by: its setting `trust proxy`. Other servers have none.
- *
- * @param {any} req
- * @returns {boolean}
- */
+/** Whether Express trusts the proxy that a request has come by: its setting `trust proxy`. @param {any} req @returns {boolean} */
 function isProxyTrusted({ app, socket }) {
   const trust = app?.settings?.['trust proxy fn'];
   return typeof trust === 'function' && trust(socket?.remoteAddress, 0) === true;
@@ -71,6 +56,14 @@ function isOfHost(origin, host) {
   return URL.canParse(own) && new URL(own).host === page.host;
 }
 
+/** Adds `Origin` to what the app has said in `Vary`. @param {any} res */
+function varyByOrigin(res) {
+  const said = [res.getHeader('Vary') ?? []].flat().join(', ');
+  const names = said.toLowerCase().split(/\s*,\s*/);
+  if (!names.includes('*') && !names.includes('origin'))
+    res.setHeader('Vary', said === '' ? 'Origin' : `${said}, Origin`);
+}
+
 /**
  * Answers as CORS wants it: to pages of this host, and of the origins that the app allows.
  *
@@ -82,7 +75,7 @@ function isOfHost(origin, host) {
  */
 function admit(req, res, allowed, trustProxy = false) {
   const { headers } = req;
-  vary(res, 'Origin');
+  varyByOrigin(res);
   if (isCrossOrigin(headers, allowed, trustProxy || isProxyTrusted(req))) return false;
   if (allowed.includes(headers.origin)) {
     res.setHeader('Access-Control-Allow-Origin', headers.origin);

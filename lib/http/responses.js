@@ -13,12 +13,7 @@ class Responses {
     this.ending = new Map();
   }
 
-  /**
-   * Sees it when a request ends its session.
-   *
-   * @param {any} req
-   * @param {any} res
-   */
+  /** Sees it when a request ends its session. @param {any} req @param {any} res */
   follow(req, res) {
     const { session } = req;
     for (const name of ['destroy', 'regenerate']) {
@@ -35,12 +30,7 @@ class Responses {
     }
   }
 
-  /**
-   * A session is about to be ended by a request.
-   *
-   * @param {string} sid
-   * @param {any} res
-   */
+  /** A session is about to be ended by a request. @param {string} sid @param {any} res */
   ends(sid, res) {
     // Its client has left: it is out, and will not say so again.
     if (res.closed || res.destroyed || this.ending.has(sid)) return;
@@ -57,12 +47,7 @@ class Responses {
     res.once('close', out);
   }
 
-  /**
-   * Calls back when the response that has ended a session is out: at once where no request has ended it.
-   *
-   * @param {string} sid
-   * @param {() => void} callback
-   */
+  /** Calls back when the response that ends a session is out, or now. @param {string} sid @param {() => void} callback */
   whenOut(sid, callback) {
     const waiting = this.ending.get(sid);
     if (waiting === undefined) callback();

@@ -1,8 +1,11 @@
 'use strict';
 
 const native = require('../../native.js');
-const { failure } = require('../support/errors.js');
+const { Failure, failure } = require('../support/errors.js');
 const { sessionOfRecord } = require('../stores/record.js');
+const { lookForMistakes } = require('../support/warnings.js');
+
+/** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
 
 /** Keys whose records are being set, and the requests that wait for them. @type {Map<string, ((error: unknown) => void)[]>} */
 const making = new Map();
@@ -13,49 +16,44 @@ class SessionKey {
    * @param {import('../sockets/sharing/sharing.js').Sharing} sharing
    * @param {any} session undefined for a request without one
    * @param {string} channel
-   * @param {(error: unknown, key?: string, isNoted?: boolean) => void} done called once; `isNoted`: the key has been written into
-   *   the session, which has to be saved
+   * @param {(error: unknown, key?: string, isNoted?: boolean) => void} done called once; `isNoted`: the key has been
+   *   written into the session, which has to be saved
    */
   constructor(sharing, session, channel, done) {
     this.sharing = sharing;
-    this.adopted = sharing.adopted;
+    this.adopted = /** @type {AdoptedStore} */ (sharing.adopted);
     this.session = session;
     this.channel = channel;
     this.done = done;
   }
 
-  /** Finds the key, or makes it. */
-  find() {
-    this.visit(this.memo());
-  }
-
   /** What the session remembers of its channels; undefined when the app keeps something else there. */
-  memos() {
+  get memos() {
     const memos = this.session?.__socket;
     return typeof memos === 'object' && memos !== null && !Array.isArray(memos) ? memos : undefined;
   }
 
-  /** The key that the session remembers for this channel. @returns {string | undefined} */
-  memo() {
-    const memos = this.memos();
+  /** Finds the key, or makes it. */
+  find() {
+    const { channel, memos } = this;
     // Own properties only: a channel may be called `constructor`.
-    const memo = memos && Object.hasOwn(memos, this.channel) ? memos[this.channel] : undefined;
-    return typeof memo?.key === 'string' ? memo.key : undefined;
+    const key = memos && Object.hasOwn(memos, channel) ? memos[channel]?.key : undefined;
+    this.visit(typeof key === 'string' ? key : undefined);
   }
 
-  /** @param {string | undefined} memo */
+  /** @param {string | undefined} memo the key that the session remembers for this channel */
   visit(memo) {
-    const memos = this.memos();
-    const isNew = !memos || !Object.hasOwn(memos, this.channel);
+    const { adopted, channel, memos, session, sharing } = this;
+    const isNew = !memos || !Object.hasOwn(memos, channel);
     const { step, key, error } = native.visit({
-      store: this.adopted?.number,
-      sid: this.session?.id,
-      channel: this.channel,
+      store: adopted?.number,
+      sid: session?.id,
+      channel,
       memo,
       channels: memos && isNew ? Object.keys(memos).length : 0,
-      maxChannels: this.sharing.options.maxChannels,
-      maxKeys: this.sharing.maxKeysPerMinute,
-      oneTime: this.sharing.options.oneTimeKeys,
+      maxChannels: sharing.options.maxChannels,
+      maxKeys: sharing.maxKeysPerMinute,
+      oneTime: sharing.options.oneTimeKeys,
     });
     if (step === 'check') this.check(key);
     else if (step === 'make') this.make(key);
@@ -66,7 +64,7 @@ class SessionKey {
 
   /** The session remembers a key: it is good if its record is still there. @param {string} key */
   check(key) {
-    const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (this.adopted);
+    const { adopted, channel, session } = this;
     adopted.get(key, (error, record) => {
       if (error) {
         this.sharing.refused(error, {});
@@ -74,8 +72,8 @@ class SessionKey {
         return;
       }
       const sid = sessionOfRecord(record);
-      if (sid !== null && sid === this.session.id) {
-        native.vouchKey(adopted.number, key, sid, this.channel);
+      if (sid !== null && sid === session.id) {
+        native.vouchKey(adopted.number, key, sid, channel);
         this.done(null, key);
       } else {
         native.revokeKey(adopted.number, key);
@@ -86,17 +84,18 @@ class SessionKey {
 
   /** @param {string} key */
   make(key) {
-    const adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (this.adopted);
+    const { adopted, session, sharing } = this;
     making.set(key, []);
-    const age = this.maxAge();
-    const record = JSON.parse(
-      /** @type {string} */ (native.recordText(this.session.id, this.channel, age, Date.now())),
-    );
-    adopted.putRecord(key, record, (error) => {
+    const { keyMaxAge } = sharing.options;
+    const left = session.cookie?.maxAge;
+    // No record outlives its session.
+    const age = typeof left === 'number' && left > 0 ? Math.min(left, keyMaxAge) : keyMaxAge;
+    const text = native.recordText(session.id, this.channel, age, Date.now());
+    adopted.putRecord(key, JSON.parse(/** @type {string} */ (text)), (error) => {
       if (error) {
         native.revokeKey(adopted.number, key);
         // Once, though others may have joined.
-        this.sharing.refused(error, {});
+        sharing.refused(error, {});
       } else native.keyMade(adopted.number, key, age);
       const joined = making.get(key) ?? [];
       making.delete(key);
@@ -105,28 +104,48 @@ class SessionKey {
     });
   }
 
-  /** How long the record lives, in ms: no longer than its session. */
-  maxAge() {
-    const { keyMaxAge } = this.sharing.options;
-    const left = this.session.cookie?.maxAge;
-    return typeof left === 'number' && left > 0 ? Math.min(left, keyMaxAge) : keyMaxAge;
-  }
-
-  /**
-   * @param {string} key
-   * @param {unknown} error
-   */
+  /** @param {string} key @param {unknown} error */
   made(key, error) {
     if (error) {
       this.done(error);
       return;
     }
     this.session.__socket ??= {};
-    const memos = this.memos();
-    const isNoted = memos !== undefined && memos[this.channel]?.key !== key;
-    if (isNoted) memos[this.channel] = { key };
+    const { channel, memos } = this;
+    const isNoted = memos !== undefined && memos[channel]?.key !== key;
+    if (isNoted) memos[channel] = { key };
     this.done(null, key, isNoted);
   }
 }
 
+/**
+ * Gives a session's key to the app, for a page that is rendered on the server; see index.d.ts.
+ *
+ * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {any} session of a request
+ * @param {unknown} channel
+ * @returns {Promise<string>}
+ */
+async function giveKey(sharing, session, channel) {
+  if (typeof channel !== 'string') throw failure('ERR_BAD_CHANNEL');
+  if (sharing.closed) throw failure('ERR_NO_SESSION_STORE');
+  // Each session of express-session has its request.
+  const request = { session: session ?? undefined, sessionStore: session?.req?.sessionStore };
+  if (lookForMistakes(sharing, request)) throw failure('ERR_NO_SESSION');
+  try {
+    return await new Promise((resolve, reject) => {
+      new SessionKey(sharing, session, channel, (error, key = '', isNoted = false) => {
+        const given = (/** @type {unknown} */ failed) => (failed ? reject(failed) : resolve(key));
+        // Before the page has the key: its socket may be there before the response has ended, and with it the session is saved.
+        if (isNoted) session.save(given);
+        else given(error);
+      }).find();
+    });
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw Object.assign(failure('ERR_STORE_UNAVAILABLE'), { cause: error });
+  }
+}
+
 module.exports.SessionKey = SessionKey;
+module.exports.giveKey = giveKey;

@@ -1,48 +1,50 @@
 'use strict';
 
+const debug = require('debug')('io-session');
 const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
-const { closeQueue, openQueue } = require('../stores/ask.js');
+const { failure } = require('../support/errors.js');
+const { closeQueue } = require('../stores/ask.js');
 const { SocketSession } = require('./socket-session.js');
 const { ChangeEvent } = require('./watch/change-event.js');
 const { leaveSessionRooms } = require('./watch/session-rooms.js');
-const { enterRoom, leaveRoom } = require('./rooms.js');
+const { roomOf } = require('./rooms.js');
+const { enterRoom, leaveRoom } = require('./socket-io.js');
 
-/** @typedef {import('../stores/stored.js').Stored} Stored */
+/** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
+/** @typedef {import('./socket-session.js').Loaded} Loaded */
+/** @typedef {import('./binding/key-lookup.js').Found} Found */
+/** @typedef {import('./socket-event.js').SocketEvent} SocketEvent */
 
 /** How many session objects are kept for a handler that began long ago, where each was looked at. */
 const MOST_OBJECTS = 32;
 
-/**
- * One socket that shares a session: the session it is bound to, its current session object, and its handlers that are
- * running.
- */
+/** One socket that shares a session: the session it is bound to, its current session object, and its running handlers. */
 class Connection {
-  /**
-   * @param {import('./sharing/sharing.js').Sharing} sharing
-   * @param {any} socket
-   */
+  /** @param {import('./sharing/sharing.js').Sharing} sharing @param {any} socket */
   constructor(sharing, socket) {
     this.sharing = sharing;
     this.socket = socket;
     /** The app's session store. An event that is under way keeps it when the sharing is closed. */
-    this.adopted = /** @type {import('../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
+    this.adopted = /** @type {AdoptedStore} */ (sharing.adopted);
+    /** @type {string | undefined} */
+    this.boundTo = undefined;
     /** How many session objects it has had. */
     this.made = 0;
-    /** The events whose handlers have not ended, in the order in which they began. @type {import('./socket-event.js').SocketEvent[]} */
+    /** The events whose handlers have not ended, in the order in which they began. @type {SocketEvent[]} */
     this.running = [];
     /** The session that it is bound to, as this process watches it. @type {import('./watch/bound-session.js').BoundSession | undefined} */
     this.bound = undefined;
     /** How many events wait for their place or for the store. */
     this.waiting = 0;
-    /** Those that wait, in order. @type {Set<import('./socket-event.js').SocketEvent> | undefined} */
+    /** Those that wait, in order. @type {Set<SocketEvent> | undefined} */
     this.pending = undefined;
     /** The queue in which its events wait for the store; -1 while it has none. */
     this.queue = -1;
     /** The oldest session object that was changed outside of a handler, and is not saved. @type {SocketSession | undefined} */
     this.changed = undefined;
     /** The session object that `socket.session` is. */
-    this.current = new SocketSession(this, undefined, undefined, undefined);
+    this.current = new SocketSession(this);
   }
 
   /** @returns {string} */
@@ -50,16 +52,13 @@ class Connection {
     return this.socket.id;
   }
 
-  /** The session this socket is bound to. @abstract @returns {string | undefined} */
+  /** The session this socket is bound to. */
   get sid() {
-    return undefined;
+    return this.boundTo;
   }
 
-  set sid(_sid) {}
-
-  /** What its sessions can do besides express-session's methods. @returns {import('../session/methods.js').Methods | undefined} */
-  get methods() {
-    return undefined;
+  set sid(sid) {
+    this.boundTo = sid;
   }
 
   /** The id under which its session is stored; undefined when nothing is stored. */
@@ -67,72 +66,51 @@ class Connection {
     return this.sid ?? (this.isStored ? this.id : undefined);
   }
 
-  /** A place in its queue. */
-  takeQueue() {
-    if (this.queue === -1) this.queue = openQueue();
-    return this.queue;
-  }
-
-  /**
-   * Binds the socket to a session.
-   *
-   * @param {string} sid
-   * @param {Stored | undefined} stored what the store holds
-   * @param {number | undefined} clock when that was read
-   * @returns {number} -1, or the index of an error
-   */
-  bind(sid, stored, clock) {
+  /** Binds the socket to a session. @param {Found} found @returns {Error | undefined} why that cannot be */
+  bind(found) {
+    const { bound, sharing, socket } = this;
+    const { sid } = found;
     const error = native.bind(this.adopted.number, this.id, sid);
-    if (error !== -1) return error;
-    const { socket } = this;
+    if (error !== -1) return failure(error);
     if (this.sid !== sid) {
-      if (this.sid !== undefined) leaveRoom(socket, this.sid);
-      enterRoom(socket, sid);
+      if (this.sid !== undefined) leaveRoom(socket, roomOf(this.sid));
+      enterRoom(socket, roomOf(sid));
     }
     this.sid = sid;
-    const { sharing } = this;
-    const { bound } = this;
     if (bound !== undefined && bound.sid !== sid) sharing.watch.remove(this, bound);
-    this.bound = sharing.watch.add(this, sid, stored, clock);
+    this.bound = sharing.watch.add(this, found);
     // A handler that runs goes on with the session that it began with, until the next event.
-    if (this.running.length > 0 && this.current.sid !== sid) this.next = { sid, stored, clock };
-    else this.load(sid, stored, clock);
+    if (this.running.length > 0 && this.current.sid !== sid) this.next = found;
+    else this.load(found);
+    sharing.binds += 1;
     publish('bind', sid, { socket: this.id });
-    return -1;
+    return undefined;
   }
 
-  /** The socket was bound while handlers were running: its session is the current one from now on. */
-  takeNext() {
-    if (this.next === undefined) return false;
-    const { sid, stored, clock } = this.next;
-    this.next = undefined;
-    this.load(sid, stored, clock);
-    return true;
+  /** No handler goes on with what was: the socket was bound to another session meanwhile, or its session has ended. */
+  renew() {
+    if (this.next !== undefined) this.load(this.next);
+    else if (this.current.isEnded) this.startOwn();
   }
 
-  /**
-   * Makes a stored session the current one. The current object stays if it stands for that text.
-   *
-   * @param {string | undefined} sid
-   * @param {Stored | undefined} stored
-   * @param {number | undefined} clock when the load began
-   */
-  load(sid, stored, clock) {
+  /** Makes a loaded session the current one. The current object stays if it stands for that text. @param {Loaded} loaded */
+  load(loaded) {
+    const { sid, stored, clock } = loaded;
     this.next = undefined;
     const { current } = this;
-    const watched = this.bound;
-    if (watched !== undefined && watched.sid === sid && stored !== undefined)
-      watched.learn(stored.text, clock);
+    if (this.bound?.sid === sid && stored !== undefined) this.bound?.learn(stored.text, clock);
     if (current.sid === sid) {
-      if (current.standsFor(stored, clock)) return;
+      if (current.standsFor(loaded)) return;
       if (!current.isOpen && !current.isEnded) {
-        current.refresh(stored, clock);
+        // Nobody has looked at it.
+        current.stored = stored;
+        current.clock = clock;
         return;
       }
       // A timer's change, say: it is saved with the next acknowledgement or at the end of the next handler.
       if (this.running.length === 0 && current.isChanged()) this.changed ??= current;
     }
-    const next = new SocketSession(this, sid, stored, clock);
+    const next = new SocketSession(this, loaded);
     if (current.sid === sid && current.isOpen && !current.isEnded) next.carried = current.unsavedChange();
     this.replace(next);
   }
@@ -150,7 +128,7 @@ class Connection {
   /**
    * Saves every open session object that has changed: those that a running handler may hold, and the current one.
    *
-   * @param {import('./socket-event.js').SocketEvent} event acknowledges, or its handlers have ended
+   * @param {SocketEvent} event acknowledges, or its handlers have ended
    * @param {(error?: unknown) => void} done called once, with the first failure
    */
   commit(event, done) {
@@ -164,17 +142,16 @@ class Connection {
     /** @type {Set<SocketSession>} */
     const open = new Set();
     for (const start of [oldest, since]) {
-      /** @type {SocketSession | undefined} */
-      let session = start;
-      for (; session !== undefined && !open.has(session); session = session.newer) open.add(session);
+      for (let at = /** @type {SocketSession | undefined} */ (start); at && !open.has(at); at = at.newer)
+        open.add(at);
     }
     let left = 1;
     /** @type {unknown} */
-    let failure;
+    let first;
     const ended = (/** @type {unknown} */ error) => {
-      failure ??= error;
+      first ??= error;
       left -= 1;
-      if (left === 0) done(failure);
+      if (left === 0) done(first);
     };
     for (const session of open) {
       left += 1;
@@ -192,21 +169,12 @@ class Connection {
     for (const event of pending) event.startEarly();
   }
 
-  /** A handler begins. @param {import('./socket-event.js').SocketEvent} event */
-  begin(event) {
-    this.running.push(event);
-  }
-
-  /**
-   * A handler has ended.
-   *
-   * @param {import('./socket-event.js').SocketEvent} event
-   */
+  /** A handler has ended. @param {SocketEvent} event */
   end(event) {
     const { running } = this;
     running.splice(running.indexOf(event), 1);
     if (running.length > 0) return;
-    if (!this.takeNext() && this.current.isEnded) this.startOwn();
+    this.renew();
     if (this.current.unsaved !== undefined) this.drop();
     this.leaveWhenIdle();
   }
@@ -216,25 +184,21 @@ class Connection {
     const { current } = this;
     if (!current.isOpen || this.running.length > 0 || !current.isChanged()) return;
     current.isDropped = true;
-    this.replace(new SocketSession(this, current.sid, current.lastStored(), current.clock));
+    const { clock, sid } = current;
+    this.replace(new SocketSession(this, { sid, stored: current.lastStored(), clock }));
   }
 
   /** From now on the socket has a session of its own, which is empty. */
   startOwn() {
-    this.replace(new SocketSession(this, undefined, undefined, undefined));
+    this.replace(new SocketSession(this));
   }
 
-  /**
-   * The socket has lost its session.
-   *
-   * @param {string} reason
-   */
+  /** The socket has lost its session. @param {string} reason */
   lose(reason) {
     const { sid } = this;
     this.unbind();
     if (sid === undefined) return;
     this.changed = undefined;
-    leaveRoom(this.socket, sid);
     leaveSessionRooms(this);
     // Handlers that run see the session that they began with until the last of them has ended. No other code does.
     if (this.running.length === 0) this.startOwn();
@@ -243,34 +207,25 @@ class Connection {
       this.current.isShared = this.running.length > 1;
     }
     this.next = undefined;
+    debug('socket %s lost its session: %s', this.id, reason);
     // Other reasons are published where the session is destroyed.
     if (reason === 'expire') publish('end', sid, { reason, sockets: 1, elsewhere: false });
     this.sharing.ended(this, reason, sid);
   }
 
-  /** A recovered connection takes over: it has the same socket id, and is bound by itself. */
-  giveWay() {
-    if (this.sid !== undefined) leaveRoom(this.socket, this.sid);
-    this.unbind();
-  }
-
   unbind() {
-    if (this.sharing.adopted) native.unbind(this.adopted.number, this.id);
+    const { bound, sharing, sid, socket } = this;
+    if (sharing.adopted) native.unbind(this.adopted.number, this.id);
+    if (sid !== undefined) leaveRoom(socket, roomOf(sid));
+    if (bound !== undefined) sharing.watch.remove(this, bound);
     this.sid = undefined;
-    if (this.bound !== undefined) this.sharing.watch.remove(this, this.bound);
     this.bound = undefined;
   }
 
   /** Whether what it changes right now is changed by the app's `onSessionChange` alone. */
   get isTelling() {
     const { running, telling } = this;
-    return telling + running.length > 0 && running.every(ChangeEvent.isOne);
-  }
-
-  /** An event that waited goes on. */
-  waited() {
-    this.waiting -= 1;
-    this.leaveWhenIdle();
+    return telling + running.length > 0 && running.every((event) => event instanceof ChangeEvent);
   }
 
   /** The socket has disconnected, or was refused. */
@@ -284,11 +239,10 @@ class Connection {
     if (!this.hasLeft || this.isGone || this.waiting > 0) return;
     this.isGone = true;
     if (this.queue !== -1) closeQueue(this.queue);
-    const { sharing, sid } = this;
+    const { sharing } = this;
     const successor = sharing.connections.get(this.id);
     if (successor === this) {
       sharing.connections.delete(this.id);
-      if (sid !== undefined) leaveRoom(this.socket, sid);
       this.unbind();
       if (this.isStored) this.discardOwn();
     } else if (successor !== undefined && this.isStored) {
@@ -310,7 +264,7 @@ class Connection {
 
 // Few connections have these.
 
-/** The session that it was bound to while handlers were running. @type {{ sid: string, stored: Stored | undefined, clock: number | undefined } | undefined} */
+/** The session that it was bound to while handlers were running. @type {Found | undefined} */
 Connection.prototype.next = undefined;
 /** How many keys were presented in vain. @type {number} */
 Connection.prototype.failed = 0;

@@ -1,77 +1,97 @@
 'use strict';
 
+const { Connection } = require('./connection.js');
 const { SocketEvent } = require('./socket-event.js');
+const { LEAVING } = require('./socket-io.js');
 
+/** @typedef {import('./sharing/sharing.js').Sharing} Sharing */
+
+/** Where a socket has its connection. */
+const CONNECTION = Symbol('io-session connection');
 /** Where a host's context, and a request of the host's own, have the session object of their event. */
 const SESSION = Symbol('io-session');
 
-/** `session` on a host's context and on its request: the session of the event's session object. */
+/** `session` on a host's context and on its request. @type {PropertyDescriptor & ThisType<any>} */
 const FORWARD = {
   configurable: true,
   enumerable: true,
-  /** @this {any} */
   get() {
     return this[SESSION].value;
   },
-  /** @this {any} @param {any} value */
   set(value) {
     this[SESSION].value = value;
   },
 };
 
-/** `sessionID` on the host's request. */
+/** `sessionID` on the host's request. @type {PropertyDescriptor & ThisType<any>} */
 const FORWARD_ID = {
   configurable: true,
   enumerable: true,
-  /** @this {any} */
   get() {
     return this[SESSION].asRequest().sessionID;
   },
 };
 
-/** The events by which Socket.IO tells a socket that it leaves. */
-const LEAVING = new Set(['disconnecting', 'disconnect']);
+/** A connection of a Zappa host, whose client object holds the binding, as `__session_id`. */
+class HostConnection extends Connection {
+  /** @param {Sharing} sharing @param {any} socket @param {any} client the host's object */
+  constructor(sharing, socket, client) {
+    super(sharing, socket);
+    this.client = client;
+  }
+
+  get sid() {
+    return this.client.__session_id;
+  }
+
+  set sid(sid) {
+    if (sid === undefined) delete this.client.__session_id;
+    else this.client.__session_id = sid;
+  }
+}
+
+/** The connection of a host's socket, made at its first event. @param {Sharing} sharing @param {any} socket @param {any} client */
+function hostConnection(sharing, socket, client) {
+  const known = /** @type {HostConnection | undefined} */ (socket[CONNECTION]);
+  if (known !== undefined) {
+    // The app may have named another store since.
+    known.adopted = /** @type {import('./connection.js').AdoptedStore} */ (sharing.adopted);
+    return known;
+  }
+  const connection = new HostConnection(sharing, socket, client);
+  Object.defineProperty(socket, CONNECTION, { value: connection });
+  sharing.connections.set(socket.id, connection);
+  // Behind the host's own listener, which was there first.
+  socket.on('disconnect', () => connection.leave());
+  return connection;
+}
 
 /** One event of a Zappa host: its context gets the session, and its chain of middlewares runs the handler. */
 class HostEvent extends SocketEvent {
-  /**
-   * @param {import('./connection.js').Connection} connection
-   * @param {any} context the host's context of this event
-   * @param {(error?: unknown) => any} next runs the handler and gives what it returned
-   */
+  /** @param {Connection} connection @param {any} context the host's @param {(error?: unknown) => any} next runs the handler */
   constructor(connection, context, next) {
     super(connection, context.event);
     this.context = context;
     this.next = next;
-    /** @type {((value: any) => void) | undefined} */
-    this.resolveResult = undefined;
   }
 
   dispatch() {
     // A socket leaves immediately, whatever the store does.
     if (!LEAVING.has(this.name)) return super.dispatch();
     this.connection.startPending();
-    const { adopted, storedId } = this.connection;
-    if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
-    return this.start();
-  }
-
-  expected() {
-    return new Promise((resolve) => {
-      this.resolveResult = resolve;
-    });
-  }
-
-  /** @param {any} result */
-  resolve(result) {
-    this.resolveResult?.(result);
+    return this.startNow();
   }
 
   /** @param {unknown} [error] */
   run(error) {
     if (error !== undefined) return this.next(error);
     this.expose();
-    this.holdAck();
+    const { context } = this;
+    const { ack } = context;
+    // The acknowledgement waits until what was changed before it is saved. The handler's own words are sent even if that
+    // fails, as with the original: the app's `onError` hears of it.
+    if (typeof ack === 'function')
+      context.ack = (/** @type {any[]} */ ...values) => this.commit(() => ack(...values));
     return this.next();
   }
 
@@ -91,30 +111,16 @@ class HostEvent extends SocketEvent {
     Object.defineProperty(req, 'session', FORWARD);
   }
 
-  /**
-   * Has the acknowledgement wait until what was changed before it is saved. The handler's own words are sent even if that
-   * fails, as with the original: the app's `onError` hears of it.
-   */
-  holdAck() {
-    const { context } = this;
-    const { ack } = context;
-    if (typeof ack !== 'function') return;
-    context.ack = (/** @type {any[]} */ ...values) => this.commit(() => ack(...values));
-  }
-
   /** @param {any} value */
   save(value) {
     let isSaved = false;
-    /** @type {((value: any) => void) | undefined} */
-    let resolve;
-    this.commit(() => {
-      isSaved = true;
-      resolve?.(value);
+    const saved = new Promise((resolve) => {
+      this.commit(() => {
+        isSaved = true;
+        resolve(value);
+      });
     });
-    if (isSaved) return value;
-    return new Promise((resolved) => {
-      resolve = resolved;
-    });
+    return isSaved ? value : saved;
   }
 }
 
@@ -125,3 +131,4 @@ function isEmpty(object) {
 }
 
 module.exports.HostEvent = HostEvent;
+module.exports.hostConnection = hostConnection;

@@ -5,10 +5,11 @@ const { authenticate } = require('./binding/authentication.js');
 const { isCrossOrigin } = require('../http/origins.js');
 const { failure } = require('../support/errors.js');
 const { servedByAnother, socketIo3 } = require('../support/warnings.js');
-const { recover } = require('./recovery.js');
 const { SharedConnection } = require('./shared-connection.js');
 const { connectionOf, giveSession } = require('./shared-properties.js');
 const { followNamespace, followSocket, isParent, isSocketIo3 } = require('./socket-io.js');
+
+/** @typedef {import('./sharing/socket-sharing.js').SocketSharing} SocketSharing */
 
 /** Where a namespace has the sharing whose sockets it serves. */
 const SHARING = Symbol('io-session sharing');
@@ -16,31 +17,21 @@ const SHARING = Symbol('io-session sharing');
 /**
  * The Socket.IO middleware: a socket that connects is bound, if it can show whose it is.
  *
- * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @returns {(socket: any, next: (error?: any) => void) => void}
  */
 function socketMiddleware(sharing) {
   return (socket, next) => {
-    // Socket.IO has the middleware still. The namespace is another sharing's by now, perhaps.
-    if (sharing.closed) {
-      next();
-      return;
-    }
-    const error = serve(sharing, socket.nsp);
-    if (error !== undefined) {
+    // Socket.IO has the middleware still when it is closed. The namespace is another sharing's by now, perhaps.
+    const error = sharing.closed ? undefined : serve(sharing, socket.nsp);
+    if (error !== undefined || sharing.closed || connectionOf(socket) !== undefined) {
       next(error);
       return;
     }
-    if (connectionOf(socket) !== undefined) {
-      next();
-      return;
-    }
     const { allowedOrigins, required, trustProxy } = sharing.options;
-    if (
-      allowedOrigins.length > 0 &&
-      isCrossOrigin(socket.handshake.headers ?? {}, allowedOrigins, trustProxy)
-    ) {
-      debug('refused a connection of %j: not one of allowedOrigins', socket.handshake.headers.origin);
+    const { headers = {} } = socket.handshake;
+    if (allowedOrigins.length > 0 && isCrossOrigin(headers, allowedOrigins, trustProxy)) {
+      debug('refused a connection of %j: not one of allowedOrigins', headers.origin);
       next(refusal(failure('ERR_BAD_ORIGIN')));
       return;
     }
@@ -48,15 +39,10 @@ function socketMiddleware(sharing) {
   };
 }
 
-/**
- * Gives a socket its session, and follows its events.
- *
- * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
- * @param {any} socket
- * @returns {SharedConnection}
- */
+/** Gives a socket its session, and follows its events. @param {SocketSharing} sharing @param {any} socket */
 function share(sharing, socket) {
-  sharing.connections.get(socket.id)?.giveWay();
+  // A recovered socket takes over: it has the id of its former connection, and is bound by itself.
+  sharing.connections.get(socket.id)?.unbind();
   const connection = new SharedConnection(sharing, socket);
   sharing.connections.set(socket.id, connection);
   giveSession(socket, connection);
@@ -67,7 +53,7 @@ function share(sharing, socket) {
 /**
  * Serves a namespace before a socket has connected to it: this process reaches the sockets of others there at once.
  *
- * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} server what the middleware is for: a Socket.IO server, for its main namespace, or a namespace
  */
 function serveFromStart(sharing, server) {
@@ -77,7 +63,7 @@ function serveFromStart(sharing, server) {
   }
   if (sharing.closed) return;
   if (isSocketIo3(namespace)) throw socketIo3();
-  sharing.join(namespace.server);
+  sharing.cluster.join(namespace.server);
   // A parent of dynamic namespaces has no sockets. Its children are served when they are there.
   const error = isParent(namespace) ? undefined : serve(sharing, namespace);
   if (error !== undefined) throw error;
@@ -86,7 +72,7 @@ function serveFromStart(sharing, server) {
 /**
  * Serves a namespace: the `connection` listeners run as an event of their socket.
  *
- * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} namespace
  * @returns {Error | undefined} why that cannot be
  */
@@ -96,33 +82,21 @@ function serve(sharing, namespace) {
   if (known !== undefined) return servedByAnother(sharing, namespace);
   if (isSocketIo3(namespace)) return socketIo3(sharing);
   Object.defineProperty(namespace, SHARING, { configurable: true, value: sharing });
-  const unfollow = followNamespace(namespace, (socket, event) => welcome(sharing, socket, event));
-  sharing.serve(namespace, () => {
+  const unfollow = followNamespace(namespace, (socket, event) => {
+    const connection = connectionOf(socket);
+    if (connection === undefined) share(sharing, socket).recover();
+    // The app is told of a recovered socket, by both events, when it is known whose it is.
+    else if (connection.held === undefined) connection.welcome(event);
+  });
+  sharing.namespaces.set(namespace, () => {
     unfollow();
     delete namespace[SHARING];
   });
+  sharing.cluster.join(namespace.server);
   return undefined;
 }
 
-/**
- * A socket is there: the app's listeners are told, `connect` first.
- *
- * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
- * @param {any} socket
- * @param {'connect' | 'connection'} event
- */
-function welcome(sharing, socket, event) {
-  const connection = connectionOf(socket);
-  if (connection === undefined) recover(share(sharing, socket));
-  // The app is told of a recovered socket, of both, when it is known whose it is.
-  else if (!connection.isRecovered) connection.welcome(event);
-}
-
-/**
- * What Socket.IO sends as a `connect_error`.
- *
- * @param {any} error
- */
+/** What Socket.IO sends as a `connect_error`. @param {any} error */
 function refusal(error) {
   const { code, message } = error.status === undefined ? failure('ERR_STORE_UNAVAILABLE') : error;
   return Object.assign(new Error(message), { data: { code, message } });

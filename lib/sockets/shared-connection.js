@@ -1,15 +1,25 @@
 'use strict';
 
 const { failure } = require('../support/errors.js');
-const { socketMethods } = require('../session/methods.js');
 const { snapshotOf } = require('../session/snapshot.js');
 const { isFull } = require('../stores/lock.js');
+const { authenticate } = require('./binding/authentication.js');
 const { Connection } = require('./connection.js');
 const { KEY_EVENT, presentKey } = require('./binding/key-event.js');
 const { SharedEvent } = require('./shared-event.js');
 const { rememberSessionRooms } = require('./watch/session-rooms.js');
-const { rememberRoom } = require('./rooms.js');
-const { closeRooms, isHeard, makeAck, recoverableFor, whileConnecting } = require('./socket-io.js');
+const { roomOf } = require('./rooms.js');
+const {
+  closeRooms,
+  isClosed,
+  isHeard,
+  makeAck,
+  recoverableFor,
+  rememberRoom,
+  whileConnecting,
+} = require('./socket-io.js');
+
+/** @typedef {import('./socket-io.js').Packet} Packet */
 
 /** The reasons for which a socket leaves by itself. For any other the app has disconnected it. */
 const BY_CLIENT = new Set([
@@ -22,16 +32,11 @@ const BY_CLIENT = new Set([
 
 /** A connection of an app that calls `shareSession`: it follows the events of its socket. */
 class SharedConnection extends Connection {
-  /**
-   * @param {import('./sharing/socket-sharing.js').SocketSharing} sharing
-   * @param {any} socket
-   */
+  /** @param {import('./sharing/socket-sharing.js').SocketSharing} sharing @param {any} socket */
   constructor(sharing, socket) {
     super(sharing, socket);
     this.sharing = sharing;
-    /** @type {string | undefined} */
-    this.boundTo = undefined;
-    /** The packets that wait until it is known whose socket this is. @type {any[] | undefined} */
+    /** The packets that wait until it is known whose socket this is. @type {Packet[] | undefined} */
     this.held = undefined;
     /** How many events have arrived, and are not dispatched. */
     this.arrived = 0;
@@ -41,18 +46,6 @@ class SharedConnection extends Connection {
     this.connected = whileConnecting(socket, () => !socket.connected && this.leave());
     // Its former connection may have left a session of the socket's own in the store.
     if (socket.recovered) this.isStored = true;
-  }
-
-  get sid() {
-    return this.boundTo;
-  }
-
-  set sid(sid) {
-    this.boundTo = sid;
-  }
-
-  get methods() {
-    return socketMethods;
   }
 
   /**
@@ -68,24 +61,9 @@ class SharedConnection extends Connection {
   }
 
   /**
-   * Binds the socket to a session that has been found.
-   *
-   * @param {string} sid
-   * @param {import('./connection.js').Stored | undefined} stored
-   * @param {number | undefined} clock
-   */
-  bind(sid, stored, clock) {
-    const error = super.bind(sid, stored, clock);
-    if (error !== -1) return error;
-    if (this.sharing.options.touchInterval !== undefined) this.touched = Date.now();
-    this.sharing.binds += 1;
-    return error;
-  }
-
-  /**
    * A packet with an event has arrived.
    *
-   * @param {import('./socket-io.js').Packet} [packet]
+   * @param {Packet} [packet]
    * @param {(packet: any) => void} [plugin] is to have it, and calls the listeners or passes it on
    */
   receive(packet = {}, plugin) {
@@ -99,11 +77,9 @@ class SharedConnection extends Connection {
       this.hold(packet);
       return;
     }
-    const args = packet.data ?? [];
-    const ack = this.ackOf(packet);
-    const [name, data] = args;
+    const [name, data] = packet.data ?? [];
     if (name === KEY_EVENT) {
-      presentKey(this.sharing, this, data, ack);
+      presentKey(this, data, this.ackOf(packet));
       return;
     }
     // If nobody listens, the store is not asked.
@@ -111,24 +87,19 @@ class SharedConnection extends Connection {
     const isAlone = this.waiting === 0 && this.arrived === 0;
     if (plugin === undefined && isAlone && !isHeard(socket, name)) return;
     this.arrived += 1;
-    const event = new SharedEvent(this, socket, args).asPacket(packet, ack);
-    event.plugin = plugin;
-    process.nextTick(dispatch, event);
+    process.nextTick(dispatch, new SharedEvent(this, socket, packet.data ?? [], packet, plugin));
   }
 
-  /** @param {{ id?: number | null }} packet */
+  /** @param {Packet} packet */
   ackOf({ id }) {
     return id === undefined || id === null ? undefined : makeAck(this.socket, id);
   }
 
-  /** Keeps a packet until it is known whose socket this is. While the store hangs, its client may send on. @param {any} packet */
+  /** Keeps a packet until it is known whose socket this is. While the store hangs, its client may send on. @param {Packet} packet */
   hold(packet) {
-    const held = /** @type {any[]} */ (this.held);
+    const { held = [] } = this;
     if (isFull(this.adopted, held.length)) {
-      const event = new SharedEvent(this, this.socket, packet.data ?? []).asPacket(
-        packet,
-        this.ackOf(packet),
-      );
+      const event = new SharedEvent(this, this.socket, packet.data ?? [], packet);
       event.refuse(failure('ERR_OVERLOADED'));
       return;
     }
@@ -136,13 +107,30 @@ class SharedConnection extends Connection {
     held.push(packet);
   }
 
-  /** It is known whose socket this is. @returns {any[]} the packets that have waited for it */
-  takeHeld() {
-    /** @type {any[]} */
-    const held = this.held ?? [];
-    this.held = undefined;
-    this.adopted.waiting -= held.length;
-    return held;
+  /**
+   * Finds out whose socket it is that Socket.IO has recovered without its middlewares. Until that is known its packets wait, and
+   * the app is not told of it.
+   */
+  recover() {
+    const { sharing, socket } = this;
+    this.held = [];
+    authenticate(this, (error) => {
+      // Socket.IO tells of `connect` and `connection` in one go. Both have to be over.
+      process.nextTick(() => {
+        const { held = [] } = this;
+        this.held = undefined;
+        this.adopted.waiting -= held.length;
+        // It has left again, and the app has never heard of it.
+        if (this.hasLeft && !sharing.closed) return;
+        if (error && sharing.options.required) {
+          socket.disconnect();
+          return;
+        }
+        this.welcome('connect');
+        this.welcome('connection');
+        for (const packet of held) socket.onevent(packet);
+      });
+    });
   }
 
   /** A plugin makes an acknowledgement. @param {number} id @returns {(...values: any[]) => void} */
@@ -151,11 +139,7 @@ class SharedConnection extends Connection {
     return this.delivering?.held(ack) ?? ack;
   }
 
-  /**
-   * The socket is in its namespace, and the app's listeners are told.
-   *
-   * @param {'connect' | 'connection'} name
-   */
+  /** The socket is in its namespace, and the app's listeners are told. @param {'connect' | 'connection'} name */
   welcome(name) {
     this.connected();
     this.isWelcome = true;
@@ -167,25 +151,15 @@ class SharedConnection extends Connection {
     this.sharing.tellEnd(this, 'expire');
   }
 
-  /**
-   * The socket leaves: its listeners run immediately, with the current session, whatever the store does.
-   *
-   * @param {string} name
-   * @param {any[]} args
-   */
+  /** The socket leaves: its listeners run immediately, whatever the store does. @param {string} name @param {any[]} args */
   leaving(name, args) {
     const { socket } = this;
     [this.reason] = args;
     if (BY_CLIENT.has(this.reason ?? '')) this.startPending();
-    if (socket.listenerCount(name) > 0) {
-      const event = new SharedEvent(this, socket, [name, ...args]);
-      const { adopted, storedId } = this;
-      if (storedId !== undefined && adopted.isAtHand()) event.look(storedId);
-      event.start();
-    }
+    if (socket.listenerCount(name) > 0) new SharedEvent(this, socket, [name, ...args]).startNow();
     if (name === 'disconnect') this.leave();
     else if (this.sid !== undefined) {
-      rememberRoom(socket, this.sid);
+      rememberRoom(socket, roomOf(this.sid));
       rememberSessionRooms(this);
     }
   }
@@ -197,11 +171,11 @@ class SharedConnection extends Connection {
 
   cleaned() {
     closeRooms(this.socket);
-    this.sharing.forgetClosed(this.socket.nsp);
-  }
-
-  refused() {
-    this.leave();
+    const { nsp } = this.socket;
+    // A dynamic namespace that has become empty, where the app wants that.
+    if (isClosed(nsp)) this.sharing.namespaces.delete(nsp);
+    // Refused: there will be no `disconnect`.
+    if (!this.socket.connected) this.leave();
   }
 
   leave() {
@@ -217,20 +191,16 @@ class SharedConnection extends Connection {
     else setTimeout(() => sharing.connections.has(id) || adopted.store.destroy(id), duration).unref();
   }
 
-  /**
-   * Extends the life of the session in the store, if the app wants that and the interval has passed.
-   *
-   * @param {string} event the event that kept it alive
-   */
+  /** Extends the life of the session, if the app wants that, once in the interval. @param {string} event that keeps it alive */
   keepAlive(event) {
-    const { adopted, sid } = this;
+    const { adopted, bound, current } = this;
     const { touchInterval } = this.sharing.options;
-    if (touchInterval === undefined || sid === undefined || this.current.sid !== sid) return;
-    const now = Date.now();
-    if (now - (this.touched ?? 0) < touchInterval) return;
-    const session = this.current.value;
-    if (typeof adopted.store.touch !== 'function' || session?.id !== sid) return;
-    this.touched = now;
+    if (touchInterval === undefined || bound === undefined || current.sid !== bound.sid) return;
+    const now = performance.now();
+    if (now - bound.lastTouch < touchInterval) return;
+    const session = current.value;
+    if (typeof adopted.store.touch !== 'function' || session?.id !== bound.sid) return;
+    bound.lastTouch = now;
     try {
       session.touch();
       snapshotOf(session)?.touched(session);
@@ -239,7 +209,7 @@ class SharedConnection extends Connection {
       this.report(error, event);
       return;
     }
-    adopted.touch(sid, session, (error) => error && this.report(error, event));
+    adopted.touch(bound.sid, session, (error) => error && this.report(error, event));
   }
 }
 
@@ -252,14 +222,10 @@ function dispatch(event) {
 
 // Few connections have these.
 
-/** When the life of its session was extended last, in ms. @type {number | undefined} */
-SharedConnection.prototype.touched = undefined;
 SharedConnection.prototype.isWelcome = false;
 /** Why it has left, in Socket.IO's words. @type {string | undefined} */
 SharedConnection.prototype.reason = undefined;
 /** Whether it has come back without the session that it had, and has not been told. @type {boolean} */
 SharedConnection.prototype.isLost = false;
-/** Whether Socket.IO has recovered it without its middlewares. @type {boolean} */
-SharedConnection.prototype.isRecovered = false;
 
 module.exports.SharedConnection = SharedConnection;

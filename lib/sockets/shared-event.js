@@ -3,8 +3,8 @@
 const { anyListeners, hasMiddlewares, refuseEvent, runMiddlewares } = require('./socket-io.js');
 const { SocketEvent } = require('./socket-event.js');
 
-/** @type {Promise<unknown>[]} */
-const NONE = [];
+/** @typedef {Promise<unknown>[]} Results the promises that listeners have returned */
+/** @typedef {(...values: any[]) => void} Ack sends an acknowledgement */
 
 /** One event of a socket that shares a session by `shareSession`. */
 class SharedEvent extends SocketEvent {
@@ -12,44 +12,23 @@ class SharedEvent extends SocketEvent {
    * @param {import('./shared-connection.js').SharedConnection} connection
    * @param {any} emitter whose listeners are called: the socket, or for `connection` its namespace
    * @param {any[]} args the event's name, and what the listeners get
+   * @param {import('./socket-io.js').Packet} [packet] that it came in: listeners for any event and middlewares see those only
+   * @param {(packet: any) => void} [plugin] the `onevent` of a plugin, which is to have the packet
    */
-  constructor(connection, emitter, args) {
+  constructor(connection, emitter, args, packet, plugin) {
     super(connection, args[0]);
     this.connection = connection;
     this.emitter = emitter;
-    this.args = args;
-    /** The packet that the event came in. Listeners for any event and middlewares see those only. @type {any} */
-    this.packet = undefined;
-    /** The `onevent` of a plugin, which is to have the packet. @type {((packet: any) => void) | undefined} */
-    this.plugin = undefined;
-    /** What the listeners have returned that a plugin has called through us. @type {Promise<unknown>[]} */
-    this.results = NONE;
-    /** Sends the acknowledgement that the client waits for. @type {((...values: any[]) => void) | undefined} */
-    this.ack = undefined;
-  }
-
-  /**
-   * The event came in a packet, and the client may wait for an acknowledgement.
-   *
-   * @param {any} packet
-   * @param {((...values: any[]) => void) | undefined} ack sends it
-   * @returns {this}
-   */
-  asPacket(packet, ack) {
     this.packet = packet;
-    if (ack === undefined) return this;
-    this.ack = ack;
-    this.args = [...this.args, this.held(ack)];
-    return this;
+    this.plugin = plugin;
+    /** Acknowledges the event, where its client waits for that. */
+    this.ack = packet && connection.ackOf(packet);
+    this.args = this.ack ? [...args, this.held(this.ack)] : args;
+    /** What the listeners have returned that a plugin has called through us. @type {Results | undefined} */
+    this.results = undefined;
   }
 
-  /**
-   * An acknowledgement that is sent when what was changed before it is saved: the client that has it finds the change in the
-   * store.
-   *
-   * @param {(...values: any[]) => void} ack sends it
-   * @returns {(...values: any[]) => void}
-   */
+  /** An acknowledgement that is sent when what was changed before it is saved. @param {Ack} ack @returns {Ack} */
   held(ack) {
     return (...values) => {
       this.commit((error) => {
@@ -68,8 +47,8 @@ class SharedEvent extends SocketEvent {
 
   /** Calls the listeners, as Socket.IO does. @returns {Promise<unknown> | undefined} when some of them answered by promise */
   deliver() {
-    const { args, connection, emitter, packet, plugin } = this;
-    if (packet === undefined) return allOf(call(emitter.rawListeners(args[0]), emitter, args.slice(1)));
+    const { connection, packet, plugin } = this;
+    if (packet === undefined) return allOf(this.listen());
     if (plugin === undefined) return allOf(this.callAll());
     connection.delivering = this;
     try {
@@ -77,7 +56,7 @@ class SharedEvent extends SocketEvent {
     } finally {
       connection.delivering = undefined;
     }
-    return allOf(this.results);
+    return allOf(this.results ?? []);
   }
 
   /** The plugin has passed the packet on. */
@@ -85,20 +64,20 @@ class SharedEvent extends SocketEvent {
     this.results = this.callAll();
   }
 
-  /** Calls the listeners for any event, the middlewares, and the listeners of the event. @returns {Promise<unknown>[]} */
+  /** Calls the listeners for any event, the middlewares, and the listeners of the event. @returns {Results} */
   callAll() {
     const { socket } = this.connection;
     const results = call(anyListeners(socket), socket, this.args);
-    return hasMiddlewares(socket) ? [...results, this.filter()] : [...results, ...this.listen()];
+    if (hasMiddlewares(socket)) results.push(this.filter());
+    // The app has disconnected its socket: as by Socket.IO, what has come from it is not handled any more.
+    else if (!this.connection.isExpelled) results.push(...this.listen());
+    return results;
   }
 
-  /** Calls the listeners of the event itself. @returns {Promise<unknown>[]} */
+  /** Calls the listeners of the event itself. @returns {Results} */
   listen() {
-    const { args, connection } = this;
-    const { socket } = connection;
-    // The app has disconnected its socket: as by Socket.IO, what has come from it is not handled any more.
-    if (connection.isExpelled) return [];
-    return call(socket.rawListeners(args[0]), socket, args.slice(1));
+    const { args, emitter } = this;
+    return call(emitter.rawListeners(args[0]), emitter, args.slice(1));
   }
 
   /** Runs the middlewares of the socket (`socket.use`), then the listeners. @returns {Promise<unknown>} */
@@ -108,7 +87,7 @@ class SharedEvent extends SocketEvent {
       const listen = (/** @type {any} */ error) => {
         try {
           if (error) refuseEvent(socket, error);
-          resolve(error ? undefined : allOf(this.listen()));
+          resolve(error || this.connection.isExpelled ? undefined : allOf(this.listen()));
         } catch (thrown) {
           reject(thrown);
         }
@@ -123,16 +102,9 @@ class SharedEvent extends SocketEvent {
   }
 }
 
-/**
- * Calls listeners as an EventEmitter does.
- *
- * @param {Function[]} listeners
- * @param {any} emitter
- * @param {any[]} args
- * @returns {Promise<unknown>[]} the promises that they have returned
- */
+/** Calls listeners as an EventEmitter does. @param {Function[]} listeners @param {any} emitter @param {any[]} args */
 function call(listeners, emitter, args) {
-  /** @type {Promise<unknown>[]} */
+  /** @type {Results} */
   const results = [];
   for (const listener of listeners) {
     let result;
@@ -149,15 +121,10 @@ function call(listeners, emitter, args) {
   return results;
 }
 
-/**
- * One promise for all: fulfilled when the last is settled. The first that rejects is its reason; each further one is
- * shown by Node.js, as it would be without us.
- *
- * @param {Promise<unknown>[]} results
- * @returns {Promise<unknown> | undefined}
- */
+/** One promise for all, fulfilled when the last is settled. @param {Results} results @returns {Promise<unknown> | undefined} */
 function allOf(results) {
   if (results.length < 2) return results[0];
+  // The first that rejects is its reason. Node.js shows each further one, as it would without us.
   return Promise.allSettled(results).then((outcomes) => {
     const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
     for (const { reason } of failed.slice(1)) Promise.reject(reason);

@@ -2,75 +2,51 @@
 
 const { handshakeRequest, put } = require('./socket-io.js');
 
+/** @typedef {import('./shared-connection.js').SharedConnection} SharedConnection */
+
 /** Where a socket has its connection. */
 const CONNECTION = Symbol('io-session connection');
 /** Where a request has the socket whose session is its own. */
 const SOCKET = Symbol('io-session socket');
 
-/**
- * The connection of a socket; undefined when it shares no session.
- *
- * @param {any} socket
- * @returns {import('./shared-connection.js').SharedConnection | undefined}
- */
+/** The connection of a socket that shares its session. @param {any} socket @returns {SharedConnection | undefined} */
 function connectionOf(socket) {
   return socket[CONNECTION];
 }
 
-/** `socket.session` */
+/** `socket.session` @type {PropertyDescriptor & ThisType<any>} */
 const SESSION = {
   configurable: true,
-  enumerable: false,
-  /** @this {any} */
   get() {
     return this[CONNECTION].session;
   },
-  /** @this {any} @param {any} session */
   set(session) {
     this[CONNECTION].session = session;
   },
 };
 
-/** `socket.request.session`, for code written for `io.engine.use(session())`. */
+/** `socket.request.session`, for code written for `io.engine.use(session())`. @type {PropertyDescriptor & ThisType<any>} */
 const REQUEST_SESSION = {
   configurable: true,
   enumerable: true,
-  /** @this {any} */
   get() {
     return this[SOCKET].session;
   },
-  /** @this {any} @param {any} session */
   set(session) {
     this[SOCKET].session = session;
   },
 };
 
 /**
- * Gives a socket `session`, and its request too.
+ * Gives a socket `session`, and its request too. The namespaces of one connection have one request between them: the first
+ * one's socket takes it, and each later one gets a request of its own that has all the rest from there.
  *
  * @param {any} socket
- * @param {import('./shared-connection.js').SharedConnection} connection
+ * @param {SharedConnection} connection
  */
 function giveSession(socket, connection) {
   put(socket, CONNECTION, connection);
   Object.defineProperty(socket, 'session', SESSION);
-  giveToRequest(socket);
-}
-
-/** Takes it back. @param {any} socket */
-function takeSession(socket) {
-  delete socket.session;
-  delete socket[CONNECTION];
-  takeFromRequest(socket);
-}
-
-/**
- * Gives a socket's request the socket's session. The namespaces of one connection have one request between them: the first
- * one's socket takes it, and each later one gets a request of its own that has all the rest from there.
- *
- * @param {any} socket
- */
-function giveToRequest(socket) {
   let { request } = socket;
   if (!request) return;
   const isFree = Object.hasOwn(request, SOCKET) ? isOurs(request) : !Object.hasOwn(request, 'session');
@@ -82,8 +58,10 @@ function giveToRequest(socket) {
   if (isFree) Object.defineProperty(request, 'session', REQUEST_SESSION);
 }
 
-/** @param {any} socket */
-function takeFromRequest(socket) {
+/** Takes it back. @param {any} socket */
+function takeSession(socket) {
+  delete socket.session;
+  delete socket[CONNECTION];
   const { request } = socket;
   if (request?.[SOCKET] !== socket) return;
   delete request[SOCKET];

@@ -1,7 +1,7 @@
 'use strict';
 
 const { AsyncResource } = require('node:async_hooks');
-const { queue } = require('../stores/ask.js');
+const { openQueue, queue } = require('../stores/ask.js');
 const { begin, publish } = require('../support/diagnostics.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
@@ -10,10 +10,7 @@ const NOT_WAITING = () => {};
 
 /** One event of a socket: the stored session is loaded, the handlers run, and what they have changed is saved. */
 class SocketEvent {
-  /**
-   * @param {import('./connection.js').Connection} connection
-   * @param {string} name the event's own
-   */
+  /** @param {import('./connection.js').Connection} connection @param {string} name the event's own */
   constructor(connection, name) {
     this.connection = connection;
     this.name = name;
@@ -27,104 +24,74 @@ class SocketEvent {
     this.startEarly = NOT_WAITING;
   }
 
-  /**
-   * Runs the handlers, or tells their host of a failure.
-   *
-   * @abstract
-   * @param {unknown} [_error]
-   * @returns {any} what the handlers returned
-   */
+  /** Runs the handlers, or tells their host of a failure. @abstract @param {unknown} [_error] @returns {any} what they returned */
   run(_error) {}
 
-  /** What stands for the handlers' result while the event waits; nothing if nobody needs it. @returns {any} */
-  expected() {}
-
-  /** What that becomes. @param {any} _result */
-  resolve(_result) {}
-
-  /**
-   * The handlers have ended.
-   *
-   * @abstract
-   * @param {any} _value what they returned
-   * @returns {any} the value, or a promise for it
-   */
+  /** The handlers have ended. @abstract @param {any} _value what they returned @returns {any} the value, or a promise for it */
   save(_value) {}
 
-  /**
-   * Loads the session, then runs the handlers.
-   *
-   * @returns {any} what the handlers returned, or a promise for it
-   */
+  /** Loads the session, then runs the handlers. @returns {any} what they returned, or a promise for it */
   dispatch() {
-    const { connection } = this;
-    const { adopted, storedId } = connection;
-    if (connection.waiting === 0) {
-      // A stranger whose own session is empty needs no store.
-      if (storedId === undefined) return this.start();
-      if (adopted.isAtHand()) {
-        this.look(storedId);
-        return this.start();
-      }
-    }
+    const { adopted, storedId, waiting } = this.connection;
+    // A stranger whose own session is empty needs no store.
+    if (waiting === 0 && (storedId === undefined || adopted.isAtHand())) return this.startNow();
     return this.wait(storedId);
   }
 
-  /**
-   * Waits for the store, and for its place among the socket's events.
-   *
-   * @param {string | undefined} storedId
-   * @returns {any}
-   */
+  /** Runs the handlers immediately, with what is known of the session. @returns {any} what they returned */
+  startNow() {
+    const { adopted, storedId } = this.connection;
+    if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
+    return this.start();
+  }
+
+  /** Waits for the store, and for its place in the queue. @param {string | undefined} storedId @returns {Promise<any>} */
   wait(storedId) {
     const { connection } = this;
     const { adopted, sid } = connection;
-    const { storeTimeout } = connection.sharing.options;
+    const timeout = connection.sharing.options.storeTimeout;
     const began = begin('load');
     // An app's own AsyncLocalStorage may say here whose event it is. The store answers in another context.
     const caller = new AsyncResource('io-session');
-    const expected = this.expected();
     connection.waiting += 1;
     connection.pending ??= new Set();
     connection.pending.add(this);
-    /** @param {() => any} run */
-    const inContext = (run) => {
-      let result;
-      try {
-        // What a handler throws, and no `onError` takes, goes on to Node.js from here: once, as it would without us.
-        result = caller.runInAsyncScope(run);
-      } finally {
-        this.resolve(result);
-      }
-    };
-    let isStarted = false;
-    this.startEarly = () => {
-      isStarted = true;
-      inContext(() => this.start());
-    };
-    const go = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
-      if (isStarted) {
-        connection.waited();
-        return;
-      }
-      connection.pending?.delete(this);
-      try {
-        inContext(() => {
-          if (error) return this.refuse(error);
-          if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
-          else if (storedId !== undefined) this.loaded(sid, stored, clock, began);
-          return this.start();
-        });
-      } finally {
-        connection.waited();
-      }
-    };
-    const queued = { queue: connection.takeQueue(), timeout: storeTimeout };
-    /** @type {number | undefined} */
-    let clock;
-    if (storedId === undefined || adopted.isAtHand()) queue({ answered: go }, queued.queue, storeTimeout);
-    else clock = adopted.load(storedId, queued, go);
-    return expected;
+    return new Promise((resolve) => {
+      const inContext = (/** @type {() => any} */ run) => {
+        let result;
+        try {
+          // What a handler throws, and no `onError` takes, goes on to Node.js from here: once, as it would without us.
+          result = caller.runInAsyncScope(run);
+        } finally {
+          resolve(result);
+        }
+      };
+      let isStarted = false;
+      this.startEarly = () => {
+        isStarted = true;
+        inContext(() => this.start());
+      };
+      const go = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
+        connection.pending?.delete(this);
+        try {
+          if (isStarted) return;
+          inContext(() => {
+            if (error) return this.refuse(error);
+            if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
+            else if (storedId !== undefined) this.loaded({ sid, stored, clock }, began);
+            return this.start();
+          });
+        } finally {
+          connection.waiting -= 1;
+          connection.leaveWhenIdle();
+        }
+      };
+      if (connection.queue === -1) connection.queue = openQueue();
+      /** @type {number | undefined} */
+      let clock;
+      if (storedId === undefined || adopted.isAtHand()) queue({ answered: go }, connection.queue, timeout);
+      else clock = adopted.load(storedId, { queue: connection.queue, timeout }, go);
+    });
   }
 
   /** Reads a session that is at hand. @param {string} storedId */
@@ -132,19 +99,13 @@ class SocketEvent {
     const { connection } = this;
     const { adopted, sid } = connection;
     const text = adopted.readText(storedId);
-    this.loaded(sid, text === undefined ? undefined : { text }, adopted.clock(), 0);
+    this.loaded({ sid, stored: text === undefined ? undefined : { text }, clock: adopted.clock() }, 0);
   }
 
-  /**
-   * Makes the loaded session the socket's current one.
-   *
-   * @param {string | undefined} sid the session that the socket was bound to when the load began
-   * @param {Stored | undefined} stored
-   * @param {number | undefined} clock when the load began
-   * @param {number} began ms; 0 if nobody wants to know
-   */
-  loaded(sid, stored, clock, began) {
+  /** Makes the loaded session the current one. @param {import('./socket-session.js').Loaded} loaded @param {number} began ms, or 0 */
+  loaded(loaded, began) {
     const { connection } = this;
+    const { sid, stored } = loaded;
     if (sid !== undefined) {
       connection.adopted.counts.loads += 1;
       publish('load', sid, { event: this.name, found: stored !== undefined }, began);
@@ -156,16 +117,15 @@ class SocketEvent {
       connection.lose('expire');
       // Its other sockets have lost it as well.
       if (bound !== undefined) connection.sharing.watch.gone(bound);
-    } else connection.load(sid, stored, clock);
+    } else connection.load(loaded);
   }
 
   /** Runs the handlers with the current session object, and saves after them. @returns {any} */
   start() {
     const { connection } = this;
-    // Nobody of a session that has ended begins a handler with it.
-    if (!connection.takeNext() && connection.current.isEnded) connection.startOwn();
+    connection.renew();
     this.first = connection.current;
-    connection.begin(this);
+    connection.running.push(this);
     let result;
     try {
       result = this.run();
@@ -206,11 +166,7 @@ class SocketEvent {
     return undefined;
   }
 
-  /**
-   * The store failed: the host hears of it, and the handlers do not run.
-   *
-   * @param {unknown} error
-   */
+  /** The store failed: the host hears of it, and the handlers do not run. @param {unknown} error */
   refuse(error) {
     this.connection.report(error, this.name);
     try {
@@ -222,11 +178,7 @@ class SocketEvent {
     }
   }
 
-  /**
-   * Saves what was changed in the session objects that the handlers may hold. A failure is reported, once.
-   *
-   * @param {(error?: unknown) => void} done
-   */
+  /** Saves what was changed in what the handlers may hold. A failure is reported, once. @param {(error?: unknown) => void} done */
   commit(done) {
     const { connection, name } = this;
     connection.commit(this, (error) => {

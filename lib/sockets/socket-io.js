@@ -29,11 +29,7 @@ const CONNECTING = new Set(['connect', 'connection']);
 /** The events by which Socket.IO tells that a socket leaves. */
 const LEAVING = new Set(['disconnecting', 'disconnect']);
 
-/**
- * Whether a namespace is Socket.IO 3's.
- *
- * @param {any} namespace
- */
+/** Whether a namespace is Socket.IO 3's. @param {any} namespace */
 function isSocketIo3(namespace) {
   return namespace.sockets instanceof Map && typeof namespace.emitReserved !== 'function';
 }
@@ -43,7 +39,7 @@ function teller(emitter) {
   return typeof emitter.emitReserved === 'function' ? 'emitReserved' : 'emit';
 }
 
-/** @param {any} object @param {PropertyKey} name @param {any} value */
+/** @param {any} object @param {PropertyKey} name @param {((this: any, ...args: any[]) => any) | object} value */
 function put(object, name, value) {
   Object.defineProperty(object, name, { configurable: true, enumerable: false, writable: true, value });
 }
@@ -57,22 +53,18 @@ function inherited(object, name) {
  * Stands before the `connection` listeners of a namespace.
  *
  * @param {any} namespace
- * @param {(socket: any, event: 'connect' | 'connection') => void} connecting
+ * @param {(socket: any, event: 'connect' | 'connection') => void} connected
  * @returns {() => void} gives the namespace back as it was
  */
-function followNamespace(namespace, connecting) {
+function followNamespace(namespace, connected) {
   const method = teller(namespace);
   const tell = namespace[method];
-  put(
-    namespace,
-    method,
-    /** @this {any} @param {string} event @param {...any} args */ function (event, ...args) {
-      const [socket] = args;
-      if (!CONNECTING.has(event) || socket?.nsp !== this) return tell.call(this, event, ...args);
-      connecting(socket, /** @type {'connect' | 'connection'} */ (event));
-      return this;
-    },
-  );
+  put(namespace, method, function (event, ...args) {
+    const [socket] = args;
+    if (!CONNECTING.has(event) || socket?.nsp !== this) return tell.call(this, event, ...args);
+    connected(socket, event);
+    return this;
+  });
   return () => delete namespace[method];
 }
 
@@ -85,8 +77,7 @@ function followNamespace(namespace, connecting) {
  * @property {(packet?: Packet, plugin?: (packet: any) => void) => void} receive an event has arrived, and a plugin is to have it
  * @property {(id: number) => (...values: any[]) => void} ack an acknowledgement is made
  * @property {(event: string, args: any[]) => void} leaving `disconnecting` or `disconnect` is told
- * @property {() => void} refused the socket was refused, or its client left before it was connected
- * @property {() => void} cleaned the socket has left its namespace
+ * @property {() => void} cleaned the socket has left its namespace, or is refused
  */
 
 /** Where a socket has its follower. */
@@ -97,52 +88,59 @@ const ONEVENT = Symbol('io-session onevent');
 /**
  * `onevent`. A plugin may put its own there, before us or after us: one that wraps what was there calls it, and one like
  * socketio-wildcard calls the listeners by itself. Both get an event when its session is loaded.
+ *
+ * @type {PropertyDescriptor & ThisType<any>}
  */
 const RECEIVES = {
   configurable: true,
-  enumerable: false,
-  /** @this {any} */
   get() {
     return this[ONEVENT];
   },
-  /** @this {any} @param {any} plugin */
   set(plugin) {
     if (plugin !== this[ONEVENT]) this[ONEVENT] = through(plugin);
   },
 };
 
-/** @this {any} @param {any} packet */
-function receive(packet) {
-  this[FOLLOWER].receive(packet);
-}
-
-/** @param {(packet: any) => void} plugin */
+/** @param {(packet: any) => void} [plugin] @returns {(this: any, packet: Packet) => void} */
 function through(plugin) {
-  return /** @this {any} @param {any} packet */ function (packet) {
+  return function (packet) {
     this[FOLLOWER].receive(packet, plugin);
   };
 }
 
-/** `dispatch`, where a plugin was there before us and calls Socket.IO's own `onevent`. @this {any} @param {any[]} _args */
-function dispatch(_args) {
-  this[FOLLOWER].receive();
-}
+/** `onevent` without a plugin. */
+const receive = through();
 
-/**
- * Follows the events of a socket.
- *
- * @param {any} socket
- * @param {Follower} follower
- */
+/** What a followed socket has in the place of its class's methods. @type {{ [name: string]: (this: any, ...args: any[]) => any }} */
+const METHODS = {
+  // Where a plugin was there before us, and calls Socket.IO's own `onevent`.
+  dispatch() {
+    this[FOLLOWER].receive();
+  },
+  ack(id) {
+    return this[FOLLOWER].ack(id);
+  },
+  tell(event, ...args) {
+    if (!LEAVING.has(event)) return inherited(this, teller(this)).call(this, event, ...args);
+    this[FOLLOWER].leaving(event, args);
+    return this;
+  },
+  cleanUp() {
+    inherited(this, '_cleanup').call(this);
+    this[FOLLOWER].cleaned();
+  },
+};
+
+/** Follows the events of a socket. @param {any} socket @param {Follower} follower */
 function followSocket(socket, follower) {
   put(socket, FOLLOWER, follower);
   const isPlugged = Object.hasOwn(socket, 'onevent');
   put(socket, ONEVENT, isPlugged ? through(socket.onevent) : receive);
   Object.defineProperty(socket, 'onevent', RECEIVES);
-  if (isPlugged) put(socket, 'dispatch', dispatch);
-  put(socket, 'ack', ack);
-  put(socket, '_cleanup', cleanUp);
-  put(socket, teller(socket), tell);
+  if (isPlugged) put(socket, 'dispatch', METHODS.dispatch);
+  put(socket, 'ack', METHODS.ack);
+  put(socket, '_cleanup', METHODS.cleanUp);
+  put(socket, teller(socket), METHODS.tell);
 }
 
 /** Gives a socket back as it was. @param {any} socket */
@@ -150,60 +148,31 @@ function unfollowSocket(socket) {
   for (const name of ['onevent', 'dispatch', 'ack', '_cleanup', 'emitReserved', 'emit']) delete socket[name];
 }
 
-/** @this {any} @param {number} id */
-function ack(id) {
-  return this[FOLLOWER].ack(id);
-}
-
-/** @this {any} @param {string} event @param {...any} args */
-function tell(event, ...args) {
-  if (!LEAVING.has(event)) return inherited(this, teller(this)).call(this, event, ...args);
-  this[FOLLOWER].leaving(event, args);
-  return this;
-}
-
-/** @this {any} */
-function cleanUp() {
-  inherited(this, '_cleanup').call(this);
-  this[FOLLOWER].cleaned();
-  // Refused: there will be no `disconnect`.
-  if (!this.connected) this[FOLLOWER].refused();
-}
-
-/**
- * The function that acknowledges an event, as Socket.IO makes it.
- *
- * @param {any} socket
- * @param {number} id
- * @returns {(...values: any[]) => void}
- */
+/** The function that acknowledges an event. @param {any} socket @param {number} id @returns {(...values: any[]) => void} */
 function makeAck(socket, id) {
   return inherited(socket, 'ack').call(socket, id);
 }
 
+/** @type {Function[]} */
+const NONE = [];
+
 /** Whether anything of a socket would see an event of this name. @param {any} socket @param {any} name */
 function isHeard(socket, name) {
   if (socket.listenerCount(name) > 0) return true;
-  return socket._anyListeners?.length > 0 || socket.fns?.length > 0;
+  return anyListeners(socket).length > 0 || hasMiddlewares(socket);
 }
 
-/** The listeners for any event. @param {any} socket @returns {Function[]} */
-function anyListeners(socket) {
-  return socket._anyListeners?.length > 0 ? socket.listenersAny() : [];
-}
-
-/** Whether a socket has middlewares. @param {any} socket */
+/** @param {any} socket */
 function hasMiddlewares(socket) {
   return socket.fns?.length > 0;
 }
 
-/**
- * Runs the middlewares of a socket.
- *
- * @param {any} socket
- * @param {any[]} args the event's name and arguments
- * @param {(error?: any) => void} done
- */
+/** The listeners for any event. @param {any} socket @returns {Function[]} */
+function anyListeners(socket) {
+  return socket._anyListeners ?? NONE;
+}
+
+/** Runs the middlewares of a socket. @param {any} socket @param {any[]} args the event's @param {(error?: any) => void} done */
 function runMiddlewares(socket, args, done) {
   socket.run(args, done);
 }
@@ -219,21 +188,16 @@ function handshakeRequest(socket) {
   return socket.client?.request;
 }
 
-/**
- * From now on nothing puts the socket into a room: it has left, and would stay there for ever.
- *
- * @param {any} socket
- */
+/** From now on nothing puts the socket into a room: it has left, and would stay there for ever. @param {any} socket */
 function closeRooms(socket) {
-  put(
-    socket,
-    'join',
-    /** @this {any} @param {any} _rooms @param {any} [done] */ function (_rooms, done) {
-      if (typeof done === 'function') done(null);
-      return this;
-    },
-  );
+  put(socket, 'join', function (_rooms, done) {
+    if (typeof done === 'function') done(null);
+    return this;
+  });
 }
+
+/** What is called when a connection closes while sockets of it are connecting. @type {WeakMap<object, Set<() => void>>} */
+const connecting = new WeakMap();
 
 /**
  * Calls back when the client of a connecting socket has gone: Socket.IO tells nobody as long as a middleware has not answered.
@@ -242,29 +206,18 @@ function closeRooms(socket) {
  * @param {() => void} gone
  * @returns {() => void} ends it
  */
-function whileConnecting(socket, gone) {
-  const { conn } = socket;
+function whileConnecting({ conn }, gone) {
   if (typeof conn?.on !== 'function') return () => {};
-  let waiting = connecting.get(conn);
-  if (waiting === undefined) {
+  const waiting = connecting.get(conn) ?? new Set();
+  waiting.add(gone);
+  if (!connecting.has(conn)) {
     // One listener, however many namespaces are connecting: more than ten, and Node.js takes them for a leak.
-    waiting = new Set();
     connecting.set(conn, waiting);
-    const all = waiting;
     conn.on('close', () => {
-      for (const callback of [...all]) callback();
+      for (const callback of [...waiting]) callback();
     });
   }
-  waiting.add(gone);
   return () => waiting.delete(gone);
-}
-
-/** What is called when a connection closes while sockets of it are connecting. @type {WeakMap<object, Set<() => void>>} */
-const connecting = new WeakMap();
-
-/** The sockets of a namespace: a Map in Socket.IO 4, an object in 2. @param {any} namespace @returns {Iterable<any>} */
-function socketsOf({ sockets }) {
-  return sockets instanceof Map ? sockets.values() : Object.values(sockets);
 }
 
 /** Whether Socket.IO has closed a dynamic namespace that had become empty. @param {any} namespace */
@@ -285,7 +238,7 @@ function isParent(namespace) {
  * @param {any} socket
  * @param {string} room
  */
-function enterHiddenRoom({ id, nsp: { adapter } }, room) {
+function enterRoom({ id, nsp: { adapter } }, room) {
   const { rooms, sids } = adapter;
   if (rooms instanceof Map) {
     const ids = rooms.get(room);
@@ -297,11 +250,8 @@ function enterHiddenRoom({ id, nsp: { adapter } }, room) {
   delete sids[id]?.[room];
 }
 
-/**
- * @param {any} socket
- * @param {string} room
- */
-function leaveHiddenRoom({ id, nsp: { adapter } }, room) {
+/** @param {any} socket @param {string} room */
+function leaveRoom({ id, nsp: { adapter } }, room) {
   const { rooms } = adapter;
   if (!(rooms instanceof Map)) {
     adapter.del(id, room);
@@ -319,20 +269,14 @@ function leaveHiddenRoom({ id, nsp: { adapter } }, room) {
  * @param {any} socket
  * @param {string} room
  */
-function rememberHiddenRoom({ id, nsp }, room) {
+function rememberRoom({ id, nsp }, room) {
   if (nsp.server._opts?.connectionStateRecovery) nsp.adapter.sids.get(id)?.add(room);
 }
 
-/**
- * Hides the rooms again that a recovered socket has been given.
- *
- * @param {any} socket
- * @param {(room: string) => boolean} isHidden
- * @returns {string[]} those rooms
- */
-function hideRooms({ id, nsp }, isHidden) {
+/** Hides the rooms again that a recovered socket has been given. @param {any} socket @param {string} prefix @returns {string[]} */
+function hideRooms({ id, nsp }, prefix) {
   const rooms = nsp.adapter.sids.get(id) ?? new Set();
-  const hidden = [...rooms].filter(isHidden);
+  const hidden = [...rooms].filter((room) => room.startsWith(prefix));
   for (const room of hidden) rooms.delete(room);
   return hidden;
 }
@@ -340,13 +284,7 @@ function hideRooms({ id, nsp }, isHidden) {
 /** The reasons for which a socket leaves for good. */
 const FOR_GOOD = new Set(['client namespace disconnect', 'server namespace disconnect']);
 
-/**
- * How long a socket that has left may come back.
- *
- * @param {any} socket
- * @param {string | undefined} reason why it has left
- * @returns {number} ms; 0 if it may not
- */
+/** How long a socket that has left may come back, in ms. @param {any} socket @param {string | undefined} reason */
 function recoverableFor({ server }, reason) {
   const recovery = server?._opts?.connectionStateRecovery;
   return recovery && reason !== undefined && !FOR_GOOD.has(reason) ? recovery.maxDisconnectionDuration : 0;
@@ -376,17 +314,17 @@ function isSocketId({ sockets }, id) {
  * @returns {boolean}
  */
 function reachesOthers({ adapter }) {
-  for (let owner = adapter; owner; owner = Object.getPrototypeOf(owner)) {
-    // The class that has it keeps rooms by itself only if it is Socket.IO's own.
-    if (Object.hasOwn(owner, 'serverSideEmit')) return !Object.hasOwn(owner, 'addAll');
-  }
-  return false;
+  let owner = adapter;
+  while (owner && !Object.hasOwn(owner, 'serverSideEmit')) owner = Object.getPrototypeOf(owner);
+  // The class that has it keeps rooms by itself only if it is Socket.IO's own.
+  return Boolean(owner) && !Object.hasOwn(owner, 'addAll');
 }
 
 module.exports = {
+  LEAVING,
   anyListeners,
   closeRooms,
-  enterHiddenRoom,
+  enterRoom,
   followNamespace,
   followSocket,
   handshakeRequest,
@@ -399,15 +337,14 @@ module.exports = {
   isParent,
   isSocketId,
   isSocketIo3,
-  leaveHiddenRoom,
+  leaveRoom,
   makeAck,
   put,
   reachesOthers,
   recoverableFor,
   refuseEvent,
-  rememberHiddenRoom,
+  rememberRoom,
   runMiddlewares,
-  socketsOf,
   unfollowSocket,
   whileConnecting,
 };

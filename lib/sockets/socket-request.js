@@ -1,18 +1,20 @@
 'use strict';
 
+/** @typedef {import('./socket-session.js').SocketSession} SocketSession */
+
+const { handshakeRequest } = require('./socket-io.js');
+
 /** Where a request has the session object that it belongs to. */
 const SESSION = Symbol('io-session');
 
-/** `session` on the request of a session object: the `Session`, made at the first look. */
+/** `session` on the request of a session object: the `Session`, made at the first look. @type {PropertyDescriptor & ThisType<any>} */
 const OWN = {
   configurable: true,
   enumerable: true,
-  /** @this {any} */
   get() {
     const held = this[SESSION];
     return held.isOpen ? held.session : held.open();
   },
-  /** @this {any} @param {any} session */
   set(session) {
     this[SESSION].accept(session);
   },
@@ -23,7 +25,7 @@ const OWN = {
  * `cookie` function may read it as it reads Express's request.
  */
 class SocketRequest {
-  /** @param {import('./socket-session.js').SocketSession} held */
+  /** @param {SocketSession} held */
   constructor(held) {
     Object.defineProperty(this, SESSION, { value: held });
     // Its own, so that express-session can delete it.
@@ -43,7 +45,7 @@ class SocketRequest {
 
   /** The HTTP request of the handshake. */
   get #handshake() {
-    return this.#socket.client?.request ?? this.#socket.request ?? {};
+    return handshakeRequest(this.#socket) ?? this.#socket.request ?? {};
   }
 
   /** A failure that nobody waits for. @param {unknown} error */
@@ -119,12 +121,7 @@ class SocketRequest {
   }
 }
 
-/**
- * The session object that a request belongs to; undefined for a request of HTTP.
- *
- * @param {any} req
- * @returns {import('./socket-session.js').SocketSession | undefined}
- */
+/** The session object that a request belongs to, where it is not one of HTTP. @param {any} req @returns {SocketSession | undefined} */
 function heldBy(req) {
   return req?.[SESSION];
 }

@@ -8,22 +8,30 @@ const { markOwn } = require('../session/own-session.js');
 const { snapshotOf } = require('../session/snapshot.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
+/** @typedef {{ sid: string | undefined, stored: Stored | undefined, clock: number | undefined }} Loaded what a load has found */
+
+/** What is loaded for a session of a socket's own: nothing. @type {Loaded} */
+const NOTHING = { sid: undefined, stored: undefined, clock: undefined };
+/** A session of a socket's own that is not stored yet. */
+const EMPTY = { text: '{"cookie":{"__io":true}}' };
+/** It stands for a session which was gone before anybody looked at it. */
+const GONE = { text: '{"cookie":{}}' };
+const NO_SESSION =
+  'io-session: the value put in the place of socket.session is no session: change the fields of the session instead.';
 
 /**
  * One session object of a socket: the stored text that it stands for, and express-session's `Session`, which is made of
  * that text at the first look. A socket has one current session object; handlers may still hold earlier ones.
  */
 class SocketSession {
-  /**
-   * @param {import('./connection.js').Connection} connection
-   * @param {string | undefined} sid the session that the socket is bound to; undefined for a session of the socket's own
-   * @param {Stored | undefined} stored what the store holds
-   * @param {number | undefined} clock when the load began; undefined when the app's own `get` was asked
-   */
-  constructor(connection, sid, stored, clock) {
+  /** @param {import('./connection.js').Connection} connection @param {Loaded} [loaded] */
+  constructor(connection, { sid, stored, clock } = NOTHING) {
     this.connection = connection;
+    /** The session that the socket is bound to; undefined for one of the socket's own. */
     this.sid = sid;
+    /** What the store holds. */
     this.stored = stored;
+    /** When the load began; undefined when the app's own `get` was asked. */
     this.clock = clock;
     /** How many session objects the socket had before. */
     this.order = connection.made++;
@@ -72,19 +80,13 @@ class SocketSession {
   /** Makes the `Session`, at the first look at it. */
   open() {
     const { clock, connection, sid, stored } = this;
-    const { adopted, methods } = connection;
-    const request = this.asRequest();
-    let session;
-    if (sid === undefined) {
-      const text = stored?.text ?? EMPTY;
-      session = adopted.openSession(
-        request,
-        { text, data: JSON.parse(text) },
-        clock ?? adopted.clock(),
-        methods,
-      );
-      markOwn(session, stored === undefined);
-    } else session = adopted.openSession(request, stored ?? { text: GONE }, clock, methods);
+    const { adopted, sharing } = connection;
+    const isOwn = sid === undefined;
+    const { text } = stored ?? (isOwn ? EMPTY : GONE);
+    const given = isOwn ? { text, data: JSON.parse(text) } : (stored ?? GONE);
+    const began = isOwn ? (clock ?? adopted.clock()) : clock;
+    const session = adopted.openSession(this.asRequest(), given, began, sharing.methods);
+    if (isOwn) markOwn(session, stored === undefined);
     if (this.carried !== undefined && stored !== undefined) {
       const { base, mine } = this.carried;
       patch(session, JSON.parse(merge(base, mine, stored.text)));
@@ -97,13 +99,13 @@ class SocketSession {
 
   /** A `Session` was made, or the app has put one in its place. @param {any} session */
   accept(session) {
-    this.connection.methods?.give(session);
+    this.connection.sharing.methods?.give(session);
     this.isOpen = true;
     this.session = session;
   }
 
-  /** Whether it still stands for what the store holds. @param {Stored | undefined} stored @param {number | undefined} clock when the load began */
-  standsFor(stored, clock) {
+  /** Whether it still stands for what the store holds. @param {Loaded} loaded */
+  standsFor({ stored, clock }) {
     if (this.isEnded) return false;
     if (!this.isOpen) return this.stored?.text === stored?.text;
     const snapshot = snapshotOf(this.session);
@@ -111,17 +113,6 @@ class SocketSession {
     if ((snapshot.stored ?? undefined) === stored?.text) return !snapshot.isMerged;
     // Saved since the load began: what was loaded is older.
     return clock !== undefined && snapshot.clock > clock && stored !== undefined;
-  }
-
-  /**
-   * Takes over another stored text. Only for a session object that nobody has looked at.
-   *
-   * @param {Stored | undefined} stored
-   * @param {number | undefined} clock
-   */
-  refresh(stored, clock) {
-    this.stored = stored;
-    this.clock = clock;
   }
 
   /** What the store holds, as far as this object knows. @returns {Stored | undefined} */
@@ -163,11 +154,7 @@ class SocketSession {
     return this.asRequest().session ?? undefined;
   }
 
-  /**
-   * Saves what was changed.
-   *
-   * @param {(error?: unknown) => void} done called when the changes are saved: before this returns if nothing has to be waited for
-   */
+  /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for */
   commit(done) {
     const session = this.changeable();
     if (session === undefined) {
@@ -177,7 +164,7 @@ class SocketSession {
     const snapshot = snapshotOf(session);
     let text;
     try {
-      if (snapshot === undefined && typeof session.id !== 'string') throw noSession();
+      if (snapshot === undefined && typeof session.id !== 'string') throw new TypeError(NO_SESSION);
       text = snapshot ? snapshot.spell(session) : JSON.stringify(session);
     } catch (error) {
       // All that were to be saved with it fail by one error.
@@ -192,43 +179,23 @@ class SocketSession {
       else done();
       return;
     }
-
     const unsaved = `${session.id} ${text}`;
     // A client that was told of the failure must not find it saved after all, and no other one is told that it is saved.
     if (this.unsaved === unsaved) {
       done(this.failure);
       return;
     }
-    if (this.sid === undefined && snapshot?.sid === this.connection.id) this.connection.isStored = true;
-    this.save(session, snapshot, text, (error) => {
+    const { connection } = this;
+    const { adopted } = connection;
+    if (this.sid === undefined && snapshot?.sid === connection.id) connection.isStored = true;
+    const answered = (/** @type {unknown} */ error) => {
       this.unsaved = error ? unsaved : undefined;
       this.failure = error;
       done(error);
-    });
+    };
+    if (snapshot) commitSession(adopted, session, { trusting: false, text }, answered);
+    else ask({ answered }, NO_QUEUE, adopted.timeout, adopted.store, 'set', session.id, session);
   }
-
-  /**
-   * @param {any} session
-   * @param {import('../session/snapshot.js').Snapshot | undefined} snapshot
-   * @param {string} text
-   * @param {(error?: unknown) => void} done
-   */
-  save(session, snapshot, text, done) {
-    const { adopted } = this.connection;
-    if (snapshot) commitSession(adopted, session, { trusting: false, text }, done);
-    else ask({ answered: done }, NO_QUEUE, adopted.timeout, adopted.store, 'set', session.id, session);
-  }
-}
-
-/** The text of a session of a socket's own that is not stored yet. */
-const EMPTY = '{"cookie":{"__io":true}}';
-/** The text that stands for a session which was gone before anybody looked at it. */
-const GONE = '{"cookie":{}}';
-
-function noSession() {
-  return new TypeError(
-    'io-session: the value put in the place of socket.session is no session: change the fields of the session instead.',
-  );
 }
 
 module.exports.SocketSession = SocketSession;

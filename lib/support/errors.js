@@ -60,7 +60,23 @@ function traceOf(error) {
   return typeof error?.stack === 'string' ? error.stack : words(error);
 }
 
+/**
+ * Calls a function, which may be an asynchronous one: what it throws or rejects with must not end the process.
+ *
+ * @param {() => any} call
+ * @param {(error: unknown) => void} failed
+ */
+function guard(call, failed) {
+  try {
+    const returned = call();
+    if (typeof returned?.then === 'function') returned.then(undefined, failed);
+  } catch (error) {
+    failed(error);
+  }
+}
+
 module.exports.Failure = Failure;
 module.exports.failure = failure;
+module.exports.guard = guard;
 module.exports.traceOf = traceOf;
 module.exports.words = words;

@@ -7,41 +7,45 @@ const { isCrossOrigin } = require('../../http/origins.js');
 const { sessionIdOfCookie } = require('../../http/cookies.js');
 const { failure } = require('../../support/errors.js');
 const { KeyLookup, lookUp } = require('./key-lookup.js');
-const { formerRooms } = require('../rooms.js');
+const { PREFIX, roomOf } = require('../rooms.js');
+const { hideRooms, leaveRoom } = require('../socket-io.js');
 const { leaveSessionRooms, recoverSessionRooms } = require('../watch/session-rooms.js');
+
+/** @typedef {import('../sharing/socket-sharing.js').SocketSharing} SocketSharing */
+/** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
 
 /** Longer than any session id that a cookie carries: a cookie is 4 KB at most. */
 const LONGEST_SID = 1024;
 
+/** What is wrong with a key or a cookie, and no fault of the store's. */
+const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
+
 /**
- * Finds the session of a socket that is connecting: by the key in its `auth`, else by the signed cookie of its
- * handshake.
+ * Finds the session of a socket that is connecting: by the key in its `auth`, else by the signed cookie of its handshake.
  *
- * @param {import('../sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} socket
- * @param {(error: any, found?: import('./key-lookup.js').Found) => void} done
+ * @param {import('./key-lookup.js').WhenFound} done
  */
 function find(sharing, socket, done) {
-  const { handshake } = socket;
   const key = presented(socket);
-  if (key !== undefined) {
-    const error = native.present(true, key, sharing.maxFailedKeys);
-    if (error !== -1) {
-      done(failure(error));
-      return;
-    }
-    const lookup = new KeyLookup(sharing, key, (failed, found) => {
-      if (found) lookup.use();
-      lookup.release();
-      done(failed, found);
-    });
-    lookup.begin();
+  if (key === undefined) {
+    const sid = sidOfCookie(sharing, socket.handshake.headers ?? {});
+    if (sid === undefined) done(failure('ERR_MISSING_KEY'));
+    else lookUp(/** @type {AdoptedStore} */ (sharing.adopted), sid, done);
     return;
   }
-  const adopted = /** @type {import('../../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
-  const sid = sidOfCookie(sharing, handshake.headers ?? {});
-  if (sid === undefined) done(failure('ERR_MISSING_KEY'));
-  else lookUp(adopted, sid, done);
+  const error = native.present(true, key, sharing.maxFailedKeys);
+  if (error !== -1) {
+    done(failure(error));
+    return;
+  }
+  const lookup = new KeyLookup(sharing, key, (failed, found) => {
+    if (found) lookup.use();
+    lookup.release();
+    done(failed, found);
+  });
+  lookup.begin();
 }
 
 /**
@@ -54,76 +58,52 @@ function authenticate(connection, done) {
   const { sharing, socket } = connection;
   // Its session is loaded together with others, and it must not go on in their async context.
   const caller = new AsyncResource('io-session');
-  const rooms = socket.recovered ? formerRooms(socket) : undefined;
-  if (rooms) recoverSessionRooms(connection, rooms.former);
+  // It has the rooms again that it had before. It may be another session's by now.
+  const former = socket.recovered ? hideRooms(socket, PREFIX) : [];
+  recoverSessionRooms(connection, former);
   find(sharing, socket, (error, found) => {
     // Closed while we were looking: a socket like any other.
     if (sharing.adopted === undefined) {
       caller.runInAsyncScope(done);
       return;
     }
-    let failed = error;
+    let failed = /** @type {any} */ (error);
     // Logged out while we were looking.
     if (found && sharing.isOver(found)) failed = failure('ERR_MISSING_DATA');
-    else if (found && !connection.hasLeft) {
-      const index = connection.bind(found.sid, found.stored, found.clock);
-      if (index !== -1) failed = failure(index);
-    }
-    rooms?.leave(connection.sid);
-    if (connection.sid === undefined) leaveSessionRooms(connection);
+    else if (found && !connection.hasLeft) failed = connection.bind(found);
+    const { sid } = connection;
+    for (const room of former) if (sid === undefined || room !== roomOf(sid)) leaveRoom(socket, room);
+    if (sid === undefined) leaveSessionRooms(connection);
     // What a recovered socket has shown was good once: that session has ended. One that shows nothing may have shared by
     // `__zappa_key`.
     if (socket.recovered) connection.isLost = failed?.code === 'ERR_MISSING_DATA';
-    if (failed && sharing.isFault(failed)) sharing.report(failed, { socket, event: 'connection' });
+    if (failed && !CLIENTS.includes(failed.code)) connection.report(failed, 'connection');
     caller.runInAsyncScope(done, undefined, failed ?? undefined);
   });
 }
 
-/**
- * What a client has sent as its key with the connection. Clients that speak Socket.IO 2's protocol have no `auth`, and send
- * it in the query.
- *
- * @param {any} socket
- * @returns {any} undefined for nothing
- */
+/** The key that a client has sent with the connection, if any. @param {any} socket @returns {any} */
 function presented({ conn, handshake }) {
   const { auth, query } = handshake;
   if (typeof auth === 'object' && auth !== null && Object.hasOwn(auth, 'key')) return auth.key ?? undefined;
+  // Clients that speak Socket.IO 2's protocol have no `auth`, and send it in the query.
   const hasAuth = auth !== undefined && conn?.protocol !== 3;
   return hasAuth ? undefined : query?.key;
 }
 
-/**
- * The session id in the handshake's own cookie. A page of another origin that is not allowed gets nothing by it: the
- * browser sends the cookie, whatever page opens the connection.
- *
- * @param {import('../sharing/socket-sharing.js').SocketSharing} sharing
- * @param {{ [name: string]: any }} headers
- * @returns {string | undefined}
- */
+/** The session id in the handshake's own cookie. @param {SocketSharing} sharing @param {{ [name: string]: any }} headers */
 function sidOfCookie(sharing, headers) {
   const { cookie: options, allowedOrigins, trustProxy } = sharing.options;
   if (options === undefined || typeof headers.cookie !== 'string') return undefined;
+  // The browser sends the cookie, whatever page opens the connection.
   if (isCrossOrigin(headers, allowedOrigins, trustProxy)) {
-    const { host, origin, 'sec-fetch-site': site } = headers;
-    debug(
-      'took no cookie from %j: neither of this host, %j, nor one of allowedOrigins',
-      origin ?? site,
-      host,
-    );
+    const { host, origin = headers['sec-fetch-site'] } = headers;
+    debug('took no cookie from %j: neither of this host, %j, nor one of allowedOrigins', origin, host);
     return undefined;
   }
   const sid = sessionIdOfCookie(headers.cookie, options);
-  return sid && sid.length <= LONGEST_SID ? flat(sid) : undefined;
-}
-
-/**
- * The same text as a string of its own: it is kept for as long as the socket lives, and a slice would keep the whole cookie.
- *
- * @param {string} text
- */
-function flat(text) {
-  return Buffer.from(text).toString();
+  // A string of its own: it is kept for as long as the socket lives, and a slice would keep the whole cookie.
+  return sid && sid.length <= LONGEST_SID ? Buffer.from(sid).toString() : undefined;
 }
 
 module.exports.authenticate = authenticate;

@@ -6,26 +6,22 @@ const { failure } = require('../../support/errors.js');
 const { KeyLookup } = require('./key-lookup.js');
 const { snapshotOf } = require('../../session/snapshot.js');
 
+/** @typedef {import('../connection.js').Connection} Connection */
+/** @typedef {import('./key-lookup.js').Found} Found */
+
 /** The event by which a client presents its key. */
 const KEY_EVENT = '__zappa_key';
 
 /** One `__zappa_key` of a socket. */
 class KeyEvent {
-  /**
-   * @param {import('../connection.js').Connection} connection
-   * @param {string} key well-formed
-   * @param {(answer: { key: string } | { error: string }) => void} ack
-   */
+  /** @param {Connection} connection @param {string} key well-formed @param {(answer: object) => void} ack */
   constructor(connection, key, ack) {
     this.connection = connection;
-    this.adopted = /** @type {import('../../stores/adopted-store.js').AdoptedStore} */ (
-      connection.sharing.adopted
-    );
     this.key = key;
     this.ack = ack;
     this.lookup = new KeyLookup(connection.sharing, key, (error, found) => {
       if (error) this.refuse(error);
-      else this.write(/** @type {import('./key-lookup.js').Found} */ (found));
+      else this.write(/** @type {Found} */ (found));
     });
   }
 
@@ -36,62 +32,57 @@ class KeyEvent {
     this.lookup.begin();
   }
 
-  /**
-   * Writes down which socket the app's Express side reaches on this channel: this one, since it has shown the key.
-   *
-   * @param {import('./key-lookup.js').Found} found
-   */
+  /** Writes down that the app's Express side reaches this socket on the key's channel. @param {Found} found */
   write(found) {
-    const { adopted, connection, key } = this;
-    const { oneTimeKeys } = connection.sharing.options;
-    if (!connection.sharing.tellsExpress) {
+    const { connection, key } = this;
+    const { adopted } = this.lookup;
+    const { options, tellsExpress } = connection.sharing;
+    if (!tellsExpress) {
       this.bind(found);
       return;
     }
     const request = { sessionID: found.sid, sessionStore: adopted.store, session: undefined };
-    const session = adopted.openSession(request, found.stored, found.clock, undefined);
-    const memo = memoOf(session.__socket, key);
-    if (!memo || !snapshotOf(session) || (memo.id === connection.id && !oneTimeKeys)) {
+    const session = adopted.openSession(request, found.stored, found.clock);
+    const memo = Object.values(session.__socket ?? {}).find((one) => one?.key === key);
+    if (!memo || !snapshotOf(session) || (memo.id === connection.id && !options.oneTimeKeys)) {
       this.bind(found);
       return;
     }
     memo.id = connection.id;
-    if (oneTimeKeys) memo.key = undefined;
+    if (options.oneTimeKeys) memo.key = undefined;
     commitSession(adopted, session, { trusting: true }, (error) => {
       // The binding does not depend on it; only the messages of the Express side do.
-      if (error) connection.sharing.report(error, { socket: connection.socket, event: KEY_EVENT });
-      const { stored } = /** @type {import('../../session/snapshot.js').Snapshot} */ (snapshotOf(session));
+      if (error) connection.report(error, KEY_EVENT);
+      const stored = snapshotOf(session)?.stored;
       this.bind(typeof stored === 'string' ? { ...found, stored: { text: stored } } : found);
     });
   }
 
-  /** @param {import('./key-lookup.js').Found} found */
+  /** @param {Found} found */
   bind(found) {
-    const { connection } = this;
+    const { connection, key, lookup } = this;
     // Logged out while we were looking, or the socket has left.
-    if (connection.sharing.isOver(found) || connection.hasLeft) {
-      this.refuse(failure('ERR_MISSING_DATA'));
+    const isLate = connection.sharing.isOver(found) || connection.hasLeft;
+    const error = isLate ? failure('ERR_MISSING_DATA') : connection.bind(found);
+    if (error !== undefined) {
+      this.refuse(error);
       return;
     }
-    const error = connection.bind(found.sid, found.stored, found.clock);
-    if (error !== -1) {
-      this.refuse(failure(error));
-      return;
-    }
-    this.lookup.use();
+    lookup.use();
     connection.failed -= 1;
-    this.answer({ key: this.key });
+    this.answer({ key });
   }
 
   /** @param {any} error */
   refuse(error) {
     const { connection } = this;
+    const { sharing, socket } = connection;
     // Anything else is the store's fault, not the client's.
     if (error?.code !== 'ERR_MISSING_DATA') {
       connection.failed -= 1;
-      connection.sharing.refused(error, { socket: connection.socket, event: KEY_EVENT });
+      sharing.refused(error, { socket, event: KEY_EVENT });
     }
-    this.answer(connection.sharing.answerTo(error));
+    this.answer(sharing.answerTo(error));
   }
 
   /** @param {{ key: string } | { error: string }} answer */
@@ -102,57 +93,25 @@ class KeyEvent {
 }
 
 /**
- * What a session remembers under a key.
- *
- * @param {any} memos
- * @param {string} key
- */
-function memoOf(memos, key) {
-  if (typeof memos !== 'object' || memos === null) return undefined;
-  return Object.values(memos).find((memo) => memo?.key === key);
-}
-
-/**
  * Handles a `__zappa_key`.
  *
- * @param {import('../sharing/sharing.js').Sharing} sharing
- * @param {import('../connection.js').Connection} connection
+ * @param {Connection} connection
  * @param {any} data what the client sent
  * @param {any} ack its acknowledgement function; where it is none, nothing is answered and nothing is bound
+ * @param {Error} [refused] why it is refused, whatever the key
  */
-function presentKey(sharing, connection, data, ack) {
-  const reply = replyOf(data, ack);
-  if (reply === undefined) return;
-  const key = reply === data ? undefined : data?.key;
-  const left = Math.max(0, sharing.maxFailedKeys - connection.failed);
-  const error = native.present(sharing.adopted !== undefined, key, left);
-  if (error === -1) new KeyEvent(connection, key, reply).present();
-  else reply(sharing.answerTo(failure(error)));
-}
-
-/**
- * How a `__zappa_key` is answered: without data, Socket.IO hands the acknowledgement over in its place.
- *
- * @param {any} data
- * @param {any} ack
- * @returns {((answer: { key: string } | { error: string }) => void) | undefined} undefined where nobody waits for an answer
- */
-function replyOf(data, ack) {
+function presentKey(connection, data, ack, refused) {
+  const { failed, sharing } = connection;
+  // Without data, Socket.IO hands the acknowledgement over in its place.
   const reply = typeof data === 'function' && ack === undefined ? data : ack;
-  return typeof reply === 'function' ? reply : undefined;
-}
-
-/**
- * Refuses the `__zappa_key` of a socket that a page of another origin has opened, whatever the key.
- *
- * @param {import('../sharing/sharing.js').Sharing} sharing
- * @param {any} data
- * @param {any} ack
- */
-function refuseKey(sharing, data, ack) {
-  replyOf(data, ack)?.(sharing.answerTo(failure('ERR_BAD_ORIGIN')));
+  if (typeof reply !== 'function') return;
+  const key = reply === data ? undefined : data?.key;
+  const left = Math.max(0, sharing.maxFailedKeys - failed);
+  const error = native.present(sharing.adopted !== undefined, key, left);
+  if (refused !== undefined) reply(sharing.answerTo(refused));
+  else if (error !== -1) reply(sharing.answerTo(failure(error)));
+  else new KeyEvent(connection, key, reply).present();
 }
 
 module.exports.KEY_EVENT = KEY_EVENT;
 module.exports.presentKey = presentKey;
-module.exports.refuseKey = refuseKey;

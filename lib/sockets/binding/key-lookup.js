@@ -5,25 +5,27 @@ const { failure } = require('../../support/errors.js');
 const { sessionOfRecordText } = require('../../stores/record.js');
 const { isBrowserSession } = require('../../session/session-data.js');
 
+/** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
+/** @typedef {import('../../stores/stored.js').Stored} Stored */
+/** @typedef {import('../sharing/sharing.js').Sharing} Sharing */
+
 /**
  * The session that a key leads to, or a cookie.
  *
  * @typedef {object} Found
  * @property {string} sid
- * @property {import('../../stores/stored.js').Stored} stored what the store holds
+ * @property {Stored} stored what the store holds
  * @property {number | undefined} clock when it was read
+ *
+ * @typedef {(error: unknown, found?: Found) => void} WhenFound gets `ERR_MISSING_DATA` where there is none
  */
 
 /** Finds the session of one key. */
 class KeyLookup {
-  /**
-   * @param {import('../sharing/sharing.js').Sharing} sharing
-   * @param {string} key well-formed
-   * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` for all that is wrong with a key
-   */
+  /** @param {Sharing} sharing @param {string} key well-formed @param {WhenFound} done */
   constructor(sharing, key, done) {
-    this.adopted = /** @type {import('../../stores/adopted-store.js').AdoptedStore} */ (sharing.adopted);
-    this.oneTime = sharing.options.oneTimeKeys;
+    this.adopted = /** @type {AdoptedStore} */ (sharing.adopted);
+    this.isOneTime = sharing.options.oneTimeKeys;
     this.channel = sharing.channel;
     this.key = key;
     this.done = done;
@@ -32,50 +34,30 @@ class KeyLookup {
   }
 
   begin() {
-    const { adopted, key } = this;
-    if (this.oneTime) {
-      if (adopted.claimed.has(key)) {
-        this.miss();
-        return;
-      }
-      this.claims = true;
-      adopted.claimed.add(key);
-    } else {
-      const vouched = native.vouchedSession(adopted.number, key, this.channel);
-      if (vouched !== null) {
-        this.look(vouched);
-        return;
-      }
+    const { adopted, channel, done, isOneTime, key } = this;
+    if (isOneTime && adopted.claimed.has(key)) {
+      done(failure('ERR_MISSING_DATA'));
+      return;
     }
-    this.lookAtRecord();
-  }
-
-  lookAtRecord() {
-    this.adopted.load(this.key, {}, (error, stored) => {
-      if (error) this.done(error);
-      else this.named(stored === undefined ? null : sessionOfRecordText(stored.text, this.channel));
+    this.claims = isOneTime;
+    if (isOneTime) adopted.claimed.add(key);
+    const vouched = isOneTime ? null : native.vouchedSession(adopted.number, key, channel);
+    if (vouched !== null) {
+      lookUp(adopted, vouched, done);
+      return;
+    }
+    adopted.load(key, {}, (error, stored) => {
+      const sid = stored === undefined ? null : sessionOfRecordText(stored.text, channel);
+      if (error) done(error);
+      else if (sid === null) done(failure('ERR_MISSING_DATA'));
+      // A key is good only while its session exists.
+      else lookUp(adopted, sid, done);
     });
-  }
-
-  /** @param {string | null} sid the one that the key's record names */
-  named(sid) {
-    if (sid === null) this.miss();
-    else this.look(sid);
-  }
-
-  /** A key is good only while its session exists. @param {string} sid */
-  look(sid) {
-    lookUp(this.adopted, sid, this.done);
-  }
-
-  /** One answer for all that is wrong with a key. */
-  miss() {
-    this.done(failure('ERR_MISSING_DATA'));
   }
 
   /** The key has been used: a one-time key is good no more. */
   use() {
-    if (!this.oneTime) return;
+    if (!this.isOneTime) return;
     native.revokeKey(this.adopted.number, this.key);
     this.adopted.discard(this.key);
   }
@@ -86,31 +68,33 @@ class KeyLookup {
   }
 }
 
-/**
- * Reads a browser's session.
- *
- * @param {import('../../stores/adopted-store.js').AdoptedStore} adopted
- * @param {string} sid
- * @param {(error: unknown, found?: Found) => void} done `ERR_MISSING_DATA` when there is none; called before this returns if
- *   the session is at hand
- */
+/** Looks a browser's session up. @param {AdoptedStore} adopted @param {string} sid @param {WhenFound} done */
 function lookUp(adopted, sid, done) {
-  /** @type {number | undefined} */
-  let clock;
-  const answered = (
-    /** @type {unknown} */ error,
-    /** @type {import('../../stores/stored.js').Stored | undefined} */ stored,
-  ) => {
+  readSession(adopted, sid, (error, stored, clock) => {
     if (error) done(error);
     else if (stored !== undefined && isBrowserSession(stored.text)) done(null, { sid, stored, clock });
     else done(failure('ERR_MISSING_DATA'));
-  };
+  });
+}
+
+/**
+ * Reads a session.
+ *
+ * @param {AdoptedStore} adopted
+ * @param {string} sid
+ * @param {(error: unknown, stored: Stored | undefined, clock: number | undefined) => void} done gets when it was read, too;
+ *   called before this returns if the session is at hand
+ */
+function readSession(adopted, sid, done) {
   if (adopted.isAtHand()) {
-    clock = adopted.clock();
+    const clock = adopted.clock();
     const text = adopted.readText(sid);
-    answered(null, text === undefined ? undefined : { text });
-  } else clock = adopted.load(sid, {}, answered);
+    done(undefined, text === undefined ? undefined : { text }, clock);
+    return;
+  }
+  const clock = adopted.load(sid, {}, (error, stored) => done(error, stored, clock));
 }
 
 module.exports.KeyLookup = KeyLookup;
 module.exports.lookUp = lookUp;
+module.exports.readSession = readSession;

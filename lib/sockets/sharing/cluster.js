@@ -10,96 +10,86 @@ const CHANGE = 'io-session:change';
 const REASONS = ['destroy', 'regenerate'];
 
 /**
- * Tells the other processes that this one has ended a session, by Socket.IO's adapter, or by the app's emitters: on the main
- * namespace, which every server has. They are told the name of the session's room, which does not give its id away.
- *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {import('../../stores/adopted-store.js').SessionEnded} end
+ * The processes of a cluster: they tell each other of a session by Socket.IO's adapter, or by the app's emitters, on the main
+ * namespace, which every server has. They say the name of the session's room, which does not give its id away.
  */
-function spreadEnd(sharing, { reason, sid }) {
-  spread(sharing, END, roomOf(sid), reason);
-}
-
-/**
- * Tells the other processes that this one has changed a session: those that have sockets of it look it up.
- *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {string} sid
- */
-function spreadChange(sharing, sid) {
-  spread(sharing, CHANGE, roomOf(sid));
-}
-
-/**
- * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {...any} message
- */
-function spread(sharing, ...message) {
-  const mains = [...sharing.mains.keys()].filter(reachesOthers);
-  try {
-    for (const sender of [...mains, ...sharing.options.emitter.map((emitter) => emitter.of('/'))]) {
-      sender.serverSideEmit(...message);
-    }
-  } catch (error) {
-    // Their next event or look-up notices; what this process has done has succeeded.
-    sharing.report(error, {});
+class Cluster {
+  /** @param {import('./socket-sharing.js').SocketSharing} sharing */
+  constructor(sharing) {
+    this.sharing = sharing;
+    /** The main namespaces of the servers. @type {Set<any>} */
+    this.mains = new Set();
+    /** The rooms of the sessions that other processes have ended a moment ago. @type {Set<string>} */
+    this.ended = new Set();
+    this.hearEnd = (/** @type {unknown} */ room, /** @type {unknown} */ reason) => {
+      if (typeof room !== 'string' || !REASONS.includes(String(reason))) return;
+      // A socket that is being bound right now, to what was loaded before.
+      this.ended.add(room);
+      setTimeout(() => this.ended.delete(room), sharing.options.storeTimeout).unref();
+      const sid = this.sidIn(room);
+      if (sid !== undefined) sharing.adopted?.end(sid, /** @type {'destroy' | 'regenerate'} */ (reason));
+    };
+    this.hearChange = (/** @type {unknown} */ room) => {
+      const sid = typeof room === 'string' ? this.sidIn(room) : undefined;
+      if (sid !== undefined) sharing.watch.changedElsewhere(sid);
+    };
   }
-}
 
-/**
- * Hears of the sessions that other processes have ended.
- *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {any} main the main namespace of a server
- * @returns {() => void} ends it
- */
-function hearEnds(sharing, main) {
-  const hear = (/** @type {unknown} */ room, /** @type {unknown} */ reason) => {
-    if (typeof room !== 'string' || !REASONS.includes(String(reason))) return;
-    // A socket that is being bound right now, to what was loaded before.
-    sharing.endedElsewhere.add(room);
-    setTimeout(() => sharing.endedElsewhere.delete(room), sharing.options.storeTimeout).unref();
-    const sid = sidIn(sharing, room);
-    if (sid !== undefined) sharing.adopted?.end(sid, /** @type {'destroy' | 'regenerate'} */ (reason));
-  };
-  main.on(END, hear);
-  return () => main.off(END, hear);
-}
+  /** Joins the processes that a server's adapter reaches. @param {any} server */
+  join(server) {
+    const main = server.of('/');
+    // Not in Socket.IO 2.
+    if (typeof main.serverSideEmit !== 'function' || this.mains.has(main)) return;
+    this.mains.add(main);
+    main.on(END, this.hearEnd);
+    main.on(CHANGE, this.hearChange);
+  }
 
-/**
- * Hears of the sessions that other processes have changed.
- *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {any} main the main namespace of a server
- * @returns {() => void} ends it
- */
-function hearChanges(sharing, main) {
-  const hear = (/** @type {unknown} */ room) => {
-    const sid = typeof room === 'string' ? sidIn(sharing, room) : undefined;
-    if (sid !== undefined) sharing.watch.changedElsewhere(sid);
-  };
-  main.on(CHANGE, hear);
-  return () => main.off(CHANGE, hear);
-}
+  leave() {
+    for (const main of this.mains) {
+      main.off(END, this.hearEnd);
+      main.off(CHANGE, this.hearChange);
+    }
+    this.mains.clear();
+  }
 
-/**
- * Whose room it is, as far as a socket of this process is in it.
- *
- * @param {import('./socket-sharing.js').SocketSharing} sharing
- * @param {string} room
- * @returns {string | undefined}
- */
-function sidIn(sharing, room) {
-  for (const namespace of sharing.namespaces.keys()) {
-    for (const id of idsIn(namespace, room)) {
-      const sid = sharing.connections.get(id)?.sid;
+  /** This process has ended a session. @param {import('../../stores/adopted-store.js').SessionEnded} end */
+  tellEnd({ reason, sid }) {
+    this.tell(END, roomOf(sid), reason);
+  }
+
+  /** This process has changed a session: others that have sockets of it look it up. @param {string} sid */
+  tellChange(sid) {
+    this.tell(CHANGE, roomOf(sid));
+  }
+
+  /** @param {...any} message */
+  tell(...message) {
+    const { mains, sharing } = this;
+    try {
+      const emitters = sharing.options.emitter.map((emitter) => emitter.of('/'));
+      for (const sender of [...[...mains].filter(reachesOthers), ...emitters])
+        sender.serverSideEmit(...message);
+    } catch (error) {
+      // Their next event or look-up notices; what this process has done has succeeded.
+      sharing.report(error, {});
+    }
+  }
+
+  /** Whether another process has ended a session a moment ago. @param {string} sid */
+  hasEnded(sid) {
+    return this.ended.size > 0 && this.ended.has(roomOf(sid));
+  }
+
+  /** Whose room it is, as far as a socket of this process is in it. @param {string} room @returns {string | undefined} */
+  sidIn(room) {
+    const { connections, namespaces } = this.sharing;
+    for (const id of [...namespaces.keys()].flatMap((namespace) => idsIn(namespace, room))) {
+      const sid = connections.get(id)?.sid;
       if (sid !== undefined && roomOf(sid) === room) return sid;
     }
+    return undefined;
   }
-  return undefined;
 }
 
-module.exports.hearChanges = hearChanges;
-module.exports.hearEnds = hearEnds;
-module.exports.spreadChange = spreadChange;
-module.exports.spreadEnd = spreadEnd;
+module.exports.Cluster = Cluster;

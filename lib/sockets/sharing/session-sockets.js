@@ -5,10 +5,7 @@ const { idsIn, reachesOthers } = require('../socket-io.js');
 
 /** Every socket of one session, in every process that Socket.IO's adapter or the app's emitter reaches. */
 class SessionSockets {
-  /**
-   * @param {import('./socket-sharing.js').SocketSharing} sharing
-   * @param {string} sid
-   */
+  /** @param {import('./socket-sharing.js').SocketSharing} sharing @param {string} sid */
   constructor(sharing, sid) {
     this.room = sessionRoom(sid);
     const namespaces = [...sharing.namespaces.keys()];
@@ -19,11 +16,7 @@ class SessionSockets {
     this.senders = [...namespaces, ...emitters];
   }
 
-  /**
-   * @param {string} event
-   * @param {...any} args
-   * @returns {boolean}
-   */
+  /** @param {string} event @param {...any} args @returns {boolean} */
   emit(event, ...args) {
     for (const sender of this.senders) sender.to(this.room).emit(event, ...args);
     return true;

@@ -3,38 +3,29 @@
 const { inspect } = require('node:util');
 const debug = require('debug')('io-session');
 const { adopt } = require('../../stores/adopted-store.js');
-const { Failure, traceOf, words } = require('../../support/errors.js');
+const { Failure, guard, traceOf, words } = require('../../support/errors.js');
 const { Watch } = require('../watch/watch.js');
 const { NO_LIMIT, SHARE_DEFAULTS } = require('../../support/options.js');
+
+/** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
+/** @typedef {import('../../stores/adopted-store.js').SessionEnded} SessionEnded */
+/** @typedef {import('../../support/options.js').Options} Options */
+/** @typedef {import('../connection.js').Connection} Connection */
+/** @typedef {{ socket?: any, event?: string }} Where where a failure was: a socket, and the name of its event */
 
 /** How long a failure that was warned of is not warned of again, in ms. */
 const QUIET = 60_000;
 
-/**
- * Calls a function of the app's, which may be an asynchronous one: what it throws or rejects with must not end the process.
- *
- * @param {() => unknown} call
- * @param {(error: unknown) => void} failed
- */
-function guard(call, failed) {
-  try {
-    const returned = /** @type {any} */ (call());
-    if (typeof returned?.then === 'function') returned.then(undefined, failed);
-  } catch (error) {
-    failed(error);
-  }
-}
-
-/** What one app shares: its store, its options, its bound sockets. */
+/** What one app shares: its store, its options, its bound sockets. @template {Options} [O=Options] */
 class Sharing {
-  /** @param {() => import('../../support/options.js').Options} read gives the app's options, checked, when they are first needed */
+  /** @param {() => O} read gives the app's options, checked, when they are first needed */
   constructor(read) {
     this.readOptions = read;
-    /** @type {import('../../support/options.js').Options | undefined} */
+    /** @type {O | undefined} */
     this.read = undefined;
-    /** @type {import('../../stores/adopted-store.js').AdoptedStore | undefined} */
+    /** @type {AdoptedStore | undefined} */
     this.adopted = undefined;
-    /** The connections of its sockets in this process, by the id of the socket. @type {Map<string, import('../connection.js').Connection>} */
+    /** The connections of its sockets in this process, by the id of the socket. @type {Map<string, Connection>} */
     this.connections = new Map();
     /** The channel that keys have to be made for; any when it is undefined. @type {string | undefined} */
     this.channel = undefined;
@@ -44,15 +35,20 @@ class Sharing {
     this.maxKeysPerMinute = NO_LIMIT;
     /** Whether the session is told which socket has presented its key, as a Zappa app's Express side needs it. */
     this.tellsExpress = true;
+    /** What its sockets' sessions can do besides. @type {import('../../session/methods.js').Methods | undefined} */
+    this.methods = undefined;
+    /** How often it has bound a socket. */
+    this.binds = 0;
     /** When a kind of failure was last warned of. @type {Map<string, number>} */
     this.warned = new Map();
-    /** @type {import('../../stores/adopted-store.js').EndListener} */
-    this.onEnd = (end) => this.unbindAll(end);
-    this.boundTo = () => this.boundSids();
     this.watch = new Watch(this);
+    this.onEnd = (/** @type {SessionEnded} */ end) => this.unbindAll(end);
+    /** The sessions that its sockets are bound to, for the store. */
+    this.boundTo = () => [...this.connections.values()].flatMap(({ sid }) => sid ?? []);
     this.onFailure = (/** @type {unknown} */ error) => this.report(error, {});
   }
 
+  /** @returns {O} */
   get options() {
     if (!this.read) {
       this.read = this.readOptions();
@@ -61,24 +57,20 @@ class Sharing {
     return this.read;
   }
 
-  /**
-   * The app has named its session store.
-   *
-   * @param {any} store undefined or null for none
-   * @param {string} where
-   */
+  /** The app has named its session store. @param {any} store undefined or null for none @param {string} where */
   use(store, where) {
     const adopted = store === undefined || store === null ? undefined : adopt(store, where);
-    if (adopted === this.adopted) {
+    const before = this.adopted;
+    if (adopted === before) {
       adopted?.release();
       return;
     }
-    this.adopted?.onEnd.delete(this.onEnd);
-    this.adopted?.bound.delete(this.boundTo);
-    this.adopted?.reporters.delete(this.onFailure);
-    this.adopted?.watchers.delete(this.watch);
+    before?.onEnd.delete(this.onEnd);
+    before?.bound.delete(this.boundTo);
+    before?.reporters.delete(this.onFailure);
+    before?.watchers.delete(this.watch);
     this.watch.clear();
-    this.adopted?.release();
+    before?.release();
     this.adopted = adopted;
     adopted?.onEnd.add(this.onEnd);
     adopted?.bound.add(this.boundTo);
@@ -98,104 +90,41 @@ class Sharing {
     this.adopted.reporters.add(this.onFailure);
   }
 
-  /** The sessions that its sockets are bound to. @returns {Iterable<string>} */
-  *boundSids() {
-    for (const { sid } of this.connections.values()) if (sid !== undefined) yield sid;
-  }
-
-  /**
-   * This process has ended a session: its sockets here are unbound.
-   *
-   * @param {import('../../stores/adopted-store.js').SessionEnded} end
-   */
+  /** A session has ended: its sockets in this process are unbound. @param {SessionEnded} end */
   unbindAll({ sockets, reason }) {
     for (const socket of sockets) this.connections.get(socket)?.lose(reason);
   }
 
-  /**
-   * This process has written a session: other processes are told if what it says is another thing.
-   *
-   * @param {string} _sid
-   * @param {string} _before the text that was stored before
-   * @param {string} _text
-   */
+  /** This process has written a session: others are told. @param {string} _sid @param {string} _before @param {string} _text */
   spreadChange(_sid, _before, _text) {}
 
-  /**
-   * Whether a session that was found has ended since.
-   *
-   * @param {import('../binding/key-lookup.js').Found} found
-   * @returns {boolean}
-   */
+  /** Whether a session that was found has ended since. @param {import('../binding/key-lookup.js').Found} found */
   isOver({ sid, clock }) {
     return clock !== undefined && this.adopted?.since(sid, clock) === 'gone';
   }
 
-  /**
-   * A session has ended, and a socket has lost it.
-   *
-   * @param {import('../connection.js').Connection} connection
-   * @param {string} reason
-   * @param {string} _sid the session's id
-   */
-  ended(connection, reason, _sid) {
-    debug('socket %s lost its session: %s', connection.id, reason);
-    this.apply(connection, reason);
-  }
-
-  /**
-   * Does to a socket that has lost its session what the app has set.
-   *
-   * @param {import('../connection.js').Connection} connection
-   * @param {string} reason
-   */
-  apply(connection, reason) {
+  /** A socket has lost its session: the app says what follows. @param {Connection} connection @param {string} reason @param {string} [_sid] */
+  ended({ socket }, reason, _sid) {
     const { onSessionEnd } = this.options;
-    if (onSessionEnd === 'disconnect') connection.socket.disconnect(true);
-    else if (typeof onSessionEnd === 'function') {
-      const { socket } = connection;
-      guard(
-        () => onSessionEnd({ socket, reason }),
-        (error) => this.report(error, { socket }),
-      );
-    }
+    const failed = (/** @type {unknown} */ error) => this.report(error, { socket });
+    if (onSessionEnd === 'disconnect') socket.disconnect(true);
+    else if (typeof onSessionEnd === 'function') guard(() => onSessionEnd({ socket, reason }), failed);
   }
 
-  /**
-   * What a client is told of a failure.
-   *
-   * @param {unknown} error
-   * @returns {{ error: string, code?: string }}
-   */
+  /** What a client is told of a failure. @param {unknown} error @returns {{ error: string, code?: string }} */
   answerTo(error) {
     return { error: words(error) };
   }
 
-  /**
-   * The HTTP status that goes with it. What a store's error says of a status is not meant for us.
-   *
-   * @param {unknown} error
-   * @returns {number}
-   */
+  /** The HTTP status that goes with it. What a store's error says of a status is not meant for us. @param {unknown} error */
   statusOf(error) {
     return error instanceof Failure ? error.status : 500;
   }
 
-  /**
-   * The store has failed, and a client is told by `answerTo`: in the store's own words, which is enough.
-   *
-   * @param {unknown} _error
-   * @param {{ socket?: any, event?: string }} _where
-   */
+  /** The store has failed, and a client is told by `answerTo`: here in its own words. @param {unknown} _error @param {Where} _where */
   refused(_error, _where) {}
 
-  /**
-   * A failure that no caller waits for: the app's `onError` gets it, else a process warning says it once a minute.
-   * Never ends the process.
-   *
-   * @param {unknown} error
-   * @param {{ socket?: any, event?: string }} where
-   */
+  /** A failure that no caller waits for: for `onError`, else a warning once a minute. @param {unknown} error @param {Where} where */
   report(error, where) {
     // A client may call its events what it likes: with a line feed in it, a name would make lines of its own in a log.
     const event = where.event && inspect(where.event, { compact: true, maxStringLength: 100 });
@@ -203,31 +132,23 @@ class Sharing {
     const { onError } = this.options;
     const warn = () =>
       this.warn(event ? `the session of event ${event} failed` : 'the session store failed', error);
-    if (!onError) {
+    const failed = (/** @type {unknown} */ thrown) => {
+      this.warn("the app's onError failed", thrown);
       warn();
-      return;
-    }
-    guard(
-      () => onError(error, where),
-      (failed) => {
-        this.warn("the app's onError failed", failed);
-        warn();
-      },
-    );
+    };
+    if (onError) guard(() => onError(error, where), failed);
+    else warn();
   }
 
-  /**
-   * @param {string} what
-   * @param {unknown} error
-   */
+  /** @param {string} what @param {unknown} error */
   warn(what, error) {
-    const code = /** @type {any} */ (error)?.code ?? 'ERR_SESSION_STORE';
+    const code = String(/** @type {any} */ (error)?.code ?? 'ERR_SESSION_STORE');
     const now = Date.now();
     if (now - (this.warned.get(code) ?? 0) < QUIET) return;
     if (this.warned.size > 100) this.warned.clear();
     this.warned.set(code, now);
-    const words = error instanceof Error ? error.message : String(error);
-    process.emitWarning(`io-session: ${what}: ${words}`, { code: String(code) });
+    const text = error instanceof Error ? error.message : String(error);
+    process.emitWarning(`io-session: ${what}: ${text}`, { code });
   }
 }
 

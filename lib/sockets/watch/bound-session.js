@@ -2,6 +2,8 @@
 
 const { endOf, endOfCookie, isSameContent } = require('../../session/session-data.js');
 
+/** @typedef {import('../connection.js').Connection} Connection */
+
 /**
  * When a session is looked up whose date has passed, in ms after that: a store that counts in seconds keeps it up to 1 s
  * longer, and one that was touched by another process keeps it for as long as that says.
@@ -12,15 +14,11 @@ const SOON = 100;
 
 /** A session that sockets of this process are bound to. */
 class BoundSession {
-  /**
-   * @param {import('./watch.js').Watch} watch
-   * @param {string} sid
-   * @param {import('../connection.js').Connection} first
-   */
+  /** @param {import('./watch.js').Watch} watch @param {string} sid @param {Connection} first */
   constructor(watch, sid, first) {
     this.watch = watch;
     this.sid = sid;
-    /** Most have one: an array that has grown takes 140 bytes more. @type {import('../connection.js').Connection[]} */
+    /** Most have one: an array that has grown takes 140 bytes more. @type {Connection[]} */
     this.connections = [first];
     /** The stored text, as far as this process knows. @type {string | undefined} */
     this.text = undefined;
@@ -38,22 +36,16 @@ class BoundSession {
     this.asked = 0;
   }
 
-  /**
-   * The session was loaded.
-   *
-   * @param {string} text
-   * @param {number | undefined} clock when the load began; undefined where the app's own `get` was asked
-   */
+  /** The session was loaded. @param {string} text @param {number | undefined} clock when the load began, if that is known */
   learn(text, clock) {
     this.seen = performance.now();
-    const before = this.text;
-    if (text === before) return;
-    if (before !== undefined && this.isOutdated(clock)) {
-      this.lookUpIn(SOON);
+    if (text === this.text) return;
+    if (this.text === undefined || !this.isOutdated(clock)) {
+      this.take(text, undefined);
       return;
     }
-    this.take(text);
-    if (before !== undefined) this.watch.followed(this, before, undefined);
+    this.isWanted = true;
+    this.watch.times.set(this.sid, SOON);
   }
 
   /**
@@ -61,17 +53,15 @@ class BoundSession {
    *
    * @param {string} text
    * @param {string | null | undefined} expected what was stored before
-   * @param {import('../connection.js').Connection | undefined} maker whose handler has changed it
+   * @param {Connection | undefined} maker whose handler has changed it
    */
   wrote(text, expected, maker) {
     this.seen = performance.now();
     const before = this.text;
     if (text === before) return;
-    this.take(text);
-    if (before === undefined) return;
     // What somebody else had written before, and nobody here has seen, is a change for its maker, too.
-    const isOwn = typeof expected !== 'string' || expected === before || isSameContent(expected, before);
-    this.watch.followed(this, before, isOwn ? maker : undefined);
+    const isStrange = before !== undefined && typeof expected === 'string' && expected !== before;
+    this.take(text, isStrange && !isSameContent(expected, before) ? undefined : maker);
   }
 
   /** The life of the session was extended. @param {any} cookie */
@@ -82,14 +72,16 @@ class BoundSession {
     this.moveEnd(endOfCookie(cookie));
   }
 
-  /** @param {string} text */
-  take(text) {
+  /** @param {string} text @param {Connection | undefined} maker */
+  take(text, maker) {
+    const before = this.text;
     this.text = text;
     try {
       this.moveEnd(endOf(text));
     } catch {
       // It is no JSON: those who open the session are told so.
     }
+    if (before !== undefined) this.watch.followed(this, before, maker);
   }
 
   /** @param {number} end */
@@ -101,32 +93,17 @@ class BoundSession {
     if (isSooner) this.watch.schedule(this);
   }
 
-  /**
-   * Whether a load may be older than what this process has written since.
-   *
-   * @param {number | undefined} clock
-   */
+  /** Whether a load may be older than what this process has written since. @param {number | undefined} clock */
   isOutdated(clock) {
-    const { adopted } = this.watch;
+    const { adopted } = this.watch.sharing;
     if (adopted === undefined || clock === undefined) return false;
     return adopted.commits.isHeld(this.sid) || adopted.since(this.sid, clock) !== 'unchanged';
-  }
-
-  /** @param {number} ms */
-  lookUpIn(ms) {
-    this.isWanted = true;
-    this.watch.times.set(this.sid, ms);
   }
 
   /** How long until its date has passed and the store has dropped it, in ms. */
   get untilEnd() {
     const after = AFTER_END[this.tries];
     return after === undefined ? Number.POSITIVE_INFINITY : this.end + after - Date.now();
-  }
-
-  /** It was looked up, and is there, though its date may have passed. */
-  isAlive() {
-    if (this.untilEnd <= 0) this.tries += 1;
   }
 }
 

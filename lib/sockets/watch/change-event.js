@@ -2,29 +2,29 @@
 
 const { SocketEvent } = require('../socket-event.js');
 
+/** @typedef {import('../connection.js').Connection} Connection */
+
 /** How `onError` knows it. */
 const NAME = 'onSessionChange';
 
 /** Tells the app that the session of a socket was changed by somebody else: the session is loaded anew, and saved afterwards. */
 class ChangeEvent extends SocketEvent {
-  /**
-   * @param {import('../connection.js').Connection} connection
-   */
+  /** @param {Connection} connection */
   constructor(connection) {
     super(connection, NAME);
     this.sid = connection.sid;
   }
 
-  /**
-   * Tells of a change, unless the app is about to be told of the one before.
-   *
-   * @param {import('../connection.js').Connection} connection
-   */
+  /** Tells of a change, unless the app is about to be told of the one before. @param {Connection} connection */
   static tell(connection) {
     if (connection.isToBeTold || !connection.isWelcome) return;
     connection.isToBeTold = true;
+    const event = new ChangeEvent(connection);
     // The change may have been made in the middle of a commit, where no code of the app's may run.
-    process.nextTick(dispatch, new ChangeEvent(connection));
+    process.nextTick(() => {
+      if (connection.hasLeft || connection.sid !== event.sid) connection.isToBeTold = false;
+      else event.dispatch();
+    });
   }
 
   /** @param {unknown} [error] */
@@ -35,11 +35,6 @@ class ChangeEvent extends SocketEvent {
     if (error !== undefined || connection.sid !== sid || connection.hasLeft) return undefined;
     const { sharing, socket } = connection;
     return sharing.options.onSessionChange?.({ socket, session: this.first.value });
-  }
-
-  /** @param {import('../socket-event.js').SocketEvent} event whether it is one that tells of a change */
-  static isOne(event) {
-    return event instanceof ChangeEvent;
   }
 
   save() {
@@ -58,13 +53,6 @@ class ChangeEvent extends SocketEvent {
     connection.report(error, NAME);
     return undefined;
   }
-}
-
-/** @param {ChangeEvent} event */
-function dispatch(event) {
-  const { connection } = event;
-  if (connection.hasLeft || connection.sid !== event.sid) connection.isToBeTold = false;
-  else event.dispatch();
 }
 
 module.exports.ChangeEvent = ChangeEvent;

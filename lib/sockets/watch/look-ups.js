@@ -1,5 +1,7 @@
 'use strict';
 
+const { readSession } = require('../binding/key-lookup.js');
+
 /** @typedef {import('./bound-session.js').BoundSession} BoundSession */
 
 /** How many sessions are looked up at once: an outage that ends is no rush on the store. */
@@ -21,10 +23,6 @@ class LookUps {
     /** Failures in a row. */
     this.failures = 0;
     this.isScheduled = false;
-    this.flush = () => {
-      this.isScheduled = false;
-      this.start();
-    };
   }
 
   /** @param {BoundSession} bound */
@@ -35,89 +33,72 @@ class LookUps {
     }
     bound.asked = 1;
     this.waiting.push(bound);
-    if (this.isScheduled) return;
-    // What is due at the same time is one batch.
+    this.schedule();
+  }
+
+  /** What is due at the same time is one batch. */
+  schedule() {
+    if (this.isScheduled || this.waiting.length === 0) return;
     this.isScheduled = true;
-    setImmediate(this.flush);
-  }
-
-  /** Makes as many calls as may be in flight. */
-  start() {
-    const most = this.failures > 0 ? 1 : MOST;
-    while (this.waiting.length > 0 && this.inFlight < most) this.next();
-  }
-
-  next() {
-    const { adopted } = this.watch;
-    if (adopted === undefined) {
-      this.waiting = [];
-      return;
-    }
-    const bound = /** @type {BoundSession} */ (this.waiting.shift());
-    if (!this.isWanted(bound)) return;
-    adopted.counts.lookUps += 1;
-    if (adopted.isAtHand()) this.look(adopted, bound);
-    else this.load(adopted, bound);
-  }
-
-  /** Whether sockets are bound to it still. @param {BoundSession} bound */
-  isWanted(bound) {
-    if (this.watch.isWatched(bound)) return true;
-    bound.asked = 0;
-    return false;
-  }
-
-  /** @param {import('../../stores/adopted-store.js').AdoptedStore} adopted @param {BoundSession} bound */
-  look(adopted, bound) {
-    const clock = adopted.clock();
-    let text;
-    try {
-      text = adopted.readText(bound.sid);
-    } catch (error) {
-      this.failed(bound, error);
-      return;
-    }
-    this.answered(bound, text, clock);
-  }
-
-  /** @param {import('../../stores/adopted-store.js').AdoptedStore} adopted @param {BoundSession} bound */
-  load(adopted, bound) {
-    this.inFlight += 1;
-    const clock = adopted.load(bound.sid, {}, (error, stored) => {
-      this.inFlight -= 1;
-      if (error) this.failed(bound, error);
-      else this.answered(bound, stored?.text, clock);
+    setImmediate(() => {
+      this.isScheduled = false;
       this.start();
     });
   }
 
-  /** @param {BoundSession} bound @param {any} text @param {number | undefined} clock */
-  answered(bound, text, clock) {
-    this.failures = 0;
-    this.isTold = false;
-    try {
-      if (this.watch.isWatched(bound)) this.watch.found(bound, text, clock);
-    } catch (error) {
-      // What is stored is no session's text.
-      this.watch.sharing.report(error, {});
-      this.watch.schedule(bound, true);
+  /** Makes as many calls as may be in flight. */
+  start() {
+    const { adopted } = this.watch.sharing;
+    if (adopted === undefined) this.waiting = [];
+    else while (this.waiting.length > 0 && this.inFlight < (this.failures > 0 ? 1 : MOST)) this.next(adopted);
+  }
+
+  /** @param {import('../../stores/adopted-store.js').AdoptedStore} adopted */
+  next(adopted) {
+    const bound = /** @type {BoundSession} */ (this.waiting.shift());
+    if (!this.watch.isWatched(bound)) {
+      bound.asked = 0;
+      return;
     }
-    this.ended(bound);
+    adopted.counts.lookUps += 1;
+    this.inFlight += 1;
+    try {
+      readSession(adopted, bound.sid, (error, stored, clock) =>
+        this.answered(bound, error, stored?.text, clock),
+      );
+    } catch (error) {
+      this.answered(bound, error, undefined, undefined);
+    }
+  }
+
+  /** @param {BoundSession} bound @param {unknown} error @param {string | undefined} text @param {number | undefined} clock */
+  answered(bound, error, text, clock) {
+    this.inFlight -= 1;
+    if (error) this.failed(bound, error);
+    else {
+      this.failures = 0;
+      try {
+        if (this.watch.isWatched(bound)) this.watch.found(bound, text, clock);
+      } catch (thrown) {
+        // What is stored is no session's text.
+        this.watch.sharing.report(thrown, {});
+        this.watch.schedule(bound, true);
+      }
+      this.ended(bound);
+    }
+    this.schedule();
   }
 
   /** @param {BoundSession} bound @param {unknown} error */
   failed(bound, error) {
+    // Once for an outage.
+    if (this.failures === 0) this.watch.sharing.report(error, {});
     this.failures += 1;
-    if (!this.isTold) this.watch.sharing.report(error, {});
-    this.isTold = true;
-    this.putOff(bound);
-    if (this.failures >= OUTAGE) for (const other of this.waiting.splice(0)) this.putOff(other);
-  }
-
-  /** @param {BoundSession} bound */
-  putOff(bound) {
-    this.watch.schedule(bound, true);
-    this.ended(bound);
+    const others = this.failures >= OUTAGE ? this.waiting.splice(0) : [];
+    for (const one of [bound, ...others]) {
+      this.watch.schedule(one, true);
+      this.ended(one);
+    }
   }
 
   /** @param {BoundSession} bound */
@@ -127,8 +108,5 @@ class LookUps {
     if (asked === 2) this.ask(bound);
   }
 }
-
-/** Whether the app was told of the outage. @type {boolean} */
-LookUps.prototype.isTold = false;
 
 module.exports.LookUps = LookUps;

@@ -1,7 +1,8 @@
 'use strict';
 
+const { guard } = require('../../support/errors.js');
 const { PREFIX } = require('../rooms.js');
-const { isInRoom, isSocketId, put, rememberHiddenRoom } = require('../socket-io.js');
+const { isInRoom, isSocketId, put, rememberRoom } = require('../socket-io.js');
 
 /** How `onError` knows it. */
 const NAME = 'rooms';
@@ -16,16 +17,16 @@ const MARK = `${PREFIX}of:`;
  * The rooms that the app wants a session's sockets to be in.
  *
  * @param {Connection} connection one of them
- * @param {import('../../stores/stored.js').Stored} stored
+ * @param {string} text the session's
  * @returns {string[]} none where the app's function throws, or gives no names of rooms
  */
-function roomsFor(connection, stored) {
-  const { adopted, methods, sharing, sid, socket } = connection;
+function roomsFor(connection, text) {
+  const { adopted, sharing, sid, socket } = connection;
   const { rooms } = sharing.options;
   if (rooms === undefined || sid === undefined) return [];
   try {
     const req = { sessionID: sid, sessionStore: adopted.store, session: undefined };
-    const names = rooms(adopted.openSession(req, stored, adopted.clock(), methods));
+    const names = rooms(adopted.openSession(req, { text }, adopted.clock(), sharing.methods));
     if (!Array.isArray(names)) throw wrong('it must return an array of names');
     for (const name of names) check(name, socket.nsp);
     return [...new Set(names)];
@@ -49,68 +50,39 @@ function wrong(what) {
   return new TypeError(`io-session: the option 'rooms': ${what}.`);
 }
 
-/**
- * Has a socket be in these rooms, and in no other one that it has from its session.
- *
- * @param {Connection} connection
- * @param {string[]} names
- */
+/** Has a socket be in these rooms of its session, and in no other. @param {Connection} connection @param {string[]} names */
 function correctRooms(connection, names) {
   const { socket } = connection;
   if (connection.hasLeft || (names.length === 0 && connection.rooms === undefined)) return;
-  connection.rooms ??= followJoins(connection);
+  connection.rooms ??= followJoins(socket);
   const { rooms } = connection;
+  // Socket.IO's adapter may answer by promise.
+  const failed = (/** @type {unknown} */ error) => connection.report(error, NAME);
+  const join = (/** @type {string} */ room) => guard(() => socket.join(room), failed);
   for (const room of [...rooms]) {
     if (names.includes(room)) continue;
     rooms.delete(room);
-    heard(connection, () => socket.leave(room));
+    guard(() => socket.leave(room), failed);
   }
   // As in Socket.IO, the first room of a socket that is connecting is its own.
-  if (names.length > 0 && !isInRoom(socket, socket.id)) heard(connection, () => socket.join(socket.id));
+  if (names.length > 0 && !isInRoom(socket, socket.id)) join(socket.id);
   for (const room of names) {
     // The app has joined it by itself, and leaves it by itself.
     if (rooms.has(room) || isInRoom(socket, room)) continue;
-    heard(connection, () => socket.join(room));
+    join(room);
     rooms.add(room);
   }
 }
 
-/**
- * Calls Socket.IO, whose adapter may answer by promise.
- *
- * @param {Connection} connection
- * @param {() => any} call
- */
-function heard(connection, call) {
-  const failed = (/** @type {unknown} */ error) => connection.report(error, NAME);
-  try {
-    const returned = call();
-    if (typeof returned?.then === 'function') returned.then(undefined, failed);
-  } catch (error) {
-    failed(error);
-  }
-}
-
-/**
- * Follows the app's own joins: a room that it joins as well is its own from then on.
- *
- * @param {Connection} connection
- * @returns {Set<string>} the rooms that the socket has from its session
- */
-function followJoins(connection) {
-  const { socket } = connection;
-  /** @type {Set<string>} */
+/** Follows the app's own joins: a room that it joins as well is its own from then on. @param {any} socket */
+function followJoins(socket) {
+  /** Those that the socket has from its session. @type {Set<string>} */
   const rooms = new Set();
   const { join } = socket;
-  put(
-    socket,
-    'join',
-    /** @this {any} @param {any} names @param {...any} rest */ function (names, ...rest) {
-      const list = typeof names === 'string' ? [names] : [...(names ?? [])];
-      for (const name of list) rooms.delete(name);
-      return join.call(this, names, ...rest);
-    },
-  );
+  put(socket, 'join', function (names, ...rest) {
+    for (const name of typeof names === 'string' ? [names] : (names ?? [])) rooms.delete(name);
+    return join.call(this, names, ...rest);
+  });
   return rooms;
 }
 
@@ -121,19 +93,14 @@ function leaveSessionRooms(connection) {
 
 /** A socket leaves that may be recovered. @param {Connection} connection */
 function rememberSessionRooms({ rooms, socket }) {
-  for (const room of rooms ?? []) rememberHiddenRoom(socket, MARK + room);
+  for (const room of rooms ?? []) rememberRoom(socket, MARK + room);
 }
 
-/**
- * A recovered socket has the rooms again that its former connection had.
- *
- * @param {Connection} connection
- * @param {string[]} hidden the hidden rooms among them
- */
+/** A recovered socket has its former rooms again. @param {Connection} connection @param {string[]} hidden those of ours */
 function recoverSessionRooms(connection, hidden) {
   const names = hidden.filter((room) => room.startsWith(MARK)).map((room) => room.slice(MARK.length));
   if (names.length === 0) return;
-  connection.rooms = followJoins(connection);
+  connection.rooms = followJoins(connection.socket);
   for (const name of names) connection.rooms.add(name);
 }
 

@@ -11,7 +11,7 @@ const { correctRooms, roomsFor } = require('./session-rooms.js');
 const { heldBy } = require('../socket-request.js');
 
 /** @typedef {import('../connection.js').Connection} Connection */
-/** @typedef {import('../../stores/stored.js').Stored} Stored */
+/** @typedef {import('../binding/key-lookup.js').Found} Found */
 
 /** How much sooner or later than `checkInterval` a session is looked up: not all of them at once. */
 const JITTER = 0.1;
@@ -37,10 +37,6 @@ class Watch {
     this.dueTimes = undefined;
   }
 
-  get adopted() {
-    return this.sharing.adopted;
-  }
-
   get times() {
     this.dueTimes ??= new DueTimes((sids) => {
       for (const sid of sids) this.due(sid);
@@ -48,28 +44,17 @@ class Watch {
     return this.dueTimes;
   }
 
-  /**
-   * A socket is bound to a session.
-   *
-   * @param {Connection} connection
-   * @param {string} sid
-   * @param {Stored | undefined} stored
-   * @param {number | undefined} clock when that was read
-   * @returns {BoundSession}
-   */
-  add(connection, sid, stored, clock) {
-    let bound = this.sessions.get(sid);
-    const isNew = bound === undefined;
-    if (bound === undefined) {
-      bound = new BoundSession(this, sid, connection);
-      this.sessions.set(sid, bound);
-    }
+  /** A socket is bound to a session. @param {Connection} connection @param {Found} found @returns {BoundSession} */
+  add(connection, { sid, stored, clock }) {
+    const known = this.sessions.get(sid);
+    const bound = known ?? new BoundSession(this, sid, connection);
+    this.sessions.set(sid, bound);
     // Before it is one of them: it has no change to be told of.
-    if (stored !== undefined) bound.learn(stored.text, clock);
+    bound.learn(stored.text, clock);
     if (!bound.connections.includes(connection)) bound.connections.push(connection);
-    if (isNew) this.schedule(bound);
+    if (known === undefined) this.schedule(bound);
     if (this.sharing.options.rooms && bound.text !== undefined)
-      correctRooms(connection, roomsFor(connection, { text: bound.text }));
+      correctRooms(connection, roomsFor(connection, bound.text));
     return bound;
   }
 
@@ -127,7 +112,7 @@ class Watch {
     const [first] = connections;
     if (first === undefined) return;
     if (rooms) {
-      const names = roomsFor(first, { text });
+      const names = roomsFor(first, text);
       for (const connection of connections) correctRooms(connection, names);
     }
     const told = this.isQuiet ? [] : connections.filter((connection) => connection !== maker);
@@ -174,23 +159,17 @@ class Watch {
     else this.schedule(bound);
   }
 
-  /**
-   * A session was looked up.
-   *
-   * @param {BoundSession} bound
-   * @param {any} text nothing when it is gone
-   * @param {number | undefined} clock when the look-up began
-   */
+  /** A session was looked up. @param {BoundSession} bound @param {string | undefined} text @param {number | undefined} clock */
   found(bound, text, clock) {
-    const { sid } = bound;
     const stored = storedOfText(text);
-    publish('lookUp', sid, { found: stored !== undefined });
+    publish('lookUp', bound.sid, { found: stored !== undefined });
     if (stored === undefined) {
       this.gone(bound);
       return;
     }
     bound.learn(stored.text, clock);
-    bound.isAlive();
+    // It is there, though its date may have passed.
+    if (bound.untilEnd <= 0) bound.tries += 1;
     if (this.mustTouch(bound)) this.touch(bound, stored);
     if (!bound.isWanted) this.schedule(bound);
   }
@@ -203,14 +182,9 @@ class Watch {
     for (const connection of [...bound.connections]) if (!connection.hasLeft) connection.lose('expire');
   }
 
-  /**
-   * Extends the life of a session with a connected socket.
-   *
-   * @param {BoundSession} bound
-   * @param {Stored} stored
-   */
+  /** Extends the life of a session with a connected socket. @param {BoundSession} bound @param {Found['stored']} stored */
   touch(bound, stored) {
-    const { adopted } = this;
+    const { adopted } = this.sharing;
     bound.lastTouch = performance.now();
     if (adopted === undefined || typeof adopted.store.touch !== 'function') return;
     const req = { sessionID: bound.sid, sessionStore: adopted.store, session: undefined };
