@@ -12,16 +12,27 @@ const ROOT = path.join(__dirname, '..', '..');
 const CONSUMERS = path.join(__dirname, 'consumers');
 const shell = process.platform === 'win32';
 
-// The PATH without the folders that have a Rust in them; npm and git stay reachable.
+const RUST = /^(?:cargo|rustc)(?:\.exe)?$/;
+
+// The PATH without a Rust. A folder that has one among other programs, as `/usr/bin` may, is left out for one with links to those.
 function pathWithoutRust() {
-  const has = (folder, name) =>
-    fs.existsSync(path.join(folder, name)) || fs.existsSync(path.join(folder, `${name}.exe`));
-  return process.env.PATH.split(path.delimiter)
-    .filter((folder) => !has(folder, 'cargo') && !has(folder, 'rustc'))
-    .join(path.delimiter);
+  const links = fs.mkdtempSync(path.join(os.tmpdir(), 'io-session-path-'));
+  process.once('exit', () => fs.rmSync(links, { recursive: true, force: true }));
+  const folders = process.env.PATH.split(path.delimiter).filter((folder) => fs.existsSync(folder));
+  return folders.flatMap((folder, number) => {
+    const names = fs.readdirSync(folder);
+    if (!names.some((name) => RUST.test(name))) return folder;
+    // There it takes a privilege to make links, and Rust has a folder of its own.
+    if (shell) return [];
+    const others = path.join(links, String(number));
+    fs.mkdirSync(others);
+    for (const name of names)
+      if (!RUST.test(name)) fs.symlinkSync(path.join(folder, name), path.join(others, name));
+    return others;
+  });
 }
 
-const env = { ...process.env, PATH: pathWithoutRust() };
+const env = { ...process.env, PATH: pathWithoutRust().join(path.delimiter) };
 // What `npm test` and node:test tell their children is not for a stranger's npm and programs. What a person has configured is.
 for (const name of Object.keys(env)) {
   if (/^npm_(?!config_)|^npm_config_local_prefix$|^NODE_TEST_CONTEXT$|^INIT_CWD$/i.test(name))
