@@ -150,7 +150,7 @@ export interface SessionSharing {
    *
    * @param session `req.session` of express-session, with the store of this sharing
    * @param channel of another Socket.IO server of the app. Default: the option `channel`
-   * @throws IoSessionError rejects with `ERR_NO_SESSION`, `ERR_BAD_CHANNEL`, `ERR_TOO_MANY_CHANNELS`, `ERR_TOO_MANY_KEYS`,
+   * @throws IoSessionError rejects with `ERR_NO_SESSION`, `ERR_SESSION_GONE`, `ERR_BAD_CHANNEL`, `ERR_TOO_MANY_CHANNELS`, `ERR_TOO_MANY_KEYS`,
    *   `ERR_NO_SESSION_STORE` after `close()`, or `ERR_STORE_UNAVAILABLE` with the store's own error as its `cause`
    */
   key(session: any, channel?: string): Promise<string>;

@@ -61,6 +61,18 @@ test('a visitor without a session gets one, with its cookie', LIMIT, async (t) =
   await isBound(f, key, browser);
 });
 
+test('a session that was destroyed has no key any more', LIMIT, async (t) => {
+  const f = await start(t, {
+    async page(sharing, req, res) {
+      const { session } = req;
+      await new Promise((resolve) => session.destroy(resolve));
+      res.json(await sharing.key(session));
+    },
+  });
+  for (const browser of [await f.login(), await f.login()])
+    assert.equal((await f.page(browser)).code, 'ERR_SESSION_GONE');
+});
+
 test('a page that is sent in pieces has a key that is good at once', LIMIT, async (t) => {
   let end;
   const f = await start(t, {

@@ -2,6 +2,7 @@
 
 const native = require('../../native.js');
 const { Failure, failure } = require('../support/errors.js');
+const { snapshotOf } = require('../session/snapshot.js');
 const { sessionOfRecord } = require('../stores/record.js');
 const { lookForMistakes } = require('../support/warnings.js');
 
@@ -132,6 +133,9 @@ async function giveKey(sharing, session, channel) {
   // Each session of express-session has its request.
   const request = { session: session ?? undefined, sessionStore: session?.req?.sessionStore };
   if (lookForMistakes(sharing, request)) throw failure('ERR_NO_SESSION');
+  const snapshot = snapshotOf(session);
+  if (snapshot && sharing.adopted?.since(snapshot.sid, snapshot.clock) === 'gone')
+    throw failure('ERR_SESSION_GONE');
   try {
     return await new Promise((resolve, reject) => {
       new SessionKey(sharing, session, channel, (error, key = '', isNoted = false) => {
