@@ -2,7 +2,7 @@
 
 const native = require('../../../native.js');
 const { failure } = require('../../support/errors.js');
-const { sessionOfRecordText } = require('../../stores/record.js');
+const { sessionOfRecord } = require('../../stores/record.js');
 const { isBrowserSession } = require('../../session/session-data.js');
 
 /**
@@ -53,7 +53,7 @@ class KeyLookup {
   lookAtRecord() {
     this.adopted.load(this.key, {}, (error, stored) => {
       if (error) this.done(error);
-      else this.named(stored === undefined ? null : sessionOfRecordText(stored.text, this.channel));
+      else this.named(stored === undefined ? null : sessionOfRecord(stored.text, this.channel));
     });
   }
 

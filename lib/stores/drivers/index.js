@@ -1,7 +1,9 @@
 'use strict';
 
-const { embeddedDriver, isEmbeddedStore } = require('./embedded.js');
-const { isMemoryStore, memoryDriver } = require('./memory.js');
+const { copies } = require('../../session/express-session.js');
+const { EmbeddedStore } = require('../embedded-store.js');
+const { embeddedDriver } = require('./embedded.js');
+const { memoryDriver } = require('./memory.js');
 const { looksLikePostgres, postgresDriver } = require('./postgres.js');
 const { looksLikeRedis, redisDriver } = require('./redis.js');
 
@@ -47,11 +49,21 @@ const { looksLikeRedis, redisDriver } = require('./redis.js');
  * @property {number} timeout ms
  */
 
-/**
- * Where the methods of a store that has not been tampered with stand: on one class, once each.
- *
- * @param {any} store
- */
+/** The methods that a subclass or an app may have put its own in place of. */
+const METHODS = ['get', 'set', 'destroy', 'touch', 'createSession'];
+
+/** Whether a store is of a class, and has all of that class's methods. @param {any} store @param {any} Class */
+function isPlain(store, Class) {
+  return store instanceof Class && METHODS.every((method) => store[method] === Class.prototype[method]);
+}
+
+/** Whether a store is the MemoryStore of a copy of express-session. @param {any} store */
+function isMemoryStore(store) {
+  if (typeof store.sessions !== 'object' || store.sessions === null) return false;
+  return [...copies()].some(({ MemoryStore }) => isPlain(store, MemoryStore));
+}
+
+/** Whether the methods of a store stand where nobody has tampered with them: on one class, once each. @param {any} store */
 function isOfOneClass(store) {
   /** @type {Set<object>} */
   const holders = new Set();
@@ -67,12 +79,7 @@ function isOfOneClass(store) {
   return holders.size === 1 && !holders.has(store);
 }
 
-/**
- * Whether a store has a `compareAndSet` that knows what its `get` and `set` do: not where a subclass or the app has put others
- * before it.
- *
- * @param {any} store
- */
+/** Whether a store's `compareAndSet` knows what its `get` and `set` do: neither a subclass nor the app has put others before it. @param {any} store */
 function comparesItself(store) {
   for (let at = store; at !== null; at = Object.getPrototypeOf(at)) {
     if (Object.hasOwn(at, 'compareAndSet')) return typeof store.compareAndSet === 'function';
@@ -89,7 +96,7 @@ function comparesItself(store) {
  * @returns {{ driver: Driver, candidate?: Driver }}
  */
 function driverOf(store) {
-  if (isEmbeddedStore(store)) return { driver: embeddedDriver(store) };
+  if (isPlain(store, EmbeddedStore)) return { driver: embeddedDriver(store) };
   if (isMemoryStore(store)) return { driver: memoryDriver(store) };
   /** @type {Driver} */
   const driver = { exact: 'process' };
@@ -99,14 +106,10 @@ function driverOf(store) {
   }
   if (!isOfOneClass(store)) return { driver };
   // What the store itself has comes first.
-  if (looksLikeRedis(store)) return { driver, candidate: { ...redisDriver(store), ...comparing(driver) } };
-  if (looksLikePostgres(store) && !driver.compareAndSet) return { driver, candidate: postgresDriver(store) };
+  const own = driver.compareAndSet ? driver : undefined;
+  if (looksLikeRedis(store)) return { driver, candidate: { ...redisDriver(store), ...own } };
+  if (looksLikePostgres(store) && !own) return { driver, candidate: postgresDriver(store) };
   return { driver };
-}
-
-/** @param {Driver} driver */
-function comparing(driver) {
-  return driver.compareAndSet ? driver : {};
 }
 
 module.exports.driverOf = driverOf;
