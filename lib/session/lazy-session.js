@@ -20,7 +20,10 @@ const NONE = [];
 /** What a `Session` inherits from while it is behind a Proxy, by its prototype. @type {WeakMap<object, object>} */
 const behind = new WeakMap();
 
-/** The same, which makes it whole when `console.log` is about to show it: that looks behind a Proxy without a word to it. @param {object} prototype */
+/**
+ * The same, which makes it whole when `console.log` is about to show it: that looks behind a Proxy without a word to it.
+ * @param {object} prototype
+ */
 function prototypeBehind(prototype) {
   let made = behind.get(prototype);
   if (made === undefined) {
@@ -58,7 +61,10 @@ class LazySession extends Snapshot {
     this.fields = new Fields(text, isUncertain);
     /** What was looked at, and what was put in. Undefined once the session is whole. @type {Map<string, any> | undefined} */
     this.values = new Map();
-    /** The texts of those of them that are objects, as they were spelt last: they can have changed since. @type {Map<string, string | undefined> | undefined} */
+    /**
+     * The texts of those of them that are objects, as they were spelt last: they can have changed since.
+     * @type {Map<string, string | undefined> | undefined}
+     */
     this.texts = undefined;
     /** Its text when it was spelt last, before it was whole. */
     this.spelt = text;
@@ -222,12 +228,7 @@ class LazySession extends Snapshot {
     return true;
   }
 
-  /**
-   * The text now: what was not looked at is copied as it was.
-   *
-   * @param {any} session
-   * @returns {string}
-   */
+  /** The text now: what was not looked at is copied as it was. @param {any} session @returns {string} */
   spell(session) {
     const { values } = this;
     if (values === undefined) return super.spell(this.target);

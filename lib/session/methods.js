@@ -11,7 +11,10 @@ class Methods {
   /** @param {(prototype: any) => { [name: string]: Function }} make gives them, over those of a prototype */
   constructor(make) {
     this.make = make;
-    /** The prototypes with our methods, by those that they inherit from: an app may have several copies of express-session. @type {WeakMap<object, any>} */
+    /**
+     * The prototypes with our methods, by those that they inherit from: an app may have several copies of express-session.
+     * @type {WeakMap<object, any>}
+     */
     this.made = new WeakMap();
   }
 

@@ -143,7 +143,10 @@ class AdoptedStore extends StoreCalls {
     for (const watcher of this.watchers) watcher.wrote(written);
   }
 
-  /** Calls the store's own `set` for a new session, and notes it as what the session's next save is measured against. @param {string} sid @param {any} session @param {Done} callback */
+  /**
+   * Calls the store's own `set` for a new session, and notes it as what the session's next save is measured against.
+   * @param {string} sid @param {any} session @param {Done} callback
+   */
   setNew(sid, session, callback) {
     const isSession = typeof session?.req === 'object' && typeof session.cookie === 'object';
     const text = isSession ? textOf(session) : undefined;
@@ -162,7 +165,10 @@ class AdoptedStore extends StoreCalls {
     );
   }
 
-  /** Destroys a session: its sockets are unbound, its keys' records go with it, and nothing loaded before is written back. @param {string} sid @param {Done} callback */
+  /**
+   * Destroys a session: its sockets are unbound, its keys' records go with it, and nothing loaded before is written back.
+   * @param {string} sid @param {Done} callback
+   */
   destroy(sid, callback) {
     const sids = typeof sid === 'string' ? [sid] : [];
     const reason = sid === this.regenerating ? 'regenerate' : 'destroy';
@@ -177,7 +183,10 @@ class AdoptedStore extends StoreCalls {
     return this.endAll(sids, 'destroy', (done) => this.original.clear.call(this.self, done), callback);
   }
 
-  /** @param {Iterable<string>} sids @param {'destroy' | 'regenerate'} reason @param {(done: Done) => any} run has the store destroy them @param {Done} callback */
+  /**
+   * @param {Iterable<string>} sids @param {'destroy' | 'regenerate'} reason
+   * @param {(done: Done) => any} run has the store destroy them @param {Done} callback
+   */
   endAll(sids, reason, run, callback) {
     /** @type {(() => void)[]} */
     const after = [];

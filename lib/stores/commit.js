@@ -171,7 +171,11 @@ class Committing {
     return text;
   }
 
-  /** An object to be written, for stores that take one. A store that cannot compare and set may keep it, and gets one of its own. @param {string} text */
+  /**
+   * An object to be written, for stores that take one. A store that cannot compare and set may keep it, and gets one of its
+   * own.
+   * @param {string} text
+   */
   objectFor(text) {
     const { adopted, save, session, snapshot } = this;
     const { driver, original, self, store } = adopted;
@@ -268,14 +272,7 @@ function told(update) {
   }
 }
 
-/**
- * The text to write.
- *
- * @param {string} base
- * @param {string} mine
- * @param {string} theirs
- * @returns {string}
- */
+/** The text to write. @param {string} base @param {string} mine @param {string} theirs @returns {string} */
 function merge(base, mine, theirs) {
   try {
     return native.merge(base, mine, theirs) ?? theirs;

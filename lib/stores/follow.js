@@ -21,7 +21,10 @@ const ID_BYTES = 24;
  */
 const sources = new WeakMap();
 
-/** Puts our methods in the place of a store's, on the instance: so every load, save and logout is seen, whoever makes it. @param {AdoptedStore} adopted */
+/**
+ * Puts our methods in the place of a store's, on the instance: so every load, save and logout is seen, whoever makes it.
+ * @param {AdoptedStore} adopted
+ */
 function follow(adopted) {
   const { original, store } = adopted;
   /**
@@ -179,7 +182,10 @@ function call(run, note, callback) {
   }
 }
 
-/** Calls back by a promise. A failure that nobody waits for is reported, and does not end the process. @param {AdoptedStore} adopted @param {(done: Done) => void} run */
+/**
+ * Calls back by a promise. A failure that nobody waits for is reported, and does not end the process.
+ * @param {AdoptedStore} adopted @param {(done: Done) => void} run
+ */
 function promised(adopted, run) {
   const promise = new Promise((resolve, reject) => {
     run((error) => (error ? reject(error) : resolve(undefined)));
@@ -188,7 +194,10 @@ function promised(adopted, run) {
   return promise;
 }
 
-/** The data that a session may have as its own: a store that we know nothing of may hand out the object that it keeps. @param {AdoptedStore} adopted @param {any} data @param {string | undefined} text */
+/**
+ * The data that a session may have as its own: a store that we know nothing of may hand out the object that it keeps.
+ * @param {AdoptedStore} adopted @param {any} data @param {string | undefined} text
+ */
 function ownData({ driver }, data, text) {
   const isFresh = driver.readText !== undefined || driver.loadText !== undefined;
   return isFresh || text === undefined ? data : copyOfSession(data, text);

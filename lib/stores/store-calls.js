@@ -173,7 +173,10 @@ class StoreCalls {
     });
   }
 
-  /** Writes a session with the store's own `set`, as it is. @param {import('./drivers/index.js').Commit} commit @param {(error: unknown, outcome: true) => void} done */
+  /**
+   * Writes a session with the store's own `set`, as it is.
+   * @param {import('./drivers/index.js').Commit} commit @param {(error: unknown, outcome: true) => void} done
+   */
   put({ clock, session, sid, timeout }, done) {
     this.written(sid);
     this.putUnlessGone(sid, session, clock, timeout, (error) => {
@@ -182,7 +185,10 @@ class StoreCalls {
     });
   }
 
-  /** Writes a key's record. It is new: nobody has loaded it before, so this write is in no version. @param {string} key @param {any} record @param {Done} done */
+  /**
+   * Writes a key's record. It is new: nobody has loaded it before, so this write is in no version.
+   * @param {string} key @param {any} record @param {Done} done
+   */
   putRecord(key, record, done) {
     const { cookie } = record;
     // Some stores take the time to live from this, as express-session's `Cookie` has it. It is no part of the record.
