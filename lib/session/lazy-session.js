@@ -3,7 +3,7 @@
 const { inspect } = require('node:util');
 const { Fields } = require('./fields.js');
 const { isJson } = require('./session-data.js');
-const { LEFT_OUT, Snapshot, remember } = require('./snapshot.js');
+const { LEFT_OUT, SNAPSHOT, Snapshot } = require('./snapshot.js');
 
 /** Fields that are more than values. */
 const OTHERS = new Set(['cookie', 'toJSON']);
@@ -22,6 +22,7 @@ const behind = new WeakMap();
 
 /**
  * The same, which makes it whole when `console.log` is about to show it: that looks behind a Proxy without a word to it.
+ *
  * @param {object} prototype
  */
 function prototypeBehind(prototype) {
@@ -55,7 +56,7 @@ class LazySession extends Snapshot {
    */
   constructor(target, prototype, text, clock, isUncertain, makeCookie) {
     super(target.id, text, clock, isUncertain);
-    this.target = target;
+    this.target = Object.setPrototypeOf(target, prototypeBehind(prototype));
     this.prototype = prototype;
     this.makeCookie = makeCookie;
     this.fields = new Fields(text, isUncertain);
@@ -72,10 +73,8 @@ class LazySession extends Snapshot {
     this.isWritten = false;
     /** What the stored session has, and a whole one has not: names of express-session's methods. @type {string[]} */
     this.leftOut = NONE;
-    Object.setPrototypeOf(target, prototypeBehind(prototype));
     /** The session as the handler has it. @type {any} */
     this.session = new Proxy(target, this);
-    remember(this.session, this);
   }
 
   /** Whether express-session keeps a name for itself, so that no field is called so. @param {any} target @param {string} key */
@@ -93,7 +92,7 @@ class LazySession extends Snapshot {
         const field = values.has(key) ? value : this.look(key);
         if (field !== undefined || !OURS.has(key)) return field;
       }
-    }
+    } else if (key === SNAPSHOT) return receiver === this.session ? this : undefined;
     return Reflect.get(target, key, receiver);
   }
 

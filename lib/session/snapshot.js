@@ -5,7 +5,9 @@ const { isFaithful } = require('./session-data.js');
 /** Types of values that JSON leaves out: a save does not show that their field is there, nor its place among the others. */
 const LEFT_OUT = new Set(['undefined', 'function', 'symbol']);
 
-/** @type {WeakMap<object, Snapshot>} */
+/** By this name a lazy session gives its snapshot, which is behind it: to be put into a table would cost it more than all the rest. */
+const SNAPSHOT = Symbol('io-session snapshot');
+/** Those of all other sessions. @type {WeakMap<object, Snapshot>} */
 const snapshots = new WeakMap();
 
 /** @typedef {(error?: unknown) => void} Done */
@@ -151,7 +153,7 @@ class Snapshot {
  * @returns {Snapshot | undefined}
  */
 function snapshotOf(session) {
-  return snapshots.get(session);
+  return session?.[SNAPSHOT] ?? snapshots.get(session);
 }
 
 /**
@@ -185,4 +187,4 @@ function markOwn(session, isNew) {
   if (isNew) snapshot.stored = null;
 }
 
-module.exports = { LEFT_OUT, Snapshot, markOwn, remember, snapshotOf };
+module.exports = { LEFT_OUT, SNAPSHOT, Snapshot, markOwn, remember, snapshotOf };

@@ -196,10 +196,10 @@ function patch(target, source) {
     if (key !== 'cookie' && !Object.hasOwn(source, key)) delete target[key];
   }
   for (const [key, theirs] of Object.entries(source)) {
-    const isOwn = Object.hasOwn(target, key);
-    // What the prototype has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`.
-    if (!isOwn && key in target) continue;
-    const mine = isOwn ? target[key] : undefined;
+    const isField = Object.prototype.propertyIsEnumerable.call(target, key);
+    // What `Session` has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`, `id`.
+    if (!isField && key in target) continue;
+    const mine = isField ? target[key] : undefined;
     if (isPlain(mine) && isPlain(theirs)) patch(mine, theirs);
     else if (key !== 'cookie' && JSON.stringify(mine) !== JSON.stringify(theirs)) target[key] = theirs;
   }

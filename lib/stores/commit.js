@@ -195,15 +195,14 @@ class Committing {
   /** Writes, as the store's driver does. @param {import('./drivers/index.js').Commit} commit */
   write(commit) {
     const { adopted } = this;
-    const { expected, sid, timeout } = commit;
     const done = (/** @type {any} */ error, /** @type {Outcome | undefined} */ outcome) =>
       this.written(error, outcome);
-    if (expected === null) {
+    if (commit.expected === null) {
       // A session that is new: there is nothing to be compared with, unless another has written it in this process.
-      const current = adopted.readText(sid);
+      const current = adopted.readText(commit.sid);
       if (current === undefined) adopted.put(commit, done);
       else done(null, current);
-    } else if (adopted.driver.compareAndSet) adopted.compareAndSet(sid, expected, commit, timeout, done);
+    } else if (adopted.driver.compareAndSet) adopted.compareAndSet(commit, done);
     else commitByReading(adopted, commit, done);
   }
 

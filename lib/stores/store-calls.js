@@ -216,17 +216,16 @@ class StoreCalls {
   /**
    * Compares and sets, as the driver does.
    *
-   * @param {string} sid
-   * @param {string} expected
-   * @param {import('./drivers/index.js').Change} change
-   * @param {number} timeout ms
+   * @param {import('./drivers/index.js').Commit} commit
    * @param {(error: unknown, outcome?: Outcome) => void} done called now where nothing has to be waited for
    */
-  compareAndSet(sid, expected, change, timeout, done) {
-    const { driver } = this;
-    const compareAndSet = /** @type {NonNullable<typeof driver.compareAndSet>} */ (driver.compareAndSet);
-    if (driver.readText) {
-      compareAndSet(sid, expected, change, done);
+  compareAndSet(commit, done) {
+    const { expected, sid, timeout } = commit;
+    /** @param {string} id @param {any} callback */
+    const get = (id, callback) =>
+      this.driver.compareAndSet?.(id, /** @type {string} */ (expected), commit, callback);
+    if (this.keepsTexts) {
+      get(sid, done);
       return;
     }
     const answered = (/** @type {unknown} */ error, /** @type {any} */ outcome) => {
@@ -234,8 +233,6 @@ class StoreCalls {
       done(error, outcome ?? null);
     };
     this.written(sid);
-    /** @param {string} _id @param {any} callback */
-    const get = (_id, callback) => compareAndSet(sid, expected, change, callback);
     ask({ answered }, NO_QUEUE, timeout, { get }, 'get', sid);
   }
 

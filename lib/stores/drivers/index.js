@@ -8,19 +8,9 @@ const { looksLikePostgres, postgresDriver } = require('./postgres.js');
 const { looksLikeRedis, redisDriver } = require('./redis.js');
 
 /**
- * What a store's `compareAndSet` has to write; `CommittingStore` in index.d.ts says what it has to do.
+ * @typedef {import('../../../index.js').SessionChange} Change what a compare and set has to write
+ * @typedef {import('../../../index.js').CompareAndSetOutcome} Outcome
  *
- * @typedef {object} Change
- * @property {string} text
- * @property {any} session an object that serializes to `text`
- * @property {boolean} renew whether the time to live begins anew, after the session's cookie; else it stays as it is
- *
- * How a compare and set ended: true when it was written, null when there is no such session, else the text that is there.
- *
- * @typedef {true | string | null} Outcome
- */
-
-/**
  * The only thing that knows what kind of store a store is.
  *
  * @typedef {object} Driver
@@ -33,20 +23,17 @@ const { looksLikeRedis, redisDriver } = require('./redis.js');
  *   several sessions in one call
  * @property {(sid: string, expected: string, change: Change,
  *   callback: (error: unknown, outcome?: Outcome) => void) => unknown} [compareAndSet]
- */
-
-/**
+ *
  * One write of a session.
  *
- * @typedef {object} Commit
+ * @typedef {object} Writing
  * @property {string} sid
  * @property {string | null} expected the text that was loaded; null when nothing is stored yet
- * @property {string} text the text to write
- * @property {any} session an object for stores that take one: it serializes to `text`
- * @property {boolean} renew
  * @property {boolean} isKnown whether `expected` is known to be stored still, so that it need not be read again
  * @property {number} clock when the session was loaded
  * @property {number} timeout ms
+ *
+ * @typedef {Change & Writing} Commit
  */
 
 /** The methods that a subclass or an app may have put its own in place of. */
