@@ -7,7 +7,9 @@ const assert = require('node:assert/strict');
 const { MemoryStore } = require('express-session');
 const { shareSession } = require('..');
 const { fixture } = require('./support/fixture.js');
+const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
+const { shareFixture } = require('./support/share-fixture.js');
 
 test('an adopted store still answers by promise where no callback is given', LIMIT, async (t) => {
   const f = await fixture(t);
@@ -50,4 +52,35 @@ test('a method that the app has put in place meanwhile stays when the store is g
   sharing.close();
   assert.equal(store.get, get);
   assert.equal(store.set, MemoryStore.prototype.set);
+});
+
+test('a store whose class regenerates by itself, with private fields, goes on to do so', LIMIT, async (t) => {
+  class Counting extends HostileStore {
+    #count = 0;
+
+    regenerate(req, callback) {
+      this.#count += 1;
+      super.regenerate(req, callback);
+    }
+
+    get regenerated() {
+      return this.#count;
+    }
+  }
+  const store = new Counting();
+  const f = await shareFixture(t, {
+    store,
+    app({ app, io }) {
+      app.get('/renew', (req, res) => req.session.regenerate(() => res.json(req.session.id)));
+      io.on('connection', (socket) => {
+        socket.on('renew', async (ack) => ack((await socket.session.regenerate()).id));
+      });
+    },
+  });
+  const { browser, sid, socket } = await f.bound();
+  const renewed = await socket.ask('renew');
+  assert.notEqual(renewed, sid);
+  const next = (await browser.json('/renew')).body;
+  assert.notEqual(next, sid);
+  assert.equal(store.regenerated, 2);
 });

@@ -371,6 +371,19 @@ function rows(open) {
     assert.equal(await kept.text(sid), text);
   });
 
+  test('a change that waits for its save survives a stored field that is called `id`', LIMIT, async (t) => {
+    const { handle, kept, set, sid } = await begin(t, await open());
+    let session;
+    await handle((seen) => {
+      session = seen;
+      return seen.visits;
+    });
+    session.ticked = 1;
+    await set({ cookie: COOKIE, ...FIELDS, id: 'x' });
+    assert.equal(await handle((seen) => seen.ticked), 1);
+    await until(async () => JSON.parse(await kept.text(sid)).ticked === 1, 'it is saved');
+  });
+
   test(
     'fields with the names of what a Session has do not show, as in Express, and stay',
     LIMIT,

@@ -66,13 +66,13 @@ class SessionKey {
   /** The session remembers a key: it is good if its record is still there. @param {string} key */
   check(key) {
     const { adopted, channel, session } = this;
-    adopted.get(key, (error, record) => {
+    adopted.load(key, {}, (error, stored) => {
       if (error) {
         this.sharing.refused(error, {});
         this.done(error);
         return;
       }
-      const sid = sessionOfRecord(record);
+      const sid = stored === undefined ? null : sessionOfRecord(stored.text);
       if (sid !== null && sid === session.id) {
         native.vouchKey(adopted.number, key, sid, channel);
         this.done(null, key);

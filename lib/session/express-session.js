@@ -19,18 +19,14 @@ const generated = new WeakMap();
 
 /**
  * The express-session that this package finds: the app's own, where a package manager has installed both or a bundler has put
- * them into one file. By a plain `require`, which bundlers see.
+ * them into one file. By a plain `require`, which bundlers see. Throws `MODULE_NOT_FOUND` when there is none.
  *
  * @returns {ExpressSession}
- * @throws {Error} `MODULE_NOT_FOUND` when there is none
  */
 function expressSession() {
-  if (found) return found;
   try {
-    /** @type {ExpressSession} */
-    const required = require('express-session');
-    found = required;
-    return required;
+    found ??= /** @type {ExpressSession} */ (require('express-session'));
+    return found;
   } catch (cause) {
     const message =
       'io-session: EmbeddedStore makes the sessions of express-session, which is not installed. Try `npm install express-session`.';
@@ -56,30 +52,22 @@ function makersFor(store, req) {
   const { generate } = store;
   // In a process without a session middleware there is none.
   if (typeof generate !== 'function') return FOUND;
-  const known = generated.get(generate);
-  if (known !== undefined) return known;
-  // Meanwhile: what makes a session for want of a middleware asks for the makers itself.
-  generated.set(generate, FOUND);
+  let makers = generated.get(generate);
+  if (makers !== undefined) return makers;
   try {
     // The request keeps its own session, and `genid` sees its fields.
     const like = Object.create(req);
     generate.call(store, like);
-    const makers = makersLike(like.session);
+    makers = makersLike(like.session);
     generated.set(generate, makers);
     return makers;
   } catch {
     // The app's `genid` wants more of a request than this one has, a socket's perhaps. The next one may do.
-    generated.delete(generate);
     return FOUND;
   }
 }
 
-/**
- * How sessions and cookies are made that are like those of a session.
- *
- * @param {any} session of express-session
- * @returns {Makers}
- */
+/** How sessions and cookies are made that are like those of a session. @param {any} session of express-session @returns {Makers} */
 function makersLike(session) {
   const Session = session.constructor;
   // Its prototype does not name the class of cookies. That begins a cookie by these fields.
@@ -92,11 +80,7 @@ function makersLike(session) {
   };
 }
 
-/**
- * Every copy of express-session that this process has loaded: an app and its stores may each have their own.
- *
- * @returns {Generator<ExpressSession>}
- */
+/** Every copy of express-session that this process has loaded: an app and its stores may each have their own. @returns {Generator<ExpressSession>} */
 function* copies() {
   try {
     yield expressSession();
@@ -110,22 +94,18 @@ function* copies() {
 }
 
 /**
- * The class of a store's sessions, where the store makes them with express-session's own `createSession`; undefined
- * where it has another one.
+ * The class of a store's sessions, where the store makes them as express-session does; undefined where it has another way.
  *
- * @param {any} store
- * @param {boolean} isOurs whether its `createSession` is that of `EmbeddedStore`, which does the same
+ * @param {Function} createSession the store's
+ * @param {Function} ours that of `EmbeddedStore`, which does the same
  * @returns {any}
  */
-function sessionClass(store, isOurs) {
+function sessionClass(createSession, ours) {
   for (const { Session, Store } of copies()) {
     // The store may be of another copy of the module, and has that one's sessions then.
-    if (isOurs || store.createSession === Store.prototype.createSession) return Session;
+    if (createSession === ours || createSession === Store.prototype.createSession) return Session;
   }
   return undefined;
 }
 
-module.exports.copies = copies;
-module.exports.expressSession = expressSession;
-module.exports.makersFor = makersFor;
-module.exports.sessionClass = sessionClass;
+module.exports = { copies, makersFor, sessionClass };

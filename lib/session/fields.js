@@ -1,30 +1,7 @@
 'use strict';
 
-const QUOTE = 34;
-const COMMA = 44;
-const COLON = 58;
-const OPEN_ARRAY = 91;
-const BACKSLASH = 92;
-const CLOSE_ARRAY = 93;
-const OPEN_OBJECT = 123;
-const CLOSE_OBJECT = 125;
-
-/** How many names are remembered as they are spelt. */
-const MOST_NAMES = 256;
-
-/** Keys as they are spelt, with their quotes: an app looks at the same few over and over. @type {Map<string, string>} */
-let names = new Map();
-
-/** @param {string} key */
-function spelt(key) {
-  let name = names.get(key);
-  if (name === undefined) {
-    name = JSON.stringify(key);
-    if (names.size === MOST_NAMES) names = new Map();
-    names.set(key, name);
-  }
-  return name;
-}
+const [QUOTE, COMMA, COLON, BACKSLASH] = [34, 44, 58, 92];
+const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125];
 
 /** From so many characters on, a search for a key that is not there is cheaper than to pass over all fields. */
 const LONG = 2048;
@@ -46,14 +23,9 @@ class Fields {
     this.failed = text.charCodeAt(0) !== OPEN_OBJECT;
   }
 
-  /**
-   * The place of a field in `marks`: -1 when there is none, or the text cannot be taken apart (`failed`).
-   *
-   * @param {string} key
-   * @returns {number}
-   */
+  /** The place of a field in `marks`: -1 when there is none, or the text cannot be taken apart (`failed`). @param {string} key */
   find(key) {
-    const name = spelt(key);
+    const name = JSON.stringify(key);
     const at = this.placeOf(name);
     if (this.isUncertain && !this.isOnly(name, at)) {
       this.failed = !this.isPlain();
@@ -75,18 +47,14 @@ class Fields {
   /**
    * Whether it is seen without passing over all of the text that no other field has the name, in whatever spelling.
    *
-   * @param {string} name
-   * @param {number} at its field, or -1
+   * @param {string} name @param {number} at its field, or -1
    */
   isOnly(name, at) {
     const { marks, text } = this;
     return !text.includes('\\') && (at === -1 || !text.includes(tailOf(name), marks[at + 2]));
   }
 
-  /**
-   * @param {number} at
-   * @param {string} name the key as it is spelt, with its quotes
-   */
+  /** @param {number} at @param {string} name */
   isNamed(at, name) {
     const { marks, text } = this;
     const start = marks[at];
@@ -132,10 +100,7 @@ class Fields {
     return true;
   }
 
-  /**
-   * Whether another program's text can be taken apart here: no key is there twice, or escaped, which another key may
-   * be the same as.
-   */
+  /** Whether another program's text can be taken apart here: no key is there twice, or escaped. */
   isPlain() {
     while (this.pass());
     if (this.failed) return false;
@@ -155,11 +120,7 @@ function tailOf(name) {
   return name.slice(1);
 }
 
-/**
- * @param {string} text
- * @param {number} at where the string begins
- * @returns {number} what is behind it; -1 when it does not end
- */
+/** Where the string that begins at a place ends; -1 when it does not. @param {string} text @param {number} at */
 function endOfString(text, at) {
   for (let quote = text.indexOf('"', at + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
     let first = quote;
@@ -169,11 +130,7 @@ function endOfString(text, at) {
   return -1;
 }
 
-/**
- * @param {string} text
- * @param {number} start where the value begins
- * @returns {number} what is behind it; -1 when it does not end
- */
+/** The same of a value. @param {string} text @param {number} start */
 function endOfValue(text, start) {
   let depth = 0;
   let at = start;

@@ -1,7 +1,7 @@
 'use strict';
 
+const { inspect } = require('node:util');
 const { Fields } = require('./fields.js');
-const { prototypeOf } = require('./lazy-target.js');
 const { isJson } = require('./session-data.js');
 const { LEFT_OUT, SNAPSHOT, Snapshot } = require('./snapshot.js');
 
@@ -11,10 +11,33 @@ const OTHERS = new Set(['cookie', 'toJSON']);
 const INDEX = /^(?:0|[1-9]\d*)$/;
 /** Methods that express-session has not: a field of such a name is data. */
 const OURS = new Set(['update']);
+/** A field as an assignment makes it. */
+const PLAIN = { configurable: true, enumerable: true, writable: true };
+
 /** @type {string[]} */
 const NONE = [];
-/** @type {Map<string, string | undefined>} */
-const NOTHING = new Map();
+
+/** What a `Session` inherits from while it is behind a Proxy, by its prototype. @type {WeakMap<object, object>} */
+const behind = new WeakMap();
+
+/**
+ * The same, which makes it whole when `console.log` is about to show it: that looks behind a Proxy without a word to it.
+ *
+ * @param {object} prototype
+ */
+function prototypeBehind(prototype) {
+  let made = behind.get(prototype);
+  if (made === undefined) {
+    /** @this {any} the Proxy */
+    const value = function () {
+      Object.keys(this);
+      return this;
+    };
+    made = /** @type {object} */ (Object.create(prototype, { [inspect.custom]: { value } }));
+    behind.set(prototype, made);
+  }
+  return made;
+}
 
 /**
  * A `Session` that is parsed as far as a handler looks at it: a `Proxy` on a `Session` of express-session without data, and
@@ -24,29 +47,30 @@ const NOTHING = new Map();
  */
 class LazySession extends Snapshot {
   /**
-   * @param {string} sid
-   * @param {Fields} fields of its stored text
-   * @param {number} clock
    * @param {any} target a `Session` without data
+   * @param {object} prototype what it is to inherit from
+   * @param {string} text as it is stored
+   * @param {number} clock
+   * @param {boolean} isUncertain
    * @param {(cookie: any) => any} makeCookie
    */
-  constructor(sid, fields, clock, target, makeCookie) {
-    super(sid, fields.text, clock);
-    this.fields = fields;
-    this.target = target;
+  constructor(target, prototype, text, clock, isUncertain, makeCookie) {
+    super(target.id, text, clock, isUncertain);
+    this.target = Object.setPrototypeOf(target, prototypeBehind(prototype));
+    this.prototype = prototype;
     this.makeCookie = makeCookie;
+    this.fields = new Fields(text, isUncertain);
     /** What was looked at, and what was put in. Undefined once the session is whole. @type {Map<string, any> | undefined} */
     this.values = new Map();
-    /** The texts of those of them that are objects, as they were spelt last: they can have changed since. @type {Map<string, string | undefined>} */
-    this.texts = NOTHING;
-    /** How often something was put in. */
-    this.writes = 0;
-    /** The same when its text was stored: if nothing was put in since, only objects can have changed. */
-    this.savedWrites = 0;
+    /**
+     * The texts of those of them that are objects, as they were spelt last: they can have changed since.
+     * @type {Map<string, string | undefined> | undefined}
+     */
+    this.texts = undefined;
     /** Its text when it was spelt last, before it was whole. */
-    this.spelt = fields.text;
-    /** How often something had been put in then. */
-    this.speltWrites = 0;
+    this.spelt = text;
+    /** Whether something was put in since. */
+    this.isWritten = false;
     /** What the stored session has, and a whole one has not: names of express-session's methods. @type {string[]} */
     this.leftOut = NONE;
     /** The session as the handler has it. @type {any} */
@@ -85,7 +109,7 @@ class LazySession extends Snapshot {
       !INDEX.test(key)
     ) {
       values.set(key, value);
-      this.writes += 1;
+      this.isWritten = true;
       return true;
     }
     this.whole();
@@ -99,46 +123,9 @@ class LazySession extends Snapshot {
     return values.has(key) || this.place(key) !== -1 || key in target;
   }
 
-  /** @param {any} target @param {string | symbol} key */
-  deleteProperty(target, key) {
-    this.whole();
-    return Reflect.deleteProperty(target, key);
-  }
-
-  /** @param {any} target @param {string | symbol} key @param {PropertyDescriptor} descriptor */
-  defineProperty(target, key, descriptor) {
-    this.whole();
-    return Reflect.defineProperty(target, key, descriptor);
-  }
-
-  /** @param {any} target @param {string | symbol} key */
-  getOwnPropertyDescriptor(target, key) {
-    this.whole();
-    return Reflect.getOwnPropertyDescriptor(target, key);
-  }
-
-  /** @param {any} target */
-  ownKeys(target) {
-    this.whole();
-    return Reflect.ownKeys(target);
-  }
-
   /** @param {any} target */
   getPrototypeOf(target) {
-    return prototypeOf(target);
-  }
-
-  /** @param {any} target */
-  preventExtensions(target) {
-    this.whole();
-    Object.setPrototypeOf(target, prototypeOf(target));
-    return Reflect.preventExtensions(target);
-  }
-
-  /** @param {any} target @param {object | null} prototype */
-  setPrototypeOf(target, prototype) {
-    this.whole();
-    return Reflect.setPrototypeOf(target, prototype);
+    return this.values === undefined ? Reflect.getPrototypeOf(target) : this.prototype;
   }
 
   /** Parses a field at the first look at it. @param {string} key */
@@ -149,16 +136,12 @@ class LazySession extends Snapshot {
     if (at === -1) return undefined;
     let value = JSON.parse(this.fields.value(at));
     if (key === 'cookie') value = this.cookieOf(value);
-    else if (typeof value === 'object' && value !== null) this.note(key, undefined);
+    else if (isObject(value)) this.note(key, undefined);
     this.values.set(key, value);
     return value;
   }
 
-  /**
-   * The place of a field in the text; -1 if there is none. Makes the session whole if the text cannot be taken apart.
-   *
-   * @param {string} key
-   */
+  /** The place of a field in the text; -1 if there is none. Makes the session whole if the text cannot be taken apart. @param {string} key */
   place(key) {
     // A save has given it another text.
     if (this.fields.text !== this.base) this.fields = new Fields(this.base, this.isUncertain);
@@ -170,8 +153,7 @@ class LazySession extends Snapshot {
   /** @param {any} raw the stored cookie */
   cookieOf(raw) {
     const cookie = this.makeCookie(raw);
-    this.rawCookie = raw;
-    this.expires = cookie.expires?.getTime?.();
+    this.noteCookie(cookie, raw);
     return cookie;
   }
 
@@ -181,26 +163,16 @@ class LazySession extends Snapshot {
     if (values === undefined) return;
     const data = JSON.parse(this.base);
     this.values = undefined;
+    Object.setPrototypeOf(target, this.prototype);
     this.leftOut = Object.keys(data).filter((key) => this.isReserved(target, key));
-    super.saved(this.without(this.base));
-    /** @type {(key: string, value: any) => void} */
-    const give = (key, value) => {
+    for (const key of this.leftOut) delete data[key];
+    this.base = this.without(this.base);
+    if (!values.has('cookie')) values.set('cookie', this.cookieOf(data.cookie));
+    for (const [key, value] of values) data[key] = value;
+    for (const [key, value] of Object.entries(data)) {
       if (key in target) Object.defineProperty(target, key, { ...PLAIN, value });
       else target[key] = value;
-    };
-    for (const key in data) {
-      if (this.isReserved(target, key)) continue;
-      if (values.has(key)) give(key, values.get(key));
-      else give(key, key === 'cookie' ? this.cookieOf(data[key]) : data[key]);
     }
-    for (const [key, value] of values) if (!Object.hasOwn(target, key)) give(key, value);
-  }
-
-  /** @param {string} text */
-  saved(text) {
-    // Spelt before it was whole.
-    if (text === this.spelt) this.savedWrites = this.speltWrites;
-    super.saved(text === this.spelt ? this.without(text) : text);
   }
 
   /** A text without what a whole session leaves out: that is no change. @param {string} text */
@@ -211,22 +183,22 @@ class LazySession extends Snapshot {
     return JSON.stringify(data);
   }
 
+  /** @param {any} session @param {string} mine @param {string} stored @param {number} clock */
+  wrote(session, mine, stored, clock) {
+    super.wrote(session, mine === this.spelt ? this.without(mine) : mine, stored, clock);
+  }
+
   /** @param {any} session */
   hasCookie(session) {
     const { values } = this;
     return (values !== undefined && !values.has('cookie')) || super.hasCookie(session);
   }
 
-  /** @param {any} session */
-  renews(session) {
-    return !this.hasCookie(session);
-  }
-
   /** @param {string} text */
   isChanged(text) {
-    if (this.values === undefined) return super.isChanged(text);
     // What has only another spelling, `spell` leaves as it was.
-    return text !== (this.saving > 0 ? this.pending : this.base);
+    if (this.values !== undefined && this.save === undefined) return text !== this.base;
+    return super.isChanged(text);
   }
 
   /** @param {any} session */
@@ -243,37 +215,30 @@ class LazySession extends Snapshot {
 
   /** @param {string} key @param {string | undefined} text */
   note(key, text) {
-    if (this.texts === NOTHING) this.texts = new Map();
+    this.texts ??= new Map();
     this.texts.set(key, text);
   }
 
-  /** Whether its text is the one that was spelt last. @param {any} session */
-  isSpelt(session) {
-    const { values } = this;
-    if (values === undefined || this.writes !== this.speltWrites || !this.hasCookie(session)) return false;
-    for (const [key, text] of this.texts)
+  /** Whether its text is still the one that was spelt last. @param {Map<string, any>} values @param {any} session */
+  isAsSpelt(values, session) {
+    if (this.isWritten || !this.hasCookie(session)) return false;
+    for (const [key, text] of this.texts ?? [])
       if (text === undefined || spellValue(key, values.get(key)) !== text) return false;
     return true;
   }
 
-  /**
-   * The text now: what was not looked at is copied as it was.
-   *
-   * @param {any} session
-   * @returns {string}
-   */
+  /** The text now: what was not looked at is copied as it was. @param {any} session @returns {string} */
   spell(session) {
-    if (this.isSpelt(session)) return this.spelt;
-    const { savedWrites, values, writes } = this;
-    const isWritten = writes !== savedWrites;
+    const { values } = this;
+    if (values === undefined) return super.spell(this.target);
+    if (this.isAsSpelt(values, session)) return this.spelt;
     /** @type {{ at: number, value: string }[]} */
     const changes = [];
     let added = '';
-    for (const [key, value] of values ?? []) {
-      if (!isWritten && (typeof value !== 'object' || value === null)) continue;
+    for (const [key, value] of values) {
       if (key === 'cookie' && super.hasCookie(session)) continue;
       const text = spellValue(key, value);
-      if (typeof value === 'object' && value !== null) this.note(key, text);
+      if (isObject(value)) this.note(key, text);
       const at = this.place(key);
       // Left out, where it was before.
       if (text === undefined && at !== -1) this.whole();
@@ -283,13 +248,31 @@ class LazySession extends Snapshot {
     }
     if (this.values === undefined) return super.spell(this.target);
     this.spelt = changes.length === 0 && added === '' ? this.base : this.fields.replace(changes, added);
-    this.speltWrites = writes;
+    this.isWritten = false;
     return this.spelt;
   }
 }
 
-/** A field as an assignment makes it. */
-const PLAIN = { configurable: true, enumerable: true, writable: true };
+for (const trap of /** @type {const} */ ([
+  'defineProperty',
+  'deleteProperty',
+  'getOwnPropertyDescriptor',
+  'ownKeys',
+  'preventExtensions',
+  'setPrototypeOf',
+])) {
+  /** @this {LazySession} @param {[any, any, any]} args */
+  const value = function (...args) {
+    this.whole();
+    return /** @type {any} */ (Reflect[trap])(...args);
+  };
+  Object.defineProperty(LazySession.prototype, trap, { value });
+}
+
+/** @param {any} value */
+function isObject(value) {
+  return typeof value === 'object' && value !== null;
+}
 
 /**
  * A value as `JSON.stringify` spells it under its key; undefined where it leaves it out.

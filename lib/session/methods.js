@@ -1,7 +1,6 @@
 'use strict';
 
 const { adoptedBy } = require('../stores/adopted-store.js');
-const { SNAPSHOT } = require('./snapshot.js');
 const { updateSession } = require('./update.js');
 
 /** The prototypes that have methods of ours. @type {WeakSet<object>} */
@@ -12,49 +11,32 @@ class Methods {
   /** @param {(prototype: any) => { [name: string]: Function }} make gives them, over those of a prototype */
   constructor(make) {
     this.make = make;
-    /** The prototypes with our methods, by those that they inherit from: an app may have several copies of express-session. @type {WeakMap<object, any>} */
+    /**
+     * The prototypes with our methods, by those that they inherit from: an app may have several copies of express-session.
+     * @type {WeakMap<object, any>}
+     */
     this.made = new WeakMap();
-    /** @type {WeakMap<object, any>} */
-    this.classes = new WeakMap();
   }
 
   /** Gives them to a session. @param {any} session */
   give(session) {
-    // A lazy session has them by its class.
-    if (typeof session !== 'object' || session === null || session[SNAPSHOT] !== undefined) return;
+    if (typeof session !== 'object' || session === null) return;
     const prototype = Object.getPrototypeOf(session);
-    if (prototype === null || ours.has(prototype)) return;
+    if (prototype !== null && !ours.has(prototype)) Object.setPrototypeOf(session, this.over(prototype));
+  }
+
+  /** The prototype of sessions that have them, over another one. @param {any} prototype */
+  over(prototype) {
     let extended = this.made.get(prototype);
     if (extended === undefined) {
-      extended = this.add(Object.create(prototype), prototype);
+      extended = Object.create(prototype);
+      for (const [name, value] of Object.entries(this.make(prototype))) {
+        Object.defineProperty(extended, name, { configurable: true, writable: true, value });
+      }
       this.made.set(prototype, extended);
       ours.add(extended);
     }
-    Object.setPrototypeOf(session, extended);
-  }
-
-  /** A class of sessions that have them. @param {any} Class @returns {any} */
-  over(Class) {
-    let Extended = this.classes.get(Class);
-    if (Extended === undefined) {
-      Extended = class extends Class {};
-      // To whoever asks, it is the class that it was.
-      Reflect.deleteProperty(Extended.prototype, 'constructor');
-      this.add(Extended.prototype, Class.prototype);
-      this.classes.set(Class, Extended);
-    }
-    return Extended;
-  }
-
-  /**
-   * @param {any} object
-   * @param {any} prototype
-   */
-  add(object, prototype) {
-    for (const [name, value] of Object.entries(this.make(prototype))) {
-      Object.defineProperty(object, name, { configurable: true, writable: true, value });
-    }
-    return object;
+    return extended;
   }
 }
 
@@ -92,13 +74,10 @@ async function update(change) {
   }
   /** @type {any} */
   let result;
-  const changing =
-    typeof change === 'function'
-      ? async (/** @type {any} */ session) => {
-          result = await change(session);
-        }
-      : change;
-  await updateSession(adopted, this.id, this, changing);
+  const changing = async (/** @type {any} */ session) => {
+    result = await change(session);
+  };
+  await updateSession(adopted, this.id, this, typeof change === 'function' ? changing : change);
   return result;
 }
 
@@ -114,6 +93,4 @@ const socketMethods = new Methods((prototype) => ({
   destroy: promising(prototype.destroy, () => undefined),
 }));
 
-module.exports.Methods = Methods;
-module.exports.requestMethods = requestMethods;
-module.exports.socketMethods = socketMethods;
+module.exports = { Methods, requestMethods, socketMethods };

@@ -3,11 +3,19 @@
 const { isDeepStrictEqual } = require('node:util');
 
 /**
- * What a store answered to a `get`, as session data; undefined when there is none, or what is there is no session.
- *
- * @param {any} data
- * @returns {any}
+ * How express-session begins a session's text, as far as the end in its cookie: what is so need not be parsed. No value of a cookie
+ * that comes before has braces.
  */
+const BEGINNING = /^\{"cookie":\{"originalMaxAge":[^{}]{1,80}?"expires":(?:null|"([^"\\]*)")/;
+/**
+ * The mark of what is no browser's session, but a socket's own or the record of a key. Without its quote: to look for a letter that
+ * is rare is far cheaper.
+ */
+const MARK = '__io';
+/** The fields that are no content of a session: its cookie, and what io-session remembers of its keys. */
+const BESIDES = ['cookie', '__socket'];
+
+/** What a store answered to a `get`, as session data; undefined for what is no session. @param {any} data @returns {any} */
 function sessionData(data) {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return undefined;
   return typeof data.cookie === 'object' && data.cookie !== null ? data : undefined;
@@ -18,65 +26,16 @@ function sessionData(data) {
  * socket is a file, has the same code, and is a failure.
  *
  * @param {any} error
- * @returns {boolean}
  */
 function meansMissing(error) {
   return error?.code === 'ENOENT' && error.syscall !== 'connect';
 }
 
-/** How a session's text begins where express-session has written it. */
-const OPENING = '{"cookie":{"originalMaxAge":';
-const EXPIRES = ',"expires":';
-/** So far the date is from there at most: `originalMaxAge`, `partitioned` and `priority` come before it. */
-const NEAR = 80;
-/** The length of a date as `Date.prototype.toISOString` writes it. */
-const ISO_LENGTH = 24;
-
-/** How what is no browser's session is marked, a socket's own and the record of a key. Without its quote: to look for a letter that is rare is far cheaper. */
-const MARK = '__io';
-
-/**
- * Whether a text is that of a browser's session, and not of a socket's own or of a key's record.
- *
- * @param {string} text
- * @returns {boolean}
- */
+/** Whether a text is that of a browser's session, and not of a socket's own or of a key's record. @param {string} text */
 function isBrowserSession(text) {
-  // As express-session writes a session: it need not be parsed.
-  if (text.startsWith(OPENING) && !text.includes(MARK)) return true;
+  if (BEGINNING.test(text) && !text.includes(MARK)) return true;
   const data = sessionData(JSON.parse(text));
   return data !== undefined && data.cookie.__io !== true && data.__io_session === undefined;
-}
-
-let nowMs = 0;
-let nowText = '';
-
-/** Now, as such a date. Those compare as texts, which costs far less than to parse one per event. */
-function isoNow() {
-  const now = Date.now();
-  if (now !== nowMs) {
-    nowMs = now;
-    nowText = new Date(now).toISOString();
-  }
-  return nowText;
-}
-
-/**
- * The date in the cookie of a session that express-session has written, found without `JSON.parse`.
- *
- * @param {string} text
- * @returns {string | undefined} as `toISOString` writes it; empty for none; undefined where the text has to be parsed
- */
-function isoEnd(text) {
-  if (!text.startsWith(OPENING)) return undefined;
-  const at = text.indexOf(EXPIRES, OPENING.length);
-  if (at === -1 || at >= OPENING.length + NEAR) return undefined;
-  const value = at + EXPIRES.length;
-  if (text.startsWith('null', value)) return '';
-  const end = value + 1 + ISO_LENGTH;
-  // Another form of a date (beyond the year 9999, say) has to be parsed.
-  const isIso = text[value] === '"' && text[end] === '"' && text[end - 1] === 'Z';
-  return isIso ? text.slice(value + 1, end) : undefined;
 }
 
 /**
@@ -86,45 +45,32 @@ function isoEnd(text) {
  * @returns {number} ms since 1970; `Infinity` without a date; `-Infinity` for what is no session
  */
 function endOf(text) {
-  const iso = isoEnd(text);
-  if (iso !== undefined) return iso === '' ? Number.POSITIVE_INFINITY : Date.parse(iso);
+  const found = BEGINNING.exec(text);
+  if (found !== null) return endOfCookie({ expires: found[1] });
   const data = sessionData(JSON.parse(text));
   return data === undefined ? Number.NEGATIVE_INFINITY : endOfCookie(data.cookie);
 }
 
 /**
- * The same of a cookie.
+ * The same of a cookie. As MemoryStore takes it: `cookie.expires = false` is how an app has one last as long as the browser.
  *
  * @param {any} cookie of a session, or as it is stored
- * @returns {number}
  */
 function endOfCookie({ expires }) {
-  // As MemoryStore takes it: `cookie.expires = false` is how an app has a cookie last as long as the browser.
   const end = typeof expires === 'string' ? Date.parse(expires) : Number(expires);
-  return end || Number.POSITIVE_INFINITY;
+  return !expires || Number.isNaN(end) ? Number.POSITIVE_INFINITY : end;
 }
 
-/**
- * Whether the text of what a store holds is that of a session which has not expired.
- *
- * @param {string} text
- * @returns {boolean}
- */
+/** Whether the text of what a store holds is that of a session which has not expired. @param {string} text */
 function isLive(text) {
-  const iso = isoEnd(text);
-  if (iso !== undefined) return iso === '' || iso > isoNow();
   return endOf(text) > Date.now();
 }
-
-/** The fields that are no content of a session: its cookie, and what io-session remembers of its keys. */
-const BESIDES = ['cookie', '__socket'];
 
 /**
  * Whether two texts of a session have the same content: what a touch or a new key changes is none.
  *
  * @param {string} text
  * @param {string} other
- * @returns {boolean}
  */
 function isSameContent(text, other) {
   return text === other || isDeepStrictEqual(contentOf(text), contentOf(other));
@@ -141,7 +87,12 @@ function contentOf(text) {
   }
 }
 
-/** Whether a value can be made again of its JSON text. @param {any} value @returns {boolean} */
+/** Whether session data can be made again of its JSON text. A session's cookie always can. @param {any} data */
+function isFaithful(data) {
+  return data.toJSON === undefined && Object.keys(data).every((key) => key === 'cookie' || isJson(data[key]));
+}
+
+/** Whether a value can be made again of its JSON text: a `Date` comes back as a text. @param {any} value @returns {boolean} */
 function isJson(value) {
   if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
   if (typeof value !== 'object') return typeof value === 'string' || typeof value === 'boolean';
@@ -154,11 +105,24 @@ function isJson(value) {
   return Object.values(value).every(isJson);
 }
 
-module.exports.endOf = endOf;
-module.exports.endOfCookie = endOfCookie;
-module.exports.isSameContent = isSameContent;
-module.exports.isBrowserSession = isBrowserSession;
-module.exports.isJson = isJson;
-module.exports.isLive = isLive;
-module.exports.meansMissing = meansMissing;
-module.exports.sessionData = sessionData;
+/** The JSON text of session data; undefined where it has none, and its changes cannot be followed. @param {any} data */
+function textOf(data) {
+  try {
+    return JSON.stringify(data);
+  } catch {
+    return undefined;
+  }
+}
+
+module.exports = {
+  endOf,
+  endOfCookie,
+  isBrowserSession,
+  isFaithful,
+  isJson,
+  isLive,
+  isSameContent,
+  meansMissing,
+  sessionData,
+  textOf,
+};

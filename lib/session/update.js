@@ -2,16 +2,15 @@
 
 const { setTimeout } = require('node:timers');
 const { setImmediate: nextTurn } = require('node:timers/promises');
-const { ask, NO_QUEUE } = require('../stores/ask.js');
-const { commitUpdate, updates } = require('../stores/commit.js');
+const { commitSession, merge } = require('../stores/commit.js');
 const { failure } = require('../support/errors.js');
-const { snapshotOf } = require('./snapshot.js');
-const { copyOfSession } = require('../stores/stored.js');
-const { markOwn } = require('./own-session.js');
-const { rebase } = require('./rebase.js');
+const { markOwn, snapshotOf } = require('./snapshot.js');
+const { dataOf } = require('../stores/stored.js');
 
 /** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
-/** @typedef {import('../stores/drivers/index.js').Outcome} Outcome */
+/** @typedef {import('../stores/stored.js').Stored} Stored */
+/** @typedef {import('./snapshot.js').Snapshot} Snapshot */
+/** @typedef {(session: any) => unknown} Change the app's function: is given a fresh `Session`, and may be called more than once */
 
 /** After so many attempts in a row a store that cannot compare is no longer believed to be written by others. */
 const TRIES = 3;
@@ -26,7 +25,7 @@ const YIELDS = 10;
  * @param {string} sid
  * @param {any} session the caller's own `Session`, which has what was written afterwards, and keeps what it has not saved
  *   yet; undefined where there is none
- * @param {(session: any) => unknown} change is given a fresh `Session`; may be called more than once
+ * @param {Change} change
  * @returns {Promise<any>} `session`, or else the fresh one
  */
 async function updateSession(adopted, sid, session, change) {
@@ -42,26 +41,25 @@ async function updateSession(adopted, sid, session, change) {
     await change(session);
     return session;
   }
-  const { timeout } = adopted;
-  // The one in front may take so long for its function, and then for the store.
-  const late = await new Promise((/** @type {(error?: Error) => void} */ resolve, reject) => {
-    if (!adopted.updates.enter(sid, 2 * timeout, resolve)) reject(failure('ERR_OVERLOADED'));
+  /** @type {() => void} */
+  const leave = await new Promise((resolve, reject) => {
+    // The one in front may take so long for its function, and then for the store.
+    adopted.updates.enter(sid, 2 * adopted.timeout, (late, _stored, leave) => {
+      if (late === undefined) resolve(leave);
+      else {
+        leave();
+        reject(late);
+      }
+    });
   });
   try {
-    if (late) throw late;
     return await updated(adopted, sid, session, change);
   } finally {
-    adopted.updates.leave(sid);
+    leave();
   }
 }
 
-/**
- * @param {AdoptedStore} adopted
- * @param {string} sid
- * @param {any} session
- * @param {(session: any) => unknown} change
- * @returns {Promise<any>} a session that is what is stored now
- */
+/** @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change @returns {Promise<any>} */
 async function updated(adopted, sid, session, change) {
   let { stored, clock } = await load(adopted, sid);
   // By the clock, not by how often: a thread that has just begun loses many times to one that is warm.
@@ -69,7 +67,7 @@ async function updated(adopted, sid, session, change) {
   for (let attempt = 1; ; attempt += 1) {
     if (stored === undefined) throw failure('ERR_SESSION_GONE');
     const fresh = open(adopted, sid, stored, clock);
-    const snapshot = /** @type {import('./snapshot.js').Snapshot} */ (snapshotOf(fresh));
+    const snapshot = /** @type {Snapshot} */ (snapshotOf(fresh));
     snapshot.updating = true;
     try {
       await inTime(change(fresh), adopted.timeout);
@@ -77,7 +75,7 @@ async function updated(adopted, sid, session, change) {
       snapshot.updating = false;
     }
     const written = () => session && rebase(session, fresh, adopted.clock());
-    const outcome = await write(adopted, fresh, session, written, attempt > TRIES);
+    const outcome = await write(adopted, fresh, { session, written, isTold: attempt > TRIES });
     if (outcome === true) return session ?? fresh;
     if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
       throw failure('ERR_SESSION_GONE');
@@ -90,13 +88,7 @@ async function updated(adopted, sid, session, change) {
   }
 }
 
-/**
- * Reads what is stored now.
- *
- * @param {AdoptedStore} adopted
- * @param {string} sid
- * @returns {Promise<{ stored: import('../stores/stored.js').Stored | undefined, clock: number }>}
- */
+/** Reads what is stored now. @param {AdoptedStore} adopted @param {string} sid @returns {Promise<{ stored: Stored | undefined, clock: number }>} */
 async function load(adopted, sid) {
   const clock = adopted.clock();
   if (adopted.isAtHand()) {
@@ -108,75 +100,61 @@ async function load(adopted, sid) {
   });
 }
 
-/**
- * Makes a fresh `Session` for the app's function.
- *
- * @param {AdoptedStore} adopted
- * @param {string} sid
- * @param {import('../stores/stored.js').Stored} stored
- * @param {number} clock
- */
-function open(adopted, sid, { text, data }, clock) {
+/** Makes a fresh `Session` for the app's function. @param {AdoptedStore} adopted @param {string} sid @param {Stored} stored @param {number} clock */
+function open(adopted, sid, stored, clock) {
   const req = { sessionID: sid, sessionStore: adopted.store, session: undefined };
-  const given = data === undefined ? JSON.parse(text) : copyOfSession(data, text);
-  const isOwn = given.cookie.__io === true;
-  const session = adopted.makeSession(req, given, text, clock);
+  const data = dataOf(stored);
+  const isOwn = data.cookie.__io === true;
+  const session = adopted.makeSession(req, data, stored.text, clock);
   if (isOwn) markOwn(session, false);
   adopted.methods?.give(session);
   return session;
 }
 
 /**
- * Writes what was changed, unless somebody else has written since it was read.
+ * Writes what was changed, unless somebody else has written since it was read. Where the app has put its own `set` in place, it is
+ * the one to call; it may call ours with this session.
  *
  * @param {AdoptedStore} adopted
  * @param {any} session
- * @param {any} caller the session of the caller, if it has one
- * @param {() => void} written called when what is stored is what the session says, before anybody else writes it
- * @param {boolean} isTold whether it has lost so often that the store may hand out another text each time
- * @returns {Promise<Outcome>}
+ * @param {import('../stores/commit.js').Update} update
+ * @returns {Promise<import('../stores/drivers/index.js').Outcome>}
  */
-async function write(adopted, session, caller, written, isTold) {
-  const snapshot = /** @type {import('./snapshot.js').Snapshot} */ (snapshotOf(session));
+async function write(adopted, session, update) {
+  const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   if (!snapshot.isChanged(snapshot.spell(session))) {
-    written();
+    update.written();
     return true;
   }
-  const { followed, store, timeout } = adopted;
-  /** @type {import('../stores/commit.js').Update} */
-  const update = { session: caller, written, isTold };
-  // Where the app has put its own `set` in place, it is the one to call; it may call ours with this session.
-  updates.set(session, update);
+  snapshot.update = update;
   try {
     await new Promise((resolve, reject) => {
-      const answered = (/** @type {unknown} */ error) =>
-        error && update.outcome === undefined ? reject(error) : resolve(undefined);
-      if (store.set === followed.set) commitUpdate(adopted, session, update, answered);
-      else ask({ answered }, NO_QUEUE, timeout, store, 'set', snapshot.sid, session);
+      commitSession(adopted, session, {}, (error) =>
+        error && update.outcome === undefined ? reject(error) : resolve(undefined),
+      );
     });
   } finally {
-    updates.delete(session);
+    snapshot.update = undefined;
   }
   if (update.outcome !== undefined) return update.outcome;
   // The app's `set` has written it in its own way.
   const mine = snapshot.spell(session);
   snapshot.wrote(session, mine, mine, adopted.clock());
-  written();
+  update.written();
   return true;
 }
 
-/**
- * Waits for the app's own promise, so long as a store may take: others wait for it.
- *
- * @param {any} returned
- * @param {number} timeout ms
- */
+/** Waits for the app's own promise, so long as a store may take: others wait for it. @param {any} returned @param {number} timeout ms */
 async function inTime(returned, timeout) {
   if (typeof returned?.then !== 'function') return;
+  const failed = failure(
+    'ERR_UPDATE_TIMEOUT',
+    `The function of an update() did not end within ${timeout} ms (storeTimeout). One that waits for another update() of the same session never does.`,
+  );
   /** @type {NodeJS.Timeout | undefined} */
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(reject, timeout, tookTooLong(timeout));
+    timer = setTimeout(reject, timeout, failed);
   });
   try {
     await Promise.race([returned, late]);
@@ -185,12 +163,51 @@ async function inTime(returned, timeout) {
   }
 }
 
-/** @param {number} timeout ms */
-function tookTooLong(timeout) {
-  return failure(
-    'ERR_UPDATE_TIMEOUT',
-    `The function of an update() did not end within ${timeout} ms (storeTimeout). One that waits for another update() of the same session never does.`,
-  );
+/**
+ * Brings a session up to what has been written through another one: what it has not saved yet stays, and is a change of
+ * what is stored now. Its objects stay the same ones where they can: a handler may hold them.
+ *
+ * @param {any} session
+ * @param {any} fresh what was written, as its snapshot says
+ * @param {number} clock
+ */
+function rebase(session, fresh, clock) {
+  const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
+  const { base, cookie, rawCookie, stored } = /** @type {Snapshot} */ (snapshotOf(fresh));
+  snapshot.whole();
+  const mine = snapshot.spell(session);
+  const isUnchanged = mine === snapshot.base;
+  const text = isUnchanged ? base : merge(snapshot.base, mine, base);
+  if (snapshot.hasCookie(session)) {
+    session.cookie = fresh.cookie;
+    Object.assign(snapshot, { cookie, rawCookie });
+  }
+  patch(session, JSON.parse(text));
+  snapshot.base = isUnchanged ? snapshot.spell(session) : base;
+  snapshot.stored = stored;
+  snapshot.isMerged = false;
+  snapshot.clock = clock;
+  snapshot.updates += 1;
 }
 
-module.exports.updateSession = updateSession;
+/** Makes an object what JSON says. @param {any} target @param {any} source */
+function patch(target, source) {
+  for (const key of Object.keys(target)) {
+    if (key !== 'cookie' && !Object.hasOwn(source, key)) delete target[key];
+  }
+  for (const [key, theirs] of Object.entries(source)) {
+    const isField = Object.prototype.propertyIsEnumerable.call(target, key);
+    // What `Session` has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`, `id`.
+    if (!isField && key in target) continue;
+    const mine = isField ? target[key] : undefined;
+    if (isPlain(mine) && isPlain(theirs)) patch(mine, theirs);
+    else if (key !== 'cookie' && JSON.stringify(mine) !== JSON.stringify(theirs)) target[key] = theirs;
+  }
+}
+
+/** @param {any} value */
+function isPlain(value) {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+module.exports = { patch, updateSession };

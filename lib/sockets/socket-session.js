@@ -1,11 +1,10 @@
 'use strict';
 
 const { commitSession, merge } = require('../stores/commit.js');
-const { patch } = require('../session/rebase.js');
+const { patch } = require('../session/update.js');
 const { ask, NO_QUEUE } = require('../stores/ask.js');
 const { SocketRequest } = require('./socket-request.js');
-const { markOwn } = require('../session/own-session.js');
-const { snapshotOf } = require('../session/snapshot.js');
+const { markOwn, snapshotOf } = require('../session/snapshot.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
 /** @typedef {{ sid: string | undefined, stored: Stored | undefined, clock: number | undefined }} Loaded what a load has found */
@@ -175,7 +174,7 @@ class SocketSession {
     }
     if (snapshot ? !snapshot.isChanged(text) : Object.keys(session).length < 2) {
       // A save that is under way has it all: its end is the one to wait for.
-      if (snapshot !== undefined && snapshot.saving > 0) snapshot.whenSaved(done);
+      if (snapshot?.save !== undefined) snapshot.save.waiting.push(done);
       else done();
       return;
     }

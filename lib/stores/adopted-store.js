@@ -2,17 +2,15 @@
 
 const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
-const { isEmbeddedStore } = require('./drivers/embedded.js');
+const { EmbeddedStore } = require('./embedded-store.js');
 const { sessionClass } = require('../session/express-session.js');
 const { call, follow } = require('./follow.js');
 const { Locks } = require('./lock.js');
-const { remember, renew } = require('../session/snapshot.js');
-const { targetClass } = require('../session/lazy-target.js');
-const { meansMissing } = require('../session/session-data.js');
-const { Fields } = require('../session/fields.js');
+const { Snapshot, remember, snapshotOf } = require('../session/snapshot.js');
+const { meansMissing, textOf } = require('../session/session-data.js');
 const { LazySession } = require('../session/lazy-session.js');
 const { StoreCalls } = require('./store-calls.js');
-const { copyOfSession, textOf } = require('./stored.js');
+const { dataOf } = require('./stored.js');
 
 /**
  * A session has been destroyed.
@@ -24,6 +22,7 @@ const { copyOfSession, textOf } = require('./stored.js');
  * @property {(() => void)[]} [after] called once the store has destroyed it; undefined when another process has
  *
  * @typedef {(end: SessionEnded) => void} EndListener
+ * @typedef {(error?: unknown) => void} Done
  *
  * A session has been written by this process.
  *
@@ -71,9 +70,8 @@ class AdoptedStore extends StoreCalls {
     this.restores = [];
     /** How many sharings use it. */
     this.users = 0;
-    const Session = sessionClass(store, isEmbeddedStore(store));
-    /** The class of lazy sessions, where the store makes its sessions as express-session does. */
-    this.Target = Session && targetClass(Session);
+    /** The class of its sessions, where it makes them as express-session does: they can be lazy. */
+    this.Session = sessionClass(store.createSession, EmbeddedStore.prototype.createSession);
     follow(this);
   }
 
@@ -95,19 +93,27 @@ class AdoptedStore extends StoreCalls {
    * @param {import('../session/methods.js').Methods} [methods] what it can do besides
    * @returns {any}
    */
-  openSession(req, { text, data }, clock, methods) {
-    const { followed, store } = this;
+  openSession(req, stored, clock, methods) {
+    const { followed, Session, store } = this;
     const isOurs = store.createSession === followed.createSession;
-    if (isOurs && data === undefined && this.Target !== undefined) {
-      req.session = this.makeLazy(req, text, clock ?? this.clock(), methods);
-      return req.session;
+    if (isOurs && stored.data === undefined && Session !== undefined) {
+      const { prototype } = Session;
+      const lazy = new LazySession(
+        new Session(req),
+        methods ? methods.over(prototype) : prototype,
+        stored.text,
+        clock ?? this.now,
+        !this.keepsTexts,
+        this.makeCookie,
+      );
+      req.session = lazy.session;
+      return lazy.session;
     }
-    // A store may hand out what it keeps.
-    const given = data === undefined ? JSON.parse(text) : copyOfSession(data, text);
+    const data = dataOf(stored);
     const session =
       isOurs && clock !== undefined
-        ? this.makeSession(req, given, text, clock)
-        : store.createSession(req, given);
+        ? this.makeSession(req, data, stored.text, clock)
+        : store.createSession(req, data);
     methods?.give(session);
     return session;
   }
@@ -124,44 +130,12 @@ class AdoptedStore extends StoreCalls {
     const rawCookie = data.cookie;
     const keys = Object.keys(data).length;
     const session = this.original.createSession.call(this.self, req, data);
-    if (text !== undefined) {
-      const snapshot = remember(session, req.sessionID, text, clock, rawCookie, keys);
-      snapshot.isUncertain = !this.keepsTexts;
-    }
+    if (text === undefined) return session;
+    const snapshot = remember(session, new Snapshot(req.sessionID, text, clock, !this.keepsTexts));
+    snapshot.noteCookie(session.cookie, rawCookie);
+    // express-session leaves out what its prototype has: that is no change.
+    if (Object.keys(session).length !== keys) snapshot.base = snapshot.spell(session);
     return session;
-  }
-
-  /**
-   * Makes the `Session` of a text, to be parsed as far as the handler looks at it.
-   *
-   * @param {any} req
-   * @param {string} text
-   * @param {number} clock when its load began
-   * @param {import('../session/methods.js').Methods} [methods] what it can do besides
-   * @returns {any}
-   */
-  makeLazy(req, text, clock, methods) {
-    const { keepsTexts } = this;
-    const Target = methods ? methods.over(this.Target) : this.Target;
-    const fields = new Fields(text, !keepsTexts);
-    const lazy = new LazySession(req.sessionID, fields, clock, new Target(req), this.makeCookie);
-    lazy.isUncertain = !keepsTexts;
-    return lazy.session;
-  }
-
-  /** Whether sessions can be read with `readText`: nothing has to be waited for. */
-  isAtHand() {
-    return this.driver.readText !== undefined && this.hasOwnGet;
-  }
-
-  /**
-   * The text of a live session, where sessions are at hand; undefined when there is none.
-   *
-   * @param {string} sid
-   * @returns {string | undefined}
-   */
-  readText(sid) {
-    return this.driver.readText?.(sid);
   }
 
   /** A session has been written, and its lock is held: nothing may wait for it. @param {SessionWritten} written */
@@ -171,10 +145,7 @@ class AdoptedStore extends StoreCalls {
 
   /**
    * Calls the store's own `set` for a new session, and notes it as what the session's next save is measured against.
-   *
-   * @param {string} sid
-   * @param {any} session
-   * @param {(error?: unknown) => void} callback
+   * @param {string} sid @param {any} session @param {Done} callback
    */
   setNew(sid, session, callback) {
     const isSession = typeof session?.req === 'object' && typeof session.cookie === 'object';
@@ -186,7 +157,8 @@ class AdoptedStore extends StoreCalls {
       (/** @type {any} */ error) => {
         if (isKnown) this.written(sid);
         if (error || text === undefined) return;
-        renew(session, sid, text, text, this.clock());
+        const snapshot = snapshotOf(session) ?? remember(session, new Snapshot(sid, text, this.now, false));
+        snapshot.wrote(session, text, text, this.now);
         this.wrote({ sid, session, text, expected: undefined });
       },
       callback,
@@ -194,48 +166,39 @@ class AdoptedStore extends StoreCalls {
   }
 
   /**
-   * Destroys a session: its sockets are unbound, its keys' records go with it, and nothing loaded before is written
-   * back.
-   *
-   * @param {string} sid
-   * @param {(error?: unknown) => void} callback
+   * Destroys a session: its sockets are unbound, its keys' records go with it, and nothing loaded before is written back.
+   * @param {string} sid @param {Done} callback
    */
   destroy(sid, callback) {
     const { tell } = this.driver;
-    const known = typeof sid === 'string';
-    /** @type {(() => void)[]} */
-    const after = [];
-    if (known) this.end(sid, sid === this.regenerating ? 'regenerate' : 'destroy', after);
-    return call(
-      (done) => this.original.destroy.call(this.self, sid, done),
-      (/** @type {unknown} */ error) => {
-        if (error && known && !meansMissing(error)) native.notEnded(this.number, sid);
-        else for (const listener of after.splice(0)) listener();
-      },
-      tell && known ? (error) => tell(sid, () => callback(error)) : callback,
-    );
+    const sids = typeof sid === 'string' ? [sid] : [];
+    const reason = sid === this.regenerating ? 'regenerate' : 'destroy';
+    const told =
+      tell && sids.length > 0 ? (/** @type {unknown} */ error) => tell(sid, () => callback(error)) : callback;
+    return this.endAll(sids, reason, (done) => this.original.destroy.call(this.self, sid, done), told);
   }
 
-  /**
-   * Destroys all sessions: those that sockets are bound to end as by `destroy`.
-   *
-   * @param {(error?: unknown) => void} callback
-   */
+  /** Destroys all sessions: those that sockets are bound to end as by `destroy`. @param {Done} callback */
   clear(callback) {
     const sids = new Set([...this.bound].flatMap((list) => [...list()]));
     native.cleared(this.number);
     this.ticked();
+    return this.endAll(sids, 'destroy', (done) => this.original.clear.call(this.self, done), callback);
+  }
+
+  /**
+   * @param {Iterable<string>} sids @param {'destroy' | 'regenerate'} reason
+   * @param {(done: Done) => any} run has the store destroy them @param {Done} callback
+   */
+  endAll(sids, reason, run, callback) {
     /** @type {(() => void)[]} */
     const after = [];
-    for (const sid of sids) this.end(sid, 'destroy', after);
-    return call(
-      (done) => this.original.clear.call(this.self, done),
-      (/** @type {unknown} */ error) => {
-        if (error) for (const sid of sids) native.notEnded(this.number, sid);
-        else for (const listener of after.splice(0)) listener();
-      },
-      callback,
-    );
+    for (const sid of sids) this.end(sid, reason, after);
+    const note = (/** @type {unknown} */ error) => {
+      if (error && !meansMissing(error)) for (const sid of sids) native.notEnded(this.number, sid);
+      else for (const listener of after.splice(0)) listener();
+    };
+    return call(run, note, callback);
   }
 
   /**
@@ -263,7 +226,6 @@ const adoptions = new WeakMap();
  * @param {any} store
  * @param {string} where how the app knows it, for the error
  * @returns {AdoptedStore}
- * @throws {TypeError} when it is no express-session store
  */
 function adopt(store, where) {
   for (const method of ['get', 'set', 'destroy', 'createSession']) {
@@ -271,15 +233,10 @@ function adopt(store, where) {
       throw new TypeError(`io-session: ${where} is not an express-session store: it has no ${method}().`);
     }
   }
-  let adopted = adoptions.get(store);
-  if (!adopted) {
-    adopted = new AdoptedStore(store);
-    adoptions.set(store, adopted);
-  }
+  const adopted = adoptions.get(store) ?? new AdoptedStore(store);
+  adoptions.set(store, adopted);
   adopted.users += 1;
   return adopted;
 }
 
-module.exports.AdoptedStore = AdoptedStore;
-module.exports.adopt = adopt;
-module.exports.adoptedBy = (/** @type {object} */ store) => adoptions.get(store);
+module.exports = { AdoptedStore, adopt, adoptedBy: (/** @type {object} */ store) => adoptions.get(store) };

@@ -2,6 +2,7 @@
 
 const native = require('../../native.js');
 const { failure } = require('../support/errors.js');
+const { timedOut } = require('./lock.js');
 
 /** The calls of this copy of the JavaScript. @type {native.StoreCalls} */
 const calls = new native.StoreCalls(expire);
@@ -19,13 +20,10 @@ const NO_QUEUE = -1;
  * Who waits for a store's answer.
  *
  * @typedef {{ answered(error: unknown, value: unknown): void }} Asker
+ * @typedef {{ ticket: number, asker: Asker, timeout: number, queued: number, error: unknown, value: unknown }} Entry
  */
 
-/**
- * Those who wait, by the slot of their ticket.
- *
- * @type {({ asker: Asker, timeout: number, error: unknown, value: unknown } | undefined)[]}
- */
+/** Those who wait, by the slot of their ticket. @type {(Entry | undefined)[]} */
 const waiting = [];
 /** How many calls were not answered in time. */
 let timeouts = 0;
@@ -34,41 +32,43 @@ let timeouts = 0;
  * Goes on outside of the store's callback: there, what app code throws makes some stores call back twice, and one
  * (connect-pg-simple) destroy the session.
  *
- * @param {{ asker: Asker, error: unknown, value: unknown }} entry
+ * @param {Entry} entry
  */
-function proceed(entry) {
-  entry.asker.answered(entry.error, entry.value);
+function proceed({ asker, error, value }) {
+  asker.answered(error, value);
 }
 
-/**
- * A store answered, or its deadline passed.
- *
- * @param {number} ticket
- * @param {unknown} error
- * @param {unknown} [value]
- * @param {number} [queued]
- */
-function answered(ticket, error, value, queued = NO_QUEUE) {
+/** Takes a ticket; undefined where there is none, and the asker is told so. @param {Asker} asker @param {number} queued @param {number} timeout ms */
+function enter(asker, queued, timeout) {
+  const ticket = calls.open(queued, timeout);
+  /** @type {Entry} */
+  const entry = { ticket, asker, timeout, queued, error: undefined, value: undefined };
+  if (ticket !== 0) {
+    waiting[ticket % SLOTS] = entry;
+    return entry;
+  }
+  entry.error = failure('ERR_OVERLOADED');
+  process.nextTick(proceed, entry);
+}
+
+/** A store answered, or its deadline passed. @param {Entry} entry @param {unknown} error @param {unknown} [value] */
+function answered(entry, error, value) {
+  const { queued, ticket } = entry;
   const what = calls.answer(ticket);
   if (what === IGNORE) return;
-  const slot = ticket % SLOTS;
-  const entry = /** @type {NonNullable<(typeof waiting)[0]>} */ (waiting[slot]);
   entry.error = error;
   entry.value = value;
   if (what === HOLD) return;
-  waiting[slot] = undefined;
-  process.nextTick(proceed, entry);
-  if (what === RUN_AND_RELEASE) releaseQueue(queued);
+  go(ticket);
+  if (what !== RUN_AND_RELEASE) return;
+  for (let next = calls.release(queued); next !== 0; next = calls.release(queued)) go(next);
 }
 
-/** @param {number} queued */
-function releaseQueue(queued) {
-  for (let next = calls.release(queued); next !== 0; next = calls.release(queued)) {
-    const slot = next % SLOTS;
-    const entry = waiting[slot];
-    waiting[slot] = undefined;
-    if (entry) process.nextTick(proceed, entry);
-  }
+/** An answer's turn has come. @param {number} ticket */
+function go(ticket) {
+  const entry = waiting[ticket % SLOTS];
+  waiting[ticket % SLOTS] = undefined;
+  if (entry) process.nextTick(proceed, entry);
 }
 
 /**
@@ -85,15 +85,10 @@ function releaseQueue(queued) {
  * @param {boolean} [callsBack] whether the store is known to answer by callback, so that its promise need not be heard
  */
 function ask(asker, queued, timeout, store, method, id, record, callsBack = false) {
-  const ticket = calls.open(queued, timeout);
-  if (ticket === 0) {
-    process.nextTick(proceed, { asker, error: failure('ERR_OVERLOADED'), value: undefined });
-    return;
-  }
-  const entry = { asker, timeout, queued, error: undefined, value: undefined };
-  waiting[ticket % SLOTS] = entry;
+  const entry = enter(asker, queued, timeout);
+  if (entry === undefined) return;
   /** @param {unknown} error @param {unknown} [value] */
-  const callback = (error, value) => answered(ticket, error, value, queued);
+  const callback = (error, value) => answered(entry, error, value);
   try {
     const returned = record === undefined ? store[method](id, callback) : store[method](id, record, callback);
     if (!callsBack) hear(returned, callback);
@@ -137,47 +132,31 @@ function thrown(error) {
  * @param {number} timeout ms
  */
 function queue(asker, queued, timeout) {
-  const ticket = calls.open(queued, timeout);
-  const entry = { asker, timeout, queued, error: /** @type {unknown} */ (undefined), value: undefined };
-  if (ticket === 0) {
-    entry.error = failure('ERR_OVERLOADED');
-    process.nextTick(proceed, entry);
-    return;
-  }
-  waiting[ticket % SLOTS] = entry;
-  answered(ticket, undefined, undefined, queued);
+  const entry = enter(asker, queued, timeout);
+  if (entry !== undefined) answered(entry, undefined);
 }
 
 /** @param {number[]} tickets whose deadline has passed */
 function expire(tickets) {
   for (const ticket of tickets) {
-    const entry = /** @type {any} */ (waiting[ticket % SLOTS]);
-    if (!entry) continue;
+    const entry = waiting[ticket % SLOTS];
+    // Answered meanwhile.
+    if (entry?.ticket !== ticket) continue;
     timeouts += 1;
-    const error = failure(
-      'ERR_STORE_TIMEOUT',
-      `The session store did not answer within ${entry.timeout} ms.`,
-    );
-    answered(ticket, error, undefined, entry.queued);
+    answered(entry, timedOut(entry.timeout));
   }
 }
 
-/** Opens the queue of a socket: its events run in order. @returns {number} */
-function openQueue() {
-  return calls.openQueue();
-}
-
-/** Closes the queue of a socket. @param {number} queue */
-function closeQueue(queue) {
-  calls.closeQueue(queue);
-}
-
-module.exports.ask = ask;
-module.exports.closeQueue = closeQueue;
-module.exports.countTimeouts = () => timeouts;
-module.exports.hear = hear;
-module.exports.openQueue = openQueue;
-module.exports.queue = queue;
-module.exports.rejected = rejected;
-module.exports.thrown = thrown;
-module.exports.NO_QUEUE = NO_QUEUE;
+module.exports = {
+  NO_QUEUE,
+  ask,
+  /** Closes the queue of a socket. @param {number} queue */
+  closeQueue: (queue) => calls.closeQueue(queue),
+  countTimeouts: () => timeouts,
+  hear,
+  /** Opens the queue of a socket: its events run in order. */
+  openQueue: () => calls.openQueue(),
+  queue,
+  rejected,
+  thrown,
+};

@@ -7,229 +7,102 @@ const { begin, publish } = require('../support/diagnostics.js');
 const { commitByReading, renewLife } = require('./drivers/read-then-write.js');
 const { failure } = require('../support/errors.js');
 const { timedOut } = require('./lock.js');
-const { markOwn } = require('../session/own-session.js');
-const { sessionData } = require('../session/session-data.js');
-const { snapshotOf, renew } = require('../session/snapshot.js');
-const { copyOfSession, isFaithful } = require('./stored.js');
+const { isFaithful, sessionData } = require('../session/session-data.js');
+const { markOwn, snapshotOf } = require('../session/snapshot.js');
+const { copyOfSession } = require('./stored.js');
 
 /** @typedef {import('./adopted-store.js').AdoptedStore} AdoptedStore */
 /** @typedef {import('../session/snapshot.js').Snapshot} Snapshot */
 /** @typedef {import('./drivers/index.js').Outcome} Outcome */
 
 /**
- * An update that is writing its session.
+ * An update that is writing its session. It merges nothing: where somebody else has written meanwhile, it is told so.
  *
  * @typedef {object} Update
  * @property {any} session the session of the caller, if it has one
- * @property {boolean} isTold whether it has lost so often that the store may hand out another text each time
+ * @property {boolean} isTold whether it has lost so often that the store may hand out another text each time (of how much time is
+ *   left, say), though nobody has written
  * @property {() => void} written called when it is written, before anybody else writes the session
  * @property {Outcome} [outcome]
+ *
+ * Commits what was changed in a session with a snapshot since it was loaded.
+ *
+ * @callback CommitSession
+ * @param {AdoptedStore} adopted
+ * @param {any} session
+ * @param {{ trusting?: boolean, text?: string }} options `trusting`: whether it is the app that saves, so that an unchanged clock
+ *   is enough to write without reading again; `text`: the session's text, when it has been made already
+ * @param {(error?: unknown) => void} callback called now where nothing has to be waited for; no app code
+ * @returns {void}
  */
 
 /** After so many conflicts in a row something else is wrong. */
 const MOST_ATTEMPTS = 100;
 
-/** The updates that are writing their sessions, by those. @type {WeakMap<object, Update>} */
-const updates = new WeakMap();
-
-/**
- * Commits what was changed in a session since it was loaded, merged with what others have written meanwhile, and drops it when
- * the session has been destroyed. Where the app has put its own `set` in place, that is called.
- *
- * @param {AdoptedStore} adopted
- * @param {any} session a `Session` with a snapshot
- * @param {{ trusting: boolean, text?: string }} options `trusting`: whether it is the app that saves, so that an unchanged clock
- *   is enough to write without reading again; `text`: the session's text, when it has been made already
- * @param {(error?: unknown) => void} callback called now where nothing has to be waited for; no app code
- */
+/** Commits a session. Where the app has put its own `set` in place, that is called. @type {CommitSession} */
 function commitSession(adopted, session, options, callback) {
   const { followed, store, timeout } = adopted;
-  if (store.set === followed.set) {
-    commit(adopted, session, options, callback);
-    return;
+  if (store.set === followed.set) commit(adopted, session, options, callback);
+  else {
+    const { sid } = /** @type {Snapshot} */ (snapshotOf(session));
+    ask({ answered: callback }, NO_QUEUE, timeout, store, 'set', sid, session);
   }
-  const { sid } = /** @type {Snapshot} */ (snapshotOf(session));
-  ask({ answered: callback }, NO_QUEUE, timeout, store, 'set', sid, session);
 }
 
-/**
- * The same, without a look at the store's `set`.
- *
- * @type {typeof commitSession}
- */
-function commit(adopted, session, { trusting, text }, callback) {
+/** The same, without a look at the store's `set`. @type {CommitSession} */
+function commit(adopted, session, { trusting = false, text }, callback) {
   adopted.used();
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
-  if (snapshot.updating) {
-    callback(
-      new Error('io-session: update() saves what its function has changed; do not save() inside of it.'),
-    );
-    return;
-  }
+  const { update, updates } = snapshot;
   let mine;
   try {
+    if (snapshot.updating)
+      throw new Error(
+        'io-session: update() saves what its function has changed; do not save() inside of it.',
+      );
     mine = text ?? snapshot.spell(session);
   } catch (error) {
     callback(error);
     return;
   }
   const save = snapshot.beginSave(session, mine);
-  const ended = (/** @type {unknown} */ error) => {
-    callback(error);
-    for (const done of save.waiting ?? []) done(error);
-  };
-  const updatesBefore = snapshot.updates;
-  const entered = locked(adopted, snapshot, (late, stored, leave) => {
-    const committing = new Committing(adopted, session, mine, trusting, (error, written) => {
+  adopted.commits.enter(snapshot.sid, adopted.timeout, (failed, stored, leave) => {
+    const committing = new Committing(adopted, session, save, trusting, update, (error, written) => {
       leave(written);
-      ended(error);
+      callback(error);
+      for (const done of save.waiting) done(error);
     });
-    if (late) committing.finish(late);
-    else committing.begin(updatesBefore, stored);
+    if (failed) committing.finish(failed);
+    else committing.begin(updates, stored);
   });
-  if (entered) return;
-  snapshot.saving -= 1;
-  ended(failure('ERR_OVERLOADED'));
 }
 
 /**
- * Takes the lock of a session that is to be written. Where nothing has to be waited for nobody can come between, and there is
- * none.
- *
- * @param {AdoptedStore} adopted
- * @param {Snapshot} snapshot
- * @param {(late: Error | undefined, stored: string | undefined, leave: (written?: string) => void) => void} start
- * @returns {boolean} false where too many wait already
+ * A commit on its way: what was changed is merged with what others have written meanwhile, and dropped when the session has been
+ * destroyed.
  */
-function locked({ commits, driver, timeout }, { sid }, start) {
-  if (driver.readText) {
-    start(undefined, undefined, () => {});
-    return true;
-  }
-  const leave = (/** @type {string | undefined} */ written) => commits.leave(sid, written);
-  return commits.enter(sid, timeout, (late, stored) => start(late, stored, leave));
-}
-
-/**
- * Commits what an update has changed, unless somebody else has written meanwhile: then it is called again.
- *
- * @param {AdoptedStore} adopted
- * @param {any} session
- * @param {Update} update
- * @param {(error: unknown) => void} done an error where it was not written, which `update.outcome` tells more of; no app code
- */
-function commitUpdate(adopted, session, update, done) {
-  const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
-  const entered = locked(adopted, snapshot, (late, _stored, leave) => {
-    let mine = '';
-    let text = '';
-    const finish = (/** @type {unknown} */ error, /** @type {Outcome | undefined} */ outcome) => {
-      let failed = error;
-      if (!failed && outcome === true) {
-        const expected = snapshot.stored;
-        snapshot.wrote(session, mine, text, adopted.clock());
-        try {
-          update.written();
-        } catch (thrown) {
-          failed = thrown;
-        }
-        adopted.wrote({ sid: snapshot.sid, session: update.session, text, expected });
-      }
-      leave(outcome === true ? text : undefined);
-      if (!failed) update.outcome = outcome;
-      const lost = 'io-session: update(): somebody else has written the session meanwhile.';
-      done(failed ?? (outcome === true ? undefined : new Error(lost)));
-    };
-    if (late) {
-      finish(late, undefined);
-      return;
-    }
-    try {
-      const { base, clock, stored, sid } = snapshot;
-      const expected = /** @type {string} */ (stored);
-      mine = snapshot.spell(session);
-      text = base === expected ? mine : merge(base, mine, expected);
-      const change = {
-        sid,
-        expected,
-        text,
-        session: objectFor(adopted, session, snapshot, mine, text),
-        renew: snapshot.renews(session),
-        // A store may hand out another text each time (of how much time is left, say), though nobody here has written.
-        isKnown: update.isTold && !adopted.driver.compareAndSet && adopted.since(sid, clock) === 'unchanged',
-        clock,
-        timeout: adopted.timeout,
-      };
-      write(adopted, change, finish);
-    } catch (error) {
-      finish(error, undefined);
-    }
-  });
-  if (!entered) done(failure('ERR_OVERLOADED'));
-}
-
-/**
- * Writes, as the store's driver does.
- *
- * @param {AdoptedStore} adopted
- * @param {import('./drivers/index.js').Commit} commit
- * @param {(error: unknown, outcome?: Outcome) => void} done
- */
-function write(adopted, commit, done) {
-  const { clock, expected, session, sid, timeout } = commit;
-  const { driver } = adopted;
-  if (expected === null) {
-    // A session that is new: there is nothing to be compared with, unless another has written it in this process.
-    const current = adopted.readText(sid);
-    if (current === undefined) adopted.put(sid, session, (error) => done(error, true), { clock, timeout });
-    else done(null, current);
-  } else if (driver.compareAndSet) adopted.compareAndSet(sid, expected, commit, timeout, done);
-  else commitByReading(adopted, commit, done);
-}
-
-/**
- * An object to be written, for stores that take one. A store that cannot compare and set may keep it, and gets one of its own.
- *
- * @param {AdoptedStore} adopted
- * @param {any} session
- * @param {Snapshot} snapshot
- * @param {string} mine its own text
- * @param {string} text what is to be written
- */
-function objectFor({ driver, original, self, store }, session, snapshot, mine, text) {
-  if (driver.readText || (driver.compareAndSet && text === mine)) return session;
-  const data = text !== mine || isFaithful(session) ? JSON.parse(text) : copyOfSession(session, text);
-  const { cookie } = data;
-  // An app has put something else in the place of the cookie.
-  if (sessionData(data) === undefined) return session;
-  const req = { sessionID: snapshot.sid, sessionStore: store, session: undefined };
-  const copy = original.createSession.call(self, req, data);
-  if (cookie.__io === true) markOwn(copy, false);
-  else if (!driver.compareAndSet && snapshot.hasCookie(session)) renewLife(copy, cookie);
-  return copy;
-}
-
-/** A commit on its way. */
 class Committing {
   /**
    * @param {AdoptedStore} adopted
    * @param {any} session
-   * @param {string} mine
+   * @param {import('../session/snapshot.js').Save} save
    * @param {boolean} trusting
+   * @param {Update | undefined} update
    * @param {(error: unknown, written?: string) => void} callback
    */
-  constructor(adopted, session, mine, trusting, callback) {
+  constructor(adopted, session, save, trusting, update, callback) {
     this.adopted = adopted;
     this.session = session;
-    this.mine = mine;
-    this.trusting = trusting;
+    this.save = save;
+    this.trusting = trusting && update === undefined;
+    this.update = update;
     this.callback = callback;
     // Not before the lock is held: the commit in front of it may have been this session's own.
     this.snapshot = /** @type {Snapshot} */ (snapshotOf(session));
     this.renews = this.snapshot.renews(session);
     /** What the text to write was merged with. */
     this.expected = this.snapshot.stored;
-    this.text = mine;
+    this.text = save.text;
     this.attempts = 0;
     this.merged = false;
     this.isWritten = false;
@@ -241,17 +114,14 @@ class Committing {
    * The lock is held.
    *
    * @param {number} updatesBefore how often the session had been updated when its text was made
-   * @param {string} [stored] what the commit that it has waited for has written
+   * @param {string | undefined} stored what the commit that it has waited for has written
    */
   begin(updatesBefore, stored) {
     // That is what is there, unless another process has been quicker: to expect what was loaded before would be in vain.
-    if (stored !== undefined) this.expected = stored;
+    if (stored !== undefined && this.update === undefined) this.expected = stored;
     try {
       // An update that it has waited for has changed the session: the text of before would undo that.
-      if (this.snapshot.updates !== updatesBefore) {
-        this.mine = this.snapshot.spell(this.session);
-        this.snapshot.pending = this.mine;
-      }
+      if (this.snapshot.updates !== updatesBefore) this.save.text = this.snapshot.spell(this.session);
     } catch (error) {
       this.finish(error);
       return;
@@ -261,63 +131,95 @@ class Committing {
 
   /** Merges with what is expected to be stored, and writes. */
   attempt() {
-    const { adopted, expected, mine, session, snapshot, trusting } = this;
+    const { adopted, expected, renews, save, session, snapshot, trusting, update } = this;
+    const { clock, sid } = snapshot;
     try {
-      this.text = expected === null || expected === snapshot.base ? mine : this.merge(expected);
+      this.text = expected === null || expected === snapshot.base ? save.text : this.merge(expected);
       const { text } = this;
-      if (text === expected && !this.renews && !trusting) {
+      if (text === expected && !renews && !trusting) {
         // Nothing of ours is left to write.
         this.finish(null, text);
         return;
       }
       this.attempts += 1;
-      const isUnchanged = trusting && adopted.since(snapshot.sid, snapshot.clock) === 'unchanged';
-      const commit = {
-        sid: snapshot.sid,
+      const isUnchanged = (trusting || update?.isTold) && adopted.since(sid, clock) === 'unchanged';
+      this.write({
+        sid,
         expected,
         text,
-        session: objectFor(adopted, session, snapshot, mine, text),
+        session: this.objectFor(text),
         // Where the cookie has no end of its own, each save begins the store's time to live anew, as a `set` does. A date in
         // the cookie may be older than what the store knows: a touch prolongs the entry, and not the date in it.
-        renew: this.renews || (trusting && !session.cookie?.expires),
+        renew: renews || (trusting && !session.cookie?.expires),
         // After a conflict it has just been read.
-        isKnown: this.attempts > 1 || isUnchanged,
-        clock: snapshot.clock,
+        isKnown: this.attempts > 1 || isUnchanged === true,
+        clock,
         timeout: Math.max(1, this.end - performance.now()),
-      };
-      write(adopted, commit, (error, outcome) => this.written(error, outcome));
+      });
     } catch (error) {
       this.finish(error);
     }
   }
 
-  /**
-   * The text to write, where somebody else has written as well.
-   *
-   * @param {string} theirs
-   * @returns {string}
-   */
+  /** The text to write, where somebody else has written as well. @param {string} theirs */
   merge(theirs) {
-    const { mine, snapshot } = this;
+    const { save, snapshot } = this;
     const began = begin('merge');
-    const text = merge(snapshot.base, mine, theirs);
+    const text = merge(snapshot.base, save.text, theirs);
     this.merged = true;
     publish('merge', snapshot.sid, { attempt: this.attempts }, began);
     return text;
   }
 
   /**
-   * @param {any} error
-   * @param {Outcome} [outcome]
+   * An object to be written, for stores that take one. A store that cannot compare and set may keep it, and gets one of its
+   * own.
+   * @param {string} text
    */
+  objectFor(text) {
+    const { adopted, save, session, snapshot } = this;
+    const { driver, original, self, store } = adopted;
+    const isMine = text === save.text;
+    if (driver.readText || (driver.compareAndSet && isMine)) return session;
+    const data = isMine && !isFaithful(session) ? copyOfSession(session, text) : JSON.parse(text);
+    const { cookie } = data;
+    // An app has put something else in the place of the cookie.
+    if (sessionData(data) === undefined) return session;
+    const req = { sessionID: snapshot.sid, sessionStore: store, session: undefined };
+    const copy = original.createSession.call(self, req, data);
+    if (cookie.__io === true) markOwn(copy, false);
+    else if (!driver.compareAndSet && snapshot.hasCookie(session)) renewLife(copy, cookie);
+    return copy;
+  }
+
+  /** Writes, as the store's driver does. @param {import('./drivers/index.js').Commit} commit */
+  write(commit) {
+    const { adopted } = this;
+    const done = (/** @type {any} */ error, /** @type {Outcome | undefined} */ outcome) =>
+      this.written(error, outcome);
+    if (commit.expected === null) {
+      // A session that is new: there is nothing to be compared with, unless another has written it in this process.
+      const current = adopted.readText(commit.sid);
+      if (current === undefined) adopted.put(commit, done);
+      else done(null, current);
+    } else if (adopted.driver.compareAndSet) adopted.compareAndSet(commit, done);
+    else commitByReading(adopted, commit, done);
+  }
+
+  /** @param {any} error @param {Outcome} [outcome] */
   written(error, outcome) {
-    const { adopted, attempts, snapshot } = this;
+    const { adopted, attempts, merged, snapshot, update } = this;
     if (error) this.finish(error.code === 'ERR_STORE_TIMEOUT' ? timedOut(adopted.timeout) : error);
     else if (outcome === true) {
-      adopted.counts.commits += 1;
-      if (this.merged) adopted.counts.merges += 1;
       this.isWritten = true;
+      if (update === undefined) {
+        adopted.counts.commits += 1;
+        if (merged) adopted.counts.merges += 1;
+      }
       this.finish(null, this.text);
+    } else if (update !== undefined) {
+      update.outcome = outcome;
+      this.finish(new Error('io-session: update(): somebody else has written the session meanwhile.'));
     } else if (typeof outcome !== 'string' || adopted.since(snapshot.sid, snapshot.clock) === 'gone')
       this.drop();
     else if (attempts >= MOST_ATTEMPTS) {
@@ -337,33 +239,39 @@ class Committing {
     this.finish(null);
   }
 
-  /**
-   * @param {unknown} error
-   * @param {string} [stored]
-   */
+  /** @param {unknown} error @param {string} [stored] */
   finish(error, stored) {
-    const { adopted, began, merged, mine, session, snapshot } = this;
-    snapshot.saving -= 1;
-    const outcome = error ? 'failed' : stored === undefined ? 'dropped' : 'written';
-    publish('commit', snapshot.sid, { merged, outcome }, began);
+    const { adopted, began, expected, merged, save, session, snapshot, text, update } = this;
+    const { sid } = snapshot;
+    if (snapshot.save === save) snapshot.save = undefined;
+    if (update === undefined) {
+      const outcome = error ? 'failed' : stored === undefined ? 'dropped' : 'written';
+      publish('commit', sid, { merged, outcome }, began);
+    }
+    let failed = error;
     if (stored !== undefined) {
-      renew(session, snapshot.sid, mine, stored, adopted.clock());
-      snapshot.isMerged = stored !== mine;
+      snapshot.wrote(session, save.text, stored, adopted.clock());
+      snapshot.isMerged = stored !== save.text;
+      if (update !== undefined) failed = told(update);
     }
     if (this.isWritten)
-      adopted.wrote({ sid: snapshot.sid, session, text: this.text, expected: this.expected });
-    this.callback(error, stored);
+      adopted.wrote({ sid, session: update === undefined ? session : update.session, text, expected });
+    this.callback(failed, stored);
   }
 }
 
-/**
- * The text to write.
- *
- * @param {string} base
- * @param {string} mine
- * @param {string} theirs
- * @returns {string}
- */
+/** An update is written. @param {Update} update @returns {unknown} why its session cannot be told so */
+function told(update) {
+  try {
+    update.written();
+    update.outcome = true;
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** The text to write. @param {string} base @param {string} mine @param {string} theirs @returns {string} */
 function merge(base, mine, theirs) {
   try {
     return native.merge(base, mine, theirs) ?? theirs;
@@ -372,9 +280,4 @@ function merge(base, mine, theirs) {
   }
 }
 
-module.exports.commit = commit;
-module.exports.commitSession = commitSession;
-module.exports.commitUpdate = commitUpdate;
-module.exports.merge = merge;
-module.exports.updateOf = (/** @type {object} */ session) => updates.get(session);
-module.exports.updates = updates;
+module.exports = { commit, commitSession, merge };

@@ -5,11 +5,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { FLAG, LONGEST, check, whole } = require('../support/rules.js');
 
-/**
- * What an app may set; see index.d.ts for the documentation of each.
- *
- * @typedef {import('../../index.js').EmbeddedStoreOptions} EmbeddedStoreOptions
- */
+/** @typedef {import('../../index.js').EmbeddedStoreOptions} EmbeddedStoreOptions what an app may set */
 
 const DAY = 86_400_000;
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -49,7 +45,6 @@ function quarter() {
  *
  * @param {unknown} given
  * @returns {Required<Omit<EmbeddedStoreOptions, 'name' | 'path'>> & { name?: string, path?: string }}
- * @throws {TypeError} that names the option, its value and what is expected
  */
 function readEmbeddedOptions(given) {
   /** @type {any} */
@@ -68,21 +63,14 @@ function readEmbeddedOptions(given) {
   return options;
 }
 
-/**
- * The one spelling of a path by which all threads know it.
- *
- * @param {string} given
- */
+/** The one spelling of a path by which all threads know it. @param {string} given */
 function absolute(given) {
   const file = path.resolve(given);
   try {
-    return fs.realpathSync(file);
-  } catch {
-    // Not there yet: its folder is, or opening it says what is wrong.
-  }
-  try {
+    if (fs.existsSync(file)) return fs.realpathSync(file);
     return path.join(fs.realpathSync(path.dirname(file)), path.basename(file));
   } catch {
+    // Opening it says what is wrong.
     return file;
   }
 }

@@ -28,11 +28,8 @@ class EmbeddedStore extends EventEmitter {
   /** @param {any} sid @param {any} session @param {(error?: any) => void} [callback] */
   set(sid, session, callback) {
     return answer(callback, () => {
-      if (typeof session !== 'object' || session === null)
-        throw new TypeError('io-session: a session must be an object.');
-      const text = JSON.stringify(session);
-      if (text === undefined || !text.startsWith('{'))
-        throw new TypeError('io-session: a session must be an object.');
+      const text = typeof session === 'object' ? JSON.stringify(session) : undefined;
+      if (!text?.startsWith('{')) throw new TypeError('io-session: a session must be an object.');
       table(this).set(key(sid), text);
     });
   }
@@ -54,7 +51,7 @@ class EmbeddedStore extends EventEmitter {
 
   /** @param {any} sid @param {(error?: any) => void} [callback] */
   destroy(sid, callback) {
-    return answer(callback, () => void table(this).destroy(key(sid)));
+    return answer(callback, () => table(this).destroy(key(sid)));
   }
 
   /** @param {(error: any, sessions?: any) => void} [callback] */
@@ -128,12 +125,7 @@ function table(store) {
   return store[TABLE];
 }
 
-/**
- * A session id as MemoryStore takes it: whatever makes a property name, save symbols.
- *
- * @param {any} sid
- * @returns {string}
- */
+/** A session id as MemoryStore takes it: whatever makes a property name, save symbols. @param {any} sid @returns {string} */
 function key(sid) {
   if (typeof sid === 'string') return sid;
   if (typeof sid === 'symbol') throw new TypeError('io-session: a session id cannot be a symbol.');
@@ -148,23 +140,15 @@ function key(sid) {
  * @returns {Promise<any> | undefined}
  */
 function answer(callback, run) {
-  if (typeof callback !== 'function') {
-    try {
-      return Promise.resolve(run());
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-  let value;
+  const isHeard = typeof callback === 'function';
   try {
-    value = run();
+    const value = run();
+    if (!isHeard) return Promise.resolve(value);
+    setImmediate(callback, null, value);
   } catch (error) {
+    if (!isHeard) return Promise.reject(error);
     setImmediate(callback, error);
-    return undefined;
   }
-  setImmediate(callback, null, value);
-  return undefined;
 }
 
-module.exports.EmbeddedStore = EmbeddedStore;
-module.exports.TABLE = TABLE;
+module.exports = { EmbeddedStore, TABLE };

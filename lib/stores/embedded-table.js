@@ -1,6 +1,7 @@
 'use strict';
 
 const native = require('../../native.js');
+const { endOfCookie } = require('../session/session-data.js');
 const { failure } = require('../support/errors.js');
 
 /** "After the store's `ttl`." */
@@ -29,22 +30,12 @@ class EmbeddedTable {
     return this.table.isOpen;
   }
 
-  /**
-   * @param {string} sid
-   * @returns {string | undefined}
-   */
+  /** @param {string} sid */
   get(sid) {
-    try {
-      return this.table.get(sid) ?? undefined;
-    } catch (error) {
-      throw asFailure(error);
-    }
+    return call(() => this.table.get(sid)) ?? undefined;
   }
 
-  /**
-   * @param {string} sid
-   * @param {string} text
-   */
+  /** @param {string} sid @param {string} text */
   set(sid, text) {
     withEnd(
       (end) => this.table.set(sid, text, end),
@@ -53,16 +44,10 @@ class EmbeddedTable {
     );
   }
 
-  /**
-   * Gives a session another cookie; the rest of it is not looked at. Nothing happens where there is none.
-   *
-   * @param {string} sid
-   * @param {any} cookie
-   */
+  /** Gives a session another cookie; the rest of it is not looked at. Nothing happens where there is none. @param {string} sid @param {any} cookie */
   touch(sid, cookie) {
     const text = JSON.stringify(cookie);
-    if (text === undefined || !text.startsWith('{'))
-      throw new TypeError('io-session: a session has no cookie.');
+    if (!text?.startsWith('{')) throw new TypeError('io-session: a session has no cookie.');
     withEnd(
       (end) => this.table.touch(sid, text, end),
       () => JSON.parse(text),
@@ -71,7 +56,7 @@ class EmbeddedTable {
 
   /** @param {string} sid */
   destroy(sid) {
-    return call(() => this.table.destroy(sid));
+    call(() => this.table.destroy(sid));
   }
 
   /**
@@ -81,8 +66,7 @@ class EmbeddedTable {
    * @param {string} expected
    * @param {string} text
    * @param {boolean} renew whether the end is counted anew although the cookie is as it was
-   * @returns {true | string | null} true when it is written, the stored text when that is another one, null when there is no
-   *   such session
+   * @returns {import('./drivers/index.js').Outcome}
    */
   compareAndSet(sid, expected, text, renew) {
     return withEnd(
@@ -102,14 +86,14 @@ class EmbeddedTable {
   }
 
   clear() {
-    return call(() => this.table.clear());
+    call(() => this.table.clear());
   }
 
   stats() {
     return call(() => this.table.stats());
   }
 
-  /** Closes it. @returns {Promise<void>} */
+  /** @returns {Promise<void>} */
   async close() {
     written(await this.table.close());
   }
@@ -126,13 +110,14 @@ class EmbeddedTable {
  *
  * @template T
  * @param {() => T} run
+ * @param {string} [text] what is to be written
  * @returns {T}
  */
-function call(run) {
+function call(run, text) {
   try {
     return run();
   } catch (error) {
-    throw asFailure(error);
+    throw asFailure(error, text);
   }
 }
 
@@ -142,7 +127,7 @@ function call(run) {
  * @template T
  * @param {(end?: number) => T} write
  * @param {() => any} cookie the cookie as JSON has it
- * @param {string} [text] the text that is written, for the error
+ * @param {string} [text] what is written
  * @returns {T}
  */
 function withEnd(write, cookie, text) {
@@ -151,18 +136,11 @@ function withEnd(write, cookie, text) {
   } catch (/** @type {any} */ error) {
     if (error?.code !== 'UNKNOWN_END') throw asFailure(error, text);
   }
-  const end = endOf(cookie());
-  try {
-    return write(end);
-  } catch (error) {
-    throw asFailure(error, text);
-  }
+  const end = endOfCookie(cookie() ?? {});
+  return call(() => write(end === Infinity ? TTL : Math.min(Math.max(end, 0), LAST)), text);
 }
 
-/**
- * @param {any} error of the native table
- * @param {string} [text] the text that was to be written
- */
+/** @param {any} error of the native table @param {string} [text] what was to be written */
 function asFailure(error, text) {
   if (!error?.code?.startsWith('ERR_')) return error;
   if (error.code !== 'ERR_SESSION_TOO_LARGE' || text === undefined) return failure(error.code);
@@ -173,29 +151,13 @@ function asFailure(error, text) {
   );
 }
 
-/** @param {string | null} reason */
+/** @param {string | null} reason why the file could not be written */
 function written(reason) {
   if (reason !== null)
     throw failure('ERR_STORE_FAILED', `The file of the session store could not be written: ${reason}`);
 }
 
-/**
- * The end of a cookie that express-session has not spelt: as MemoryStore reads it.
- *
- * @param {any} cookie as JSON has it
- * @returns {number}
- */
-function endOf(cookie) {
-  const expires = cookie?.expires;
-  if (!expires) return TTL;
-  const end = typeof expires === 'string' ? Date.parse(expires) : Number(expires);
-  return Number.isNaN(end) ? TTL : Math.min(Math.max(end, 0), LAST);
-}
-
-/**
- * @param {{ name?: string, path?: string }} options
- * @param {any} error of the native table
- */
+/** @param {{ name?: string, path?: string }} options @param {any} error of the native table */
 function openFailure({ name, path }, error) {
   if (error.code === 'OTHER_OPTIONS') {
     const which = name === undefined ? `path '${path}'` : `name '${name}'`;

@@ -1,12 +1,17 @@
 'use strict';
 
+const { randomBytes } = require('node:crypto');
 const { hear, thrown } = require('./ask.js');
-const { commit, commitUpdate, updateOf } = require('./commit.js');
-const { generateSession } = require('../session/generated-session.js');
+const { commit } = require('./commit.js');
 const { snapshotOf } = require('../session/snapshot.js');
-const { copyOfSession, textOf } = require('./stored.js');
+const { textOf } = require('../session/session-data.js');
+const { copyOfSession } = require('./stored.js');
 
 /** @typedef {import('./adopted-store.js').AdoptedStore} AdoptedStore */
+/** @typedef {(error?: unknown) => void} Done */
+
+/** As long as express-session's own ids are. */
+const ID_BYTES = 24;
 
 /**
  * What is known of data that a store's `get` handed out: its text, where the store keeps texts, and the clock when the `get`
@@ -18,13 +23,25 @@ const sources = new WeakMap();
 
 /**
  * Puts our methods in the place of a store's, on the instance: so every load, save and logout is seen, whoever makes it.
- *
  * @param {AdoptedStore} adopted
  */
 function follow(adopted) {
   const { original, store } = adopted;
+  /**
+   * Follows a method that answers to a callback, and without one by a promise, as newer stores allow.
+   *
+   * @param {string} method
+   * @param {(...args: any[]) => unknown} ours its last argument is a callback
+   */
+  const define = (method, ours) => {
+    followMethod(adopted, method, (...args) => {
+      if (typeof args[ours.length - 1] === 'function') return ours(...args);
+      const given = Array.from({ length: ours.length - 1 }, (_, at) => args[at]);
+      return promised(adopted, (done) => store[method](...given, done));
+    });
+  };
 
-  define(adopted, 'get', (sid, callback) => {
+  followMethod(adopted, 'get', (sid, callback) => {
     adopted.used();
     if (typeof callback !== 'function') return original.get.call(adopted.self, sid, callback);
     const clock = adopted.clock();
@@ -38,7 +55,7 @@ function follow(adopted) {
     );
   });
 
-  define(adopted, 'createSession', (req, data) => {
+  followMethod(adopted, 'createSession', (req, data) => {
     const source = sources.get(data);
     // Before the cookie is made of it: that is no JSON any more.
     const text = source?.text ?? textOf(data);
@@ -51,22 +68,18 @@ function follow(adopted) {
     return session;
   });
 
-  define(adopted, 'set', (sid, session, callback) => {
-    if (typeof callback !== 'function') return promised(adopted, (done) => store.set(sid, session, done));
+  define('set', (sid, session, callback) => {
     adopted.used();
-    const snapshot = typeof session === 'object' && session !== null ? snapshotOf(session) : undefined;
+    const snapshot = snapshotOf(session);
     // A session that is new, or a record: there is nothing to merge with.
     if (snapshot === undefined || snapshot.sid !== sid) return adopted.setNew(sid, session, callback);
-    const update = updateOf(session);
     // Not before the caller has gone on, as with any store.
     const done = (/** @type {unknown} */ error) => process.nextTick(callback, error);
-    if (update) commitUpdate(adopted, session, update, done);
-    else commit(adopted, session, { trusting: true }, done);
+    commit(adopted, session, { trusting: true }, done);
   });
 
   if (typeof store.touch === 'function') {
-    define(adopted, 'touch', (sid, session, callback) => {
-      if (typeof callback !== 'function') return promised(adopted, (done) => store.touch(sid, session, done));
+    define('touch', (sid, session, callback) => {
       const snapshot = snapshotOf(session);
       if (snapshot && adopted.since(sid, snapshot.clock) === 'gone') {
         process.nextTick(callback, null);
@@ -84,18 +97,8 @@ function follow(adopted) {
     });
   }
 
-  define(adopted, 'destroy', (sid, callback) => {
-    if (typeof callback !== 'function') return promised(adopted, (done) => store.destroy(sid, done));
-    return adopted.destroy(sid, callback);
-  });
-
-  if (typeof store.clear === 'function') {
-    define(adopted, 'clear', (callback) => {
-      if (typeof callback !== 'function') return promised(adopted, (done) => store.clear(done));
-      return adopted.clear(callback);
-    });
-  }
-
+  define('destroy', (sid, callback) => adopted.destroy(sid, callback));
+  if (typeof store.clear === 'function') define('clear', (callback) => adopted.clear(callback));
   if (typeof store.regenerate === 'function') followRegenerate(adopted);
 }
 
@@ -105,62 +108,29 @@ function follow(adopted) {
  * @param {AdoptedStore} adopted
  */
 function followRegenerate(adopted) {
-  const { original, restores, store } = adopted;
-  /** What each `regenerate` has thrown, by its request. @type {Map<any, { error: unknown, isGuarded: boolean }>} */
-  const running = new Map();
-  const before = Object.getOwnPropertyDescriptor(store, 'generate');
-  /** @type {any} */
-  let generate = store.generate && guarded(store.generate);
-  /** The app's own. */
-  let own = store.generate;
-
-  /** @param {Function} method */
-  function guarded(method) {
-    return (/** @type {any} */ req) => {
-      const state = running.get(req);
-      if (state === undefined || state.isGuarded) return method.call(store, req);
-      state.isGuarded = true;
+  const { original, store } = adopted;
+  // `Store` of express-session has both.
+  const isInherited = holderOf(store, 'regenerate') === holderOf(store, 'createSession');
+  followMethod(adopted, 'regenerate', (req, callback) => {
+    /** @type {unknown} */
+    let failed;
+    const generate = (/** @type {any} */ asked) => {
       try {
-        return method.call(store, req);
+        // Where no session middleware has put its own there, the store would throw in the middle of it.
+        if (typeof store.generate === 'function') store.generate(asked);
+        else generateSession(adopted, asked);
       } catch (error) {
-        state.error = thrown(error);
-      } finally {
-        state.isGuarded = false;
+        failed = thrown(error);
       }
     };
-  }
-
-  // express-session puts its own there each time `session()` is called.
-  Object.defineProperty(store, 'generate', {
-    configurable: true,
-    enumerable: before?.enumerable ?? true,
-    get: () => generate,
-    set(value) {
-      own = value;
-      generate = typeof value === 'function' ? guarded(value) : value;
-    },
-  });
-  restores.push(() => {
-    delete store.generate;
-    if (before) Object.defineProperty(store, 'generate', { ...before, value: own });
-    else if (own !== undefined) store.generate = own;
-  });
-
-  define(adopted, 'regenerate', (req, callback) => {
-    // Where no session middleware has put its own there, the store would throw in the middle of it.
-    if (typeof generate !== 'function')
-      generate = guarded((/** @type {any} */ asked) => generateSession(adopted, asked));
-    const state = { error: /** @type {unknown} */ (undefined), isGuarded: false };
-    running.set(req, state);
+    // A class's own may need the store itself: its private fields are in nothing else.
+    const self = isInherited ? Object.create(adopted.self, { generate: { value: generate } }) : adopted.self;
     adopted.regenerating = req?.sessionID;
     try {
       return call(
         (done) =>
-          original.regenerate.call(adopted.self, req, (/** @type {unknown} */ error) =>
-            done(state.error ?? error),
-          ),
+          original.regenerate.call(self, req, (/** @type {unknown} */ error) => done(failed ?? error)),
         (error) => {
-          running.delete(req);
           if (!error) adopted.methods?.give(req?.session);
         },
         callback,
@@ -169,6 +139,31 @@ function followRegenerate(adopted) {
       adopted.regenerating = undefined;
     }
   });
+}
+
+/** The object that has a method of a store. @param {any} store @param {string} method */
+function holderOf(store, method) {
+  let holder = store;
+  while (holder !== null && !Object.hasOwn(holder, method)) holder = Object.getPrototypeOf(holder);
+  return holder;
+}
+
+/**
+ * Makes the session that follows on another one, as the session middleware does by `store.generate`: for a process that has
+ * none, since Express is another one. Its cookie is like the one before, which has what the app has set.
+ *
+ * @param {AdoptedStore} adopted
+ * @param {any} req
+ */
+function generateSession({ original, store }, req) {
+  const { cookie } = req.session ?? {};
+  const like = cookie === undefined || cookie.__io === true ? { originalMaxAge: null } : cookie;
+  req.sessionID = randomBytes(ID_BYTES).toString('base64url');
+  const session = original.createSession.call(store, req, { cookie: JSON.parse(JSON.stringify(like)) });
+  session.resetMaxAge();
+  // express-session has read the clock twice for it, and made it a millisecond less now and then: for good, from one session
+  // to the next.
+  session.cookie.originalMaxAge = like.originalMaxAge;
 }
 
 /**
@@ -198,11 +193,8 @@ function call(run, note, callback) {
 }
 
 /**
- * For callers without a callback, as newer stores allow: a promise. A failure that nobody waits for is reported, and
- * does not end the process.
- *
- * @param {AdoptedStore} adopted
- * @param {(done: (error?: unknown) => void) => void} run
+ * Calls back by a promise. A failure that nobody waits for is reported, and does not end the process.
+ * @param {AdoptedStore} adopted @param {(done: Done) => void} run
  */
 function promised(adopted, run) {
   const promise = new Promise((resolve, reject) => {
@@ -214,10 +206,7 @@ function promised(adopted, run) {
 
 /**
  * The data that a session may have as its own: a store that we know nothing of may hand out the object that it keeps.
- *
- * @param {AdoptedStore} adopted
- * @param {any} data
- * @param {string | undefined} text
+ * @param {AdoptedStore} adopted @param {any} data @param {string | undefined} text
  */
 function ownData({ driver }, data, text) {
   const isFresh = driver.readText !== undefined || driver.loadText !== undefined;
@@ -231,13 +220,15 @@ function ownData({ driver }, data, text) {
  * @param {string} method
  * @param {(...args: any[]) => any} value
  */
-function define(adopted, method, value) {
+function followMethod(adopted, method, value) {
   const { followed, restores, store } = adopted;
   const before = Object.getOwnPropertyDescriptor(store, method);
   /** @this {any} @param {any[]} args */
   function ours(...args) {
-    // The store is a Proxy, and this is what is in it: its class's own methods may work on nothing else.
-    if (this !== adopted.self && this !== store && isIn(this, method, ours)) adopted.self = this;
+    if (this !== adopted.self && this !== store) {
+      // The store is a Proxy, and this is what is in it: its class's own methods may work on nothing else.
+      if (Object.getOwnPropertyDescriptor(Object(this), method)?.value === ours) adopted.self = this;
+    }
     return value(...args);
   }
   followed[method] = ours;
@@ -255,14 +246,4 @@ function define(adopted, method, value) {
   });
 }
 
-/** Whether an object itself has our method. @param {any} object @param {string} method @param {Function} ours */
-function isIn(object, method, ours) {
-  return (
-    typeof object === 'object' &&
-    object !== null &&
-    Object.getOwnPropertyDescriptor(object, method)?.value === ours
-  );
-}
-
-module.exports.call = call;
-module.exports.follow = follow;
+module.exports = { call, follow };

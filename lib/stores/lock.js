@@ -7,15 +7,19 @@ const MOST = 10_000;
 /** How many may wait in one store. Who has a session to itself waits for nobody. */
 const MOST_IN_ALL = 65_536;
 
-/**
- * Whether no more may wait.
- *
- * @param {{ waiting: number }} adopted
- * @param {number} length how many wait already in the same place
- */
+/** Whether no more may wait. @param {{ waiting: number }} adopted @param {number} length how many wait already in the same place */
 function isFull(adopted, length) {
   return length >= MOST || adopted.waiting >= MOST_IN_ALL;
 }
+
+/**
+ * Who waits for a lock. Calls `leave` in the end, whatever it got, with the text that it has written.
+ *
+ * @callback Start
+ * @param {Error | undefined} failed it got no lock
+ * @param {string | undefined} stored the text that the one before has written
+ * @param {(stored?: string) => void} leave
+ */
 
 /** A lock for each session: who takes it sees what the one before has written. In this process only. */
 class Locks {
@@ -31,26 +35,21 @@ class Locks {
    *
    * @param {string} sid
    * @param {number} timeout how long it may take until then, in ms
-   * @param {(error?: Error, stored?: string) => void} start called now where the lock is free, else with the text that the one
-   *   before has written; it ends with `leave`, whatever it got
-   * @returns {boolean} false where too many wait already: `start` is not called, and there is nothing to leave
+   * @param {Start} start called now where the lock is free
    */
   enter(sid, timeout, start) {
     const { adopted, held } = this;
+    const leave = (/** @type {string | undefined} */ stored) => this.leave(sid, stored);
     const waiting = held.get(sid);
     if (waiting === undefined) {
       held.set(sid, []);
-      start();
-      return true;
+      start(undefined, undefined, leave);
+    } else if (isFull(adopted, waiting.length)) start(failure('ERR_OVERLOADED'), undefined, () => {});
+    else {
+      adopted.waiting += 1;
+      const end = performance.now() + timeout;
+      waiting.push((stored) => start(performance.now() < end ? undefined : timedOut(timeout), stored, leave));
     }
-    if (isFull(adopted, waiting.length)) return false;
-    adopted.waiting += 1;
-    const late = performance.now() + timeout;
-    waiting.push((stored) => {
-      if (performance.now() < late) start(undefined, stored);
-      else start(timedOut(timeout));
-    });
-    return true;
   }
 
   /** Whether somebody writes a session right now. @param {string} sid */
@@ -58,12 +57,7 @@ class Locks {
     return this.held.has(sid);
   }
 
-  /**
-   * Lets the next one in.
-   *
-   * @param {string} sid
-   * @param {string} [stored] the text that was written
-   */
+  /** Lets the next one in. @param {string} sid @param {string} [stored] the text that was written */
   leave(sid, stored) {
     const next = this.held.get(sid)?.shift();
     if (next === undefined) {
@@ -81,6 +75,4 @@ function timedOut(timeout) {
   return failure('ERR_STORE_TIMEOUT', `The session store did not answer within ${timeout} ms.`);
 }
 
-module.exports.Locks = Locks;
-module.exports.isFull = isFull;
-module.exports.timedOut = timedOut;
+module.exports = { Locks, isFull, timedOut };

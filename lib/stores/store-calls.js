@@ -10,18 +10,15 @@ const { Probe } = require('./drivers/probe.js');
 const { storedOf, storedOfText } = require('./stored.js');
 const { meansMissing } = require('../session/session-data.js');
 
+/** @typedef {import('./stored.js').Stored} Stored */
+/** @typedef {import('./drivers/index.js').Outcome} Outcome */
+/** @typedef {(error: unknown) => void} Done */
+/** @typedef {(error: unknown, stored?: Stored) => void} Loaded gets undefined for what is missing */
+
 /** What `native.since` says. */
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
 /** The methods of a store that are followed. */
-const FOLLOWED = /** @type {const} */ ([
-  'get',
-  'set',
-  'touch',
-  'destroy',
-  'regenerate',
-  'clear',
-  'createSession',
-]);
+const FOLLOWED = ['get', 'set', 'touch', 'destroy', 'regenerate', 'clear', 'createSession'];
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
 
@@ -53,7 +50,7 @@ class StoreCalls {
     this.now = native.clock(this.number);
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
-    /** Who is told of failures that nobody waits for: each of its sharings. @type {Set<(error: unknown) => void>} */
+    /** Who is told of failures that nobody waits for: each of its sharings. @type {Set<Done>} */
     this.reporters = new Set();
     this.onError = (/** @type {unknown} */ error) => {
       if (this.reporters.size === 0) debug('%s', traceOf(error));
@@ -88,6 +85,16 @@ class StoreCalls {
     return this.driver.readText !== undefined;
   }
 
+  /** Whether sessions can be read with `readText`. */
+  isAtHand() {
+    return this.keepsTexts && this.hasOwnGet;
+  }
+
+  /** The text of a live session, where the driver has them at hand; undefined when there is none. @param {string} sid */
+  readText(sid) {
+    return this.driver.readText?.(sid);
+  }
+
   /** Somebody uses the store: it is probed, where that has to tell what it is. */
   used() {
     this.probe?.begin();
@@ -98,6 +105,11 @@ class StoreCalls {
     return this.store.set === this.followed.set ? this.driver.exact : 'process';
   }
 
+  /** Whether its `get` is the one that is followed. Where the app has put its own in place, that is the one to ask. */
+  get hasOwnGet() {
+    return this.store.get === this.followed.get;
+  }
+
   /** Destroys a record that nobody waits for. @param {string} id */
   discard(id) {
     const asker = { answered: (/** @type {unknown} */ error) => error && this.onError(error) };
@@ -105,81 +117,56 @@ class StoreCalls {
   }
 
   /**
-   * Reads what is stored under an id; undefined when there is nothing.
-   *
-   * @param {string} id
-   * @param {(error: unknown, data: any) => void} done
-   */
-  get(id, done) {
-    ask({ answered: present(done) }, NO_QUEUE, this.timeout, this.store, 'get', id);
-  }
-
-  /** Whether its `get` is the one that is followed. Where the app has put its own in place, that is the one to ask. */
-  get hasOwnGet() {
-    return this.store.get === this.followed.get;
-  }
-
-  /**
    * Loads a session or a record.
    *
    * @param {string} sid
    * @param {{ queue?: number, timeout?: number }} options the queue of the socket in whose order it is answered; ms
-   * @param {(error: unknown, stored?: import('./stored.js').Stored) => void} done undefined for what is missing
+   * @param {Loaded} done
    * @returns {number | undefined} the clock when the load began; undefined where the app's own `get` is asked
    */
   load(sid, { queue = NO_QUEUE, timeout = this.timeout }, done) {
     this.used();
     const { hasOwnGet, plain, store } = this;
     const answered = (/** @type {any} */ error, /** @type {any} */ value) => {
-      if (error && !meansMissing(error)) done(error);
-      else if (error) done(null);
+      if (error) done(meansMissing(error) ? null : error);
       else if (hasOwnGet) done(null, value);
-      else convert(storedOf, value, done);
+      else converting(storedOf, done)(null, value);
     };
     if (!hasOwnGet) {
       ask({ answered }, queue, timeout, store, 'get', sid);
       return undefined;
     }
-    const began = this.clock();
+    const began = this.now;
     ask({ answered }, queue, timeout, plain, 'get', sid, undefined, true);
     return began;
   }
 
-  /**
-   * Asks the store now.
-   *
-   * @param {string} sid
-   * @param {(error: unknown, stored?: import('./stored.js').Stored) => void} callback
-   */
+  /** Asks the store now. @param {string} sid @param {Loaded} callback */
   loadNow(sid, callback) {
     const { driver, original, self } = this;
-    if (driver.loadText) {
-      driver.loadText(sid, (error, text) => {
-        if (error) callback(error);
-        else convert(storedOfText, text, callback);
-      });
-      return;
+    if (driver.loadText) driver.loadText(sid, converting(storedOfText, callback));
+    else {
+      const answered = converting(storedOf, callback);
+      // What a store answers by promise is session data, too.
+      hear(original.get.call(self, sid, answered), answered);
     }
-    const answered = (/** @type {unknown} */ error, /** @type {any} */ data) => {
-      if (error) callback(error);
-      else convert(storedOf, data, callback);
-    };
-    // What a store answers by promise is session data, too.
-    hear(original.get.call(self, sid, answered), answered);
   }
 
   /**
    * Asks the store for several sessions at once, where its driver can.
    *
    * @param {string[]} sids
-   * @param {(error: unknown, all?: { error: unknown, stored?: import('./stored.js').Stored }[]) => void} callback
+   * @param {(error: unknown, all?: { error: unknown, stored?: Stored }[]) => void} callback
    */
   loadTextsNow(sids, callback) {
     this.driver.loadTexts?.(sids, (error, texts) => {
       const all = texts?.map((text) => {
-        /** @type {{ error: unknown, stored?: import('./stored.js').Stored }} */
+        /** @type {{ error: unknown, stored?: Stored }} */
         const one = { error: null };
-        convert(storedOfText, text, (failed, stored) => Object.assign(one, { error: failed, stored }));
+        converting(storedOfText, (failed, stored) => Object.assign(one, { error: failed, stored }))(
+          null,
+          text,
+        );
         return one;
       });
       callback(error, all);
@@ -188,42 +175,29 @@ class StoreCalls {
 
   /**
    * Writes a session with the store's own `set`, as it is.
-   *
-   * @param {string} id
-   * @param {any} session
-   * @param {(error: unknown) => void} done
-   * @param {{ clock?: number, timeout?: number }} [options] when what is written was loaded; ms
+   * @param {import('./drivers/index.js').Commit} commit @param {(error: unknown, outcome: true) => void} done
    */
-  put(id, session, done, { clock, timeout = this.timeout } = {}) {
-    const begun = this.written(id);
-    this.putUnlessGone(id, session, clock ?? begun, timeout, (error) => {
-      this.written(id);
-      done(error);
+  put({ clock, session, sid, timeout }, done) {
+    this.written(sid);
+    this.putUnlessGone(sid, session, clock, timeout, (error) => {
+      this.written(sid);
+      done(error, true);
     });
   }
 
   /**
    * Writes a key's record. It is new: nobody has loaded it before, so this write is in no version.
-   *
-   * @param {string} key
-   * @param {any} record
-   * @param {(error: unknown) => void} done
+   * @param {string} key @param {any} record @param {Done} done
    */
   putRecord(key, record, done) {
     const { cookie } = record;
     // Some stores take the time to live from this, as express-session's `Cookie` has it. It is no part of the record.
     const maxAge = Date.parse(cookie.expires) - Date.now();
     if (!('maxAge' in cookie)) Object.defineProperty(cookie, 'maxAge', { value: maxAge });
-    this.putUnlessGone(key, record, this.clock(), this.timeout, done);
+    this.putUnlessGone(key, record, this.now, this.timeout, done);
   }
 
-  /**
-   * @param {string} id
-   * @param {any} record
-   * @param {number} clock
-   * @param {number} timeout ms
-   * @param {(error: unknown) => void} done
-   */
+  /** @param {string} id @param {any} record @param {number} clock @param {number} timeout ms @param {Done} done */
   putUnlessGone(id, record, clock, timeout, done) {
     this.used();
     const answered = (/** @type {unknown} */ error) => {
@@ -234,13 +208,7 @@ class StoreCalls {
     ask({ answered }, NO_QUEUE, timeout, this.plain, 'set', id, record);
   }
 
-  /**
-   * Extends a session's life in the store.
-   *
-   * @param {string} sid
-   * @param {any} session
-   * @param {(error: unknown) => void} done
-   */
+  /** Extends a session's life in the store. @param {string} sid @param {any} session @param {Done} done */
   touch(sid, session, done) {
     ask({ answered: done }, NO_QUEUE, this.timeout, this.store, 'touch', sid, session);
   }
@@ -248,17 +216,16 @@ class StoreCalls {
   /**
    * Compares and sets, as the driver does.
    *
-   * @param {string} sid
-   * @param {string} expected
-   * @param {import('./drivers/index.js').Change} change
-   * @param {number} timeout ms
-   * @param {(error: unknown, outcome?: import('./drivers/index.js').Outcome) => void} done called now where nothing has to be waited for
+   * @param {import('./drivers/index.js').Commit} commit
+   * @param {(error: unknown, outcome?: Outcome) => void} done called now where nothing has to be waited for
    */
-  compareAndSet(sid, expected, change, timeout, done) {
-    const { driver } = this;
-    const compareAndSet = /** @type {NonNullable<typeof driver.compareAndSet>} */ (driver.compareAndSet);
-    if (driver.readText) {
-      compareAndSet(sid, expected, change, done);
+  compareAndSet(commit, done) {
+    const { expected, sid, timeout } = commit;
+    /** @param {string} id @param {any} callback */
+    const get = (id, callback) =>
+      this.driver.compareAndSet?.(id, /** @type {string} */ (expected), commit, callback);
+    if (this.keepsTexts) {
+      get(sid, done);
       return;
     }
     const answered = (/** @type {unknown} */ error, /** @type {any} */ outcome) => {
@@ -266,11 +233,7 @@ class StoreCalls {
       done(error, outcome ?? null);
     };
     this.written(sid);
-    const client = {
-      get: (/** @type {string} */ _id, /** @type {any} */ callback) =>
-        compareAndSet(sid, expected, change, callback),
-    };
-    ask({ answered }, NO_QUEUE, timeout, client, 'get', sid);
+    ask({ answered }, NO_QUEUE, timeout, { get }, 'get', sid);
   }
 
   /** The clock of this store's versions. */
@@ -284,14 +247,13 @@ class StoreCalls {
   }
 
   /**
-   * Notes that a write to an id begins or has ended; gives the clock after it. Of a store that keeps its texts in this process
-   * nobody asks for that: a commit looks at what is there, and writes, in one go.
+   * Notes that a write to an id begins or has ended. Of a store that keeps its texts in this process nobody asks for that: a commit
+   * looks at what is there, and writes, in one go.
    *
    * @param {string} id
    */
   written(id) {
     if (!this.keepsTexts) this.now = native.written(this.number, id);
-    return this.now;
   }
 
   /** What has happened to a session since a load. @param {string} id @param {number} since */
@@ -300,33 +262,17 @@ class StoreCalls {
   }
 }
 
-/**
- * @template Given
- * @param {(given: Given) => import('./stored.js').Stored | undefined} make
- * @param {Given} given
- * @param {(error: unknown, stored?: import('./stored.js').Stored) => void} callback
- */
-function convert(make, given, callback) {
-  let stored;
-  try {
-    stored = make(given);
-  } catch (error) {
-    callback(error);
-    return;
-  }
-  callback(null, stored);
-}
-
-/**
- * What a store answered to a `get`, with one answer for all that means nothing.
- *
- * @param {(error: unknown, data: any) => void} done
- * @returns {(error: any, data: any) => void}
- */
-function present(done) {
-  return (error, data) => {
-    if (error && !meansMissing(error)) done(error, undefined);
-    else done(null, error || typeof data !== 'object' || data === null ? undefined : data);
+/** What takes a store's answer. @param {(given: any) => Stored | undefined} make @param {Loaded} callback */
+function converting(make, callback) {
+  return (/** @type {unknown} */ error, /** @type {any} */ given) => {
+    let failed = error;
+    let stored;
+    try {
+      if (!error) stored = make(given);
+    } catch (thrown) {
+      failed = thrown;
+    }
+    callback(failed, stored);
   };
 }
 

@@ -1,7 +1,7 @@
 'use strict';
 
 const { isDate, isMap, isSet } = require('node:util').types;
-const { isJson, sessionData } = require('../session/session-data.js');
+const { isFaithful, sessionData } = require('../session/session-data.js');
 
 /**
  * A session or a key's record as the store has it.
@@ -15,11 +15,10 @@ const { isJson, sessionData } = require('../session/session-data.js');
 const OPENING = '{"cookie":{';
 
 /**
- * What a store handed out, as a `Stored`; undefined for what is no session and no record.
+ * What a store handed out; undefined for what is no session and no record. Throws where it has no JSON text.
  *
  * @param {any} given
  * @returns {Stored | undefined}
- * @throws {TypeError} where it has no JSON text
  */
 function storedOf(given) {
   const data = sessionData(given);
@@ -28,13 +27,7 @@ function storedOf(given) {
   return isFaithful(data) ? { text } : { text, data: copyOfSession(data, text) };
 }
 
-/**
- * The same of a text.
- *
- * @param {any} given
- * @returns {Stored | undefined}
- * @throws {SyntaxError} where it is no JSON
- */
+/** The same of a text. Throws where it is no JSON. @param {any} given @returns {Stored | undefined} */
 function storedOfText(given) {
   if (given === null || given === undefined || given === '') return undefined;
   // A client may be set to give bytes.
@@ -43,20 +36,14 @@ function storedOfText(given) {
   return sessionData(JSON.parse(text)) === undefined ? undefined : { text };
 }
 
-/** Whether session data can be made again of its JSON text. A session's cookie always can. @param {any} data */
-function isFaithful(data) {
-  return data.toJSON === undefined && Object.keys(data).every((key) => key === 'cookie' || isJson(data[key]));
+/** Session data to be changed at will. @param {Stored} stored */
+function dataOf({ text, data }) {
+  return data === undefined ? JSON.parse(text) : copyOfSession(data, text);
 }
 
-/**
- * A copy of session data: a store may hand out the object that it keeps.
- *
- * @param {any} data
- * @param {string} [text] its JSON text
- */
-function copyOfSession(data, text = JSON.stringify(data)) {
-  const { cookie } = JSON.parse(text);
-  return { ...copyOfFields(data), cookie };
+/** A copy of session data: a store may hand out the object that it keeps. @param {any} data @param {string} text its JSON text */
+function copyOfSession(data, text) {
+  return { ...copyOfFields(data), cookie: JSON.parse(text).cookie };
 }
 
 /** @param {any} object */
@@ -75,22 +62,4 @@ function copyOf(value) {
   return prototype === Object.prototype || prototype === null ? copyOfFields(value) : value;
 }
 
-/**
- * The JSON text of what a store handed out; undefined when it has none, and its changes cannot be followed.
- *
- * @param {any} data
- * @returns {string | undefined}
- */
-function textOf(data) {
-  try {
-    return JSON.stringify(data);
-  } catch {
-    return undefined;
-  }
-}
-
-module.exports.copyOfSession = copyOfSession;
-module.exports.storedOf = storedOf;
-module.exports.storedOfText = storedOfText;
-module.exports.isFaithful = isFaithful;
-module.exports.textOf = textOf;
+module.exports = { copyOfSession, dataOf, storedOf, storedOfText };

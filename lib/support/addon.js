@@ -39,10 +39,7 @@ function manifest() {
   }
 }
 
-/**
- * @param {string} target
- * @param {Error | undefined} refusal
- */
+/** @param {string} target @param {Error | undefined} refusal */
 function wayOut(target, refusal) {
   const build =
     'install Rust (https://rustup.rs) and build the addon: `npm run build` in a checkout of io-session';
@@ -62,12 +59,7 @@ again, here. If this system is older than what it was built for, ${build}.`;
 another kind of machine, remove them first. Or name it: npm install ${name}@${version}`;
 }
 
-/**
- * The error for a machine on which the addon does not load.
- *
- * @param {Attempt[]} attempts
- * @returns {Error}
- */
+/** The error for a machine on which the addon does not load. @param {Attempt[]} attempts @returns {Error} */
 function explain(attempts) {
   const { target, words } = machine();
   // On Linux those of the other C library are not missed.

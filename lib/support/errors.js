@@ -4,14 +4,10 @@ const { errors } = require('../../native.js');
 
 /** The errors of the library, in the order of the indices that native functions give. */
 const TABLE = errors();
-const BY_CODE = new Map(TABLE.map((entry) => [entry.code, entry]));
 
 /** One of the library's own errors, with a stable `code` and the `status` of an HTTP answer. */
 class Failure extends Error {
-  /**
-   * @param {{ code: string, message: string, status: number }} entry
-   * @param {string} [message] other words than the table's, for more detail
-   */
+  /** @param {{ code: string, message: string, status: number }} entry @param {string} [message] */
   constructor(entry, message = entry.message) {
     super(message);
     this.code = entry.code;
@@ -27,17 +23,12 @@ class Failure extends Error {
  * @returns {Failure}
  */
 function failure(which, message) {
-  const entry = typeof which === 'number' ? TABLE[which] : BY_CODE.get(which);
+  const entry = typeof which === 'number' ? TABLE[which] : TABLE.find(({ code }) => code === which);
   if (!entry) throw new RangeError(`io-session: there is no error ${which}`);
   return new Failure(entry, message);
 }
 
-/**
- * The words of whatever a store failed with, as the original puts them on the wire: `error.toString()`.
- *
- * @param {unknown} error
- * @returns {string}
- */
+/** The words of whatever a store failed with, as the original puts them on the wire: `error.toString()`. @param {unknown} error */
 function words(error) {
   // An error of ours says its words alone, as the original's `error` texts do.
   if (error instanceof Failure) return error.message;
@@ -75,8 +66,4 @@ function guard(call, failed) {
   }
 }
 
-module.exports.Failure = Failure;
-module.exports.failure = failure;
-module.exports.guard = guard;
-module.exports.traceOf = traceOf;
-module.exports.words = words;
+module.exports = { Failure, failure, guard, traceOf, words };

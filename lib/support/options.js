@@ -4,39 +4,17 @@ const native = require('../../native.js');
 const { FLAG, LONGEST, check, showNames, whole } = require('./rules.js');
 
 /**
- * What an app may set; see index.d.ts for the documentation of each.
+ * What an app may set, completed with the defaults; index.d.ts has the documentation of each.
  *
- * @typedef {object} Options what a Zappa app may set
- * @property {number} storeTimeout
- * @property {number} keyMaxAge
- * @property {number} maxChannels
- * @property {boolean} oneTimeKeys
- * @property {string[] | undefined} allowedOrigins
- * @property {'unbind' | 'disconnect' | ((end: { socket: any, reason: string }) => void)} onSessionEnd
- * @property {number | false} checkInterval
- * @property {((change: { socket: any, session: any }) => unknown) | undefined} onSessionChange
- * @property {((session: any) => string[]) | undefined} rooms
- * @property {((error: unknown, where: { socket?: any, event?: string }) => void) | undefined} onError
+ * @typedef {import('../../index.js').IoSessionOptions} Given
+ * @typedef {import('../../index.js').ShareSessionOptions} GivenToShare
+ * @typedef {'allowedOrigins' | 'onSessionChange' | 'rooms' | 'onError'} WithoutDefault
+ * @typedef {'unbind' | 'disconnect' | ((end: { socket: any, reason: string }) => void)} Ending
+ * @typedef {Omit<Required<Given>, WithoutDefault> & Pick<Given, WithoutDefault> & { onSessionEnd: Ending }} Options
  *
- * @typedef {object} CookieOptions
- * @property {string} name
- * @property {string[]} secrets
- *
- * @typedef {object} OwnOptions what only `shareSession` takes
- * @property {any} store
- * @property {string} prefix
- * @property {string} channel
- * @property {CookieOptions | undefined} cookie
- * @property {boolean} required
- * @property {string[]} allowedOrigins
- * @property {number | undefined} touchInterval
- * @property {'events' | 'connected'} keepAlive
- * @property {boolean} trustProxy
- * @property {number} maxKeysPerMinute
- * @property {number} maxFailedKeys
- * @property {any[]} emitter
- *
- * @typedef {Options & OwnOptions} ShareOptions
+ * @typedef {{ name: string, secrets: string[] }} CookieOptions
+ * @typedef {{ allowedOrigins: string[], store: any, cookie: CookieOptions | undefined, touchInterval: number | undefined, emitter: any[] }} Read
+ * @typedef {Omit<Required<Omit<GivenToShare, keyof Given>> & Options, keyof Read> & Read} ShareOptions
  */
 
 const DAY = 86_400_000;
@@ -64,17 +42,14 @@ const DEFAULTS = {
   onError: undefined,
 };
 
-/** @type {{ [name in keyof Options]: import('./rules.js').Rule }} */
+/** @type {{ [name in keyof Options]-?: import('./rules.js').Rule }} */
 const RULES = {
   storeTimeout: [`a whole number of ms from 1 to ${LONGEST}`, whole(1, LONGEST)],
   keyMaxAge: ['a whole number of ms from 1000', whole(1000, Number.MAX_SAFE_INTEGER)],
   maxChannels: ['a whole number from 1 to 1000', whole(1, 1000)],
   oneTimeKeys: FLAG,
   allowedOrigins: ["an array of origins such as 'https://app.example'", isOrigins],
-  onSessionEnd: [
-    "'unbind', 'disconnect' or a function",
-    (value) => value === 'unbind' || value === 'disconnect' || typeof value === 'function',
-  ],
+  onSessionEnd: ["'unbind', 'disconnect' or a function", isEnding],
   checkInterval: [
     `a whole number of ms from 1000 to ${LONGEST}, or false`,
     (value) => value === false || whole(1000, LONGEST)(value),
@@ -101,7 +76,7 @@ const SHARE_DEFAULTS = {
   allowedOrigins: [],
 };
 
-/** @type {{ [name in keyof ShareOptions]: import('./rules.js').Rule }} */
+/** @type {{ [name in keyof ShareOptions]-?: import('./rules.js').Rule }} */
 const SHARE_RULES = {
   store: ['an express-session store', (value) => typeof value === 'object' && value !== null],
   prefix: ["a path such as '/io-session': with a slash in front and none at its end", isPrefix],
@@ -126,6 +101,11 @@ const SHARE_RULES = {
   ],
   ...RULES,
 };
+
+/** @param {any} value */
+function isEnding(value) {
+  return value === 'unbind' || value === 'disconnect' || typeof value === 'function';
+}
 
 /** @param {any} value */
 function isPrefix(value) {
@@ -163,34 +143,24 @@ function isOrigin(text) {
 /** @param {any} value */
 function isCookie(value) {
   if (typeof value !== 'object' || value === null) return false;
-  const { name = 'connect.sid', secret, secrets = secret } = value;
-  const list = Array.isArray(secrets) ? secrets : [secrets];
+  const { name, secrets } = readCookie(value);
   const known = Object.keys(value).every((key) => ['name', 'secret', 'secrets'].includes(key));
   const isName = typeof name === 'string' && COOKIE_NAME.test(name);
-  return (
-    known && isName && list.length > 0 && list.every((text) => typeof text === 'string' && text.length > 0)
-  );
+  const isSigned = secrets.length > 0 && secrets.every((text) => typeof text === 'string' && text !== '');
+  return known && isName && isSigned;
 }
 
-/**
- * Checks what a Zappa app has set.
- *
- * @param {unknown} given
- * @param {string} where how the app knows the options, for the error
- * @returns {Options}
- * @throws {TypeError} that names the option, its value and what is expected
- */
+/** @param {any} given @returns {CookieOptions} */
+function readCookie({ name = 'connect.sid', secret, secrets = secret }) {
+  return { name, secrets: Array.isArray(secrets) ? secrets : [secrets] };
+}
+
+/** Checks what a Zappa app has set. @param {unknown} given @param {string} where @returns {Options} */
 function readOptions(given, where) {
   return check(given ?? undefined, where, RULES, DEFAULTS);
 }
 
-/**
- * Checks what `shareSession` was called with.
- *
- * @param {unknown} given
- * @returns {ShareOptions}
- * @throws {TypeError} that names the option, its value and what is expected
- */
+/** Checks what `shareSession` was called with. @param {unknown} given @returns {ShareOptions} */
 function readShareOptions(given) {
   if (isStore(given)) {
     throw new TypeError(
@@ -204,12 +174,7 @@ function readShareOptions(given) {
     );
   }
   const options = { ...checked, emitter: [checked.emitter].flat() };
-  if (options.cookie === undefined) return options;
-  const { name = 'connect.sid', secret, secrets = secret } = /** @type {any} */ (options.cookie);
-  return { ...options, cookie: { name, secrets: [secrets].flat() } };
+  return options.cookie === undefined ? options : { ...options, cookie: readCookie(options.cookie) };
 }
 
-module.exports.NO_LIMIT = NO_LIMIT;
-module.exports.SHARE_DEFAULTS = SHARE_DEFAULTS;
-module.exports.readOptions = readOptions;
-module.exports.readShareOptions = readShareOptions;
+module.exports = { NO_LIMIT, SHARE_DEFAULTS, readOptions, readShareOptions };

@@ -9,11 +9,7 @@
 /** The longest delay that a timer can have, in ms. */
 const LONGEST = 2_147_483_647;
 
-/**
- * @param {number} least
- * @param {number} most
- * @returns {(value: any) => boolean}
- */
+/** @param {number} least @param {number} most @returns {(value: any) => boolean} */
 function whole(least, most) {
   return (value) => Number.isInteger(value) && value >= least && value <= most;
 }
@@ -22,15 +18,15 @@ function whole(least, most) {
 const FLAG = ['true or false', (value) => typeof value === 'boolean'];
 
 /**
- * Checks what an app has set, and completes it with the defaults. An option that is undefined has its default.
+ * Checks what an app has set, and completes it with the defaults. An option that is undefined has its default. Throws a TypeError
+ * that names the option, its value and what is expected.
  *
  * @template {object} Options
  * @param {unknown} given
  * @param {string} where how the app knows the options, for the error
- * @param {{ [name in keyof Options]: Rule }} rules
+ * @param {{ [name in keyof Options]-?: Rule }} rules
  * @param {Options} defaults
  * @returns {Options}
- * @throws {TypeError} that names the option, its value and what is expected
  */
 function check(given, where, rules, defaults) {
   if (given === undefined) return defaults;
@@ -56,10 +52,8 @@ function check(given, where, rules, defaults) {
 
 /** @param {unknown} value @returns {string} */
 function show(value) {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (!Array.isArray(value) || value.length === 0) return kind(value);
-  const items = value.map((item) => (typeof item === 'string' ? JSON.stringify(item) : kind(item)));
-  return `[${items.join(', ')}]`;
+  const one = (/** @type {unknown} */ item) => (typeof item === 'string' ? JSON.stringify(item) : kind(item));
+  return Array.isArray(value) && value.length > 0 ? `[${value.map(one).join(', ')}]` : one(value);
 }
 
 /** Shows what may have a secret in it: its names, and no text. @param {unknown} value @returns {string} */
@@ -77,8 +71,4 @@ function kind(value) {
   return String(value);
 }
 
-module.exports.FLAG = FLAG;
-module.exports.LONGEST = LONGEST;
-module.exports.check = check;
-module.exports.showNames = showNames;
-module.exports.whole = whole;
+module.exports = { FLAG, LONGEST, check, showNames, whole };

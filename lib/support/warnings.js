@@ -4,6 +4,8 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
 );
 
+/** @typedef {import('../sockets/sharing/socket-sharing.js').SocketSharing} SocketSharing */
+
 /** The main file of an installed Socket.IO. */
 const SOCKET_IO = /[\\/]socket\.io[\\/](?:dist|lib)[\\/]index\.js$/;
 
@@ -13,7 +15,7 @@ const warned = new WeakMap();
 /**
  * Looks, when a key is asked for, for mistakes in the set-up of an app, and names each once, as a process warning.
  *
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} req
  * @returns {boolean} whether the request's session cannot be shared
  */
@@ -68,7 +70,7 @@ function warnOfOwnSessions() {
   );
 }
 
-/** @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing @param {'name' | 'secret'} wrong */
+/** @param {SocketSharing} sharing @param {'name' | 'secret'} wrong */
 function warnOfCookie(sharing, wrong) {
   const texts = {
     name: `the session middleware's cookie is not called '${sharing.options.cookie?.name}', as shareSession()'s option 'cookie' has it: give both the same name.`,
@@ -82,7 +84,7 @@ function warnOfCookie(sharing, wrong) {
   );
 }
 
-/** @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing @param {string} prefix */
+/** @param {SocketSharing} sharing @param {string} prefix */
 function warnOfMount(sharing, prefix) {
   warn(
     sharing,
@@ -96,10 +98,7 @@ function withoutParentheses(call) {
   return `${call}: the parentheses are missing.`;
 }
 
-/**
- * @param {string} call what was meant
- * @returns {TypeError}
- */
+/** @param {string} call what was meant @returns {TypeError} */
 function notCalled(call) {
   return new TypeError(`io-session: ${withoutParentheses(call)}`);
 }
@@ -108,7 +107,7 @@ function notCalled(call) {
  * `sharing.socket` has been given to Socket.IO in the place of the middleware that it makes. Thrown there, an error would end
  * the process.
  *
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {Function} next
  */
 function refuseSocket(sharing, next) {
@@ -120,7 +119,7 @@ function refuseSocket(sharing, next) {
 /**
  * A namespace has been given to two sharings.
  *
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing the later one
+ * @param {SocketSharing} sharing the later one
  * @param {{ name: string }} namespace
  * @returns {Error}
  */
@@ -130,11 +129,7 @@ function servedByAnother(sharing, { name }) {
   return new Error(`io-session: ${text}`);
 }
 
-/**
- * @param {object} sharing
- * @param {string} code
- * @param {string} text
- */
+/** @param {object} sharing @param {string} code @param {string} text */
 function warn(sharing, code, text) {
   const codes = warned.get(sharing) ?? new Set();
   warned.set(sharing, codes);
@@ -146,7 +141,7 @@ function warn(sharing, code, text) {
 /**
  * Socket.IO 3 tells nobody but itself of what happens to a socket.
  *
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} [sharing] the one that is to warn, where nobody sees the error
+ * @param {SocketSharing} [sharing] the one that is to warn, where nobody sees the error
  * @returns {TypeError}
  */
 function socketIo3(sharing) {
@@ -156,11 +151,13 @@ function socketIo3(sharing) {
   return new TypeError(`io-session: ${text}`);
 }
 
-module.exports.lookForMistakes = lookForMistakes;
-module.exports.notCalled = notCalled;
-module.exports.refuseSocket = refuseSocket;
-module.exports.servedByAnother = servedByAnother;
-module.exports.socketIo3 = socketIo3;
-module.exports.warnOfCookie = warnOfCookie;
-module.exports.warnOfMount = warnOfMount;
-module.exports.warnOfOwnSessions = warnOfOwnSessions;
+module.exports = {
+  lookForMistakes,
+  notCalled,
+  refuseSocket,
+  servedByAnother,
+  socketIo3,
+  warnOfCookie,
+  warnOfMount,
+  warnOfOwnSessions,
+};

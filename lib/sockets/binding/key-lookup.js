@@ -2,7 +2,7 @@
 
 const native = require('../../../native.js');
 const { failure } = require('../../support/errors.js');
-const { sessionOfRecordText } = require('../../stores/record.js');
+const { sessionOfRecord } = require('../../stores/record.js');
 const { isBrowserSession } = require('../../session/session-data.js');
 
 /** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
@@ -47,7 +47,7 @@ class KeyLookup {
       return;
     }
     adopted.load(key, {}, (error, stored) => {
-      const sid = stored === undefined ? null : sessionOfRecordText(stored.text, channel);
+      const sid = stored === undefined ? null : sessionOfRecord(stored.text, channel);
       if (error) done(error);
       else if (sid === null) done(failure('ERR_MISSING_DATA'));
       // A key is good only while its session exists.

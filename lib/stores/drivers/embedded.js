@@ -1,21 +1,6 @@
 'use strict';
 
-const { EmbeddedStore, TABLE } = require('../embedded-store.js');
-
-/** The methods that a subclass or an app may have put its own in place of. */
-const METHODS = /** @type {const} */ (['get', 'set', 'destroy', 'touch', 'createSession']);
-
-/**
- * Our own EmbeddedStore, untouched by subclass or app: its sessions can be read and committed on this thread.
- *
- * @param {any} store
- * @returns {boolean}
- */
-function isEmbeddedStore(store) {
-  return (
-    store[TABLE] !== undefined && METHODS.every((method) => store[method] === EmbeddedStore.prototype[method])
-  );
-}
+const { TABLE } = require('../embedded-store.js');
 
 /**
  * The driver of an EmbeddedStore: its sessions are read, compared and set on this thread, in one step that worker threads
@@ -37,4 +22,3 @@ function embeddedDriver(store) {
 }
 
 module.exports.embeddedDriver = embeddedDriver;
-module.exports.isEmbeddedStore = isEmbeddedStore;

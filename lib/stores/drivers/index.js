@@ -1,24 +1,16 @@
 'use strict';
 
-const { embeddedDriver, isEmbeddedStore } = require('./embedded.js');
-const { isMemoryStore, memoryDriver } = require('./memory.js');
+const { copies } = require('../../session/express-session.js');
+const { EmbeddedStore } = require('../embedded-store.js');
+const { embeddedDriver } = require('./embedded.js');
+const { memoryDriver } = require('./memory.js');
 const { looksLikePostgres, postgresDriver } = require('./postgres.js');
 const { looksLikeRedis, redisDriver } = require('./redis.js');
 
 /**
- * What a store's `compareAndSet` has to write; `CommittingStore` in index.d.ts says what it has to do.
+ * @typedef {import('../../../index.js').SessionChange} Change what a compare and set has to write
+ * @typedef {import('../../../index.js').CompareAndSetOutcome} Outcome
  *
- * @typedef {object} Change
- * @property {string} text
- * @property {any} session an object that serializes to `text`
- * @property {boolean} renew whether the time to live begins anew, after the session's cookie; else it stays as it is
- *
- * How a compare and set ended: true when it was written, null when there is no such session, else the text that is there.
- *
- * @typedef {true | string | null} Outcome
- */
-
-/**
  * The only thing that knows what kind of store a store is.
  *
  * @typedef {object} Driver
@@ -33,27 +25,34 @@ const { looksLikeRedis, redisDriver } = require('./redis.js');
  *   of what was written before; only where there is one
  * @property {(sid: string, expected: string, change: Change,
  *   callback: (error: unknown, outcome?: Outcome) => void) => unknown} [compareAndSet]
- */
-
-/**
+ *
  * One write of a session.
  *
- * @typedef {object} Commit
+ * @typedef {object} Writing
  * @property {string} sid
  * @property {string | null} expected the text that was loaded; null when nothing is stored yet
- * @property {string} text the text to write
- * @property {any} session an object for stores that take one: it serializes to `text`
- * @property {boolean} renew
  * @property {boolean} isKnown whether `expected` is known to be stored still, so that it need not be read again
  * @property {number} clock when the session was loaded
  * @property {number} timeout ms
+ *
+ * @typedef {Change & Writing} Commit
  */
 
-/**
- * Where the methods of a store that has not been tampered with stand: on one class, once each.
- *
- * @param {any} store
- */
+/** The methods that a subclass or an app may have put its own in place of. */
+const METHODS = ['get', 'set', 'destroy', 'touch', 'createSession'];
+
+/** Whether a store is of a class, and has all of that class's methods. @param {any} store @param {any} Class */
+function isPlain(store, Class) {
+  return store instanceof Class && METHODS.every((method) => store[method] === Class.prototype[method]);
+}
+
+/** Whether a store is the MemoryStore of a copy of express-session. @param {any} store */
+function isMemoryStore(store) {
+  if (typeof store.sessions !== 'object' || store.sessions === null) return false;
+  return [...copies()].some(({ MemoryStore }) => isPlain(store, MemoryStore));
+}
+
+/** Whether the methods of a store stand where nobody has tampered with them: on one class, once each. @param {any} store */
 function isOfOneClass(store) {
   /** @type {Set<object>} */
   const holders = new Set();
@@ -70,9 +69,7 @@ function isOfOneClass(store) {
 }
 
 /**
- * Whether a store has a `compareAndSet` that knows what its `get` and `set` do: not where a subclass or the app has put others
- * before it.
- *
+ * Whether a store's `compareAndSet` knows what its `get` and `set` do: neither a subclass nor the app has put others before it.
  * @param {any} store
  */
 function comparesItself(store) {
@@ -91,7 +88,7 @@ function comparesItself(store) {
  * @returns {{ driver: Driver, candidate?: Driver }}
  */
 function driverOf(store) {
-  if (isEmbeddedStore(store)) return { driver: embeddedDriver(store) };
+  if (isPlain(store, EmbeddedStore)) return { driver: embeddedDriver(store) };
   if (isMemoryStore(store)) return { driver: memoryDriver(store) };
   /** @type {Driver} */
   const driver = { exact: 'process' };
@@ -101,14 +98,10 @@ function driverOf(store) {
   }
   if (!isOfOneClass(store)) return { driver };
   // What the store itself has comes first.
-  if (looksLikeRedis(store)) return { driver, candidate: { ...redisDriver(store), ...comparing(driver) } };
-  if (looksLikePostgres(store) && !driver.compareAndSet) return { driver, candidate: postgresDriver(store) };
+  const own = driver.compareAndSet ? driver : undefined;
+  if (looksLikeRedis(store)) return { driver, candidate: { ...redisDriver(store), ...own } };
+  if (looksLikePostgres(store) && !own) return { driver, candidate: postgresDriver(store) };
   return { driver };
-}
-
-/** @param {Driver} driver */
-function comparing(driver) {
-  return driver.compareAndSet ? driver : {};
 }
 
 module.exports.driverOf = driverOf;

@@ -61,5 +61,4 @@ function postgresDriver(store) {
   };
 }
 
-module.exports.looksLikePostgres = looksLikePostgres;
-module.exports.postgresDriver = postgresDriver;
+module.exports = { looksLikePostgres, postgresDriver };

@@ -22,24 +22,18 @@ class Probe {
     this.adopted = adopted;
     this.candidate = candidate;
     this.proven = proven;
-    this.isOver = false;
-    this.isRunning = false;
     this.wait = AGAIN;
-    /** Not before, by `performance.now()`. */
+    /** When it may begin, by `performance.now()`: not while it is running, and never again once it has an answer. */
     this.next = 0;
   }
 
   /** Somebody uses the store: begins, unless it has begun, or the store failed a moment ago. */
   begin() {
-    if (this.isOver || this.isRunning || performance.now() < this.next) return;
-    this.isRunning = true;
+    if (performance.now() < this.next) return;
+    this.next = Infinity;
     this.run().then(
-      (isRight) => {
-        this.isOver = true;
-        if (isRight) this.proven();
-      },
+      (isRight) => isRight && this.proven(),
       () => {
-        this.isRunning = false;
         this.next = performance.now() + this.wait;
         this.wait = Math.min(2 * this.wait, AGAIN_AT_MOST);
       },
@@ -57,11 +51,7 @@ class Probe {
     }
   }
 
-  /**
-   * Writes a record as the store does, reads it as the driver does, and the other way round.
-   *
-   * @param {string} sid an id that nobody has
-   */
+  /** Writes a record as the store does, reads it as the driver does, and the other way round. @param {string} sid that nobody has */
   async holds(sid) {
     const { compareAndSet, loadText } = this.candidate;
     const [first, second] = [this.record(), this.record()];
@@ -95,23 +85,13 @@ class Probe {
     return { cookie, probe: randomUUID() };
   }
 
-  /**
-   * Calls one of the store's own methods.
-   *
-   * @param {string} method
-   * @param {...any} args
-   */
+  /** Calls one of the store's own methods. @param {string} method @param {...any} args */
   ask(method, ...args) {
     const { original, self } = this.adopted;
     return this.answer((done) => original[method].call(self, ...args, done));
   }
 
-  /**
-   * The first answer, in time.
-   *
-   * @param {(done: (error: unknown, value?: any) => void) => unknown} call
-   * @returns {Promise<any>}
-   */
+  /** The first answer, in time. @param {(done: (error: unknown, value?: any) => void) => unknown} call @returns {Promise<any>} */
   answer(call) {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(reject, this.adopted.timeout, new Error('The probe was not answered.'));

@@ -9,18 +9,17 @@
  * @param {(error: unknown, outcome?: import('./index.js').Outcome) => void} done
  */
 function commitByReading(adopted, commit, done) {
-  const { clock, expected, session, sid, timeout } = commit;
+  const { clock, expected, sid, timeout } = commit;
   const isGone = () => adopted.since(sid, clock) === 'gone';
-  const write = () => adopted.put(sid, session, (error) => done(error, true), { clock, timeout });
   if (isGone()) done(null, null);
-  else if (commit.isKnown) write();
+  else if (commit.isKnown) adopted.put(commit, done);
   else {
     adopted.load(sid, { timeout }, (error, stored) => {
       if (error) done(error);
       // Missing, or destroyed while it was read.
       else if (stored === undefined || isGone()) done(null, null);
       else if (stored.text !== expected) done(null, stored.text);
-      else write();
+      else adopted.put(commit, done);
     });
   }
 }
@@ -40,5 +39,4 @@ function renewLife(session, stored) {
   Object.defineProperty(session.cookie, 'toJSON', { value: () => stored });
 }
 
-module.exports.commitByReading = commitByReading;
-module.exports.renewLife = renewLife;
+module.exports = { commitByReading, renewLife };
