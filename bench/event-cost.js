@@ -5,9 +5,11 @@
 const COMPILED_AFTER = 5000;
 
 async function measureEvents(turns, scenario, { rivals, events, warmUp, inFlight }) {
-  const { event, store, size, sockets } = scenario;
+  const { event, store, stack, size, sockets } = scenario;
   const group = `${scenario.kind}/${store}/${size.label}/${sockets}`;
-  await turns.prepare(group, { rivals, store, bytes: size.bytes, size: sockets }, (stage) => stage.connect());
+  await turns.prepare(group, { rivals, store, stack, bytes: size.bytes, size: sockets }, (stage) =>
+    stage.connect(),
+  );
   const rate = inFlight === 0 ? size.rate : undefined;
   const warming = { event, inFlight: Math.max(1, inFlight) };
 
