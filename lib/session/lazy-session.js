@@ -45,6 +45,8 @@ class LazySession extends Snapshot {
     this.savedWrites = 0;
     /** Its text when it was spelt last, before it was whole. */
     this.spelt = fields.text;
+    /** The fields of that text. */
+    this.speltFields = fields;
     /** How often something had been put in then. */
     this.speltWrites = 0;
     /** What the stored session has, and a whole one has not: names of express-session's methods. @type {string[]} */
@@ -200,6 +202,8 @@ class LazySession extends Snapshot {
   saved(text) {
     // Spelt before it was whole.
     if (text === this.spelt) this.savedWrites = this.speltWrites;
+    // Else the text of before would stay as long as nobody looks.
+    if (text === this.speltFields.text) this.fields = this.speltFields;
     super.saved(text === this.spelt ? this.without(text) : text);
   }
 
@@ -243,6 +247,8 @@ class LazySession extends Snapshot {
 
   /** @param {string} key @param {string | undefined} text */
   note(key, text) {
+    // The same text as before is old, and costs the garbage collector nothing any more.
+    if (text !== undefined && this.texts.get(key) === text) return;
     if (this.texts === NOTHING) this.texts = new Map();
     this.texts.set(key, text);
   }
@@ -282,7 +288,9 @@ class LazySession extends Snapshot {
       else if (this.differs(this.fields.value(at), text)) changes.push({ at, value: text });
     }
     if (this.values === undefined) return super.spell(this.target);
-    this.spelt = changes.length === 0 && added === '' ? this.base : this.fields.replace(changes, added);
+    const isSame = changes.length === 0 && added === '';
+    this.speltFields = isSame ? this.fields : this.fields.replace(changes, added);
+    this.spelt = isSame ? this.base : this.speltFields.text;
     this.speltWrites = writes;
     return this.spelt;
   }

@@ -107,7 +107,7 @@ class SocketEvent {
         connection.waited();
         return;
       }
-      connection.pending?.delete(this);
+      if (connection.pending?.delete(this) && connection.pending.size === 0) connection.pending = undefined;
       try {
         inContext(() => {
           if (error) return this.refuse(error);

@@ -77,6 +77,8 @@ function commit(adopted, session, { trusting, text }, callback) {
   const ended = (/** @type {unknown} */ error) => {
     callback(error);
     for (const done of save.waiting ?? []) done(error);
+    // It holds those who have waited, and all that they hold.
+    if (snapshot.saving === 0) snapshot.save = undefined;
   };
   const updatesBefore = snapshot.updates;
   const entered = locked(adopted, snapshot, (late, stored, leave) => {
