@@ -55,12 +55,14 @@ test('fields that are replaced and added make the text that JSON.stringify would
         }));
         const expected = Object.assign(Object.create(null), object, Object.fromEntries(edited));
         // Object.fromEntries has `__proto__` as an own field; Object.assign gives it to an object without a prototype as one.
-        assert.equal(slices.replace(changes, ''), JSON.stringify(expected));
+        const replaced = slices.replace(changes, '');
+        assert.equal(replaced.text, JSON.stringify(expected));
+        for (const name of names)
+          assert.equal(replaced.value(replaced.find(name)), JSON.stringify(expected[name]));
         slices.find('new field');
-        assert.equal(
-          slices.replace(changes, `,"new field":${JSON.stringify(more)}`),
-          JSON.stringify(Object.assign(expected, { 'new field': more })),
-        );
+        const longer = slices.replace(changes, `,"new field":${JSON.stringify(more)}`);
+        assert.equal(longer.text, JSON.stringify(Object.assign(expected, { 'new field': more })));
+        assert.equal(longer.value(longer.find('new field')), JSON.stringify(more));
       },
     ),
     { numRuns: 1000 },

@@ -3,13 +3,14 @@
 // What the browser does: keeps a cookie, opens a socket, and shares its session by the two steps of the handshake.
 
 const http = require('node:http');
-const { io } = require('socketio4-client');
+const { socketIoClient } = require('../__test__/support/versions.js');
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 50 });
 
 class Browser {
-  constructor({ port, number }) {
+  constructor({ port, number, socketIo = 4 }) {
     this.port = port;
+    this.socketIo = socketIo;
     this.number = number;
     this.url = `http://127.0.0.1:${port}`;
   }
@@ -46,7 +47,7 @@ class Browser {
   }
 
   connect(options) {
-    this.socket = io(this.url, {
+    this.socket = socketIoClient(this.socketIo)(this.url, {
       transports: ['websocket'],
       forceNew: true,
       reconnection: false,

@@ -2,12 +2,15 @@
 
 // Server CPU per event.
 
-const COMPILED_AFTER = 5000;
+// V8 compiles a function after it has run some thousand times, and what it calls one after the other.
+const COMPILED_AFTER = 20_000;
 
 async function measureEvents(turns, scenario, { rivals, events, warmUp, inFlight }) {
-  const { event, store, size, sockets } = scenario;
+  const { event, store, stack, size, sockets } = scenario;
   const group = `${scenario.kind}/${store}/${size.label}/${sockets}`;
-  await turns.prepare(group, { rivals, store, bytes: size.bytes, size: sockets }, (stage) => stage.connect());
+  await turns.prepare(group, { rivals, store, stack, bytes: size.bytes, size: sockets }, (stage) =>
+    stage.connect(),
+  );
   const rate = inFlight === 0 ? size.rate : undefined;
   const warming = { event, inFlight: Math.max(1, inFlight) };
 
@@ -15,7 +18,7 @@ async function measureEvents(turns, scenario, { rivals, events, warmUp, inFlight
   for (const stage of turns.stages) {
     await stage.crowdDoes('run', { ...warming, count: Math.max(events, COMPILED_AFTER) });
     // One by one as well: what V8 knows of batches it compiles anew, and that takes more than the events.
-    if (rate) await stage.crowdDoes('run', { event, count: events, rate });
+    if (rate) await stage.crowdDoes('run', { event, count: Math.max(events, rate), rate });
   }
   const taken = await turns.take(async (stage) => {
     await stage.crowdDoes('run', { ...warming, count: warmUp });

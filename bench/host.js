@@ -4,9 +4,8 @@
 // are for a Zappa host.
 
 const http = require('node:http');
-const express = require('express5');
-const { Server } = require('socketio4');
 const expressSession = require('express-session');
+const { express, makeIo, socketIoServer } = require('../__test__/support/versions.js');
 const { bindZappa } = require('../__test__/support/zappa-host.js');
 const { serveHttp, sessionMiddleware } = require('./application.js');
 const { zappa } = require('./handlers.js');
@@ -16,12 +15,11 @@ const PING_INTERVAL = 3_600_000;
 // Nor is an idle HTTP connection closed under a request that is about to use it: the clients keep theirs, 50 at most.
 const KEEP_ALIVE = 3_600_000;
 
-function createHost({ rival, store }) {
-  const app = express();
+function createHost({ rival, store, versions }) {
+  const app = express(versions.express)();
   const server = http.createServer(app);
   server.keepAliveTimeout = KEEP_ALIVE;
-  const io = new Server(server, {
-    serveClient: false,
+  const io = makeIo(socketIoServer(versions.socketIo), server, {
     transports: ['websocket'],
     pingInterval: PING_INTERVAL,
   });

@@ -70,8 +70,8 @@ function pace(browsers, { event, count, rate }) {
 }
 
 answer({
-  async login({ crowd, port, size, bytes }) {
-    const browsers = Array.from({ length: size }, (_, number) => new Browser({ port, number }));
+  async login({ crowd, port, socketIo, size, bytes }) {
+    const browsers = Array.from({ length: size }, (_, number) => new Browser({ port, number, socketIo }));
     crowds.set(crowd, browsers);
     await each(browsers, (browser) => browser.login(bytes));
   },

@@ -87,10 +87,9 @@ function measuredSection(name, results, charts) {
       const rows = results[kind];
       const [title, draw] = TABLES[kind];
       const stores = [...new Set(rows.map(({ store }) => store))].join(' and ');
-      const drawn =
-        kind === 'events' || kind === 'share'
-          ? eventCharts(name === kind ? kind : `${name} ${kind}`, rows, charts)
-          : [];
+      const drawn = ['events', 'share', 'zappa'].includes(kind)
+        ? eventCharts(name === kind ? kind : `${name} ${kind}`, rows, charts)
+        : [];
       return [
         `## ${title}, ${stores}`,
         ...(position === 0 ? [origin(results)] : []),

@@ -14,11 +14,11 @@ const { commandLine, machine } = require('./machine.js');
 const { writeReport } = require('./report.js');
 const { isInstalled } = require('./rival.js');
 const { readOptions } = require('./run-options.js');
+const { packagesOf } = require('./stacks.js');
 const { measureStoreCalls } = require('./store-calls.js');
 const { TABLES } = require('./table.js');
 const { Turns } = require('./turns.js');
 
-const VERSIONS_OF = ['express5', 'socketio4', 'express-session', 'connect-redis', 'redis'];
 const RESULTS = path.join(__dirname, 'results');
 
 const say = (text) => process.stderr.write(`${text}\n`);
@@ -32,15 +32,15 @@ class Measurements {
 
   async measure(scenario, rivals) {
     const { load, redis, settings, turns } = this;
-    const { kind, store, size } = scenario;
+    const { kind, store, stack, size } = scenario;
     const parameters = { ...settings, rivals };
-    if (kind === 'events' || kind === 'share') return measureEvents(turns, scenario, parameters);
+    if (['events', 'share', 'zappa'].includes(kind)) return measureEvents(turns, scenario, parameters);
     if (kind === 'connect') return measureConnections(turns, scenario, parameters);
     await turns.close();
     const sockets = kind === 'crowd' ? settings.crowd : scenario.sockets;
     const taken = {};
     for (const rival of rivals) {
-      const one = { load, redis, rival, store, size, sockets, repeats: settings.repeats };
+      const one = { load, redis, rival, store, stack, size, sockets, repeats: settings.repeats };
       taken[rival] = await (kind === 'calls' ? measureStoreCalls(one) : measureFootprint(one));
     }
     return taken;
@@ -59,14 +59,15 @@ function versionOf(name) {
   return JSON.parse(fs.readFileSync(file, 'utf8')).version;
 }
 
-async function surroundings(redis) {
+async function surroundings(redis, chosen) {
+  const packages = new Set(chosen.flatMap(({ stack = 'newest' }) => packagesOf(stack)));
   return {
     date: new Date().toISOString(),
     command: commandLine(),
     node: process.version,
     machine: machine(),
     versions: {
-      ...Object.fromEntries(VERSIONS_OF.map((name) => [name, versionOf(name)])),
+      ...Object.fromEntries([...packages].map((name) => [name, versionOf(name)])),
       'redis-server': await redis.version(),
     },
   };
@@ -81,7 +82,7 @@ async function main() {
   const redis = await RedisServer.start();
   const load = new Child(path.join(__dirname, 'load.js'));
   const measurements = new Measurements({ load, redis, settings });
-  const results = { ...(await surroundings(redis)), settings, left: [] };
+  const results = { ...(await surroundings(redis, chosen)), settings, left: [] };
 
   try {
     for (const scenario of chosen) {

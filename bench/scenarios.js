@@ -43,6 +43,12 @@ const SHARE_GOALS = {
   ignore: [{ most: 1.1, of: ['plain'], only: ['ours-share-embedded'] }],
 };
 
+// On the versions that such an app has installed.
+const ZAPPA_STACK_GOALS = {
+  '1 KB': { read: 0.9, write: 1.15, ignore: 0.9 },
+  '16 KB': { read: 0.9, write: 1, ignore: 0.9 },
+};
+
 const label = (size) => size.label.replace(' ', '');
 
 function zappaScenarios(store) {
@@ -73,6 +79,22 @@ function zappaScenarios(store) {
       goals: [{ most: 1, of: ['straight-port'] }],
     },
   ];
+}
+
+function zappaStackScenarios() {
+  const own = { store: 'Redis', stack: 'zappa', rivals: ZAPPA_RIVALS };
+  const events = SIZES.flatMap((size) =>
+    EVENTS.map((event) => ({
+      ...own,
+      name: `zappa/Redis/${label(size)}/${event}`,
+      kind: 'zappa',
+      size,
+      event,
+      sockets: SOCKETS,
+      goals: [{ most: ZAPPA_STACK_GOALS[size.label][event], of: ['straight-port'] }],
+    })),
+  );
+  return [...events, { ...own, name: 'zappa/Redis/calls', kind: 'calls', size: SIZES[0] }];
 }
 
 function shareScenarios(store) {
@@ -115,6 +137,9 @@ function shareScenarios(store) {
   ];
 }
 
-const scenarios = STORES.flatMap((store) => [...zappaScenarios(store), ...shareScenarios(store)]);
+const scenarios = [
+  ...STORES.flatMap((store) => [...zappaScenarios(store), ...shareScenarios(store)]),
+  ...zappaStackScenarios(),
+];
 
 module.exports = { scenarios };

@@ -5,6 +5,7 @@
 const { createHost } = require('./host.js');
 const { loadRival } = require('./rival.js');
 const { openSessionStore } = require('./session-store.js');
+const { STACKS } = require('./stacks.js');
 const { CallCount } = require('./call-count.js');
 const { answer } = require('./child.js');
 const { Session } = require('node:inspector/promises');
@@ -13,18 +14,19 @@ const { setTimeout: sleep } = require('node:timers/promises');
 // What a handler leaves behind after its ack (a save on its way to the store) belongs to its event.
 const SETTLE = 30;
 
-const { rival: named, store: name, redisPort, prefix, count } = JSON.parse(process.argv[2]);
+const { rival: named, store: name, stack, redisPort, prefix, count } = JSON.parse(process.argv[2]);
 
 let callCount;
 let before;
 
 async function listen() {
   const rival = loadRival(named);
-  const store = await openSessionStore({ name: rival.store ?? name, redisPort, prefix });
+  const versions = STACKS[stack];
+  const store = await openSessionStore({ name: rival.store ?? name, redisPort, prefix, versions });
   if (count) {
     callCount = new CallCount(Object.getPrototypeOf(store));
   }
-  const server = createHost({ rival, store });
+  const server = createHost({ rival, store, versions });
   await new Promise((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });

@@ -5,6 +5,7 @@
 const path = require('node:path');
 const { Child } = require('./child.js');
 const { loadRival } = require('./rival.js');
+const { STACKS } = require('./stacks.js');
 
 let prefixes = 0;
 
@@ -15,38 +16,39 @@ function profiling(folder, rival) {
 }
 
 class Stage {
-  static async open({ load, redis, rival, store, bytes, size, count = false, profile }) {
+  static async open({ load, redis, rival, store, stack = 'newest', bytes, size, count = false, profile }) {
     prefixes += 1;
-    const parameters = { rival, store, redisPort: redis.port, prefix: `bench${prefixes}:`, count };
+    const parameters = { rival, store, stack, redisPort: redis.port, prefix: `bench${prefixes}:`, count };
     const server = new Child(path.join(__dirname, 'server.js'), {
       args: [JSON.stringify(parameters)],
       execArgv: ['--expose-gc', ...profiling(profile, rival)],
     });
     const { port } = await server.ask('listen');
-    const stage = new Stage({ server, port, load, rival });
+    const stage = new Stage({ server, port, load, rival, stack });
     await stage.login({ size, bytes });
     return stage;
   }
 
-  constructor({ server, port, load, rival, name = '' }) {
+  constructor({ server, port, load, rival, stack, name = '' }) {
     this.server = server;
     this.port = port;
     this.load = load;
     this.rival = rival;
+    this.stack = stack;
     this.crowd = `${rival}:${port}${name}`;
     this.binding = loadRival(rival).binding;
   }
 
   // Another crowd at the same server: it leaves before this one closes the server.
   async joined({ size, bytes }) {
-    const { server, port, load, rival } = this;
-    const stage = new Stage({ server, port, load, rival, name: ' joined' });
+    const { server, port, load, rival, stack: versions } = this;
+    const stage = new Stage({ server, port, load, rival, stack: versions, name: ' joined' });
     await stage.login({ size, bytes });
     return stage;
   }
 
   login({ size, bytes }) {
-    return this.crowdDoes('login', { port: this.port, size, bytes });
+    return this.crowdDoes('login', { port: this.port, socketIo: STACKS[this.stack].socketIo, size, bytes });
   }
 
   crowdDoes(question, parameters = {}) {

@@ -7,12 +7,13 @@ const { Stage } = require('./stage.js');
 const SOCKETS = 10;
 const EVENTS = 100;
 
-async function measureStoreCalls({ load, redis, rival, store, size }) {
+async function measureStoreCalls({ load, redis, rival, store, stack, size }) {
   const stage = await Stage.open({
     load,
     redis,
     rival,
     store,
+    stack,
     bytes: size.bytes,
     size: SOCKETS,
     count: true,

@@ -73,14 +73,14 @@ function countText({ calls, commands }) {
 function callsTable(results, rendered = render) {
   const rivals = rivalsOf(results);
   const parts = ['firstHandshake', 'repeatedHandshake', 'read', 'write', 'ignore'];
-  const rows = results.flatMap(({ store, rivals: taken }) =>
+  const rows = results.flatMap(({ name, rivals: taken }) =>
     parts.map((part) => [
-      store,
+      name,
       part,
       ...rivals.map((rival) => (taken[rival][part] ? countText(taken[rival][part]) : '–')),
     ]),
   );
-  return rendered(['store', 'calls for', ...rivals], rows);
+  return rendered(['scenario', 'calls for', ...rivals], rows);
 }
 
 function footprintTable(results, rendered = render) {
@@ -106,6 +106,7 @@ const TABLES = {
   connect: ['Any app: server CPU per connection in µs', costTable],
   crowd: ['Any app: memory per socket in bytes', footprintTable],
   events: ['Zappa: server CPU per event in µs', costTable],
+  zappa: ["Zappa's own stack: server CPU per event in µs", costTable],
   calls: ['Zappa: store calls [Redis commands] per handshake and per event', callsTable],
   footprint: ['Zappa: memory per bound socket in bytes', footprintTable],
 };

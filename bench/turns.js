@@ -12,12 +12,12 @@ class Turns {
   }
 
   // The stages of one group of scenarios serve all of it, and give way to the next.
-  async prepare(group, { rivals, store, bytes, size }, begin) {
+  async prepare(group, { rivals, store, stack, bytes, size }, begin) {
     if (group === this.group) return;
     await this.close();
     for (const rival of rivals) {
       const { load, redis, profile } = this;
-      const stage = await Stage.open({ load, redis, profile, rival, store, bytes, size });
+      const stage = await Stage.open({ load, redis, profile, rival, store, stack, bytes, size });
       await begin(stage);
       this.stages.push(stage);
     }

@@ -67,22 +67,27 @@ class Fields {
   }
 
   /**
-   * The text with other values in some places, and with more fields behind all others.
+   * The fields with other values in some places, and with more fields behind all others.
    *
    * @param {{ at: number, value: string }[]} changes
    * @param {string} added each with a comma in front
-   * @returns {string}
+   * @returns {Fields}
    */
   replace(changes, added) {
-    const { marks, text } = this;
+    const { marks, next, text } = this;
     let replaced = '';
     let from = 0;
     for (const { at, value } of changes.sort((one, other) => one.at - other.at)) {
       replaced += text.slice(from, marks[at + 1]) + value;
       from = marks[at + 2];
     }
-    if (added === '') return replaced + text.slice(from);
-    return `${replaced + text.slice(from, -1) + added}}`;
+    replaced += added === '' ? text.slice(from) : `${text.slice(from, -1)}${added}}`;
+    const fields = new Fields(replaced, this.isUncertain);
+    // Up to the first change they are where they were.
+    const first = changes.length === 0 ? marks.length : changes[0].at;
+    fields.marks = marks.slice(0, first);
+    fields.next = first < marks.length ? marks[first] : next;
+    return fields;
   }
 
   /** Passes over one field more. Whether there was one. */

@@ -69,6 +69,8 @@ class LazySession extends Snapshot {
     this.texts = undefined;
     /** Its text when it was spelt last, before it was whole. */
     this.spelt = text;
+    /** The fields of that text. */
+    this.speltFields = this.fields;
     /** Whether something was put in since. */
     this.isWritten = false;
     /** What the stored session has, and a whole one has not: names of express-session's methods. @type {string[]} */
@@ -185,6 +187,8 @@ class LazySession extends Snapshot {
 
   /** @param {any} session @param {string} mine @param {string} stored @param {number} clock */
   wrote(session, mine, stored, clock) {
+    // Else the text of before would stay as long as nobody looks.
+    if (mine === this.speltFields.text) this.fields = this.speltFields;
     super.wrote(session, mine === this.spelt ? this.without(mine) : mine, stored, clock);
   }
 
@@ -216,6 +220,8 @@ class LazySession extends Snapshot {
   /** @param {string} key @param {string | undefined} text */
   note(key, text) {
     this.texts ??= new Map();
+    // The same text as before is old, and costs the garbage collector nothing any more.
+    if (text !== undefined && this.texts.get(key) === text) return;
     this.texts.set(key, text);
   }
 
@@ -247,7 +253,9 @@ class LazySession extends Snapshot {
       else if (this.differs(this.fields.value(at), text)) changes.push({ at, value: text });
     }
     if (this.values === undefined) return super.spell(this.target);
-    this.spelt = changes.length === 0 && added === '' ? this.base : this.fields.replace(changes, added);
+    const isSame = changes.length === 0 && added === '';
+    this.speltFields = isSame ? this.fields : this.fields.replace(changes, added);
+    this.spelt = isSame ? this.base : this.speltFields.text;
     this.isWritten = false;
     return this.spelt;
   }

@@ -72,7 +72,7 @@ class SocketEvent {
         inContext(() => this.start());
       };
       const go = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
-        connection.pending?.delete(this);
+        if (connection.pending?.delete(this) && connection.pending.size === 0) connection.pending = undefined;
         try {
           if (isStarted) return;
           inContext(() => {

@@ -11,6 +11,14 @@ const { isFaithful, sessionData } = require('../session/session-data.js');
  * @property {any} [data] a copy of the object that the store handed out, only where the text does not say all of it (a `Date`, a `Map`)
  */
 
+/** A session that its text says all of. Not a literal: those V8 may make in old space, where even a dead one keeps its text alive until the next full collection. */
+class StoredText {
+  /** @param {string} text */
+  constructor(text) {
+    this.text = text;
+  }
+}
+
 /** How express-session spells a session. What begins so is parsed when a handler looks at it. */
 const OPENING = '{"cookie":{';
 
@@ -24,7 +32,7 @@ function storedOf(given) {
   const data = sessionData(given);
   if (data === undefined) return undefined;
   const text = JSON.stringify(data);
-  return isFaithful(data) ? { text } : { text, data: copyOfSession(data, text) };
+  return isFaithful(data) ? new StoredText(text) : { text, data: copyOfSession(data, text) };
 }
 
 /** The same of a text. Throws where it is no JSON. @param {any} given @returns {Stored | undefined} */
@@ -32,8 +40,8 @@ function storedOfText(given) {
   if (given === null || given === undefined || given === '') return undefined;
   // A client may be set to give bytes.
   const text = String(given);
-  if (text.startsWith(OPENING) && text.endsWith('}')) return { text };
-  return sessionData(JSON.parse(text)) === undefined ? undefined : { text };
+  if (text.startsWith(OPENING) && text.endsWith('}')) return new StoredText(text);
+  return sessionData(JSON.parse(text)) === undefined ? undefined : new StoredText(text);
 }
 
 /** Session data to be changed at will. @param {Stored} stored */
