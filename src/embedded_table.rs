@@ -6,9 +6,7 @@ use std::{
     time::Duration,
 };
 
-use embedded_store::{
-    CompareAndSet, Due, Failure, Kind, Limits, NotOpened, Refused, SharedStores, Store, sid,
-};
+use embedded_store::{CompareAndSet, Due, Failure, Kind, Limits, SharedStores, Store, sid};
 use napi::{Env, JsString, Task, bindgen_prelude::*};
 use napi_derive::napi;
 use session_core::error::Error;
@@ -89,32 +87,21 @@ impl AsRef<str> for Code {
 
 type Result<T> = napi::Result<T, Code>;
 
-fn failure(error: Error, reason: String) -> napi::Error<Code> {
-    napi::Error::new(Code(error.code()), reason)
-}
-
-fn refused(refused: Refused) -> napi::Error<Code> {
-    match refused {
-        Refused::Full => failure(Error::StoreFull, String::new()),
-        Refused::TooLarge => failure(Error::SessionTooLarge, String::new()),
-        Refused::UnknownEnd => napi::Error::new(Code("UNKNOWN_END"), String::new()),
-    }
-}
-
-fn not_opened(refused: NotOpened) -> napi::Error<Code> {
-    let (error, reason) = match refused {
-        NotOpened::OtherOptions => return napi::Error::new(Code("OTHER_OPTIONS"), String::new()),
-        NotOpened::Failed(Failure { kind, reason }) => (
-            match kind {
-                Kind::InUse => Error::StorePathInUse,
-                Kind::Damaged => Error::StoreDamaged,
-                Kind::Full => Error::StoreFull,
-                Kind::Failed => Error::StoreFailed,
-            },
-            reason,
-        ),
+fn failure(Failure { kind, reason }: Failure) -> napi::Error<Code> {
+    let code = match kind {
+        Kind::Full => Error::StoreFull.code(),
+        Kind::TooLarge => Error::SessionTooLarge.code(),
+        Kind::InUse => Error::StorePathInUse.code(),
+        Kind::Damaged => Error::StoreDamaged.code(),
+        Kind::Failed => Error::StoreFailed.code(),
+        Kind::OtherOptions => "OTHER_OPTIONS",
+        Kind::UnknownEnd => "UNKNOWN_END",
     };
-    failure(error, reason)
+    napi::Error::new(Code(code), reason)
+}
+
+fn refused(kind: Kind) -> napi::Error<Code> {
+    failure(Failure::new(kind, ""))
 }
 
 /// The sessions of an embedded store, as JSON texts by session id.
@@ -146,9 +133,9 @@ impl EmbeddedTable {
         let key = options.key();
         let store = match &key {
             Some(key) => SHARED.open(key, &options, open),
-            None => open().map_err(NotOpened::Failed),
+            None => open(),
         };
-        Ok(Self { open: Some(Open { store: store.map_err(not_opened)?, key }) })
+        Ok(Self { open: Some(Open { store: store.map_err(failure)?, key }) })
     }
 
     /// Whether the table is open.
@@ -267,7 +254,7 @@ impl EmbeddedTable {
     }
 
     fn store(&self) -> Result<&Store> {
-        let closed = || failure(Error::StoreClosed, String::new());
+        let closed = || napi::Error::new(Code(Error::StoreClosed.code()), String::new());
         Ok(&self.open.as_ref().ok_or_else(closed)?.store)
     }
 }
@@ -341,7 +328,7 @@ pub fn flush_stores() {
 }
 
 fn string<'env>(env: &'env Env, text: &str) -> Result<JsString<'env>> {
-    env.create_string(text).map_err(|error| failure(Error::StoreFailed, error.reason.clone()))
+    env.create_string(text).map_err(|error| failure(Failure::new(Kind::Failed, error.reason)))
 }
 
 fn due(end: Option<f64>) -> Due {

@@ -111,16 +111,6 @@ impl Store {
         })
     }
 
-    /// Closes the database in the file, for which the disk needs as long as for many changes. The file stays locked, and the
-    /// next change that is written opens the database again.
-    pub fn close_database(&self) {
-        if let Some(behind) = &self.file
-            && let Some(file) = &mut behind.lock().file
-        {
-            file.close_database();
-        }
-    }
-
     /// Writes the changes that the file has not got yet, and closes it.
     ///
     /// # Errors
@@ -195,7 +185,6 @@ mod tests {
         store.flush().unwrap();
         assert_eq!(store.progress().flushes, 1);
         store.table.destroy(b"c");
-        store.close_database();
         store.close().unwrap();
         assert_eq!(store.progress().flushes, 2);
         let store = at_time(&path, NOW + 1).unwrap();
