@@ -10,8 +10,6 @@ const calls = new native.StoreCalls(expire);
 const IGNORE = 0;
 const HOLD = 1;
 const RUN_AND_RELEASE = 3;
-/** How many calls can be in flight: a ticket modulo this is its slot. */
-const SLOTS = 65_536;
 /** For calls that are in no socket's queue. */
 const NO_QUEUE = -1;
 
@@ -22,11 +20,11 @@ const NO_QUEUE = -1;
  */
 
 /**
- * Those who wait, by the slot of their ticket.
+ * Those who wait, by their ticket.
  *
- * @type {({ asker: Asker, timeout: number, error: unknown, value: unknown } | undefined)[]}
+ * @type {Map<number, { asker: Asker, timeout: number, queued: number, error: unknown, value: unknown }>}
  */
-const waiting = [];
+const waiting = new Map();
 /** How many calls were not answered in time. */
 let timeouts = 0;
 
@@ -51,12 +49,12 @@ function proceed(entry) {
 function answered(ticket, error, value, queued = NO_QUEUE) {
   const what = calls.answer(ticket);
   if (what === IGNORE) return;
-  const slot = ticket % SLOTS;
-  const entry = /** @type {NonNullable<(typeof waiting)[0]>} */ (waiting[slot]);
+  const entry = waiting.get(ticket);
+  if (entry === undefined) return;
   entry.error = error;
   entry.value = value;
   if (what === HOLD) return;
-  waiting[slot] = undefined;
+  waiting.delete(ticket);
   process.nextTick(proceed, entry);
   if (what === RUN_AND_RELEASE) releaseQueue(queued);
 }
@@ -64,9 +62,8 @@ function answered(ticket, error, value, queued = NO_QUEUE) {
 /** @param {number} queued */
 function releaseQueue(queued) {
   for (let next = calls.release(queued); next !== 0; next = calls.release(queued)) {
-    const slot = next % SLOTS;
-    const entry = waiting[slot];
-    waiting[slot] = undefined;
+    const entry = waiting.get(next);
+    waiting.delete(next);
     if (entry) process.nextTick(proceed, entry);
   }
 }
@@ -91,7 +88,7 @@ function ask(asker, queued, timeout, store, method, id, record, callsBack = fals
     return;
   }
   const entry = { asker, timeout, queued, error: undefined, value: undefined };
-  waiting[ticket % SLOTS] = entry;
+  waiting.set(ticket, entry);
   /** @param {unknown} error @param {unknown} [value] */
   const callback = (error, value) => answered(ticket, error, value, queued);
   try {
@@ -144,14 +141,14 @@ function queue(asker, queued, timeout) {
     process.nextTick(proceed, entry);
     return;
   }
-  waiting[ticket % SLOTS] = entry;
+  waiting.set(ticket, entry);
   answered(ticket, undefined, undefined, queued);
 }
 
 /** @param {number[]} tickets whose deadline has passed */
 function expire(tickets) {
   for (const ticket of tickets) {
-    const entry = /** @type {any} */ (waiting[ticket % SLOTS]);
+    const entry = waiting.get(ticket);
     if (!entry) continue;
     timeouts += 1;
     const error = failure(
