@@ -197,11 +197,6 @@ impl Table {
         self.state.lock().sessions.len()
     }
 
-    /// Whether there is no session that has not ended.
-    pub fn is_empty(&self, now: u64) -> bool {
-        self.len(now) == 0
-    }
-
     /// Takes every session away.
     pub fn clear(&self) {
         let mut state = self.state.lock();
@@ -256,12 +251,6 @@ impl Table {
             drop(state);
             take(changes);
         }
-    }
-
-    /// Whether there are changes since [`Table::take_changes`].
-    #[must_use]
-    pub fn has_changes(&self) -> bool {
-        self.state.lock().changed.as_ref().is_some_and(|changed| !changed.is_empty())
     }
 
     /// When a session ends that is written or touched now.
