@@ -59,18 +59,10 @@ impl EmbeddedTableOptions {
     }
 }
 
-/// A code of [`Error`], or one for JavaScript alone.
-pub struct Code(&'static str);
+/// With a code of [`Error`], or one for JavaScript alone.
+type Result<T> = napi::Result<T, &'static str>;
 
-impl AsRef<str> for Code {
-    fn as_ref(&self) -> &str {
-        self.0
-    }
-}
-
-type Result<T> = napi::Result<T, Code>;
-
-fn failure(Failure { kind, reason }: Failure) -> napi::Error<Code> {
+fn failure(Failure { kind, reason }: Failure) -> napi::Error<&'static str> {
     let code = match kind {
         Kind::Full => Error::StoreFull.code(),
         Kind::TooLarge => Error::SessionTooLarge.code(),
@@ -80,10 +72,10 @@ fn failure(Failure { kind, reason }: Failure) -> napi::Error<Code> {
         Kind::OtherOptions => "OTHER_OPTIONS",
         Kind::UnknownEnd => "UNKNOWN_END",
     };
-    napi::Error::new(Code(code), reason)
+    napi::Error::new(code, reason)
 }
 
-fn refused(kind: Kind) -> napi::Error<Code> {
+fn refused(kind: Kind) -> napi::Error<&'static str> {
     failure(Failure::new(kind, ""))
 }
 
@@ -237,7 +229,7 @@ impl EmbeddedTable {
     }
 
     fn store(&self) -> Result<&Store> {
-        let closed = || napi::Error::new(Code(Error::StoreClosed.code()), String::new());
+        let closed = || napi::Error::new(Error::StoreClosed.code(), String::new());
         Ok(&self.open.as_ref().ok_or_else(closed)?.0)
     }
 }

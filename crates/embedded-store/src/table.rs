@@ -2,14 +2,7 @@
 //!
 //! The caller passes the time: `now` is in ms since 1970.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashSet},
-    hash::RandomState,
-    mem,
-    ops::Range,
-    sync::Arc,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, hash::RandomState, mem, ops::Range, sync::Arc};
 
 use hashlink::LinkedHashMap;
 use parking_lot::Mutex;
@@ -82,7 +75,7 @@ struct State {
     /// nothing here: the session is queued again when it comes first.
     ends: BinaryHeap<Reverse<(u64, Arc<[u8]>)>>,
     /// The ids of the sessions that have changed since the file was written, where there is a file.
-    changed: Option<HashSet<Box<[u8]>>>,
+    changed: Option<Vec<Box<[u8]>>>,
     /// But for the number of sessions.
     stats: Stats,
 }
@@ -96,6 +89,8 @@ struct Entry {
     expires: u64,
     /// The end by which it is queued: `expires` at most.
     queued: u64,
+    /// Whether it is among the changed ones.
+    is_changed: bool,
 }
 
 /// The bytes that a session counts towards a table's limit.
@@ -107,7 +102,7 @@ impl Table {
     /// An empty table; `journal` says whether changes are noted for [`Table::take_changes`].
     #[must_use]
     pub fn new(limits: Limits, journal: bool) -> Self {
-        let state = State { changed: journal.then(HashSet::new), ..State::default() };
+        let state = State { changed: journal.then(Vec::new), ..State::default() };
         Self { limits, state: Mutex::new(state) }
     }
 
@@ -242,10 +237,14 @@ impl Table {
         let sids = self.state.lock().changed.as_mut().map(mem::take);
         let mut sids = sids.unwrap_or_default().into_iter().peekable();
         while sids.peek().is_some() {
-            let state = self.state.lock();
+            let mut state = self.state.lock();
             let change = |sid: Box<[u8]>| {
-                let entry = state.sessions.get(&*sid);
-                (sid, entry.map(|entry| (entry.expires, Arc::clone(&entry.text))))
+                let entry = state.sessions.get_mut(&*sid);
+                let newest = entry.map(|entry| {
+                    entry.is_changed = false;
+                    (entry.expires, Arc::clone(&entry.text))
+                });
+                (sid, newest)
             };
             let changes = sids.by_ref().take(BATCH).map(change).collect();
             drop(state);
@@ -281,7 +280,8 @@ impl Table {
             state.stats.refused += 1;
             return Err(Kind::Full);
         }
-        let entry = Entry { text: Arc::new(text), cookie: cookie.span, expires, queued: u64::MAX };
+        let (text, cookie) = (Arc::new(text), cookie.span);
+        let entry = Entry { text, cookie, expires, queued: u64::MAX, is_changed: false };
         state.write(sid, entry, cost);
         state.make_room(&self.limits, now);
         Ok(())
@@ -319,7 +319,7 @@ impl State {
     fn write(&mut self, sid: &[u8], mut entry: Entry, cost: usize) {
         self.stats.bytes = self.stats.bytes - self.cost_of(sid).unwrap_or(0) + cost;
         if let Some(stored) = self.sessions.to_back(sid) {
-            entry.queued = stored.queued;
+            (entry.queued, entry.is_changed) = (stored.queued, stored.is_changed);
             *stored = entry;
         } else {
             self.sessions.insert(sid.into(), entry);
@@ -329,21 +329,18 @@ impl State {
 
     /// Notes that a session has been written or touched.
     fn written(&mut self, sid: &[u8]) {
-        if let Some(entry) = self.sessions.get_mut(sid)
-            && entry.expires < entry.queued
+        let Some(entry) = self.sessions.get_mut(sid) else {
+            return;
+        };
+        if let Some(changed) = &mut self.changed
+            && !mem::replace(&mut entry.is_changed, true)
         {
+            changed.push(sid.into());
+        }
+        if entry.expires < entry.queued {
             entry.queued = entry.expires;
             self.ends.push(Reverse((entry.expires, sid.into())));
             self.tidy();
-        }
-        self.changed(sid);
-    }
-
-    fn changed(&mut self, sid: &[u8]) {
-        if let Some(changed) = &mut self.changed
-            && !changed.contains(sid)
-        {
-            changed.insert(sid.into());
         }
     }
 
@@ -352,7 +349,9 @@ impl State {
             return false;
         };
         self.stats.bytes -= cost(sid, &entry.text);
-        self.changed(sid);
+        if let Some(changed) = &mut self.changed {
+            changed.push(sid.into());
+        }
         self.tidy();
         true
     }
