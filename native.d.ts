@@ -70,7 +70,7 @@ export declare class StoreCalls {
   /** `callback` gets the tickets whose deadline has passed. Each still needs its `answer`. */
   constructor(callback: (tickets: number[]) => void)
   /**
-   * Takes a ticket for a store call that is due `timeout` ms from now, in a socket's queue (-1: in none). Gives 0 when too
+   * Takes a ticket for a store call that is due `timeout` ms from now, in a socket's queue (0: in none). Gives 0 when too
    * many calls are in flight.
    */
   open(queue: number, timeout: number): number

@@ -70,11 +70,8 @@ pub fn cleared(store: u32) {
 #[napi(catch_unwind)]
 #[must_use]
 pub fn since(store: u32, sid: String, clock: f64) -> u32 {
-    match with_store(store, |store, _| store.versions.since(&sid, clock as u64)) {
-        Some(Since::Unchanged) => 0,
-        Some(Since::Changed) | None => 1,
-        Some(Since::Gone) => 2,
-    }
+    let since = with_store(store, |store, _| store.versions.since(&sid, clock as u64));
+    since.unwrap_or(Since::Changed) as u32
 }
 
 /// The sockets and keys that go with a session that ends.

@@ -1,18 +1,11 @@
 //! Due times of sessions.
 
-use std::sync::Arc;
-
-use napi::{Status, bindgen_prelude::*, threadsafe_function::ThreadsafeFunctionCallMode};
+use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use session_core::due_times;
 
-use crate::{
-    runtime::runtime,
-    timer::{Timed, Timer},
-};
+use crate::timer::{Timed, Timer};
 
-/// The shortest time between two batches, in ms: the event loop goes on meanwhile.
-const PAUSE_MS: u64 = 2;
 /// Most sessions in a batch.
 const BATCH: usize = 100;
 
@@ -22,11 +15,13 @@ const BATCH: usize = 100;
 /// kept as long as they matter. Nothing of it keeps the process alive.
 #[napi]
 pub struct DueTimes {
-    timer: Arc<Timer<due_times::DueTimes>>,
+    timer: Timer<due_times::DueTimes>,
 }
 
 impl Timed for due_times::DueTimes {
     type Due = String;
+    /// The event loop goes on between two batches.
+    const PAUSE_MS: u64 = 2;
 
     fn take_due(&mut self, now: u64) -> Vec<String> {
         self.take_due(now, BATCH)
@@ -42,28 +37,7 @@ impl DueTimes {
     /// `callback` gets the sessions that are due, at most 100 in one call.
     #[napi(constructor, catch_unwind, ts_args_type = "callback: (sids: string[]) => void")]
     pub fn new(callback: Function<'_, Vec<String>, ()>) -> napi::Result<Self> {
-        let tell = callback
-            .build_threadsafe_function::<Vec<String>>()
-            .weak::<true>()
-            .callee_handled::<false>()
-            .build()?;
-        let timer = Timer::<due_times::DueTimes>::new(PAUSE_MS);
-        let shared = Arc::clone(&timer);
-        runtime()?.spawn(async move {
-            while let Some(sids) = shared.due().await {
-                shared.pause();
-                let done = Arc::clone(&shared);
-                let resume = move |returned: napi::Result<()>, _: Env| {
-                    done.resume();
-                    returned
-                };
-                let mode = ThreadsafeFunctionCallMode::NonBlocking;
-                if tell.call_with_return_value(sids, mode, resume) == Status::Closing {
-                    return;
-                }
-            }
-        });
-        Ok(Self { timer })
+        Ok(Self { timer: Timer::start(callback)? })
     }
 
     /// Sets the due time of a session, `in_ms` from now, in the place of the one it has.
@@ -82,12 +56,6 @@ impl DueTimes {
     #[napi(catch_unwind)]
     #[must_use]
     pub fn size(&self) -> u32 {
-        u32::try_from(self.timer.with(|times| times.len())).unwrap_or(u32::MAX)
-    }
-}
-
-impl Drop for DueTimes {
-    fn drop(&mut self) {
-        self.timer.end();
+        u32::try_from(self.timer.with(|times| times.count())).unwrap_or(u32::MAX)
     }
 }

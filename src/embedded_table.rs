@@ -1,19 +1,17 @@
 //! The embedded store's table as JavaScript has it.
 
-use std::{
-    path::Path,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use embedded_store::{
-    CompareAndSet, Due, Failure, Kind, Limits, NotOpened, Refused, SharedStores, Store, sid,
-};
+use embedded_store::{CompareAndSet, Due, Failure, Kind, Limits, SharedStores, Store, sid};
 use napi::{Env, JsString, Task, bindgen_prelude::*};
 use napi_derive::napi;
+use parking_lot::Mutex;
 use session_core::error::Error;
 
 use crate::{clock, runtime::runtime};
+
+/// From so many bytes of dropped sessions on, memory is worth giving back to the system.
+const WORTH_GIVING_BACK: usize = 16 * 1024 * 1024;
 
 /// The stores with a name or a path.
 static SHARED: SharedStores<EmbeddedTableOptions> = SharedStores::new();
@@ -61,60 +59,24 @@ impl EmbeddedTableOptions {
     }
 }
 
-/// A store that a table has open.
-pub struct Open {
-    store: Arc<Store>,
-    /// Its key among the shared stores; nothing for a store of this table alone.
-    key: Option<String>,
-}
+/// With a code of [`Error`], or one for JavaScript alone.
+type Result<T> = napi::Result<T, &'static str>;
 
-impl Open {
-    /// Writes the changes, and closes the file when no other table has it open. It waits for the disk.
-    fn close(&self) -> std::result::Result<(), Failure> {
-        match &self.key {
-            Some(key) => SHARED.close(key, &self.store),
-            None => self.store.close(),
-        }
-    }
-}
-
-/// A code of [`Error`], or one for JavaScript alone.
-pub struct Code(&'static str);
-
-impl AsRef<str> for Code {
-    fn as_ref(&self) -> &str {
-        self.0
-    }
-}
-
-type Result<T> = napi::Result<T, Code>;
-
-fn failure(error: Error, reason: String) -> napi::Error<Code> {
-    napi::Error::new(Code(error.code()), reason)
-}
-
-fn refused(refused: Refused) -> napi::Error<Code> {
-    match refused {
-        Refused::Full => failure(Error::StoreFull, String::new()),
-        Refused::TooLarge => failure(Error::SessionTooLarge, String::new()),
-        Refused::UnknownEnd => napi::Error::new(Code("UNKNOWN_END"), String::new()),
-    }
-}
-
-fn not_opened(refused: NotOpened) -> napi::Error<Code> {
-    let (error, reason) = match refused {
-        NotOpened::OtherOptions => return napi::Error::new(Code("OTHER_OPTIONS"), String::new()),
-        NotOpened::Failed(Failure { kind, reason }) => (
-            match kind {
-                Kind::InUse => Error::StorePathInUse,
-                Kind::Damaged => Error::StoreDamaged,
-                Kind::Full => Error::StoreFull,
-                Kind::Failed => Error::StoreFailed,
-            },
-            reason,
-        ),
+fn failure(Failure { kind, reason }: Failure) -> napi::Error<&'static str> {
+    let code = match kind {
+        Kind::Full => Error::StoreFull.code(),
+        Kind::TooLarge => Error::SessionTooLarge.code(),
+        Kind::InUse => Error::StorePathInUse.code(),
+        Kind::Damaged => Error::StoreDamaged.code(),
+        Kind::Failed => Error::StoreFailed.code(),
+        Kind::OtherOptions => "OTHER_OPTIONS",
+        Kind::UnknownEnd => "UNKNOWN_END",
     };
-    failure(error, reason)
+    napi::Error::new(code, reason)
+}
+
+fn refused(kind: Kind) -> napi::Error<&'static str> {
+    failure(Failure::new(kind, ""))
 }
 
 /// The sessions of an embedded store, as JSON texts by session id.
@@ -124,8 +86,8 @@ fn not_opened(refused: NotOpened) -> napi::Error<Code> {
 /// its cookie says, and `UNKNOWN_END` is thrown when only `Date` can read that.
 #[napi]
 pub struct EmbeddedTable {
-    /// Nothing once it is closed.
-    open: Option<Open>,
+    /// The store, and its key among the shared ones if it has one; nothing once it is closed.
+    open: Option<(Arc<Store>, Option<String>)>,
 }
 
 #[napi]
@@ -146,9 +108,9 @@ impl EmbeddedTable {
         let key = options.key();
         let store = match &key {
             Some(key) => SHARED.open(key, &options, open),
-            None => open().map_err(NotOpened::Failed),
+            None => open(),
         };
-        Ok(Self { open: Some(Open { store: store.map_err(not_opened)?, key }) })
+        Ok(Self { open: Some((store.map_err(failure)?, key)) })
     }
 
     /// Whether the table is open.
@@ -251,30 +213,30 @@ impl EmbeddedTable {
     /// Writes the changes that the file has not got yet. Gives why it failed; null when it did not.
     #[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
     pub fn flush(&self) -> AsyncTask<DiskWork> {
-        AsyncTask::new(match &self.open {
-            Some(open) => DiskWork::Flush(Arc::clone(&open.store)),
-            None => DiskWork::Nothing,
-        })
+        let open = self.open.clone();
+        DiskWork::task(move || open.map_or(Ok(()), |(store, _)| store.flush()))
     }
 
     /// Closes the table, and its file when nobody else has it open. Gives why it failed; null when it did not.
     #[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
     pub fn close(&mut self) -> AsyncTask<DiskWork> {
-        AsyncTask::new(match self.open.take() {
-            Some(open) => DiskWork::Close(open),
-            None => DiskWork::Nothing,
+        let open = self.open.take();
+        DiskWork::task(move || match open {
+            Some((store, Some(key))) => SHARED.close(&key, &store),
+            Some((store, None)) => store.close(),
+            None => Ok(()),
         })
     }
 
     fn store(&self) -> Result<&Store> {
-        let closed = || failure(Error::StoreClosed, String::new());
-        Ok(&self.open.as_ref().ok_or_else(closed)?.store)
+        let closed = || napi::Error::new(Error::StoreClosed.code(), String::new());
+        Ok(&self.open.as_ref().ok_or_else(closed)?.0)
     }
 }
 
 impl Drop for EmbeddedTable {
     fn drop(&mut self) {
-        let Some(Open { store, key }) = self.open.take() else {
+        let Some((store, key)) = self.open.take() else {
             return;
         };
         if let Some(key) = key {
@@ -307,13 +269,12 @@ pub struct EmbeddedTableStats {
 }
 
 /// Work that waits for the disk, on a thread beside JavaScript's.
-pub enum DiskWork {
-    /// Writes the changes of a store.
-    Flush(Arc<Store>),
-    /// Closes a store for one of its users.
-    Close(Open),
-    /// The table was closed before.
-    Nothing,
+pub struct DiskWork(Option<Box<dyn FnOnce() -> std::result::Result<(), Failure> + Send>>);
+
+impl DiskWork {
+    fn task(work: impl FnOnce() -> std::result::Result<(), Failure> + Send + 'static) -> AsyncTask<Self> {
+        AsyncTask::new(Self(Some(Box::new(work))))
+    }
 }
 
 impl Task for DiskWork {
@@ -321,12 +282,7 @@ impl Task for DiskWork {
     type JsValue = Option<String>;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
-        let done = match std::mem::replace(self, Self::Nothing) {
-            Self::Flush(store) => store.flush(),
-            Self::Close(open) => open.close(),
-            Self::Nothing => Ok(()),
-        };
-        Ok(done.err())
+        Ok(self.0.take().and_then(|work| work().err()))
     }
 
     fn resolve(&mut self, _env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
@@ -341,7 +297,7 @@ pub fn flush_stores() {
 }
 
 fn string<'env>(env: &'env Env, text: &str) -> Result<JsString<'env>> {
-    env.create_string(text).map_err(|error| failure(Error::StoreFailed, error.reason.clone()))
+    env.create_string(text).map_err(|error| failure(Failure::new(Kind::Failed, error.reason)))
 }
 
 fn due(end: Option<f64>) -> Due {
@@ -354,34 +310,36 @@ fn due(end: Option<f64>) -> Due {
 
 /// Looks after a store in the background for as long as there is one: drops ended sessions, and writes the file.
 fn tend(store: &Arc<Store>, options: &EmbeddedTableOptions) {
-    let store: Weak<Store> = Arc::downgrade(store);
-    let sweep = Duration::from_millis(options.sweep_interval as u64);
-    // Half of it: a change then waits so long at most, and has the other half to be written.
-    let flush = Duration::from_millis(options.flush_interval as u64) / 2;
-    let look = if options.path.is_some() { flush.min(sweep) } else { sweep };
+    let mut dropped = 0;
+    every(options.sweep_interval, store, move |store| {
+        dropped += store.table.sweep(clock::epoch());
+        if dropped >= WORTH_GIVING_BACK.max(store.table.stats().bytes) {
+            dropped = 0;
+            store.table.shrink();
+            give_back();
+        }
+    });
+    if options.path.is_some() {
+        // Half of it: a change then waits so long at most, and has the other half to be written.
+        every(options.flush_interval / 2.0, store, |store| {
+            // Changes that could not be written are kept, and `stats` tells of the failure.
+            let _ = store.flush();
+        });
+    }
+}
+
+/// Does some work every so many ms, on a thread that may wait: the background's own has deadlines to look at.
+fn every(ms: f64, store: &Arc<Store>, work: impl FnMut(&Store) + Send + 'static) {
+    let (pause, store) = (Duration::from_micros((ms * 1000.0) as u64), Arc::downgrade(store));
+    let work = Arc::new(Mutex::new(work));
     let task = async move {
-        let mut swept = tokio::time::Instant::now();
-        let mut looks = tokio::time::interval_at(swept + look, look);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            looks.tick().await;
-            let Some(store) = store.upgrade() else {
+            tokio::time::sleep(pause).await;
+            let (Some(store), work) = (store.upgrade(), Arc::clone(&work)) else {
                 return;
             };
-            let is_due = swept.elapsed() >= sweep;
-            if is_due {
-                swept = tokio::time::Instant::now();
-            }
-            // On a thread that may wait for the disk: this one has the deadlines of store calls to look at.
-            let work = move || {
-                if is_due && store.sweep(clock::epoch()) {
-                    give_back();
-                }
-                // Changes that could not be written are kept, and `stats` tells of the failure.
-                let _ = store.flush();
-            };
             // It ends early only when it panics, and then the next one tries again.
-            let _ = tokio::task::spawn_blocking(work).await;
+            let _ = tokio::task::spawn_blocking(move || (work.lock())(&store)).await;
         }
     };
     if let Ok(runtime) = runtime() {

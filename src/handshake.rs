@@ -1,14 +1,14 @@
 //! Handshakes: the JavaScript side reports facts, and is told what to do.
 
-use napi::{Env, bindgen_prelude::*};
+use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use session_core::{
     channel::ChannelName,
     error::Error,
-    handshake::{self, Presented, Step, Visit},
+    handshake::{self, Step, Visit},
     key::Key,
     keyring::{Issue, Keyring},
-    record::Record,
+    record,
 };
 
 use crate::{adoption::with_store, error::index};
@@ -47,47 +47,33 @@ pub struct VisitStep {
     pub error: i32,
 }
 
-impl VisitStep {
-    fn go(step: &'static str, key: &Key) -> Self {
-        Self { step, key: key.to_string(), error: -1 }
-    }
-
-    fn refuse(error: Error) -> Self {
-        Self { step: "refuse", key: String::new(), error: index(error) }
-    }
-}
-
 /// Decides what a GET of a key does.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn visit(facts: VisitFacts) -> VisitStep {
-    let Some(store) = facts.store else {
-        return VisitStep::refuse(Error::NoSessionStore);
+    let visit = Visit {
+        sid: facts.sid.as_deref(),
+        channel: &facts.channel,
+        memo: facts.memo.as_deref(),
+        channels: facts.channels,
+        max_channels: facts.max_channels,
+        max_keys: facts.max_keys,
+        one_time: facts.one_time,
     };
-    let decided = with_store(store, |store, now| {
-        let visit = Visit {
-            has_store: true,
-            sid: facts.sid.as_deref(),
-            channel: &facts.channel,
-            memo: facts.memo.as_deref(),
-            channels: facts.channels,
-            max_channels: facts.max_channels,
-            max_keys: facts.max_keys,
-            one_time: facts.one_time,
-        };
-        handshake::visit(visit, store, now)
-    });
-    match decided.unwrap_or(Err(Error::NoSessionStore)) {
-        Ok(Step::Check(key)) => VisitStep::go("check", &key),
-        Ok(Step::Issue(Issue::Make(key))) => VisitStep::go("make", &key),
-        Ok(Step::Issue(Issue::Join(key))) => VisitStep::go("join", &key),
-        Ok(Step::Issue(Issue::Share(key))) => VisitStep::go("share", &key),
-        Err(error) => VisitStep::refuse(error),
-    }
+    let decided =
+        facts.store.and_then(|store| with_store(store, |store, now| handshake::visit(visit, store, now)));
+    let (step, key) = match decided.unwrap_or(Err(Error::NoSessionStore)) {
+        Ok(Step::Check(key)) => ("check", key),
+        Ok(Step::Issue(Issue::Make(key))) => ("make", key),
+        Ok(Step::Issue(Issue::Join(key))) => ("join", key),
+        Ok(Step::Issue(Issue::Share(key))) => ("share", key),
+        Err(error) => return VisitStep { step: "refuse", key: String::new(), error: index(error) },
+    };
+    VisitStep { step, key: key.to_string(), error: -1 }
 }
 
 fn with_key(store: u32, key: &str, run: impl FnOnce(&mut Keyring, &Key, u64)) {
-    if let Ok(key) = Key::parse(key) {
+    if let Some(key) = Key::parse(key) {
         with_store(store, |store, now| run(&mut store.keyring, &key, now));
     }
 }
@@ -119,7 +105,7 @@ pub fn vouch_key(store: u32, key: String, sid: String, channel: String) {
 #[napi(catch_unwind)]
 #[must_use]
 pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Option<String> {
-    let key = Key::parse(&key).ok()?;
+    let key = Key::parse(&key)?;
     let channel = channel.as_deref();
     with_store(store, |store, now| {
         let vouched = store.keyring.vouched(&key, channel, now);
@@ -130,23 +116,13 @@ pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Opti
 /// Decides whether the store is asked for what a client sent as `key`; `left` is how many more keys this socket
 /// may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
 #[napi(catch_unwind, ts_args_type = "hasStore: boolean, presented: unknown, left: number")]
-pub fn present(env: Env, has_store: bool, presented: Unknown<'_>, left: u32) -> napi::Result<i32> {
+pub fn present(has_store: bool, presented: Unknown<'_>, left: u32) -> napi::Result<i32> {
     let text = match presented.get_type()? {
-        ValueType::Undefined | ValueType::Null => {
-            let refused = handshake::present(has_store, Presented::Nothing, left);
-            return Ok(refused.map_or_else(index, |_| -1));
-        }
-        ValueType::String => presented.coerce_to_string()?,
-        _ => env.create_string("")?,
+        ValueType::Undefined | ValueType::Null => None,
+        ValueType::String => Some(presented.coerce_to_string()?.into_utf8()?.into_owned()?),
+        _ => Some(String::new()),
     };
-    // A text of another length is no key: it need not be copied out of the engine to say so.
-    let decided = if text.utf8_len()? == 36 {
-        let text = text.into_utf8()?;
-        handshake::present(has_store, Presented::Text(text.as_str()?), left)
-    } else {
-        handshake::present(has_store, Presented::NoString, left)
-    };
-    Ok(decided.map_or_else(index, |_| -1))
+    Ok(handshake::present(has_store, text.as_deref(), left).map_or_else(index, |_| -1))
 }
 
 /// The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after
@@ -154,15 +130,15 @@ pub fn present(env: Env, has_store: bool, presented: Unknown<'_>, left: u32) -> 
 #[napi(catch_unwind)]
 #[must_use]
 pub fn record_text(sid: String, channel: String, max_age: f64, epoch_now: f64) -> Option<String> {
-    let channel = ChannelName::parse(&channel).ok()?;
-    Some(Record::new(&sid, channel, Some(max_age as u64), epoch_now as u64).to_json())
+    let channel = ChannelName::parse(&channel)?;
+    Some(record::record_text(&sid, &channel, max_age as u64, epoch_now as u64))
 }
 
 /// Whether a text can be the name of a channel.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn is_channel(name: String) -> bool {
-    ChannelName::parse(&name).is_ok()
+    ChannelName::parse(&name).is_some()
 }
 
 /// The session's id in the text of what the store holds under a key; null when that is no record, or, where a channel is
@@ -170,5 +146,5 @@ pub fn is_channel(name: String) -> bool {
 #[napi(catch_unwind)]
 #[must_use]
 pub fn session_of_record(text: String, channel: Option<String>) -> Option<String> {
-    handshake::record(Some(&text), channel.as_deref()).ok().map(|record| record.session_id().to_owned())
+    record::session_of(&text, channel.as_deref())
 }

@@ -13,9 +13,9 @@ use session_core::{
 #[napi(catch_unwind)]
 pub fn merge(base: String, mine: String, theirs: String) -> napi::Result<Option<String>> {
     match merge::merge(&base, &mine, &theirs) {
-        Ok(Merged::Mine) => Ok(Some(mine)),
-        Ok(Merged::Theirs) => Ok(None),
-        Ok(Merged::Text(text)) => Ok(Some(text)),
-        Err(_) => Err(napi::Error::from_reason(Error::InvalidDocument.message())),
+        Some(Merged::Mine) => Ok(Some(mine)),
+        Some(Merged::Theirs) => Ok(None),
+        Some(Merged::Text(text)) => Ok(Some(text)),
+        None => Err(napi::Error::from_reason(Error::InvalidDocument.message())),
     }
 }

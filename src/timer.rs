@@ -1,16 +1,22 @@
-//! A timer: state with due times, which a background task looks at when one has passed.
+//! A timer: state with due times, and a background task that tells JavaScript when one has passed.
 
 use std::{sync::Arc, time::Duration};
 
+use napi::{Status, bindgen_prelude::*, threadsafe_function::ThreadsafeFunctionCallMode};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::{
+    sync::{Notify, oneshot},
+    task::JoinHandle,
+};
 
-use crate::clock;
+use crate::{clock, runtime::runtime};
 
 /// State with due times, in ms on the monotonic clock.
-pub trait Timed {
-    /// What is due.
-    type Due;
+pub trait Timed: Default + Send + 'static {
+    /// The JavaScript value of something due.
+    type Due: ToNapiValue + Send + 'static;
+    /// How long JavaScript is left alone after it was told something, in ms.
+    const PAUSE_MS: u64;
 
     /// Takes what is due by `now`, or some of it.
     fn take_due(&mut self, now: u64) -> Vec<Self::Due>;
@@ -19,110 +25,95 @@ pub trait Timed {
     fn next_due(&self) -> Option<u64>;
 }
 
-/// Shares timed state between JavaScript's thread and a background task, which sleeps until something may be due.
+/// Timed state that JavaScript's thread shares with the task. The task ends with this.
 pub struct Timer<T> {
-    inner: Mutex<Inner<T>>,
-    /// Wakes the task.
-    wake: Notify,
-    /// The shortest time between two looks, in ms. Something due is told at most twice as late.
-    pause: u64,
+    shared: Arc<Shared<T>>,
+    task: JoinHandle<()>,
 }
 
-struct Inner<T> {
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct State<T> {
     timed: T,
     /// When the task looks next, in ms; nothing while it waits to be woken.
     next_look: Option<u64>,
-    /// When it may look next, in ms.
-    earliest_look: u64,
-    /// JavaScript has not finished with what it was told last.
-    is_paused: bool,
-    /// The object of JavaScript is gone.
-    is_over: bool,
 }
 
-impl<T: Timed + Default> Timer<T> {
-    /// A timer with empty state, that looks every `pause` ms at most.
-    pub fn new(pause: u64) -> Arc<Self> {
-        Arc::new(Self {
-            inner: Mutex::new(Inner {
-                timed: T::default(),
-                next_look: None,
-                earliest_look: 0,
-                is_paused: false,
-                is_over: false,
-            }),
-            wake: Notify::new(),
-            pause,
-        })
+impl<T: Timed> Timer<T> {
+    /// A timer with empty state. `callback` is told what is due; nothing of it keeps the process alive.
+    pub fn start(callback: Function<'_, Vec<T::Due>, ()>) -> napi::Result<Self> {
+        let tell = callback
+            .build_threadsafe_function::<Vec<T::Due>>()
+            .weak::<true>()
+            .callee_handled::<false>()
+            .build()?;
+        let shared = Arc::new(Shared::<T> { state: Mutex::default(), wake: Notify::new() });
+        let task = Arc::clone(&shared);
+        let task = runtime()?.spawn(async move {
+            loop {
+                let (answer, answered) = oneshot::channel();
+                // An exception of the callback goes on to become an uncaught one.
+                let answer = move |returned: napi::Result<()>, _: Env| {
+                    let _ = answer.send(());
+                    returned
+                };
+                let mode = ThreadsafeFunctionCallMode::NonBlocking;
+                let status = tell.call_with_return_value(task.due().await, mode, answer);
+                // Either way it ends with the JavaScript environment.
+                if status == Status::Closing || answered.await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(T::PAUSE_MS)).await;
+            }
+        });
+        Ok(Self { shared, task })
     }
 
     /// Runs with the state.
     pub fn with<R>(&self, run: impl FnOnce(&mut T) -> R) -> R {
-        run(&mut self.inner.lock().timed)
+        run(&mut self.shared.state.lock().timed)
     }
 
     /// Runs with the state and a due time that it is given, `after` ms from now. Wakes the task if it would be late.
     pub fn schedule<R>(&self, after: f64, run: impl FnOnce(&mut T, u64) -> R) -> R {
         let due = clock::monotonic().saturating_add(after as u64);
-        let mut inner = self.inner.lock();
-        let result = run(&mut inner.timed, due);
-        let is_late = |look| due.saturating_add(self.pause) < look;
-        let must_wake = !inner.is_paused && inner.next_look.is_none_or(is_late);
-        drop(inner);
-        if must_wake {
-            self.wake.notify_one();
+        let mut state = self.shared.state.lock();
+        let result = run(&mut state.timed, due);
+        if state.next_look.is_none_or(|look| due < look) {
+            self.shared.wake.notify_one();
         }
         result
     }
+}
 
-    /// Has [`Timer::due`] give nothing more until [`Timer::resume`].
-    pub fn pause(&self) {
-        self.inner.lock().is_paused = true;
+impl<T> Drop for Timer<T> {
+    fn drop(&mut self) {
+        self.task.abort();
     }
+}
 
-    /// Ends a pause.
-    pub fn resume(&self) {
-        let mut inner = self.inner.lock();
-        inner.is_paused = false;
-        inner.earliest_look = clock::monotonic() + self.pause;
-        drop(inner);
-        self.wake.notify_one();
-    }
-
-    /// Ends the task.
-    pub fn end(&self) {
-        self.inner.lock().is_over = true;
-        self.wake.notify_one();
-    }
-
-    /// Waits until something is due, and takes it; nothing when the timer has ended.
-    pub async fn due(&self) -> Option<Vec<T::Due>> {
+impl<T: Timed> Shared<T> {
+    /// Waits until something is due, and takes it.
+    async fn due(&self) -> Vec<T::Due> {
         loop {
             let wait = {
-                let mut inner = self.inner.lock();
-                if inner.is_over {
-                    return None;
-                }
+                let mut state = self.state.lock();
                 let now = clock::monotonic();
-                inner.next_look = None;
-                if !inner.is_paused {
-                    if now >= inner.earliest_look {
-                        inner.earliest_look = now + self.pause;
-                        let due = inner.timed.take_due(now);
-                        if !due.is_empty() {
-                            return Some(due);
-                        }
-                    }
-                    let next = inner.timed.next_due();
-                    inner.next_look = next.map(|due| due.max(inner.earliest_look));
+                let due = state.timed.take_due(now);
+                if !due.is_empty() {
+                    return due;
                 }
-                inner.next_look.map(|look| Duration::from_millis(look - now))
+                state.next_look = state.timed.next_due();
+                state.next_look.map(|look| Duration::from_millis(look - now))
             };
-            let woken = self.wake.notified();
             match wait {
                 // Either is a reason to look again.
-                Some(wait) => drop(tokio::time::timeout(wait, woken).await),
-                None => woken.await,
+                Some(wait) => drop(tokio::time::timeout(wait, self.wake.notified()).await),
+                None => self.wake.notified().await,
             }
         }
     }

@@ -11,8 +11,6 @@ const calls = new native.StoreCalls(expire);
 const IGNORE = 0;
 const HOLD = 1;
 const RUN_AND_RELEASE = 3;
-/** How many calls can be in flight: a ticket modulo this is its slot. */
-const SLOTS = 65_536;
 /** For calls that are in no socket's queue. */
 const NO_QUEUE = -1;
 
@@ -23,8 +21,8 @@ const NO_QUEUE = -1;
  * @typedef {{ ticket: number, asker: Asker, timeout: number, queued: number, error: unknown, value: unknown }} Entry
  */
 
-/** Those who wait, by the slot of their ticket. @type {(Entry | undefined)[]} */
-const waiting = [];
+/** Those who wait, by their ticket. @type {Map<number, Entry>} */
+const waiting = new Map();
 /** How many calls were not answered in time. */
 let timeouts = 0;
 
@@ -44,7 +42,7 @@ function enter(asker, queued, timeout) {
   /** @type {Entry} */
   const entry = { ticket, asker, timeout, queued, error: undefined, value: undefined };
   if (ticket !== 0) {
-    waiting[ticket % SLOTS] = entry;
+    waiting.set(ticket, entry);
     return entry;
   }
   entry.error = failure('ERR_OVERLOADED');
@@ -66,8 +64,8 @@ function answered(entry, error, value) {
 
 /** An answer's turn has come. @param {number} ticket */
 function go(ticket) {
-  const entry = waiting[ticket % SLOTS];
-  waiting[ticket % SLOTS] = undefined;
+  const entry = waiting.get(ticket);
+  waiting.delete(ticket);
   if (entry) process.nextTick(proceed, entry);
 }
 
@@ -139,9 +137,9 @@ function queue(asker, queued, timeout) {
 /** @param {number[]} tickets whose deadline has passed */
 function expire(tickets) {
   for (const ticket of tickets) {
-    const entry = waiting[ticket % SLOTS];
+    const entry = waiting.get(ticket);
     // Answered meanwhile.
-    if (entry?.ticket !== ticket) continue;
+    if (entry === undefined) continue;
     timeouts += 1;
     answered(entry, timedOut(entry.timeout));
   }

@@ -3,10 +3,10 @@
 use std::{ops::Range, time::UNIX_EPOCH};
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Deserializer, value::RawValue};
 
-/// How a session begins that express-session has written.
-const OPENING: &[u8] = b"{\"cookie\":{";
+/// How a session begins that express-session has written, up to its cookie.
+const OPENING: &str = "{\"cookie\":";
 
 /// The end of a session, as its cookie has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,6 @@ pub struct Cookie {
     pub span: Range<usize>,
     /// When the session ends by it.
     pub expires: Expires,
-    /// Whether it is an object, as a session's has to be.
-    pub proper: bool,
 }
 
 impl Cookie {
@@ -36,129 +34,75 @@ impl Cookie {
     /// A session that express-session has written begins with its cookie, which is all that is looked at.
     #[must_use]
     pub fn find(text: &str) -> Self {
-        Self::at_the_beginning(text.as_bytes()).or_else(|| Self::anywhere(text)).unwrap_or(Self {
-            span: 0..0,
-            expires: Expires::Open,
-            proper: false,
-        })
+        let found = Self::at_the_beginning(text).or_else(|| Self::anywhere(text));
+        found.unwrap_or(Self { span: 0..0, expires: Expires::Open })
     }
 
-    /// Reads a cookie that comes first and has no object or array in it.
-    fn at_the_beginning(text: &[u8]) -> Option<Self> {
-        text.strip_prefix(OPENING)?;
-        let start = OPENING.len() - 1;
-        let mut at = OPENING.len();
-        let mut expires = Expires::Open;
-        if text.get(at)? == &b'}' {
-            return Some(Self { span: start..at + 1, expires, proper: true });
-        }
-        loop {
-            let key = string(text, at)?;
-            let value = key.end + 2;
-            if text.get(key.end + 1)? != &b':' || text[key.clone()].contains(&b'\\') {
-                return None;
-            }
-            let end = match text.get(value)? {
-                b'"' => string(text, value)?.end + 1,
-                b'{' | b'[' => return None,
-                _ => value + text[value..].iter().position(|byte| matches!(byte, b',' | b'}'))?,
-            };
-            if &text[key] == b"expires" {
-                expires = meaning(&text[value..end]);
-            }
-            match text.get(end)? {
-                b',' => at = end + 1,
-                b'}' => {
-                    return Some(Self { span: start..end + 1, expires, proper: true });
-                }
-                _ => return None,
-            }
-        }
+    fn at_the_beginning(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix(OPENING).filter(|rest| rest.starts_with('{'))?;
+        let mut values = Deserializer::from_str(rest).into_iter::<Fields<'_>>();
+        let expires = values.next()?.ok()?.expires();
+        Some(Self { span: OPENING.len()..OPENING.len() + values.byte_offset(), expires })
     }
 
-    /// Looks through the whole session.
     fn anywhere(text: &str) -> Option<Self> {
         #[derive(Deserialize)]
         struct Session<'t> {
             #[serde(borrow)]
             cookie: Option<&'t RawValue>,
         }
-        #[derive(Deserialize)]
-        struct Fields<'t> {
-            #[serde(borrow)]
-            expires: Option<&'t RawValue>,
-        }
-        // Serde takes an array for a struct too.
-        if !text.starts_with('{') {
-            return None;
-        }
-        let cookie = serde_json::from_str::<Session<'_>>(text).ok()?.cookie?.get();
+        let cookie = object::<Session<'_>>(text)?.cookie?.get();
         let start = cookie.as_ptr() as usize - text.as_ptr() as usize;
-        let fields =
-            cookie.starts_with('{').then(|| serde_json::from_str::<Fields<'_>>(cookie).ok()).flatten();
-        let expires = fields
-            .and_then(|fields| fields.expires)
-            .map_or(Expires::Open, |expires| meaning(expires.get().as_bytes()));
-        Some(Self { span: start..start + cookie.len(), expires, proper: cookie.starts_with('{') })
+        Some(Self { span: start..start + cookie.len(), expires: expires(cookie) })
+    }
+}
+
+#[derive(Deserialize)]
+struct Fields<'t> {
+    #[serde(borrow)]
+    expires: Option<&'t RawValue>,
+}
+
+impl Fields<'_> {
+    fn expires(&self) -> Expires {
+        match self.expires.map(RawValue::get) {
+            None | Some("false" | "0" | "\"\"") => Expires::Open,
+            Some(value) => read_date(value.trim_matches('"')).map_or(Expires::Unknown, Expires::At),
+        }
     }
 }
 
 /// The end in a cookie's own text.
 #[must_use]
 pub fn expires(cookie: &str) -> Expires {
-    Cookie::find(&format!("{{\"cookie\":{cookie}}}")).expires
+    object::<Fields<'_>>(cookie).map_or(Expires::Open, |fields| fields.expires())
 }
 
-/// The inside of the string that begins at `at`.
-fn string(text: &[u8], at: usize) -> Option<Range<usize>> {
-    if text.get(at)? != &b'"' {
-        return None;
-    }
-    let mut end = at + 1;
-    loop {
-        match text.get(end)? {
-            b'"' => return Some(at + 1..end),
-            b'\\' => end += 2,
-            _ => end += 1,
-        }
-    }
-}
-
-/// The meaning of the JSON of `expires`.
-fn meaning(value: &[u8]) -> Expires {
-    if matches!(value, b"null" | b"false" | b"0" | b"\"\"") {
-        return Expires::Open;
-    }
-    value
-        .strip_prefix(b"\"")
-        .and_then(|value| value.strip_suffix(b"\""))
-        .and_then(read_date)
-        .map_or(Expires::Unknown, Expires::At)
+/// Reads an object. Serde takes an array for a struct, too.
+fn object<'t, T: Deserialize<'t>>(text: &'t str) -> Option<T> {
+    text.starts_with('{').then(|| serde_json::from_str(text).ok())?
 }
 
 /// Reads a date as `Date.prototype.toISOString` spells it, in ms since 1970. Nothing for other spellings, for years before
 /// 1970, and for leap seconds, which JavaScript does not have.
-fn read_date(text: &[u8]) -> Option<u64> {
-    let text = str::from_utf8(text).ok()?;
+fn read_date(text: &str) -> Option<u64> {
     if text.len() != "1970-01-01T00:00:00.000Z".len() || text.get(17..19)? == "60" {
         return None;
     }
     let date = humantime::parse_rfc3339(text).ok()?;
-    let ms = date.duration_since(UNIX_EPOCH).ok()?.as_millis();
-    u64::try_from(ms).ok()
+    u64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
 }
 
-/// The text of a session with another cookie in the place of the one that it has.
-#[must_use]
-pub fn replace(text: &str, span: &Range<usize>, cookie: &str) -> String {
-    if !span.is_empty() {
-        return [&text[..span.start], cookie, &text[span.end..]].concat();
-    }
-    // As assigning to `session.cookie` adds it: at the end.
-    match text.strip_suffix('}') {
-        Some("{") => format!("{{\"cookie\":{cookie}}}"),
-        Some(members) => format!("{members},\"cookie\":{cookie}}}"),
-        None => text.to_owned(),
+/// Puts another cookie in the place of the one at `span`, or adds it where that is empty.
+pub fn replace(text: &mut String, span: &mut Range<usize>, cookie: &str) {
+    if span.start < span.end {
+        text.replace_range(span.clone(), cookie);
+        span.end = span.start + cookie.len();
+    } else if let Some(members) = text.strip_suffix('}') {
+        // As assigning to `session.cookie` adds it: at the end.
+        let comma = if members == "{" { "" } else { "," };
+        *text = format!("{members}{comma}\"cookie\":{cookie}}}");
+        *span = text.len() - 1 - cookie.len()..text.len() - 1;
     }
 }
 
@@ -172,9 +116,9 @@ mod tests {
     const DATE: &str = "2026-11-23T13:16:23.000Z";
     const MS: u64 = 1_795_439_783_000;
 
-    fn found(text: &str) -> (String, Expires, bool) {
-        let Cookie { span, expires, proper } = Cookie::find(text);
-        (text[span].to_owned(), expires, proper)
+    fn found(text: &str) -> (String, Expires) {
+        let Cookie { span, expires } = Cookie::find(text);
+        (text[span].to_owned(), expires)
     }
 
     #[test]
@@ -183,7 +127,7 @@ mod tests {
             r#"{{"originalMaxAge":60000,"priority":"high","expires":"{DATE}","httpOnly":true,"path":"/a}}\"b"}}"#
         );
         let text = format!(r#"{{"cookie":{cookie},"user":{{"cookie":1}}}}"#);
-        assert_eq!(found(&text), (cookie, Expires::At(MS), true));
+        assert_eq!(found(&text), (cookie, Expires::At(MS)));
     }
 
     #[test]
@@ -193,16 +137,16 @@ mod tests {
             r#"{"originalMaxAge":null}"#,
         ] {
             let text = format!(r#"{{"cookie":{cookie},"a":1}}"#);
-            assert_eq!(found(&text), (cookie.to_owned(), Expires::Open, true));
+            assert_eq!(found(&text), (cookie.to_owned(), Expires::Open));
         }
-        assert_eq!(found(r#"{"cookie":{},"a":1}"#), ("{}".into(), Expires::Open, true));
+        assert_eq!(found(r#"{"cookie":{},"a":1}"#), ("{}".into(), Expires::Open));
     }
 
     #[test]
     fn a_cookie_elsewhere_or_with_objects_in_it_is_found_too() {
         let text = format!(r#"{{"a":{{"cookie":1}},"cookie":{{"x":[{{}}],"expires":"{DATE}"}},"b":2}}"#);
         let cookie = format!(r#"{{"x":[{{}}],"expires":"{DATE}"}}"#);
-        assert_eq!(found(&text), (cookie, Expires::At(MS), true));
+        assert_eq!(found(&text), (cookie, Expires::At(MS)));
         let text = format!(r#"{{"cookie":{{"expires":"{DATE}","x":{{"y":"}}"}}}}}}"#);
         assert_eq!(found(&text).1, Expires::At(MS));
     }
@@ -223,9 +167,9 @@ mod tests {
             r#"{"cookie":{"a\"#,
             r#"{"cookie":null}"#,
         ] {
-            assert_eq!(found(text), (String::new(), Expires::Open, false), "{text}");
+            assert_eq!(found(text), (String::new(), Expires::Open), "{text}");
         }
-        assert_eq!(found(r#"{"cookie":5}"#), ("5".into(), Expires::Open, false));
+        assert_eq!(found(r#"{"cookie":5}"#), ("5".into(), Expires::Open));
     }
 
     #[test]
@@ -243,14 +187,18 @@ mod tests {
             r#""2026-01-01T00:00:00Z""#,
         ] {
             let text = format!(r#"{{"cookie":{{"originalMaxAge":1,"expires":{expires}}}}}"#);
-            let (_, found, proper) = found(&text);
-            assert_eq!((found, proper), (Expires::Unknown, true));
+            assert_eq!(found(&text).1, Expires::Unknown);
         }
     }
 
     #[test]
     fn a_cookie_is_replaced_or_added() {
-        let replaced = |text: &str| replace(text, &Cookie::find(text).span, "{\"n\":1}");
+        let replaced = |text: &str| {
+            let (mut text, mut span) = (text.to_owned(), Cookie::find(text).span);
+            replace(&mut text, &mut span, "{\"n\":1}");
+            assert!(span.is_empty() || text[span] == *"{\"n\":1}");
+            text
+        };
         assert_eq!(replaced(r#"{"cookie":{"a":1},"b":2}"#), r#"{"cookie":{"n":1},"b":2}"#);
         assert_eq!(replaced(r#"{"b":2,"cookie":null}"#), r#"{"b":2,"cookie":null,"cookie":{"n":1}}"#);
         assert_eq!(replaced(r#"{"b":2}"#), r#"{"b":2,"cookie":{"n":1}}"#);

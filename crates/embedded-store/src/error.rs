@@ -2,31 +2,26 @@
 
 use std::fmt;
 
-/// Why a session was not written. The session that was there before is still there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// There is no room for it.
-    Full,
-    /// It has more bytes than a session may have.
-    TooLarge,
-    /// Its cookie has an end that only JavaScript's `Date` can read: the caller passes it on.
-    UnknownEnd,
-}
-
-/// The kind of a [`Failure`].
+/// Why something was refused. What was there before is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// There is no room for a session, or for those that the file holds.
+    Full,
+    /// A session has more bytes than it may have.
+    TooLarge,
+    /// A cookie has an end that only JavaScript's `Date` can read: the caller passes it on.
+    UnknownEnd,
+    /// The store is open with other options.
+    OtherOptions,
     /// Another process, or another store of this one, has the file open.
     InUse,
     /// The file is damaged, or is not a store's.
     Damaged,
-    /// The file holds more than the limits allow.
-    Full,
     /// The system refuses.
     Failed,
 }
 
-/// Why a file could not be opened or written.
+/// Why a store could not be opened or written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The kind of failure.

@@ -70,11 +70,6 @@ impl File {
         Ok(Self { database: Some(database), backend })
     }
 
-    /// Closes the database. The file stays locked, and the next write opens the database again.
-    pub fn close_database(&mut self) {
-        self.database = None;
-    }
-
     /// Writes changes, all or none, and waits until the disk has them.
     ///
     /// # Errors
@@ -246,12 +241,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_whose_database_is_closed_stays_locked_and_is_written_the_next_time() {
+    fn a_file_stays_locked_after_a_failure_and_is_written_the_next_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions");
         filled(&path);
         let (mut file, _) = open(&path).unwrap();
-        file.close_database();
+        file.database = None;
         assert_eq!(open(&path).unwrap_err().kind, Kind::InUse);
         file.write(&gone(1..2)).unwrap();
         drop(file);

@@ -6,17 +6,15 @@
 mod backend;
 mod cookie;
 mod error;
-mod expiry;
 mod file;
 mod limits;
-mod shard;
 mod shared;
 pub mod sid;
 mod store;
 mod table;
 
-pub use error::{Failure, Kind, Refused};
+pub use error::{Failure, Kind};
 pub use limits::{ENTRY_COST, Limits};
-pub use shared::{NotOpened, SharedStores};
+pub use shared::SharedStores;
 pub use store::{Progress, Store};
 pub use table::{CompareAndSet, Due, Stats, Table};

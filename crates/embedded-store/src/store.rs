@@ -11,23 +11,18 @@ use crate::{
     table::{Due, Table},
 };
 
-/// From so many bytes on, the memory of dropped sessions is worth giving back to the system.
-const WORTH_GIVING_BACK: usize = 16 * 1024 * 1024;
-
 /// Sessions in this process, and in a file if one is named.
 #[derive(Debug)]
 pub struct Store {
     /// The sessions.
     pub table: Table,
-    file: Option<Mutex<Behind>>,
+    behind: Mutex<Behind>,
     /// Apart from the file, which is locked while the disk is waited for.
     progress: Mutex<Progress>,
-    /// Bytes that sweeps have dropped since memory was last given back.
-    dropped: Mutex<usize>,
 }
 
 /// The file, and how far behind it is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Behind {
     /// Nothing once it is closed.
     file: Option<File>,
@@ -48,19 +43,13 @@ impl Store {
     /// A store of this process alone.
     #[must_use]
     pub fn in_memory(limits: Limits) -> Self {
-        Self {
-            table: Table::new(limits, false),
-            file: None,
-            progress: Mutex::default(),
-            dropped: Mutex::default(),
-        }
+        Self { table: Table::new(limits, false), behind: Mutex::default(), progress: Mutex::default() }
     }
 
     /// A store with the file at `path`: with the sessions of the file that have not ended by `now` (ms since 1970).
     ///
     /// # Errors
-    /// A [`Failure`] of any [`Kind`]; [`Kind::Full`] when the file holds more than `limits` and `evict` is off. The file is as
-    /// it was then.
+    /// A [`Failure`]; [`Kind::Full`] when the file holds more than `limits` and `evict` is off. The file is as it was then.
     pub fn at(path: &Path, limits: Limits, now: u64) -> Result<Self, Failure> {
         let table = Table::new(limits, true);
         let mut gone = Changes::new();
@@ -73,31 +62,14 @@ impl Store {
             }
         })?;
         if is_full {
-            let reason = "the file holds more than the limits allow";
-            return Err(Failure::new(Kind::Full, reason));
+            return Err(Failure::new(Kind::Full, "the file holds more than the limits allow"));
         }
         // The sessions that were written came from the file; those that had to give way to them are still in there.
         table.take_changes(|changes| {
             gone.extend(changes.into_iter().filter(|(_, state)| state.is_none()));
         });
-        Ok(Self {
-            table,
-            file: Some(Mutex::new(Behind { file: Some(file), changes: gone })),
-            progress: Mutex::default(),
-            dropped: Mutex::default(),
-        })
-    }
-
-    /// Drops the sessions that have ended by `now`. Gives whether so many were dropped that the system should get memory back.
-    pub fn sweep(&self, now: u64) -> bool {
-        let mut dropped = self.dropped.lock();
-        *dropped += self.table.sweep(now);
-        if *dropped < WORTH_GIVING_BACK || *dropped < self.table.stats().bytes {
-            return false;
-        }
-        *dropped = 0;
-        self.table.shrink();
-        true
+        let behind = Mutex::new(Behind { file: Some(file), changes: gone });
+        Ok(Self { table, behind, progress: Mutex::default() })
     }
 
     /// Writes the changes that the file has not got yet, and waits for the disk.
@@ -105,20 +77,7 @@ impl Store {
     /// # Errors
     /// [`Kind::Failed`], mostly. Changes that could not be written are kept for the next time.
     pub fn flush(&self) -> Result<(), Failure> {
-        self.file.as_ref().map_or(Ok(()), |behind| {
-            let mut behind = behind.lock();
-            behind.flush(&self.table, &self.progress)
-        })
-    }
-
-    /// Closes the database in the file, for which the disk needs as long as for many changes. The file stays locked, and the
-    /// next change that is written opens the database again.
-    pub fn close_database(&self) {
-        if let Some(behind) = &self.file
-            && let Some(file) = &mut behind.lock().file
-        {
-            file.close_database();
-        }
+        self.write(&mut self.behind.lock())
     }
 
     /// Writes the changes that the file has not got yet, and closes it.
@@ -126,12 +85,10 @@ impl Store {
     /// # Errors
     /// As [`Store::flush`]; it is closed all the same.
     pub fn close(&self) -> Result<(), Failure> {
-        self.file.as_ref().map_or(Ok(()), |behind| {
-            let mut behind = behind.lock();
-            let flushed = behind.flush(&self.table, &self.progress);
-            behind.file = None;
-            flushed
-        })
+        let mut behind = self.behind.lock();
+        let flushed = self.write(&mut behind);
+        behind.file = None;
+        flushed
     }
 
     /// The progress of writing the file.
@@ -139,26 +96,23 @@ impl Store {
     pub fn progress(&self) -> Progress {
         self.progress.lock().clone()
     }
-}
 
-impl Behind {
-    fn flush(&mut self, table: &Table, progress: &Mutex<Progress>) -> Result<(), Failure> {
-        let Some(file) = &mut self.file else {
+    fn write(&self, behind: &mut Behind) -> Result<(), Failure> {
+        let Some(file) = &mut behind.file else {
             return Ok(());
         };
-        table.take_changes(|changes| self.changes.extend(changes));
-        if self.changes.is_empty() {
+        self.table.take_changes(|changes| behind.changes.extend(changes));
+        if behind.changes.is_empty() {
             return Ok(());
         }
-        let written = file.write(&self.changes);
+        let written = file.write(&behind.changes);
         if written.is_ok() {
             // To free them takes a while, and JavaScript reads the progress.
-            self.changes = Changes::new();
+            behind.changes = Changes::new();
         }
-        let mut progress = progress.lock();
+        let mut progress = self.progress.lock();
         progress.flushes += u64::from(written.is_ok());
         progress.failure = written.clone().err();
-        drop(progress);
         written
     }
 }
@@ -195,14 +149,13 @@ mod tests {
         store.flush().unwrap();
         assert_eq!(store.progress().flushes, 1);
         store.table.destroy(b"c");
-        store.close_database();
         store.close().unwrap();
         assert_eq!(store.progress().flushes, 2);
         let store = at_time(&path, NOW + 1).unwrap();
         assert!(store.table.get(b"a", NOW + 1).is_some());
         assert_eq!(store.table.len(NOW + 1), 1);
         store.flush().unwrap();
-        assert!(!store.table.has_changes());
+        store.table.take_changes(|changes| panic!("the file has not got {changes:?}"));
         store.close().unwrap();
         // Not even for a clock that goes wrong.
         assert_eq!(at(&path).unwrap().table.len(NOW), 1);

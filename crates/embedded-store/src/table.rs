@@ -1,29 +1,23 @@
-//! The table: session texts by session id, in shards behind locks, with limits.
+//! The table: session texts by session id, with limits and ends.
 //!
-//! The caller passes the time: `now` is in ms since 1970. The ticks are the table's own: each use takes the next one, so they
-//! order uses.
+//! The caller passes the time: `now` is in ms since 1970.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
-};
+use std::{cmp::Reverse, collections::BinaryHeap, hash::RandomState, mem, ops::Range, sync::Arc};
 
-use parking_lot::{Mutex, MutexGuard};
+use hashlink::LinkedHashMap;
+use parking_lot::Mutex;
 
 use crate::{
     cookie::{self, Cookie, Expires},
-    error::Refused,
-    limits::Limits,
-    shard::{Change, Content, Entry, Shard, cost, narrow},
+    error::Kind,
+    limits::{ENTRY_COST, Limits},
 };
 
-/// As many threads as this rarely meet at one lock.
-const SHARDS: usize = 16;
-/// How many sessions are dropped, or changes taken, under one lock.
+/// How many sessions are dropped, or changes taken, while other threads wait.
 const BATCH: usize = 256;
+/// A queue of so few ends is not worth tidying.
+const SHORT: usize = 1024;
+
 /// When a session that is written ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
@@ -61,138 +55,107 @@ pub struct Stats {
     pub refused: u64,
 }
 
+/// A change that the file has not got yet: a session's end and text, or nothing for one that is gone.
+pub type Change = (Box<[u8]>, Option<(u64, Arc<String>)>);
+
 /// Sessions by id.
 #[derive(Debug)]
 pub struct Table {
-    shards: [Mutex<Shard>; SHARDS],
-    hasher: RandomState,
     limits: Limits,
-    tick: AtomicU64,
-    sessions: AtomicUsize,
-    bytes: AtomicUsize,
-    expired: AtomicU64,
-    evicted: AtomicU64,
-    refused: AtomicU64,
+    state: Mutex<State>,
+}
+
+type Sessions = LinkedHashMap<Arc<[u8]>, Entry, RandomState>;
+
+#[derive(Debug, Default)]
+struct State {
+    /// The least recently used first.
+    sessions: Sessions,
+    /// Each session at the end by which it was queued, and entries that are out of date. A touch, which lets an end grow, costs
+    /// nothing here: the session is queued again when it comes first.
+    ends: BinaryHeap<Reverse<(u64, Arc<[u8]>)>>,
+    /// The ids of the sessions that have changed since the file was written, where there is a file.
+    changed: Option<Vec<Box<[u8]>>>,
+    /// But for the number of sessions.
+    stats: Stats,
+}
+
+#[derive(Debug)]
+struct Entry {
+    text: Arc<String>,
+    /// Where the cookie is in `text`.
+    cookie: Range<usize>,
+    /// When it ends, in ms since 1970.
+    expires: u64,
+    /// The end by which it is queued: `expires` at most.
+    queued: u64,
+    /// Whether it is among the changed ones.
+    is_changed: bool,
+}
+
+/// The bytes that a session counts towards a table's limit.
+fn cost(sid: &[u8], text: &str) -> usize {
+    sid.len() + text.len() + ENTRY_COST
 }
 
 impl Table {
     /// An empty table; `journal` says whether changes are noted for [`Table::take_changes`].
     #[must_use]
     pub fn new(limits: Limits, journal: bool) -> Self {
-        Self {
-            shards: std::array::from_fn(|_| Mutex::new(Shard::new(journal))),
-            hasher: RandomState::new(),
-            limits,
-            tick: AtomicU64::new(0),
-            sessions: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
-            expired: AtomicU64::new(0),
-            evicted: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
-        }
-    }
-
-    /// The limits it was made with.
-    #[must_use]
-    pub const fn limits(&self) -> &Limits {
-        &self.limits
+        let state = State { changed: journal.then(Vec::new), ..State::default() };
+        Self { limits, state: Mutex::new(state) }
     }
 
     /// A session's text.
     #[must_use]
     pub fn get(&self, sid: &[u8], now: u64) -> Option<Arc<String>> {
-        let mut shard = self.shard(sid);
-        let slot = self.live(&mut shard, sid, now)?;
-        shard.used(slot, self.tick());
-        Some(Arc::clone(&shard.entry(slot).text))
+        Some(Arc::clone(&self.state.lock().live(sid, now)?.text))
     }
 
     /// Writes a session.
     ///
     /// # Errors
-    /// [`Refused`], and the session that was there before is still there.
-    pub fn set(&self, sid: &[u8], text: String, due: Due, now: u64) -> Result<(), Refused> {
+    /// [`Kind::Full`], [`Kind::TooLarge`] or [`Kind::UnknownEnd`]; the session that was there before is still there.
+    pub fn set(&self, sid: &[u8], text: String, due: Due, now: u64) -> Result<(), Kind> {
         let cookie = Cookie::find(&text);
-        self.put(sid, self.content(text, &cookie, due, now)?, now)
-    }
-
-    fn put(&self, sid: &[u8], content: Content, now: u64) -> Result<(), Refused> {
-        let cost = cost(sid, &content.text);
-        let tick = self.tick();
-        let mut shard = self.shard(sid);
-        let mut slot = shard.find(sid);
-        let (mut sessions, mut bytes) = growth(&shard, slot, cost);
-        if !self.limits.evict && !self.fits(sessions, bytes) {
-            drop(shard);
-            self.sweep(now);
-            shard = self.shard(sid);
-            slot = shard.find(sid);
-            (sessions, bytes) = growth(&shard, slot, cost);
-            if !self.fits(sessions, bytes) {
-                return Err(self.refuse(Refused::Full));
-            }
-        } else if cost > self.limits.bytes {
-            return Err(self.refuse(Refused::Full));
-        }
-        self.sessions.fetch_add(sessions, Relaxed);
-        // Wraps around for a session that becomes smaller.
-        self.bytes.fetch_add(bytes.cast_unsigned(), Relaxed);
-        match slot {
-            Some(slot) => shard.update(slot, content, tick),
-            None => shard.insert(sid, content, tick),
-        }
-        drop(shard);
-        self.make_room(now);
-        Ok(())
+        self.put(&mut self.state.lock(), sid, text, cookie, due, now)
     }
 
     /// Gives a session another cookie and end, without reading the other fields. False when there is no such session.
     ///
     /// # Errors
-    /// [`Refused`], and the session that was there before is still there.
-    pub fn touch(&self, sid: &[u8], cookie: &str, due: Due, now: u64) -> Result<bool, Refused> {
-        let due = match (due, cookie::expires(cookie)) {
-            (Due::Cookie, Expires::At(moment)) => Due::At(moment),
-            (Due::Cookie, Expires::Unknown) => return Err(Refused::UnknownEnd),
-            (due, _) => due,
-        };
-        let mut shard = self.shard(sid);
-        let Some(slot) = self.live(&mut shard, sid, now) else {
+    /// [`Kind::TooLarge`] or [`Kind::UnknownEnd`]; the session that was there before is still there.
+    pub fn touch(&self, sid: &[u8], cookie: &str, due: Due, now: u64) -> Result<bool, Kind> {
+        let expires = self.end(due, cookie::expires(cookie), now)?;
+        let mut state = self.state.lock();
+        let Some(entry) = state.live(sid, now) else {
             return Ok(false);
         };
-        let expires = self.moment(due, now);
-        // A use, whether or not the new cookie fits.
-        shard.used(slot, self.tick());
-        let entry = shard.entry(slot);
-        let length = entry.text.len() - entry.cookie.len() + cookie.len();
-        if length > self.limits.session_bytes && cookie.len() > entry.cookie.len() {
-            return Err(self.refuse(Refused::TooLarge));
+        let before = entry.text.len();
+        let length = before - entry.cookie.len() + cookie.len();
+        if length > self.limits.session_bytes && length > before {
+            state.stats.refused += 1;
+            return Err(Kind::TooLarge);
         }
-        let before = entry.cost();
-        shard.update_cookie(slot, cookie, expires, self.tick());
-        let after = shard.entry(slot).cost();
-        drop(shard);
-        if before != after {
-            self.bytes.fetch_add(after.wrapping_sub(before), Relaxed);
-            self.make_room(now);
-        }
+        // The text is copied only if somebody else holds it at this moment.
+        cookie::replace(Arc::make_mut(&mut entry.text), &mut entry.cookie, cookie);
+        entry.expires = expires;
+        let after = entry.text.len();
+        state.stats.bytes = state.stats.bytes - before + after;
+        state.written(sid);
+        state.make_room(&self.limits, now);
         Ok(true)
     }
 
     /// Takes a session away. False when there is none.
     pub fn destroy(&self, sid: &[u8]) -> bool {
-        let mut shard = self.shard(sid);
-        let Some(slot) = shard.find(sid) else {
-            return false;
-        };
-        self.drop_from(&mut shard, slot);
-        true
+        self.state.lock().remove(sid)
     }
 
     /// Writes a session if the stored text is `expected`. Without `renew` its end stays as it is unless its cookie has changed.
     ///
     /// # Errors
-    /// [`Refused`], and the session that was there before is still there.
+    /// As [`Table::set`].
     pub fn compare_and_set(
         &self,
         sid: &[u8],
@@ -200,226 +163,250 @@ impl Table {
         text: String,
         (due, renew): (Due, bool),
         now: u64,
-    ) -> Result<CompareAndSet, Refused> {
-        let mut shard = self.shard(sid);
-        let Some(slot) = self.live(&mut shard, sid, now) else {
+    ) -> Result<CompareAndSet, Kind> {
+        let mut state = self.state.lock();
+        let Some(stored) = state.live(sid, now) else {
             return Ok(CompareAndSet::Gone);
         };
-        shard.used(slot, self.tick());
-        let entry = shard.entry(slot);
-        if *entry.text != expected {
-            return Ok(CompareAndSet::Changed(Arc::clone(&entry.text)));
+        if *stored.text != expected {
+            return Ok(CompareAndSet::Changed(Arc::clone(&stored.text)));
         }
-        let before = &entry.text[entry.cookie_span()];
         let cookie = Cookie::find(&text);
-        let due = if !renew && !before.is_empty() && text[cookie.span.clone()] == *before {
-            Due::At(entry.expires())
-        } else {
-            due
-        };
-        let content = self.content(text, &cookie, due, now)?;
-        let after = cost(sid, &content.text);
-        let growth = after.wrapping_sub(entry.cost()).cast_signed();
-        if after > self.limits.bytes || !self.limits.evict && growth > 0 && !self.fits(0, growth) {
-            return Err(self.refuse(Refused::Full));
-        }
-        self.bytes.fetch_add(growth.cast_unsigned(), Relaxed);
-        shard.update(slot, content, self.tick());
-        drop(shard);
-        self.make_room(now);
+        let before = &expected[stored.cookie.clone()];
+        let keeps_end = !renew && !before.is_empty() && text[cookie.span.clone()] == *before;
+        let due = if keeps_end { Due::At(stored.expires) } else { due };
+        self.put(&mut state, sid, text, cookie, due, now)?;
         Ok(CompareAndSet::Written)
     }
 
     /// Calls `visit` with the id, text and end of every session that has not ended.
     pub fn each(&self, now: u64, mut visit: impl FnMut(&[u8], &Arc<String>, u64)) {
-        for shard in &self.shards {
-            for entry in shard.lock().iter().filter(|entry| entry.expires() > now) {
-                visit(&entry.sid, &entry.text, entry.expires());
-            }
+        for (sid, entry) in self.state.lock().sessions.iter().filter(|(_, entry)| entry.expires > now) {
+            visit(sid, &entry.text, entry.expires);
         }
     }
 
     /// How many sessions there are that have not ended.
     pub fn len(&self, now: u64) -> usize {
         self.sweep(now);
-        self.sessions.load(Relaxed)
-    }
-
-    /// Whether there is no session that has not ended.
-    pub fn is_empty(&self, now: u64) -> bool {
-        self.len(now) == 0
+        self.state.lock().sessions.len()
     }
 
     /// Takes every session away.
     pub fn clear(&self) {
-        for shard in &self.shards {
-            let cleared = shard.lock().clear();
-            let bytes: usize = cleared.iter().map(Entry::cost).sum();
-            self.bytes.fetch_sub(bytes, Relaxed);
-            self.sessions.fetch_sub(cleared.len(), Relaxed);
+        let mut state = self.state.lock();
+        let gone = mem::take(&mut state.sessions);
+        state.ends = BinaryHeap::new();
+        state.stats.bytes = 0;
+        if let Some(changed) = &mut state.changed {
+            changed.extend(gone.keys().map(|sid| (**sid).into()));
         }
+        // The lock is free before the memory is: that takes a while.
+        drop(state);
+        drop(gone);
     }
 
     /// Drops the sessions that have ended. Gives their bytes, as the limit counts them.
     pub fn sweep(&self, now: u64) -> usize {
         let mut bytes = 0;
-        for shard in &self.shards {
-            loop {
-                let mut shard = shard.lock();
-                let mut dropped = 0;
-                while dropped < BATCH
-                    && let Some(slot) = shard.ended(now)
-                {
-                    bytes += self.drop_from(&mut shard, slot);
-                    dropped += 1;
-                }
-                self.expired.fetch_add(dropped as u64, Relaxed);
-                // A lock is not held for long: events wait for it.
-                if dropped < BATCH {
-                    break;
-                }
+        loop {
+            let (dropped, freed) = self.state.lock().sweep(now, BATCH);
+            bytes += freed;
+            if dropped < BATCH {
+                return bytes;
             }
         }
-        bytes
     }
 
-    /// Gives the memory of slots back that are empty.
+    /// Gives the memory back that is kept for more sessions.
     pub fn shrink(&self) {
-        for shard in &self.shards {
-            shard.lock().shrink();
-        }
+        let mut state = self.state.lock();
+        state.sessions.shrink_to_fit();
+        state.queue_anew();
     }
 
     /// Its content, and its work so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats {
-            sessions: self.sessions.load(Relaxed),
-            bytes: self.bytes.load(Relaxed),
-            expired: self.expired.load(Relaxed),
-            evicted: self.evicted.load(Relaxed),
-            refused: self.refused.load(Relaxed),
-        }
+        let state = self.state.lock();
+        Stats { sessions: state.sessions.len(), ..state.stats }
     }
 
-    /// Gives `take` the changes since the last time, some at a time; of one id in their order.
+    /// Gives `take` the changes since the last time, some at a time: the newest state of each session that has changed.
     pub fn take_changes(&self, mut take: impl FnMut(Vec<Change>)) {
-        for shard in &self.shards {
-            loop {
-                let mut changes = Vec::new();
-                let mut shard = shard.lock();
-                shard.take_changes(BATCH, &mut changes);
-                let more = shard.has_changes();
-                drop(shard);
-                if !changes.is_empty() {
-                    take(changes);
-                }
-                if !more {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Whether there are changes since [`Table::take_changes`].
-    #[must_use]
-    pub fn has_changes(&self) -> bool {
-        self.shards.iter().any(|shard| shard.lock().has_changes())
-    }
-
-    fn shard(&self, sid: &[u8]) -> MutexGuard<'_, Shard> {
-        let hash = self.hasher.hash_one(sid);
-        self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or(0)].lock()
-    }
-
-    fn tick(&self) -> u64 {
-        self.tick.fetch_add(1, Relaxed) + 1
-    }
-
-    /// The slot of a session that has not ended.
-    fn live(&self, shard: &mut Shard, sid: &[u8], now: u64) -> Option<u32> {
-        let slot = shard.find(sid)?;
-        if shard.entry(slot).expires() > now {
-            return Some(slot);
-        }
-        self.drop_from(shard, slot);
-        self.expired.fetch_add(1, Relaxed);
-        None
-    }
-
-    fn drop_from(&self, shard: &mut Shard, slot: u32) -> usize {
-        let cost = shard.remove(slot).cost();
-        self.sessions.fetch_sub(1, Relaxed);
-        self.bytes.fetch_sub(cost, Relaxed);
-        cost
-    }
-
-    /// When a session ends whose cookie does not say.
-    fn moment(&self, due: Due, now: u64) -> u64 {
-        match due {
-            Due::At(moment) => moment,
-            Due::Cookie | Due::Ttl => now.saturating_add(self.limits.ttl),
-        }
-    }
-
-    fn content(&self, text: String, cookie: &Cookie, due: Due, now: u64) -> Result<Content, Refused> {
-        if text.len() > self.limits.session_bytes.min(u32::MAX as usize) {
-            return Err(self.refuse(Refused::TooLarge));
-        }
-        let expires = match (due, cookie.expires) {
-            (Due::Cookie, Expires::At(moment)) => moment,
-            (Due::Cookie, Expires::Unknown) => return Err(Refused::UnknownEnd),
-            (due, _) => self.moment(due, now),
-        };
-        Ok(Content { text: Arc::new(text), cookie: narrow(&cookie.span), expires })
-    }
-
-    fn fits(&self, sessions: usize, bytes: isize) -> bool {
-        let all = self.bytes.load(Relaxed).saturating_add_signed(bytes);
-        (sessions == 0 || self.sessions.load(Relaxed) < self.limits.sessions)
-            && (bytes <= 0 || all <= self.limits.bytes)
-    }
-
-    fn is_over(&self) -> bool {
-        self.sessions.load(Relaxed) > self.limits.sessions || self.bytes.load(Relaxed) > self.limits.bytes
-    }
-
-    fn refuse(&self, refused: Refused) -> Refused {
-        self.refused.fetch_add(1, Relaxed);
-        refused
-    }
-
-    /// Drops the sessions that have ended, then the least recently used, until the limits hold.
-    fn make_room(&self, now: u64) {
-        if !self.is_over() {
-            return;
-        }
-        self.sweep(now);
-        while self.is_over() {
-            let oldest = self
-                .shards
-                .iter()
-                .filter_map(|shard| Some((shard.lock().least_used()?.1, shard)))
-                .min_by_key(|(used, _)| *used);
-            let Some((used, shard)) = oldest else {
-                return;
+        let sids = self.state.lock().changed.as_mut().map(mem::take);
+        let mut sids = sids.unwrap_or_default().into_iter().peekable();
+        while sids.peek().is_some() {
+            let mut state = self.state.lock();
+            let change = |sid: Box<[u8]>| {
+                let entry = state.sessions.get_mut(&*sid);
+                let newest = entry.map(|entry| {
+                    entry.is_changed = false;
+                    (entry.expires, Arc::clone(&entry.text))
+                });
+                (sid, newest)
             };
-            let mut shard = shard.lock();
-            // Another thread may have used it, or made room with it, since.
-            if let Some((slot, still)) = shard.least_used()
-                && still == used
-            {
-                self.drop_from(&mut shard, slot);
-                self.evicted.fetch_add(1, Relaxed);
-            }
+            let changes = sids.by_ref().take(BATCH).map(change).collect();
+            drop(state);
+            take(changes);
         }
+    }
+
+    /// When a session ends that is written or touched now.
+    fn end(&self, due: Due, cookie: Expires, now: u64) -> Result<u64, Kind> {
+        match (due, cookie) {
+            (Due::At(moment), _) | (Due::Cookie, Expires::At(moment)) => Ok(moment),
+            (Due::Cookie, Expires::Unknown) => Err(Kind::UnknownEnd),
+            (Due::Ttl, _) | (Due::Cookie, Expires::Open) => Ok(now.saturating_add(self.limits.ttl)),
+        }
+    }
+
+    fn put(
+        &self,
+        state: &mut State,
+        sid: &[u8],
+        text: String,
+        cookie: Cookie,
+        due: Due,
+        now: u64,
+    ) -> Result<(), Kind> {
+        let cost = cost(sid, &text);
+        if text.len() > self.limits.session_bytes {
+            state.stats.refused += 1;
+            return Err(Kind::TooLarge);
+        }
+        let expires = self.end(due, cookie.expires, now)?;
+        if cost > self.limits.bytes || !self.limits.evict && !state.fits(sid, cost, &self.limits, now) {
+            state.stats.refused += 1;
+            return Err(Kind::Full);
+        }
+        let (text, cookie) = (Arc::new(text), cookie.span);
+        let entry = Entry { text, cookie, expires, queued: u64::MAX, is_changed: false };
+        state.write(sid, entry, cost);
+        state.make_room(&self.limits, now);
+        Ok(())
     }
 }
 
-/// By how many sessions and bytes a write lets the table grow.
-fn growth(shard: &Shard, slot: Option<u32>, cost: usize) -> (usize, isize) {
-    let before = slot.map_or(0, |slot| shard.entry(slot).cost());
-    (usize::from(slot.is_none()), cost.wrapping_sub(before).cast_signed())
+impl State {
+    /// A session that has not ended. It is the most recently used then.
+    fn live(&mut self, sid: &[u8], now: u64) -> Option<&mut Entry> {
+        if self.sessions.to_back(sid)?.expires <= now {
+            self.remove(sid);
+            self.stats.expired += 1;
+        }
+        self.sessions.get_mut(sid)
+    }
+
+    /// The bytes that a session of this id counts, where there is one.
+    fn cost_of(&self, sid: &[u8]) -> Option<usize> {
+        self.sessions.get(sid).map(|entry| cost(sid, &entry.text))
+    }
+
+    /// Whether there is room for a session; if need be, where others were that have ended.
+    fn fits(&mut self, sid: &[u8], cost: usize, limits: &Limits, now: u64) -> bool {
+        let fits = |state: &Self| {
+            let before = state.cost_of(sid);
+            state.sessions.len() + usize::from(before.is_none()) <= limits.sessions
+                && state.stats.bytes - before.unwrap_or(0) + cost <= limits.bytes
+        };
+        fits(self) || {
+            self.sweep(now, usize::MAX);
+            fits(self)
+        }
+    }
+
+    fn write(&mut self, sid: &[u8], mut entry: Entry, cost: usize) {
+        self.stats.bytes = self.stats.bytes - self.cost_of(sid).unwrap_or(0) + cost;
+        if let Some(stored) = self.sessions.to_back(sid) {
+            (entry.queued, entry.is_changed) = (stored.queued, stored.is_changed);
+            *stored = entry;
+        } else {
+            self.sessions.insert(sid.into(), entry);
+        }
+        self.written(sid);
+    }
+
+    /// Notes that a session has been written or touched.
+    fn written(&mut self, sid: &[u8]) {
+        let Some(entry) = self.sessions.get_mut(sid) else {
+            return;
+        };
+        if let Some(changed) = &mut self.changed
+            && !mem::replace(&mut entry.is_changed, true)
+        {
+            changed.push(sid.into());
+        }
+        if entry.expires < entry.queued {
+            entry.queued = entry.expires;
+            self.ends.push(Reverse((entry.expires, sid.into())));
+            self.tidy();
+        }
+    }
+
+    fn remove(&mut self, sid: &[u8]) -> bool {
+        let Some(entry) = self.sessions.remove(sid) else {
+            return false;
+        };
+        self.stats.bytes -= cost(sid, &entry.text);
+        if let Some(changed) = &mut self.changed {
+            changed.push(sid.into());
+        }
+        self.tidy();
+        true
+    }
+
+    /// Drops up to `most` sessions that have ended by `now`. Gives how many, and their bytes.
+    fn sweep(&mut self, now: u64, most: usize) -> (usize, usize) {
+        let (mut dropped, before) = (0, self.stats.bytes);
+        while dropped < most
+            && self.ends.peek().is_some_and(|Reverse((queued, _))| *queued <= now)
+            && let Some(Reverse((queued, sid))) = self.ends.pop()
+        {
+            // Otherwise it is gone, or is queued elsewhere by now.
+            if let Some(entry) = self.sessions.get_mut(&sid)
+                && entry.queued == queued
+            {
+                if entry.expires <= now {
+                    self.remove(&sid);
+                    dropped += 1;
+                } else {
+                    entry.queued = entry.expires;
+                    self.ends.push(Reverse((entry.expires, sid)));
+                }
+            }
+        }
+        self.stats.expired += dropped as u64;
+        (dropped, before - self.stats.bytes)
+    }
+
+    /// Drops the sessions that have ended, then the least recently used, until the limits hold.
+    fn make_room(&mut self, limits: &Limits, now: u64) {
+        let is_over =
+            |state: &Self| state.sessions.len() > limits.sessions || state.stats.bytes > limits.bytes;
+        if is_over(self) {
+            self.sweep(now, usize::MAX);
+        }
+        while is_over(self)
+            && let Some((sid, _)) = self.sessions.front()
+        {
+            let sid = Arc::clone(sid);
+            self.remove(&sid);
+            self.stats.evicted += 1;
+        }
+    }
+
+    /// Makes the queue of ends anew when most of it is out of date.
+    fn tidy(&mut self) {
+        if self.ends.len() >= SHORT.max(2 * self.sessions.len()) {
+            self.queue_anew();
+        }
+    }
+
+    fn queue_anew(&mut self) {
+        let sessions = self.sessions.iter();
+        self.ends = sessions.map(|(sid, entry)| Reverse((entry.queued, Arc::clone(sid)))).collect();
+    }
 }
 
 #[cfg(test)]
@@ -429,7 +416,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::limits::ENTRY_COST;
 
     /// Far enough from 1970 for dates of four digits.
     const START: u64 = 1_795_439_783_000;
@@ -469,7 +455,7 @@ mod tests {
         let table = table(Limits { session_bytes: 10, ..Limits::default() });
         table.set(b"a", "{}".into(), Due::Cookie, START).unwrap();
         let refused = table.set(b"a", r#"{"a":12345}"#.into(), Due::Cookie, START);
-        assert_eq!(refused, Err(Refused::TooLarge));
+        assert_eq!(refused, Err(Kind::TooLarge));
         assert_eq!(*table.get(b"a", START).unwrap(), "{}");
         assert_eq!(table.stats().refused, 1);
     }
@@ -481,7 +467,7 @@ mod tests {
         table.set(b"a", session(Some(START + 5), ""), Due::Cookie, START).unwrap();
         table.set(b"b", "{}".into(), Due::Cookie, START).unwrap();
         let refused = table.set(b"c", "{}".into(), Due::Cookie, START);
-        assert_eq!(refused, Err(Refused::Full));
+        assert_eq!(refused, Err(Kind::Full));
         table.set(b"b", r#"{"b":1}"#.into(), Due::Cookie, START).unwrap();
         table.set(b"c", "{}".into(), Due::Cookie, START + 5).unwrap();
         assert_eq!(table.len(START + 5), 2);
@@ -636,7 +622,8 @@ mod tests {
             let Some(session) = self.live(sid, now) else {
                 return Some(false);
             };
-            let whole = cookie::replace(&session.0, &Cookie::find(&session.0).span, cookie);
+            let mut whole = session.0.clone();
+            cookie::replace(&mut whole, &mut Cookie::find(&session.0).span, cookie);
             if whole.len() > limits.session_bytes && whole.len() > session.0.len() {
                 return None;
             }

@@ -72,6 +72,6 @@ mod tests {
         assert_eq!(sockets, ["socket"]);
         assert_eq!(keys, [key]);
         assert_eq!(adoption.versions.since("sid", loaded), Since::Gone);
-        assert!(adoption.bindings.is_empty());
+        assert!(!adoption.bindings.is_bound("socket", "sid"));
     }
 }

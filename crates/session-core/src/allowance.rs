@@ -8,8 +8,6 @@ use crate::adoption::shrink;
 const WINDOW_MS: u64 = 60_000;
 /// How many sessions are counted at the same time in one store.
 const MAX_SESSIONS: usize = 100_000;
-/// How long a full list is not searched again for minutes that are over, in ms: each new session would pay for a search.
-const SEARCH_PAUSE_MS: u64 = 1_000;
 
 /// How many keys a session has taken since its current minute began.
 #[derive(Debug)]
@@ -22,15 +20,12 @@ struct Minute {
 #[derive(Debug, Default)]
 pub struct Allowances {
     minutes: HashMap<Box<str>, Minute>,
-    /// When it may be searched again for minutes that are over, in ms.
-    next_search: u64,
 }
 
 impl Allowances {
     /// Takes one of the `most` keys that a session may ask for each minute; false when there is none left. `now` in ms.
     ///
-    /// From 100,000 sessions on, minutes that are over are forgotten, once a second. Where there is still no room, a new
-    /// session is not counted: refusing it would let one client lock all others out.
+    /// Beside 100,000 others a new session is not counted: refusing it would let one client lock all others out.
     pub fn take(&mut self, sid: &str, most: u32, now: u64) -> bool {
         if let Some(minute) = self.minutes.get_mut(sid) {
             if now.saturating_sub(minute.began) >= WINDOW_MS {
@@ -39,10 +34,6 @@ impl Allowances {
             let allowed = minute.taken < most;
             minute.taken += u32::from(allowed);
             return allowed;
-        }
-        if self.minutes.len() >= MAX_SESSIONS && now >= self.next_search {
-            self.sweep(now);
-            self.next_search = now + SEARCH_PAUSE_MS;
         }
         if self.minutes.len() < MAX_SESSIONS {
             let minute = Minute { began: now, taken: 1 };
@@ -100,19 +91,5 @@ mod tests {
             assert!(allowances.take(&number.to_string(), 1, 0));
         }
         assert_eq!(allowances.minutes.len(), MAX_SESSIONS);
-    }
-
-    #[test]
-    fn a_crowd_is_gone_through_once_a_second_not_for_each_stranger() {
-        let mut allowances = Allowances::default();
-        for number in 0..MAX_SESSIONS {
-            allowances.take(&number.to_string(), 1, 0);
-        }
-        for now in [59_999, 60_000, 60_998] {
-            assert!(allowances.take("stranger", 1, now));
-            assert_eq!(allowances.minutes.len(), MAX_SESSIONS, "at {now}");
-        }
-        assert!(allowances.take("stranger", 1, 60_999) && !allowances.take("stranger", 1, 60_999));
-        assert_eq!(allowances.minutes.len(), 1);
     }
 }

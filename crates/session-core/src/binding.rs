@@ -1,20 +1,15 @@
 //! Bindings: which socket belongs to which session, in both directions.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use crate::{adoption::shrink, error::Error};
+use crate::{by_session::BySession, error::Error};
 
 /// How many sockets may be bound at the same time in one store.
 pub const MAX_BOUND: usize = 4_000_000;
 
 /// The bindings of one store's sessions.
 #[derive(Debug, Default)]
-pub struct Bindings {
-    /// The session of each socket.
-    sids: HashMap<Arc<str>, Arc<str>>,
-    /// The sockets of each session, in the order in which they were bound.
-    sockets: HashMap<Arc<str>, Vec<Arc<str>>>,
-}
+pub struct Bindings(BySession<Arc<str>, ()>);
 
 impl Bindings {
     /// Binds a socket to a session. A socket that was bound to another session leaves it.
@@ -26,64 +21,27 @@ impl Bindings {
             return Ok(());
         }
         self.unbind(socket);
-        if self.sids.len() >= MAX_BOUND {
+        if self.0.len() >= MAX_BOUND {
             return Err(Error::Overloaded);
         }
-        let socket: Arc<str> = socket.into();
-        let sid =
-            if let Some((sid, _)) = self.sockets.get_key_value(sid) { Arc::clone(sid) } else { sid.into() };
-        self.sids.insert(Arc::clone(&socket), Arc::clone(&sid));
-        // Most sessions have one socket: `push` alone would make room for four.
-        let sockets = self.sockets.entry(sid).or_insert_with(|| Vec::with_capacity(1));
-        sockets.push(socket);
+        self.0.insert(sid, socket.into(), ());
         Ok(())
     }
 
     /// Frees a socket. Does nothing when it is not bound.
     pub fn unbind(&mut self, socket: &str) {
-        let Some((socket, sid)) = self.sids.remove_entry(socket) else {
-            return;
-        };
-        if let Some(sockets) = self.sockets.get_mut(&sid) {
-            sockets.retain(|other| !Arc::ptr_eq(other, &socket));
-            if sockets.is_empty() {
-                self.sockets.remove(&sid);
-            }
-        }
-        self.shrink();
+        self.0.remove(socket);
     }
 
     /// Whether a socket is bound to this session.
     #[must_use]
     pub fn is_bound(&self, socket: &str, sid: &str) -> bool {
-        self.sids.get(socket).is_some_and(|bound| **bound == *sid)
+        self.0.get(socket).is_some_and(|(bound, ())| bound == sid)
     }
 
     /// Frees the sockets of a session that has ended. Gives them in the order in which they were bound.
     pub fn end(&mut self, sid: &str) -> Vec<String> {
-        let sockets = self.sockets.remove(sid).unwrap_or_default();
-        for socket in &sockets {
-            self.sids.remove(socket);
-        }
-        self.shrink();
-        sockets.iter().map(ToString::to_string).collect()
-    }
-
-    /// How many sockets are bound.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.sids.len()
-    }
-
-    /// Whether no socket is bound.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.sids.is_empty()
-    }
-
-    fn shrink(&mut self) {
-        shrink(&mut self.sids);
-        shrink(&mut self.sockets);
+        self.0.end(sid).iter().map(ToString::to_string).collect()
     }
 }
 
@@ -173,7 +131,7 @@ mod tests {
                         model.contains(&(socket, sid))
                     );
                 }
-                prop_assert_eq!(bindings.len(), model.len());
+                prop_assert_eq!(bindings.0.len(), model.len());
             }
         }
     }

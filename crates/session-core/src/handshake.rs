@@ -3,14 +3,16 @@
 //! The JavaScript side reports facts and does what it is told; it calls the store in between.
 
 use crate::{
-    adoption::Adoption, channel::ChannelName, error::Error, key::Key, keyring::Issue, record::Record,
+    adoption::Adoption,
+    channel::ChannelName,
+    error::Error,
+    key::Key,
+    keyring::{Issue, Keyring},
 };
 
 /// What is known when a GET arrives.
 #[derive(Clone, Copy, Debug)]
 pub struct Visit<'a> {
-    /// The app has a session store.
-    pub has_store: bool,
     /// The id of the request's session, when it has one.
     pub sid: Option<&'a str>,
     /// The channel name in the URL, percent-decoded.
@@ -39,73 +41,40 @@ pub enum Step {
 /// Decides what a GET of a key does; `now` in ms.
 ///
 /// # Errors
-/// [`Error::NoSessionStore`], [`Error::NoSession`], [`Error::BadChannel`], [`Error::TooManyChannels`],
-/// [`Error::TooManyKeys`].
+/// [`Error::NoSession`], [`Error::BadChannel`], [`Error::TooManyChannels`], [`Error::TooManyKeys`].
 pub fn visit(visit: Visit<'_>, adoption: &mut Adoption, now: u64) -> Result<Step, Error> {
-    if !visit.has_store {
-        return Err(Error::NoSessionStore);
-    }
     let sid = visit.sid.ok_or(Error::NoSession)?;
-    ChannelName::parse(visit.channel).map_err(|_| Error::BadChannel)?;
+    ChannelName::parse(visit.channel).ok_or(Error::BadChannel)?;
     if !adoption.allowances.take(sid, visit.max_keys, now) {
         return Err(Error::TooManyKeys);
     }
     let keyring = &mut adoption.keyring;
-    if visit.one_time {
-        if visit.memo.is_none() && visit.channels >= visit.max_channels {
-            return Err(Error::TooManyChannels);
-        }
-        return Ok(Step::Issue(keyring.issue_own(sid, visit.channel, now)));
-    }
-    if let Some(key) = visit.memo.and_then(|memo| Key::parse(memo).ok()) {
+    if !visit.one_time
+        && let Some(key) = visit.memo.and_then(Key::parse)
+    {
         return Ok(Step::Check(key));
     }
     // Requests at the same time do not see each other's channels in the session yet, but in the keyring.
-    let handed_out = keyring.other_channels(sid, visit.channel);
+    let handed_out = if visit.one_time { 0 } else { keyring.other_channels(sid, visit.channel) };
     let channels = handed_out.max(visit.channels as usize);
     if visit.memo.is_none() && channels >= visit.max_channels as usize {
         return Err(Error::TooManyChannels);
     }
-    Ok(Step::Issue(keyring.issue(sid, visit.channel, now)))
+    let issue = if visit.one_time { Keyring::issue_own } else { Keyring::issue };
+    Ok(Step::Issue(issue(keyring, sid, visit.channel, now)))
 }
 
-/// What a client sent as `key` with `__zappa_key`.
-#[derive(Clone, Copy, Debug)]
-pub enum Presented<'a> {
-    /// Nothing, or null.
-    Nothing,
-    /// Something that is not a string.
-    NoString,
-    /// A string.
-    Text(&'a str),
-}
-
-/// Decides whether the store is asked for a key; `left` is how many more this socket may present in vain.
+/// Decides whether the store is asked for a key that a client presents (nothing where it sent none); `left` is how many more
+/// this socket may present in vain.
 ///
 /// # Errors
 /// [`Error::MissingSessionStore`], [`Error::MissingKey`], and for everything else [`Error::MissingData`].
-pub fn present(has_store: bool, presented: Presented<'_>, left: u32) -> Result<Key, Error> {
+pub fn present(has_store: bool, presented: Option<&str>, left: u32) -> Result<Key, Error> {
     if !has_store {
         return Err(Error::MissingSessionStore);
     }
-    match presented {
-        Presented::Nothing => Err(Error::MissingKey),
-        Presented::Text(text) if left > 0 => Key::parse(text).map_err(|_| Error::MissingData),
-        Presented::NoString | Presented::Text(_) => Err(Error::MissingData),
-    }
-}
-
-/// Reads what the store holds under a key (as JSON text; nothing when there is no such record). With a `channel`, only a
-/// key that was made for it is good, or one of the original's, which names none.
-///
-/// # Errors
-/// [`Error::MissingData`] when there is nothing, or it is not a key's record, or another channel's.
-pub fn record(text: Option<&str>, channel: Option<&str>) -> Result<Record, Error> {
-    let record = Record::parse(text.ok_or(Error::MissingData)?).map_err(|_| Error::MissingData)?;
-    match (channel, record.channel()) {
-        (Some(wanted), Some(made_for)) if wanted != made_for => Err(Error::MissingData),
-        _ => Ok(record),
-    }
+    let text = presented.ok_or(Error::MissingKey)?;
+    Key::parse(text).filter(|_| left > 0).ok_or(Error::MissingData)
 }
 
 #[cfg(test)]
@@ -113,7 +82,6 @@ mod tests {
     use super::*;
 
     const GOOD: Visit<'_> = Visit {
-        has_store: true,
         sid: Some("sid"),
         channel: "__local",
         memo: None,
@@ -161,7 +129,6 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_in_the_order_of_the_original() {
-        assert_eq!(decide(Visit { has_store: false, sid: None, ..GOOD }), Err(Error::NoSessionStore));
         assert_eq!(decide(Visit { sid: None, channel: "", ..GOOD }), Err(Error::NoSession));
         assert_eq!(decide(Visit { channel: "__proto__", ..GOOD }), Err(Error::BadChannel));
         assert_eq!(decide(Visit { channels: 32, ..GOOD }), Err(Error::TooManyChannels));
@@ -183,20 +150,19 @@ mod tests {
     #[test]
     fn only_a_well_formed_key_reaches_the_store() {
         let key = Key::generate();
-        assert_eq!(present(true, Presented::Text(&key.to_string()), 1), Ok(key));
-        assert_eq!(present(true, Presented::Nothing, 1), Err(Error::MissingKey));
-        assert_eq!(present(true, Presented::NoString, 1), Err(Error::MissingData));
+        assert_eq!(present(true, Some(&key.to_string()), 1), Ok(key));
+        assert_eq!(present(true, None, 1), Err(Error::MissingKey));
         for text in ["", "__proto__", "../x", "00000000-0000-1000-8000-000000000000"] {
-            assert_eq!(present(true, Presented::Text(text), 1), Err(Error::MissingData));
+            assert_eq!(present(true, Some(text), 1), Err(Error::MissingData));
         }
-        assert_eq!(present(false, Presented::Nothing, 1), Err(Error::MissingSessionStore));
+        assert_eq!(present(false, None, 1), Err(Error::MissingSessionStore));
     }
 
     #[test]
     fn after_many_keys_in_vain_the_store_is_left_alone() {
         let key = Key::generate().to_string();
-        assert!(present(true, Presented::Text(&key), 1).is_ok());
-        assert_eq!(present(true, Presented::Text(&key), 0), Err(Error::MissingData));
+        assert!(present(true, Some(&key), 1).is_ok());
+        assert_eq!(present(true, Some(&key), 0), Err(Error::MissingData));
     }
 
     #[test]
@@ -207,22 +173,5 @@ mod tests {
         }
         assert_eq!(visit(GOOD, &mut adoption, 0), Err(Error::TooManyKeys));
         assert!(visit(GOOD, &mut adoption, 60_000).is_ok());
-    }
-
-    #[test]
-    fn what_is_no_record_is_missing_data() {
-        assert_eq!(record(None, None).unwrap_err(), Error::MissingData);
-        assert_eq!(record(Some("[1]"), None).unwrap_err(), Error::MissingData);
-        let originals = record(Some(r#"{"id":"sid","cookie":{}}"#), Some("any")).unwrap();
-        assert_eq!(originals.session_id(), "sid");
-    }
-
-    #[test]
-    fn a_key_of_another_channel_is_missing_data() {
-        let channel = ChannelName::parse("chat").unwrap();
-        let text = Record::new("sid", channel, None, 0).to_json();
-        assert!(record(Some(&text), Some("chat")).is_ok());
-        assert!(record(Some(&text), None).is_ok());
-        assert_eq!(record(Some(&text), Some("news")).unwrap_err(), Error::MissingData);
     }
 }

@@ -4,9 +4,7 @@
 //! and spares the socket's half of a repeated handshake the read that the HTTP half has just made. It is a memory,
 //! not an authority: whether a key is good is always the store's word.
 
-use std::{collections::HashMap, sync::Arc};
-
-use crate::{adoption::shrink, key::Key};
+use crate::{by_session::BySession, key::Key};
 
 /// For how long after a key was made a request of the same session and channel that does not see it yet gets the same
 /// one, in ms. Longer than a page's concurrent requests, far shorter than a key's life.
@@ -30,42 +28,31 @@ pub enum Issue {
     Share(Key),
 }
 
-/// A key that was handed out, of the session that the keyring has it under.
+/// A key that was handed out.
 #[derive(Debug)]
 struct Issued {
-    key: Key,
     channel: Box<str>,
     /// When it was handed out, in ms.
     handed_out: u64,
     /// When its record was set, in ms; nothing while it is being set.
     made: Option<u64>,
-    /// In ms.
+    /// When its record expires, in ms.
     expires_at: u64,
     /// When its record was seen in the store, in ms.
     vouched: Option<u64>,
 }
 
-/// The keys of one store.
+/// The keys of one store, one for each channel of a session.
 #[derive(Debug, Default)]
-pub struct Keyring {
-    /// The session of each key.
-    sids: HashMap<Key, Arc<str>>,
-    /// The keys of each session, one a channel.
-    sessions: HashMap<Arc<str>, Vec<Issued>>,
-}
+pub struct Keyring(BySession<Key, Box<Issued>>);
 
 impl Keyring {
     /// The key for a session's channel whose session has none yet; `now` in ms.
     pub fn issue(&mut self, sid: &str, channel: &str, now: u64) -> Issue {
-        let known = self.of_session(sid).find(|key| &*key.channel == channel);
-        if let Some(known) = known {
+        if let Some((key, known)) = self.0.of(sid).find(|(_, issued)| *issued.channel == *channel) {
             match known.made {
-                None if now.saturating_sub(known.handed_out) < JOIN_MS => {
-                    return Issue::Join(known.key.clone());
-                }
-                Some(made) if now.saturating_sub(made) < SHARE_MS => {
-                    return Issue::Share(known.key.clone());
-                }
+                None if now.saturating_sub(known.handed_out) < JOIN_MS => return Issue::Join(key.clone()),
+                Some(made) if now.saturating_sub(made) < SHARE_MS => return Issue::Share(key.clone()),
                 _ => {}
             }
         }
@@ -75,27 +62,21 @@ impl Keyring {
     /// A key that nobody else gets, whatever other requests of the session do; `now` in ms.
     pub fn issue_own(&mut self, sid: &str, channel: &str, now: u64) -> Issue {
         let key = Key::generate();
-        let issued = Issued {
-            key: key.clone(),
-            channel: channel.into(),
-            handed_out: now,
-            made: None,
-            expires_at: u64::MAX,
-            vouched: None,
-        };
-        self.insert(sid, issued);
+        let channel = channel.into();
+        let issued = Issued { channel, handed_out: now, made: None, expires_at: u64::MAX, vouched: None };
+        self.insert(sid, key.clone(), issued);
         Issue::Make(key)
     }
 
     /// On how many channels this session has keys that this process remembers, `channel` left out.
     #[must_use]
     pub fn other_channels(&self, sid: &str, channel: &str) -> usize {
-        self.of_session(sid).filter(|key| &*key.channel != channel).count()
+        self.0.of(sid).filter(|(_, issued)| *issued.channel != *channel).count()
     }
 
     /// The record of a key was set at `now` and expires `max_age` ms later.
     pub fn made(&mut self, key: &Key, now: u64, max_age: u64) {
-        if let Some(issued) = self.get_mut(key) {
+        if let Some(issued) = self.0.get_mut(key) {
             issued.made = Some(now);
             issued.expires_at = now.saturating_add(max_age);
         }
@@ -103,115 +84,57 @@ impl Keyring {
 
     /// The HTTP half of a repeated handshake has just seen this key's record in the store.
     pub fn vouch(&mut self, key: &Key, sid: &str, channel: &str, now: u64) {
-        if let Some(issued) = self.get_mut(key) {
+        if let Some(issued) = self.0.get_mut(key) {
             issued.vouched = Some(now);
             return;
         }
-        let issued = Issued {
-            key: key.clone(),
-            channel: channel.into(),
-            handed_out: 0,
-            made: Some(0),
-            expires_at: now.saturating_add(86_400_000),
-            vouched: Some(now),
-        };
-        self.insert(sid, issued);
+        let expires_at = now.saturating_add(86_400_000);
+        let channel = channel.into();
+        let issued = Issued { channel, handed_out: 0, made: Some(0), expires_at, vouched: Some(now) };
+        self.insert(sid, key.clone(), issued);
     }
 
     /// The session of a key that was vouched for within the last seconds, where it was made for `channel` (`None`: any).
     /// Each vouching counts once.
     pub fn vouched(&mut self, key: &Key, channel: Option<&str>, now: u64) -> Option<&str> {
-        let issued = self.get_mut(key)?;
+        let issued = self.0.get_mut(key)?;
         if channel.is_some_and(|channel| channel != &*issued.channel) {
             return None;
         }
         let at = issued.vouched.take()?;
-        (now.saturating_sub(at) < VOUCH_MS).then(|| self.session_of(key)).flatten()
-    }
-
-    /// The session that a key was made for, for all that is remembered. Whether it is good the store has to say.
-    #[must_use]
-    pub fn session_of(&self, key: &Key) -> Option<&str> {
-        self.sids.get(key).map(|sid| &**sid)
+        let sid = self.0.get(key).map(|(sid, _)| sid);
+        sid.filter(|_| now.saturating_sub(at) < VOUCH_MS)
     }
 
     /// Forgets a key whose record is gone, or was never set.
     pub fn revoke(&mut self, key: &Key) {
-        let Some(sid) = self.sids.remove(key) else {
-            return;
-        };
-        if let Some(keys) = self.sessions.get_mut(&sid) {
-            keys.retain(|issued| issued.key != *key);
-            if keys.is_empty() {
-                self.sessions.remove(&sid);
-            }
-        }
-        self.shrink();
+        self.0.remove(key);
     }
 
     /// Forgets a session that has ended. Gives the keys whose records go with it.
     pub fn end(&mut self, sid: &str) -> Vec<Key> {
-        let ended = self.sessions.remove(sid).unwrap_or_default().into_iter();
-        let keys: Vec<Key> = ended.map(|issued| issued.key).collect();
-        for key in &keys {
-            self.sids.remove(key);
-        }
-        self.shrink();
-        keys
+        self.0.end(sid)
     }
 
     /// Forgets the keys whose records have expired by `now` (ms).
     pub fn sweep(&mut self, now: u64) {
-        self.retain(|issued| issued.expires_at > now);
+        self.0.retain(|issued| issued.expires_at > now);
     }
 
-    fn of_session(&self, sid: &str) -> impl Iterator<Item = &Issued> {
-        self.sessions.get(sid).into_iter().flatten()
-    }
-
-    fn get_mut(&mut self, key: &Key) -> Option<&mut Issued> {
-        let keys = self.sessions.get_mut(self.sids.get(key)?)?;
-        keys.iter_mut().find(|issued| issued.key == *key)
-    }
-
-    fn insert(&mut self, sid: &str, issued: Issued) {
-        if self.sids.len() >= MAX_KEYS {
+    fn insert(&mut self, sid: &str, key: Key, issued: Issued) {
+        if self.0.len() >= MAX_KEYS {
             // Forgets the older half. A key that is being made stays: a request may wait for it.
-            let all = self.sessions.values().flatten();
-            let mut times: Vec<u64> = all.filter_map(|issued| issued.made).collect();
+            let mut times: Vec<u64> = self.0.values().filter_map(|issued| issued.made).collect();
             times.sort_unstable();
             let middle = times.get(times.len() / 2).copied().unwrap_or(0);
-            self.retain(|issued| issued.made.is_none_or(|at| at > middle));
+            self.0.retain(|issued| issued.made.is_none_or(|at| at > middle));
         }
         // A key that it replaces stays valid in the store until it expires there.
-        let replaced = self.of_session(sid).find(|key| key.channel == issued.channel);
-        if let Some(key) = replaced.map(|replaced| replaced.key.clone()) {
-            self.revoke(&key);
+        let replaced = self.0.of(sid).find(|(_, other)| other.channel == issued.channel);
+        if let Some(key) = replaced.map(|(key, _)| key.clone()) {
+            self.0.remove(&key);
         }
-        let sid: Arc<str> = sid.into();
-        self.sids.insert(issued.key.clone(), Arc::clone(&sid));
-        // Most sessions have one key: `push` alone would make room for four.
-        self.sessions.entry(sid).or_insert_with(|| Vec::with_capacity(1)).push(issued);
-    }
-
-    fn retain(&mut self, keep: impl Fn(&Issued) -> bool) {
-        let sids = &mut self.sids;
-        self.sessions.retain(|_, keys| {
-            keys.retain(|issued| {
-                let kept = keep(issued);
-                if !kept {
-                    sids.remove(&issued.key);
-                }
-                kept
-            });
-            !keys.is_empty()
-        });
-        self.shrink();
-    }
-
-    fn shrink(&mut self) {
-        shrink(&mut self.sids);
-        shrink(&mut self.sessions);
+        self.0.insert(sid, key, Box::new(issued));
     }
 }
 
@@ -220,6 +143,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn session_of<'k>(keyring: &'k Keyring, key: &Key) -> Option<&'k str> {
+        keyring.0.get(key).map(|(sid, _)| sid)
+    }
 
     fn made(keyring: &mut Keyring, sid: &str, channel: &str, now: u64) -> Key {
         let Issue::Make(key) = keyring.issue(sid, channel, now) else {
@@ -303,11 +230,11 @@ mod tests {
         let mut keyring = Keyring::default();
         let revoked = made(&mut keyring, "s", "c", 0);
         let ended = made(&mut keyring, "t", "c", 0);
-        assert_eq!(keyring.session_of(&revoked), Some("s"));
+        assert_eq!(session_of(&keyring, &revoked), Some("s"));
         keyring.revoke(&revoked);
-        assert_eq!(keyring.session_of(&revoked), None);
+        assert_eq!(session_of(&keyring, &revoked), None);
         keyring.end("t");
-        assert_eq!(keyring.session_of(&ended), None);
+        assert_eq!(session_of(&keyring, &ended), None);
     }
 
     #[test]
@@ -324,11 +251,11 @@ mod tests {
         let mut keyring = Keyring::default();
         made(&mut keyring, "s", "c", 0);
         keyring.sweep(60_000);
-        assert_eq!(keyring.sids.len(), 0);
+        assert_eq!(keyring.0.len(), 0);
         for index in 0..=MAX_KEYS as u64 {
             made(&mut keyring, &index.to_string(), "c", index);
         }
-        assert!(keyring.sids.len() <= MAX_KEYS);
+        assert!(keyring.0.len() <= MAX_KEYS);
     }
 
     /// A key as the plain list has it.
@@ -463,9 +390,9 @@ mod tests {
                     }
                     Step::Wait(ms) => now += ms,
                 }
-                prop_assert_eq!(keyring.sids.len(), list.len());
+                prop_assert_eq!(keyring.0.len(), list.len());
                 for plain in &list {
-                    prop_assert_eq!(keyring.session_of(&plain.key), Some(plain.sid.as_str()));
+                    prop_assert_eq!(session_of(&keyring, &plain.key), Some(plain.sid.as_str()));
                     let others = list.iter().filter(|other| other.sid == plain.sid && other.channel != plain.channel);
                     prop_assert_eq!(keyring.other_channels(&plain.sid, &plain.channel), others.count());
                 }

@@ -6,6 +6,7 @@
 pub mod adoption;
 pub mod allowance;
 pub mod binding;
+mod by_session;
 pub mod channel;
 pub mod due_times;
 pub mod error;

@@ -3,10 +3,11 @@
 //! The texts are JSON as `JSON.stringify` writes it. They are taken apart at their keys only; a value is copied as it is
 //! spelt, never decoded and written anew.
 
-use std::{borrow::Cow, fmt, hash};
+use std::{borrow::Cow, hash};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, de};
+use serde_bytes::ByteBuf;
 use serde_json::value::RawValue;
 
 /// Objects nested deeper than this are one value, as arrays are.
@@ -23,22 +24,6 @@ pub enum Merged {
     Text(String),
 }
 
-impl Merged {
-    /// The text of the result, given the texts that were merged.
-    #[must_use]
-    pub fn into_text(self, mine: &str, theirs: &str) -> String {
-        match self {
-            Self::Mine => mine.to_owned(),
-            Self::Theirs => theirs.to_owned(),
-            Self::Text(text) => text,
-        }
-    }
-}
-
-/// A text that is no JSON object, which [`merge`] cannot work with. It does not carry the text, which may hold secrets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidDocument;
-
 /// Merges two changed texts of one session, `base`, so that the changes of both are kept, down to nested fields.
 ///
 /// For each key: a value that one side has changed, added or deleted is taken from that side. Where both sides have changed
@@ -50,21 +35,22 @@ pub struct InvalidDocument;
 /// same key the last counts. Texts that `JSON.stringify` wrote give a text that it could have written: no whitespace, array
 /// indices first, then the keys of theirs in their order, then mine's new ones.
 ///
-/// # Errors
-/// [`InvalidDocument`] if a text is no JSON object. A text that is equal to another one is not looked at.
-pub fn merge(base: &str, mine: &str, theirs: &str) -> Result<Merged, InvalidDocument> {
+/// Gives nothing if a text is no JSON object. A text that is equal to another one is not looked at.
+#[must_use]
+pub fn merge(base: &str, mine: &str, theirs: &str) -> Option<Merged> {
     if mine == base || mine == theirs {
-        return Ok(Merged::Theirs);
+        return Some(Merged::Theirs);
     }
     if theirs == base {
-        return Ok(Merged::Mine);
+        return Some(Merged::Mine);
     }
-    let read = |text| fields(text).ok_or(InvalidDocument);
-    let merged = merge_objects(&read(base)?, &read(mine)?, &read(theirs)?, 1);
-    Ok(match merged {
-        Outcome { is_theirs: true, .. } => Merged::Theirs,
-        Outcome { is_mine: true, .. } => Merged::Mine,
-        Outcome { text, .. } => Merged::Text(text.unwrap_or_default().into_owned()),
+    let text = merge_objects(&fields(base)?, &fields(mine)?, &fields(theirs)?, 1);
+    Some(if is_same(Some(&text), Some(theirs), 0) {
+        Merged::Theirs
+    } else if is_same(Some(&text), Some(mine), 0) {
+        Merged::Mine
+    } else {
+        Merged::Text(text)
     })
 }
 
@@ -75,8 +61,7 @@ type Fields<'t> = IndexMap<Key<'t>, &'t RawValue>;
 struct Key<'t> {
     /// The text with its quotes.
     spelt: &'t str,
-    /// Lone surrogates, which JSON can spell, are encoded like other characters: bytes, not text.
-    decoded: Cow<'t, [u8]>,
+    decoded: ByteBuf,
 }
 
 impl PartialEq for Key<'_> {
@@ -110,69 +95,40 @@ impl Key<'_> {
     }
 }
 
-/// The merged value of one key, and whose value it is the same as.
-struct Outcome<'t> {
-    /// Nothing where the key is deleted.
-    text: Option<Cow<'t, str>>,
-    is_mine: bool,
-    is_theirs: bool,
-}
-
-fn merge_objects<'t>(base: &Fields<'t>, mine: &Fields<'t>, theirs: &Fields<'t>, depth: usize) -> Outcome<'t> {
+fn merge_objects(base: &Fields<'_>, mine: &Fields<'_>, theirs: &Fields<'_>, depth: usize) -> String {
     let new = mine.keys().filter(|key| !theirs.contains_key(*key));
     let mut merged = Vec::with_capacity(theirs.len());
-    let (mut is_mine, mut is_theirs) = (true, true);
     for key in theirs.keys().chain(new) {
-        let value = |fields: &Fields<'t>| fields.get(key).map(|value| value.get());
-        let outcome = merge_values(value(base), value(mine), value(theirs), depth);
-        is_mine &= outcome.is_mine;
-        is_theirs &= outcome.is_theirs;
-        merged.extend(outcome.text.map(|text| (key, text)));
+        let [base, mine, theirs] =
+            [base, mine, theirs].map(|fields| fields.get(key).map(|value| value.get()));
+        merged.extend(merge_values(base, mine, theirs, depth).map(|value| (key, value)));
     }
-    if merged.iter().any(|(key, _)| key.index().is_some()) {
-        merged.sort_by_key(|(key, _)| key.index().unwrap_or(u32::MAX));
-    }
-    let members = merged.iter().map(|(key, value)| format!("{}:{value}", key.spelt));
-    let text = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
-    Outcome { text: Some(text.into()), is_mine, is_theirs }
+    merged.sort_by_key(|(key, _)| key.index().unwrap_or(u32::MAX));
+    let members: Vec<_> = merged.iter().map(|(key, value)| format!("{}:{value}", key.spelt)).collect();
+    format!("{{{}}}", members.join(","))
 }
 
+/// The merged value of one key; nothing where it is deleted.
 fn merge_values<'t>(
     base: Option<&'t str>,
     mine: Option<&'t str>,
     theirs: Option<&'t str>,
     depth: usize,
-) -> Outcome<'t> {
-    if let Some(merged) = merge_as_objects(base, mine, theirs, depth) {
-        return merged;
-    }
-    let agree = is_same(mine, theirs, depth);
-    let is_theirs = agree || is_same(mine, base, depth);
-    Outcome {
-        text: if is_theirs { theirs } else { mine }.map(Cow::Borrowed),
-        is_mine: agree || !is_theirs,
-        is_theirs,
-    }
-}
-
-/// Merges values that are objects on both sides, and in `base` or missing there.
-fn merge_as_objects<'t>(
-    base: Option<&'t str>,
-    mine: Option<&'t str>,
-    theirs: Option<&'t str>,
-    depth: usize,
-) -> Option<Outcome<'t>> {
+) -> Option<Cow<'t, str>> {
     // An unchanged text needs no look into it.
-    if depth >= MAX_DEPTH || mine == base || mine == theirs || theirs == base {
-        return None;
+    if mine == base || mine == theirs {
+        return theirs.map(Cow::Borrowed);
     }
-    let (mine, theirs) = (mine?, theirs?);
-    let mut merged =
-        merge_objects(&fields(base.unwrap_or("{}"))?, &fields(mine)?, &fields(theirs)?, depth + 1);
-    if merged.is_theirs || merged.is_mine {
-        merged.text = Some(if merged.is_theirs { theirs } else { mine }.into());
+    if depth < MAX_DEPTH
+        && theirs != base
+        && let Some(base) = fields(base.unwrap_or("{}"))
+        && let Some(mine) = mine.and_then(fields)
+        && let Some(theirs) = theirs.and_then(fields)
+    {
+        return Some(merge_objects(&base, &mine, &theirs, depth + 1).into());
     }
-    Some(merged)
+    let is_theirs = is_same(mine, base, depth) || is_same(mine, theirs, depth);
+    if is_theirs { theirs } else { mine }.map(Cow::Borrowed)
 }
 
 /// Whether `JSON.parse` makes the same of two values, or neither is there.
@@ -217,26 +173,9 @@ fn elements(text: &str) -> Option<Vec<&RawValue>> {
     serde_json::from_str(text).ok()
 }
 
-/// The characters of a string that is spelt with its quotes.
-fn decode(spelt: &str) -> Option<Cow<'_, [u8]>> {
-    struct Bytes;
-    impl<'de> de::Visitor<'de> for Bytes {
-        type Value = Cow<'de, [u8]>;
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("a string")
-        }
-
-        fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-            Ok(bytes.into())
-        }
-
-        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-            Ok(bytes.to_owned().into())
-        }
-    }
-    let mut deserializer = serde_json::Deserializer::from_str(spelt);
-    deserializer.deserialize_bytes(Bytes).ok()
+/// The characters of a string that is spelt with its quotes: bytes and not text, as JSON can spell lone surrogates.
+fn decode(spelt: &str) -> Option<ByteBuf> {
+    serde_json::from_str(spelt).ok()
 }
 
 #[cfg(test)]
@@ -248,32 +187,36 @@ mod tests {
     use super::*;
 
     fn merged(base: &str, mine: &str, theirs: &str) -> String {
-        merge(base, mine, theirs).expect("three objects").into_text(mine, theirs)
+        match merge(base, mine, theirs).expect("three objects") {
+            Merged::Mine => mine.to_owned(),
+            Merged::Theirs => theirs.to_owned(),
+            Merged::Text(text) => text,
+        }
     }
 
     #[test]
     fn what_only_mine_has_changed_is_mine() {
         let (base, mine) = (r#"{"a":1,"b":2}"#, r#"{"a":1,"b":3}"#);
-        assert_eq!(merge(base, mine, base), Ok(Merged::Mine));
-        assert_eq!(merge(base, mine, r#"{ "b": 2.0, "\u0061": 1 }"#), Ok(Merged::Mine));
+        assert_eq!(merge(base, mine, base), Some(Merged::Mine));
+        assert_eq!(merge(base, mine, r#"{ "b": 2.0, "\u0061": 1 }"#), Some(Merged::Mine));
     }
 
     #[test]
     fn what_only_they_have_changed_is_theirs() {
         let (base, theirs) = (r#"{"a":1,"b":2}"#, r#"{"a":1}"#);
-        assert_eq!(merge(base, base, theirs), Ok(Merged::Theirs));
-        assert_eq!(merge(base, r#"{"b":2,"a":1}"#, theirs), Ok(Merged::Theirs));
+        assert_eq!(merge(base, base, theirs), Some(Merged::Theirs));
+        assert_eq!(merge(base, r#"{"b":2,"a":1}"#, theirs), Some(Merged::Theirs));
     }
 
     #[test]
     fn what_both_have_changed_alike_needs_no_writing() {
-        assert_eq!(merge("{}", r#"{"a":{"b":1}}"#, r#"{"a":{"b":1}}"#), Ok(Merged::Theirs));
-        assert_eq!(merge("{}", r#"{"a":{"b":1}}"#, r#"{"a":{"b":1.0},"c":1}"#), Ok(Merged::Theirs));
+        assert_eq!(merge("{}", r#"{"a":{"b":1}}"#, r#"{"a":{"b":1}}"#), Some(Merged::Theirs));
+        assert_eq!(merge("{}", r#"{"a":{"b":1}}"#, r#"{"a":{"b":1.0},"c":1}"#), Some(Merged::Theirs));
     }
 
     #[test]
     fn mine_is_the_result_if_it_has_all_that_they_have() {
-        assert_eq!(merge("{}", r#"{"a":1,"b":2}"#, r#"{"a":1}"#), Ok(Merged::Mine));
+        assert_eq!(merge("{}", r#"{"a":1,"b":2}"#, r#"{"a":1}"#), Some(Merged::Mine));
     }
 
     #[test]
@@ -383,7 +326,7 @@ mod tests {
             merged(base, r#"{"a":{"x":2,"y":5},"b":1}"#, r#"{"a":{"x":3,"y":1},"b":2}"#),
             r#"{"a":{"x":3,"y":5},"b":2}"#
         );
-        assert_eq!(merge(base, r#"{"a":{"x":1},"b":1}"#, r#"{"a":{"x":2,"y":1},"b":1}"#), Ok(Merged::Mine));
+        assert_eq!(merge(base, r#"{"a":{"x":1},"b":1}"#, r#"{"a":{"x":2,"y":1},"b":1}"#), Some(Merged::Mine));
     }
 
     #[test]
@@ -409,9 +352,9 @@ mod tests {
     #[test]
     fn texts_that_are_no_json_object_are_refused() {
         for text in ["", r#"{"a":1"#, r#"{"b":x}"#, "[]", "null", r#""{}""#, "{} {}"] {
-            assert_eq!(merge(text, r#"{"a":1}"#, "{}"), Err(InvalidDocument), "{text}");
-            assert_eq!(merge("{}", text, r#"{"b":1}"#), Err(InvalidDocument), "{text}");
-            assert_eq!(merge("{}", r#"{"a":1}"#, text), Err(InvalidDocument), "{text}");
+            assert_eq!(merge(text, r#"{"a":1}"#, "{}"), None, "{text}");
+            assert_eq!(merge("{}", text, r#"{"b":1}"#), None, "{text}");
+            assert_eq!(merge("{}", r#"{"a":1}"#, text), None, "{text}");
         }
     }
 

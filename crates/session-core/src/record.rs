@@ -1,12 +1,14 @@
 //! What the session store holds under a key: the session that the key leads to.
+//!
+//! Our record is `{"id": sid, "cookie": {"originalMaxAge": ms, "expires": "…Z"}, "__io_session": {"v": 1, "channel": name}}`:
+//! every session store takes from the cookie when to drop it, and the original `io-session` reads `id` alone. The original's
+//! own is `{"id": sid, "cookie": {}}`.
 
-use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::channel::ChannelName;
-use crate::key::fingerprint;
 
 /// The top-level field that says that a record is ours. The original ignores it.
 const MARKER: &str = "__io_session";
@@ -17,128 +19,54 @@ const LAST_MS: u64 = 253_402_300_799_999;
 /// Most characters of a session id.
 const MAX_SESSION_ID_LENGTH: usize = 1024;
 
-/// The record of a key.
+/// The JSON text of a record for a new key, good for `max_age` ms from `now` (ms since 1970).
+#[must_use]
+pub fn record_text(sid: &str, channel: &ChannelName, max_age: u64, now: u64) -> String {
+    let record = json!({
+        "id": sid,
+        "cookie": { "originalMaxAge": max_age, "expires": iso(now.saturating_add(max_age)) },
+        MARKER: { "v": MARKER_VERSION, "channel": channel.as_str() },
+    });
+    record.to_string()
+}
+
+/// The session id in the JSON text of what a session store holds under a key; nothing when that is no record. With a `channel`,
+/// only a key that was made for it is good, or one of the original's, which names none.
 ///
-/// Ours is `{"id": sid, "cookie": {"originalMaxAge": ms, "expires": "…Z"}, "__io_session": {"v": 1, "channel": name}}`: every
-/// session store takes from the cookie when to drop it, and the original `io-session` reads `id` alone. The original's own is
-/// `{"id": sid, "cookie": {}}`.
-///
-/// `Debug` shows the session id's [`fingerprint`] only.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Record {
-    session_id: String,
-    /// `None` in a record that an original `io-session` wrote.
-    channel: Option<ChannelName>,
-    cookie: Value,
-}
-
-impl Record {
-    /// A record for a new key, good for `max_age_ms` milliseconds from `now_epoch_ms` (milliseconds since 1970, UTC), or
-    /// for as long as the session store keeps what has no end of its own.
-    ///
-    /// `session_id` is taken as it is; [`Record::parse`] refuses one that is empty or has over 1024 characters.
-    #[must_use]
-    pub fn new(session_id: &str, channel: ChannelName, max_age_ms: Option<u64>, now_epoch_ms: u64) -> Self {
-        let cookie = match max_age_ms {
-            Some(max_age) => {
-                json!({ "originalMaxAge": max_age, "expires": iso(now_epoch_ms.saturating_add(max_age)) })
-            }
-            None => json!({ "originalMaxAge": null }),
-        };
-        Self { session_id: session_id.to_owned(), channel: Some(channel), cookie }
-    }
-
-    /// Reads what a session store gave for a key, as JSON text.
-    ///
-    /// Under a key may lie anything that the store holds, since session ids can be UUIDs too. With the marker, this is a
-    /// record of ours, whatever the store has added to it. Without it, it is one of the original's unless its cookie is a
-    /// browser's (express-session always gives that a `path` and `httpOnly`).
-    ///
-    /// # Errors
-    /// [`InvalidRecord`] for broken JSON, no object, a session, a socket's own record, an `id` that is not a text of 1 to 1024
-    /// characters.
-    pub fn parse(json_text: &str) -> Result<Self, InvalidRecord> {
-        let value: Value = serde_json::from_str(json_text).map_err(|_| InvalidRecord)?;
-        let Value::Object(mut fields) = value else {
-            return Err(InvalidRecord);
-        };
-        let session_id = match fields.remove("id") {
-            Some(Value::String(id)) if !id.is_empty() && id.chars().nth(MAX_SESSION_ID_LENGTH).is_none() => {
-                id
-            }
-            _ => return Err(InvalidRecord),
-        };
-        let Some(Value::Object(cookie)) = fields.remove("cookie") else {
-            return Err(InvalidRecord);
-        };
-        if cookie.contains_key("__io") {
-            return Err(InvalidRecord);
+/// Under a key may lie anything that the store holds, since session ids can be UUIDs too. With the marker it is a record of ours,
+/// whatever the store has added to it. Without, it is one of the original's unless its cookie is a browser's (express-session
+/// always gives that a `path` and `httpOnly`).
+#[must_use]
+pub fn session_of(text: &str, channel: Option<&str>) -> Option<String> {
+    let Value::Object(mut fields) = serde_json::from_str(text).ok()? else {
+        return None;
+    };
+    let cookie = fields.get("cookie")?.as_object()?;
+    let is_record = match fields.get(MARKER) {
+        Some(marker) => {
+            let made_for = ChannelName::parse(marker["channel"].as_str()?)?;
+            // A later version's record is good here too: what it adds is for that version.
+            marker["v"].as_u64() >= Some(MARKER_VERSION)
+                && channel.is_none_or(|channel| channel == made_for.as_str())
         }
-        let channel = match fields.remove(MARKER) {
-            Some(marker) => Some(read_marker(&marker)?),
-            None if !is_browser_cookie(&cookie) => None,
-            None => return Err(InvalidRecord),
-        };
-        Ok(Self { session_id, channel, cookie: Value::Object(cookie) })
+        None => !cookie.contains_key("path") && !cookie.contains_key("httpOnly"),
+    };
+    // A socket's own record has `__io`.
+    if !is_record || cookie.contains_key("__io") {
+        return None;
     }
-
-    /// The record as JSON text, for the session store.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let mut record = json!({ "id": self.session_id, "cookie": self.cookie });
-        if let Some(channel) = &self.channel {
-            record[MARKER] = json!({ "v": MARKER_VERSION, "channel": channel.as_str() });
+    match fields.remove("id") {
+        Some(Value::String(id)) if !id.is_empty() && id.chars().nth(MAX_SESSION_ID_LENGTH).is_none() => {
+            Some(id)
         }
-        record.to_string()
-    }
-
-    /// The id of the session that the key leads to.
-    #[must_use]
-    pub fn session_id(&self) -> &str {
-        &self.session_id
-    }
-
-    /// The channel that the key was made for; none in a record of the original, which is good for any.
-    #[must_use]
-    pub fn channel(&self) -> Option<&str> {
-        self.channel.as_ref().map(ChannelName::as_str)
+        _ => None,
     }
 }
-
-/// Redacted: the session id as a fingerprint.
-impl fmt::Debug for Record {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Record")
-            .field("session_id", &format_args!("#{}", fingerprint(&self.session_id)))
-            .field("channel", &self.channel())
-            .finish_non_exhaustive()
-    }
-}
-
-/// A text that is no record. It does not carry the text, and a client is told `Missing data` for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidRecord;
 
 /// A moment (ms since 1970) as `Date.prototype.toISOString` spells it. Later ones than the year 9999 are its end.
 fn iso(ms: u64) -> String {
     let moment = UNIX_EPOCH + Duration::from_millis(ms.min(LAST_MS));
     humantime::format_rfc3339_millis(moment).to_string()
-}
-
-/// Whether a cookie is a browser's: then what has it is a session.
-fn is_browser_cookie(cookie: &Map<String, Value>) -> bool {
-    cookie.contains_key("path") || cookie.contains_key("httpOnly")
-}
-
-/// The channel that a marker names.
-fn read_marker(marker: &Value) -> Result<ChannelName, InvalidRecord> {
-    // A later version's record is good here too: what it adds is for that version.
-    if marker.get("v").and_then(Value::as_u64).is_none_or(|version| version < MARKER_VERSION) {
-        return Err(InvalidRecord);
-    }
-    let channel = marker.get("channel").and_then(Value::as_str).ok_or(InvalidRecord)?;
-    ChannelName::parse(channel).map_err(|_| InvalidRecord)
 }
 
 #[cfg(test)]
@@ -153,9 +81,8 @@ mod tests {
 
     #[test]
     fn a_new_record_expires_by_its_cookie_and_carries_the_marker() {
-        let record = Record::new("sid-1", channel("__local"), Some(60_000), 1_700_000_000_000);
         assert_eq!(
-            record.to_json(),
+            record_text("sid-1", &channel("__local"), 60_000, 1_700_000_000_000),
             r#"{"id":"sid-1","cookie":{"originalMaxAge":60000,"expires":"2023-11-14T22:14:20.000Z"},"__io_session":{"v":1,"channel":"__local"}}"#
         );
     }
@@ -174,15 +101,6 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_an_age_has_no_expiry() {
-        let record = Record::new("sid-1", channel("__local"), None, 1_700_000_000_000);
-        assert_eq!(
-            record.to_json(),
-            r#"{"id":"sid-1","cookie":{"originalMaxAge":null},"__io_session":{"v":1,"channel":"__local"}}"#
-        );
-    }
-
-    #[test]
     fn the_originals_record_is_accepted_with_what_stores_add_to_it() {
         for text in [
             r#"{"id":"sid-1","cookie":{}}"#,
@@ -190,17 +108,14 @@ mod tests {
             r#"{"id":"sid-1","cookie":{},"__lastAccess":1700000000000}"#,
             r#"{"id":"sid-1","cookie":{},"_rev":"1-a"}"#,
         ] {
-            let record = Record::parse(text).expect(text);
-            assert_eq!((record.session_id(), record.channel()), ("sid-1", None));
-            assert_eq!(record.to_json(), r#"{"id":"sid-1","cookie":{}}"#);
+            assert_eq!(session_of(text, Some("any")).as_deref(), Some("sid-1"), "{text}");
         }
     }
 
     #[test]
     fn our_record_is_accepted_with_what_stores_add_to_it() {
         let text = r#"{"id":"s","cookie":{"originalMaxAge":1,"expires":"x","httpOnly":true,"path":"/"},"lastModified":1,"__io_session":{"v":1,"channel":"c","more":2}}"#;
-        let record = Record::parse(text).expect("a record");
-        assert_eq!((record.session_id(), record.channel()), ("s", Some("c")));
+        assert_eq!(session_of(text, Some("c")).as_deref(), Some("s"));
     }
 
     #[test]
@@ -231,46 +146,44 @@ mod tests {
             r#"{"id":"s","cookie":{},"__io_session":{"v":1,"channel":"__proto__"}}"#,
         ];
         for text in refused {
-            assert_eq!(Record::parse(text), Err(InvalidRecord), "{text}");
+            assert_eq!(session_of(text, None), None, "{text}");
         }
     }
 
     #[test]
+    fn a_key_of_another_channel_is_no_record() {
+        let text = record_text("sid", &channel("chat"), 1, 0);
+        assert!(session_of(&text, Some("chat")).is_some());
+        assert!(session_of(&text, None).is_some());
+        assert_eq!(session_of(&text, Some("news")), None);
+    }
+
+    #[test]
     fn a_session_id_has_at_most_1024_characters() {
-        let record = |id: &str| Record::parse(&json!({ "id": id, "cookie": {} }).to_string());
-        assert!(record(&"é".repeat(1024)).is_ok());
-        assert_eq!(record(&"é".repeat(1025)), Err(InvalidRecord));
+        let record = |id: &str| session_of(&json!({ "id": id, "cookie": {} }).to_string(), None);
+        assert!(record(&"é".repeat(1024)).is_some());
+        assert_eq!(record(&"é".repeat(1025)), None);
     }
 
     #[test]
     fn the_last_of_repeated_fields_counts() {
-        let record = Record::parse(r#"{"id":"a","cookie":{},"id":"b"}"#).expect("a record");
-        assert_eq!(record.session_id(), "b");
+        assert_eq!(session_of(r#"{"id":"a","cookie":{},"id":"b"}"#, None).as_deref(), Some("b"));
     }
 
     #[test]
     fn text_nested_a_hundred_thousand_deep_is_refused() {
         let text =
             format!(r#"{{"id":"s","cookie":{{}},"_":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(Record::parse(&text), Err(InvalidRecord));
-    }
-
-    #[test]
-    fn debug_does_not_show_the_session_id() {
-        let record = Record::new("secret-sid", channel("c"), None, 0);
-        assert_eq!(
-            format!("{record:?}"),
-            format!("Record {{ session_id: #{}, channel: Some(\"c\"), .. }}", fingerprint("secret-sid"))
-        );
+        assert_eq!(session_of(&text, None), None);
     }
 
     proptest! {
         #[test]
         fn a_record_reads_back_as_it_was_written(
-            id in ".{1,80}", name in "[^\\p{Cc}]{1,40}", age in proptest::option::of(0_u64..1_000_000_000_000), now in 0_u64..9_000_000_000_000
+            id in ".{1,80}", name in "[^\\p{Cc}]{1,40}", age in 0_u64..1_000_000_000_000, now in 0_u64..9_000_000_000_000
         ) {
-            let record = Record::new(&id, channel(&name), age, now);
-            prop_assert_eq!(Record::parse(&record.to_json()), Ok(record));
+            let text = record_text(&id, &channel(&name), age, now);
+            prop_assert_eq!(session_of(&text, Some(&name)), Some(id));
         }
     }
 }

@@ -13,7 +13,7 @@ const MEMORY_MS: u64 = 600_000;
 /// How many sessions are remembered at the same time in one store.
 const MAX_REMEMBERED: usize = 100_000;
 
-/// What has happened to a session since a load.
+/// What has happened to a session since a load; JavaScript gets the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
     /// This process has not written it.
@@ -52,20 +52,13 @@ impl Versions {
 
     /// A write to `sid` starts or ends now (`now` in ms). Gives the clock after it.
     pub fn written(&mut self, sid: &str, now: u64) -> u64 {
-        self.clock += 1;
-        let clock = self.clock;
-        let entry = self.entry(sid, now);
-        entry.written = clock;
-        clock
+        self.entry(sid, now).written
     }
 
     /// `sid` is destroyed now (`now` in ms).
     pub fn gone(&mut self, sid: &str, now: u64) {
-        self.clock += 1;
-        let clock = self.clock;
         let entry = self.entry(sid, now);
-        entry.written = clock;
-        entry.gone = clock;
+        entry.gone = entry.written;
     }
 
     /// The destroy of `sid` failed: its session is still there.
@@ -99,25 +92,17 @@ impl Versions {
         self.forget(|entry| entry.at >= before);
     }
 
+    /// Counts a write to a session. Gives what is remembered of it.
     fn entry(&mut self, sid: &str, now: u64) -> &mut Entry {
-        if !self.entries.contains_key(sid) {
-            self.make_room();
-        }
-        let entry = self.entries.entry(sid.into()).or_insert(Entry { written: 0, gone: 0, at: now });
-        entry.at = now;
-        entry
-    }
-
-    fn make_room(&mut self) {
-        if self.entries.len() < MAX_REMEMBERED {
-            return;
-        }
-        // First those that were only written; if all are gone, the older half of them.
-        self.forget(|entry| entry.gone != 0);
-        if self.entries.len() >= MAX_REMEMBERED {
+        if self.entries.len() >= MAX_REMEMBERED && !self.entries.contains_key(sid) {
+            // The older half.
             let middle = self.clock - MAX_REMEMBERED as u64 / 2;
             self.forget(|entry| entry.written > middle);
         }
+        self.clock += 1;
+        let entry = self.entries.entry(sid.into()).or_insert(Entry { written: 0, gone: 0, at: 0 });
+        (entry.written, entry.at) = (self.clock, now);
+        entry
     }
 
     fn forget(&mut self, keep: impl Fn(&Entry) -> bool) {

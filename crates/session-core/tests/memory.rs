@@ -39,7 +39,6 @@ fn arrives(adoption: &mut Adoption, number: usize) {
     let sid = sid(number);
     adoption.versions.written(&sid, 0);
     let visit = Visit {
-        has_store: true,
         sid: Some(&sid),
         channel: "__local",
         memo: None,
