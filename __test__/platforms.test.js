@@ -6,10 +6,12 @@ const { describe, it } = require('node:test');
 const assert = require('node:assert/strict');
 const { execFile } = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
 const { ZIG, planBuild } = require('../scripts/platforms/build.js');
 const { contractSuites, countPassed, leftOut } = require('../scripts/platforms/contract.js');
+const { runLogged } = require('../scripts/platforms/log.js');
 const { planRun } = require('../scripts/platforms/run.js');
 const { allTargets, parseTarget } = require('../scripts/platforms/target.js');
 const { LIMIT } = require('./support/limit.js');
@@ -177,5 +179,30 @@ describe("the contract's suites", () => {
   it('are counted by the tests that have passed', () => {
     assert.equal(countPassed('ok 1 - # pass 7\n# tests 31\n# pass 30\n# fail 1\n'), 30);
     assert.equal(countPassed('nothing at all'), 0);
+  });
+});
+
+describe('a step', () => {
+  // A step that prints this and ends with this code; gives its log.
+  function take(t, text, code) {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'io-session-platforms-'));
+    t.after(() => fs.rmSync(folder, { recursive: true }));
+    const log = path.join(folder, 'step.log');
+    const program = `console.log(${JSON.stringify(text)}); process.exitCode = ${code}`;
+    runLogged([process.execPath, '-e', program], { env: {}, log });
+    return fs.readFileSync(log, 'utf8');
+  }
+
+  it('leaves what it has printed in its log', (t) => {
+    assert.equal(take(t, 'all is well', 0), 'all is well\n');
+  });
+
+  it('that fails shows the tests that failed, and its last words', (t) => {
+    const lines = ['not ok 7 - a tree is green', ...Array(100).fill('...'), 'it is brown'];
+    assert.throws(
+      () => take(t, lines.join('\n'), 3),
+      ({ name, message }) =>
+        name === 'StepError' && /: exit code 3\n {2}not ok 7 (?:.*\n)+ {2}it is brown\n/.test(message),
+    );
   });
 });
