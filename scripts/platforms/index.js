@@ -78,16 +78,37 @@ function runTarget(target, folder, machine, say) {
   );
   if (!hasSuites) return;
 
+  runSuites(machine, say, (file) => runSuite(file, { command, env }, { isEmulated, folder }));
+}
+
+/**
+ * Runs the contract's suites; one that fails keeps none of the others from running.
+ *
+ * @param {Machine} machine
+ * @param {Say} say
+ * @param {(file: string) => number} run gives how many tests have passed
+ */
+function runSuites(machine, say, run) {
   const suites = contractSuites(machine.hasProgram);
   const runnable = suites.filter(({ lacks }) => lacks.length === 0);
   let tests = 0;
+  /** @type {string[]} */
+  const failures = [];
   const tried = timed(() => {
-    for (const { file } of runnable) tests += runSuite(file, { command, env }, { isEmulated, folder });
+    for (const { file } of runnable) {
+      try {
+        tests += run(file);
+      } catch (error) {
+        if (!(error instanceof StepError)) throw error;
+        failures.push(error.message);
+      }
+    }
   });
-  say(`${tests} tests of ${runnable.length} suites passed, ${tried}`);
+  say(`${tests} tests of ${runnable.length - failures.length} suites passed, ${tried}`);
   for (const { file, lacks } of suites) {
     if (lacks.length > 0) say(`${path.basename(file)} left out: no ${lacks.join(', ')}`);
   }
+  if (failures.length > 0) throw new StepError(failures.join('\n'));
 }
 
 /** @param {string[]} names */
