@@ -65,6 +65,7 @@ const PACKAGES = [
   'socket.io-client',
   'passport',
   'passport-local',
+  'redis',
 ];
 
 function run(command, args, options) {

@@ -306,6 +306,54 @@ describe('a store that is wrapped', () => {
     });
   }
 
+  test(
+    'what a process writes before it knows its store is kept beside what another writes',
+    LIMIT,
+    async (t) => {
+      const [first, second] = [await stores.redis(redis, 'two:'), await stores.redis(redis, 'two:')];
+      t.after(() => Promise.all([first.cleanup(), second.cleanup()]));
+      const page = await shareFixture(t, {
+        store: first.store,
+        app({ app }) {
+          app.get('/add', (req, res) => {
+            req.session.byPage = true;
+            res.json(1);
+          });
+        },
+      });
+      let handled;
+      const chat = await shareFixture(t, {
+        store: second.store,
+        app({ io }) {
+          io.on('connection', (socket) => {
+            socket.on('add', (ack) => {
+              socket.session.byEvent = true;
+              handled = true;
+              ack();
+            });
+          });
+        },
+      });
+      const browser = await page.login();
+      await until(() => page.sharing.stats().exact === 'processes', 'the page knows its store');
+      // The second process gets to know its store only when its handler has run, and the page writes right before it does.
+      const { client } = second.store;
+      const ofSession = (args) => JSON.stringify(args).includes(browser.sid);
+      for (const command of ['set', 'evalSha', 'eval']) {
+        const send = client[command];
+        client[command] = async (...args) => {
+          if (ofSession(args)) await browser.json('/add');
+          else if (command !== 'set') await until(() => handled, 'the handler has run');
+          return send.apply(client, args);
+        };
+      }
+      const socket = await chat.connect({ key: await page.keyOf(browser) });
+      await socket.ask('add');
+      const { byPage, byEvent } = (await browser.json('/read')).body;
+      assert.deepEqual({ byPage, byEvent }, { byPage: true, byEvent: true });
+    },
+  );
+
   test('connect-redis whose serializer is not JSON is read before it is written', LIMIT, async (t) => {
     const serializer = {
       parse: (text) => JSON.parse(Buffer.from(text, 'base64').toString()),

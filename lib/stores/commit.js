@@ -133,6 +133,11 @@ class Committing {
   attempt() {
     const { adopted, expected, renews, save, session, snapshot, trusting, update } = this;
     const { clock, sid } = snapshot;
+    if (adopted.probe?.running !== undefined && expected !== null) {
+      // A store that may be able to compare and set: between a read and a write of ours another process could write.
+      adopted.probe.running.then(() => this.attempt());
+      return;
+    }
     try {
       this.text = expected === null || expected === snapshot.base ? save.text : this.merge(expected);
       const { text } = this;

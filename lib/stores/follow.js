@@ -109,8 +109,11 @@ function follow(adopted) {
  */
 function followRegenerate(adopted) {
   const { original, store } = adopted;
-  // `Store` of express-session has both.
-  const isInherited = holderOf(store, 'regenerate') === holderOf(store, 'createSession');
+  let holder = store;
+  while (!Object.hasOwn(holder, 'regenerate')) holder = Object.getPrototypeOf(holder);
+  // `Store` of express-session has both, and `EmbeddedStore`. A method of another class may need the store itself: its private
+  // fields are in nothing else.
+  const isStores = holder !== store && Object.hasOwn(holder, 'createSession');
   followMethod(adopted, 'regenerate', (req, callback) => {
     /** @type {unknown} */
     let failed;
@@ -123,8 +126,7 @@ function followRegenerate(adopted) {
         failed = thrown(error);
       }
     };
-    // A class's own may need the store itself: its private fields are in nothing else.
-    const self = isInherited ? Object.create(adopted.self, { generate: { value: generate } }) : adopted.self;
+    const self = isStores ? Object.create(adopted.self, { generate: { value: generate } }) : adopted.self;
     adopted.regenerating = req?.sessionID;
     try {
       return call(
@@ -139,13 +141,6 @@ function followRegenerate(adopted) {
       adopted.regenerating = undefined;
     }
   });
-}
-
-/** The object that has a method of a store. @param {any} store @param {string} method */
-function holderOf(store, method) {
-  let holder = store;
-  while (holder !== null && !Object.hasOwn(holder, method)) holder = Object.getPrototypeOf(holder);
-  return holder;
 }
 
 /**

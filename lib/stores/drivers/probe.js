@@ -25,15 +25,24 @@ class Probe {
     this.wait = AGAIN;
     /** When it may begin, by `performance.now()`: not while it is running, and never again once it has an answer. */
     this.next = 0;
+    /** Its end, while it is running; within the time that a store has for one call. @type {Promise<void> | undefined} */
+    this.running = undefined;
+    /** When that time is over, by `performance.now()`. */
+    this.end = 0;
   }
 
   /** Somebody uses the store: begins, unless it has begun, or the store failed a moment ago. */
   begin() {
     if (performance.now() < this.next) return;
     this.next = Infinity;
-    this.run().then(
-      (isRight) => isRight && this.proven(),
+    this.end = performance.now() + this.adopted.timeout;
+    this.running = this.run().then(
+      (isRight) => {
+        this.running = undefined;
+        if (isRight) this.proven();
+      },
       () => {
+        this.running = undefined;
         this.next = performance.now() + this.wait;
         this.wait = Math.min(2 * this.wait, AGAIN_AT_MOST);
       },
@@ -47,7 +56,7 @@ class Probe {
       return await this.holds(sid);
     } finally {
       // Whatever happened: it would go by itself.
-      await this.ask('destroy', sid).catch(() => {});
+      this.ask('destroy', sid).catch(() => {});
     }
   }
 
@@ -94,7 +103,8 @@ class Probe {
   /** The first answer, in time. @param {(done: (error: unknown, value?: any) => void) => unknown} call @returns {Promise<any>} */
   answer(call) {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(reject, this.adopted.timeout, new Error('The probe was not answered.'));
+      const left = Math.max(1, this.end - performance.now());
+      const timer = setTimeout(reject, left, new Error('The probe was not answered.'));
       timer.unref();
       const done = (/** @type {unknown} */ error, /** @type {any} */ value) => {
         clearTimeout(timer);
