@@ -581,6 +581,8 @@ export interface IoSessionError extends Error {
  * Of {@link SocketSessionMethods.update}:
  * - `ERR_SESSION_GONE`: the session was destroyed, or has expired (410)
  * - `ERR_UPDATE_TIMEOUT`: the function took longer than `storeTimeout`; nothing was written
+ * - `ERR_UNSAVABLE_SESSION`: a handler has put a value into the session that JSON has not, such as a BigInt or a circle; its `cause`
+ *   is what `JSON.stringify` has thrown
  */
 export type IoSessionErrorCode =
   | 'ERR_NO_SESSION_STORE'
@@ -603,7 +605,8 @@ export type IoSessionErrorCode =
   | 'ERR_TOO_MANY_KEYS'
   | 'ERR_STORE_UNAVAILABLE'
   | 'ERR_SESSION_GONE'
-  | 'ERR_UPDATE_TIMEOUT';
+  | 'ERR_UPDATE_TIMEOUT'
+  | 'ERR_UNSAVABLE_SESSION';
 
 /** What the three functions are called with. */
 export interface ZappaHost {

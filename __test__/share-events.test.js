@@ -495,6 +495,37 @@ test(
   },
 );
 
+for (const [what, spoil] of [
+  ['puts a BigInt into its session', (socket) => Object.assign(socket.session, { spoilt: 1n })],
+  [
+    'puts something else in the place of its session',
+    (socket) => {
+      socket.session = { user: 'eve' };
+    },
+  ],
+]) {
+  test(`a handler that ${what} is told so, and not that the store has failed`, LIMIT, async (t) => {
+    const failures = [];
+    const { bound } = await shareFixture(t, {
+      options: { onError: ({ code, cause }) => failures.push([code, cause instanceof TypeError]) },
+      app: listening({
+        spoil: (socket, ack) => {
+          spoil(socket);
+          ack('done');
+        },
+        read: (socket, ack) => ack(socket.session.user),
+      }),
+    });
+    const { socket } = await bound();
+    assert.deepEqual(await socket.ask('spoil'), {
+      error: 'The session has a value that cannot be saved as JSON.',
+      code: 'ERR_UNSAVABLE_SESSION',
+    });
+    assert.deepEqual(failures, [['ERR_UNSAVABLE_SESSION', true]]);
+    assert.equal(await socket.ask('read'), 'ann');
+  });
+}
+
 test(
   'what its client was told could not be saved is not saved after all, and onError hears of it once',
   LIMIT,

@@ -1,6 +1,7 @@
 'use strict';
 
 const { commitSession, merge } = require('../stores/commit.js');
+const { failure } = require('../support/errors.js');
 const { patch } = require('../session/update.js');
 const { ask, NO_QUEUE } = require('../stores/ask.js');
 const { SocketRequest } = require('./socket-request.js');
@@ -167,7 +168,8 @@ class SocketSession {
       text = snapshot ? snapshot.spell(session) : JSON.stringify(session);
     } catch (error) {
       // All that were to be saved with it fail by one error.
-      if (this.unsaved !== session) this.failure = error;
+      if (this.unsaved !== session)
+        this.failure = Object.assign(failure('ERR_UNSAVABLE_SESSION'), { cause: error });
       this.unsaved = session;
       done(this.failure);
       return;

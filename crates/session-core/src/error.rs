@@ -43,6 +43,7 @@ errors! {
     TooManyKeys: "ERR_TOO_MANY_KEYS", 429, "Too many keys were asked for. Try again in a minute.";
     // What a client is told, whatever the store's own words are.
     StoreUnavailable: "ERR_STORE_UNAVAILABLE", 503, "The session store failed.";
+    UnsavableSession: "ERR_UNSAVABLE_SESSION", 500, "The session has a value that cannot be saved as JSON.";
     SessionGone: "ERR_SESSION_GONE", 410, "The session is gone: it was destroyed, or has expired.";
     UpdateTimeout: "ERR_UPDATE_TIMEOUT", 500, "The function given to update() took longer than a store may (storeTimeout): nothing was written.";
 }
