@@ -604,9 +604,9 @@ export type IoSessionErrorCode =
   | 'ERR_BAD_ORIGIN'
   | 'ERR_TOO_MANY_KEYS'
   | 'ERR_STORE_UNAVAILABLE'
+  | 'ERR_UNSAVABLE_SESSION'
   | 'ERR_SESSION_GONE'
-  | 'ERR_UPDATE_TIMEOUT'
-  | 'ERR_UNSAVABLE_SESSION';
+  | 'ERR_UPDATE_TIMEOUT';
 
 /** What the three functions are called with. */
 export interface ZappaHost {

@@ -65,6 +65,7 @@ const PACKAGES = [
   'socket.io-client',
   'passport',
   'passport-local',
+  'connect-redis',
   'redis',
 ];
 

@@ -495,22 +495,16 @@ test(
   },
 );
 
-for (const [what, spoil] of [
-  ['puts a BigInt into its session', (socket) => Object.assign(socket.session, { spoilt: 1n })],
-  [
-    'puts something else in the place of its session',
-    (socket) => {
-      socket.session = { user: 'eve' };
-    },
-  ],
-]) {
-  test(`a handler that ${what} is told so, and not that the store has failed`, LIMIT, async (t) => {
+test(
+  'a handler that puts a BigInt into its session is told so, and not that the store has failed',
+  LIMIT,
+  async (t) => {
     const failures = [];
     const { bound } = await shareFixture(t, {
-      options: { onError: ({ code, cause }) => failures.push([code, cause instanceof TypeError]) },
+      options: { onError: ({ code, cause }) => failures.push([code, cause.constructor]) },
       app: listening({
         spoil: (socket, ack) => {
-          spoil(socket);
+          socket.session.spoilt = 1n;
           ack('done');
         },
         read: (socket, ack) => ack(socket.session.user),
@@ -521,10 +515,10 @@ for (const [what, spoil] of [
       error: 'The session has a value that cannot be saved as JSON.',
       code: 'ERR_UNSAVABLE_SESSION',
     });
-    assert.deepEqual(failures, [['ERR_UNSAVABLE_SESSION', true]]);
+    assert.deepEqual(failures, [['ERR_UNSAVABLE_SESSION', TypeError]]);
     assert.equal(await socket.ask('read'), 'ann');
-  });
-}
+  },
+);
 
 test(
   'what its client was told could not be saved is not saved after all, and onError hears of it once',
@@ -837,7 +831,7 @@ test(
     const { socket, sid } = await bound();
     const before = store.ids().sort();
     for (const data of [{ user: 'eve', cookie: {} }, { user: 'eve' }, 7]) {
-      assert.equal((await socket.ask('replace', data)).code, 'ERR_STORE_UNAVAILABLE');
+      assert.equal((await socket.ask('replace', data)).code, 'ERR_UNSAVABLE_SESSION');
       assert.match(
         failures.splice(0).join(),
         /^io-session: the value put in the place of socket.session is no session: change the fields/,

@@ -1,7 +1,7 @@
 'use strict';
 
 const { commitSession, merge } = require('../stores/commit.js');
-const { failure } = require('../support/errors.js');
+const { Failure, failure } = require('../support/errors.js');
 const { patch } = require('../session/update.js');
 const { ask, NO_QUEUE } = require('../stores/ask.js');
 const { SocketRequest } = require('./socket-request.js');
@@ -164,12 +164,12 @@ class SocketSession {
     const snapshot = snapshotOf(session);
     let text;
     try {
-      if (snapshot === undefined && typeof session.id !== 'string') throw new TypeError(NO_SESSION);
+      if (snapshot === undefined && typeof session.id !== 'string')
+        throw failure('ERR_UNSAVABLE_SESSION', NO_SESSION);
       text = snapshot ? snapshot.spell(session) : JSON.stringify(session);
     } catch (error) {
       // All that were to be saved with it fail by one error.
-      if (this.unsaved !== session)
-        this.failure = Object.assign(failure('ERR_UNSAVABLE_SESSION'), { cause: error });
+      if (this.unsaved !== session) this.failure = unsavable(error);
       this.unsaved = session;
       done(this.failure);
       return;
@@ -197,6 +197,12 @@ class SocketSession {
     if (snapshot) commitSession(adopted, session, { trusting: false, text }, answered);
     else ask({ answered }, NO_QUEUE, adopted.timeout, adopted.store, 'set', session.id, session);
   }
+}
+
+/** What stands for an error by which a session has no JSON text. @param {unknown} error */
+function unsavable(error) {
+  if (error instanceof Failure) return error;
+  return Object.assign(failure('ERR_UNSAVABLE_SESSION'), { cause: error });
 }
 
 module.exports.SocketSession = SocketSession;
