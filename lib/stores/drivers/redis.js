@@ -51,6 +51,8 @@ const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
  *   undefined where the client shows no scripts
  * @property {(name: string, callback: () => void) => void} [tell] waits until the caches of all clients have been sent word of
  *   the writes to a key
+ * @property {Map<string, (() => void)[]>} [unsettled] the keys that this process is writing right now, of which its own cache has
+ *   the text of before, and the reads that wait for that
  */
 
 /** @type {WeakMap<object, Commands>} */
@@ -98,18 +100,25 @@ function ofNodeRedis(client) {
  * @returns {Commands}
  */
 function throughCache(get, run) {
-  return {
-    get(name, callback) {
-      setImmediate(get, name, (/** @type {unknown} */ error, /** @type {any} */ text) => {
+  /** @type {NonNullable<Commands['unsettled']>} */
+  const unsettled = new Map();
+  const read = (/** @type {string} */ name, /** @type {Callback} */ callback) => {
+    const waiting = unsettled.get(name);
+    if (waiting !== undefined) waiting.push(() => read(name, callback));
+    else
+      get(name, (error, text) => {
         if (error || !text || !hasEnded(String(text))) callback(error, text);
-        else new Writes(run).send([{ name, args: ['', '', 'keep'], callback }]);
+        else new Writes({ run }).send([{ name, args: ['', '', 'keep'], callback }]);
       });
-    },
+  };
+  return {
+    get: (name, callback) => setImmediate(read, name, callback),
     // The cache keeps one answer for each command: those for several keys would hardly ever come again.
     getAll: undefined,
     run,
     // Redis answers a write before it tells the others of it, and the next command after that.
     tell: (name, callback) => run('eval', 'return 1', [name], [], () => callback()),
+    unsettled,
   };
 }
 
@@ -191,9 +200,11 @@ function byEither(callback, call) {
 
 /** What is compared and set by one client. What comes in one round of the event loop is one script: each costs the process more than a session does. */
 class Writes {
-  /** @param {NonNullable<Commands['run']>} run */
-  constructor(run) {
-    this.run = run;
+  /** @param {Pick<Commands, 'run' | 'tell' | 'unsettled'>} commands */
+  constructor({ run, tell, unsettled }) {
+    this.run = /** @type {NonNullable<Commands['run']>} */ (run);
+    this.tell = tell;
+    this.unsettled = unsettled;
     /** @type {Write[]} */
     this.unsent = [];
     /** Until then each is a script of its own, by `performance.now()`. */
@@ -208,7 +219,15 @@ class Writes {
 
   /** @param {Write} write */
   add(write) {
+    if (!this.unsettled?.has(write.name)) this.unsettled?.set(write.name, []);
     if (this.unsent.push(write) === 1) setImmediate(this.flush);
+  }
+
+  /** @param {Write} write */
+  settle({ name }) {
+    const waiting = this.unsettled?.get(name) ?? [];
+    this.unsettled?.delete(name);
+    for (const read of waiting) read();
   }
 
   /** @param {Write[]} writes */
@@ -216,12 +235,24 @@ class Writes {
     const names = writes.map(({ name }) => name);
     const args = writes.flatMap((write) => write.args);
     const replied = (/** @type {any} */ error, /** @type {any} */ replies) => {
-      if (!error) for (const [at, write] of writes.entries()) answer(write, replies[at]);
+      const answerAll = () => {
+        for (const [at, write] of writes.entries()) {
+          answer(write, replies[at]);
+          this.settle(write);
+        }
+      };
+      if (!error && this.tell) this.tell(names[0], answerAll);
+      else if (!error) answerAll();
       else if (writes.length > 1 && REFUSED.test(error.message)) {
         // A cluster refuses keys of several slots. What was written all the same is seen by its text.
         this.apartUntil = performance.now() + APART;
         for (const write of writes) this.send([write]);
-      } else for (const { callback } of writes) callback(error);
+      } else {
+        for (const write of writes) {
+          write.callback(error);
+          this.settle(write);
+        }
+      }
     };
     this.run('evalsha', SHA, names, args, (error, replies) => {
       // The server has not seen the script yet, or has been restarted.
@@ -267,26 +298,24 @@ function lifeOf(store, session) {
  * @param {(error: unknown, outcome?: true | string | null) => void} callback
  */
 function compareAndSet(store, client, sid, expected, { text, session, renew }, callback) {
-  const { run, tell } = commandsOf(client);
-  if (run === undefined) {
+  const commands = commandsOf(client);
+  if (commands.run === undefined) {
     callback(new Error('io-session: this Redis client runs no scripts.'));
     return;
   }
   let writes = writesOf.get(client);
   if (writes === undefined) {
-    writes = new Writes(run);
+    writes = new Writes(commands);
     writesOf.set(client, writes);
   }
   const life = renew ? lifeOf(store, session) : 'keep';
-  const name = store.prefix + sid;
   writes.add({
-    name,
+    name: store.prefix + sid,
     args: [expected, text, life ?? 'keep'],
     callback(error, outcome) {
       if (error || outcome !== true) callback(error, outcome);
       else if (life === undefined && typeof store.touch === 'function')
         store.touch(sid, session, (/** @type {unknown} */ failed) => callback(failed, true));
-      else if (tell !== undefined) tell(name, () => callback(null, true));
       else callback(null, true);
     },
   });
