@@ -4,7 +4,7 @@ const debug = require('debug')('io-session');
 const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
 const { failure } = require('../support/errors.js');
-const { closeQueue } = require('../stores/ask.js');
+const { closeQueue, NO_QUEUE } = require('../stores/ask.js');
 const { SocketSession } = require('./socket-session.js');
 const { ChangeEvent } = require('./watch/change-event.js');
 const { leaveSessionRooms } = require('./watch/session-rooms.js');
@@ -39,8 +39,8 @@ class Connection {
     this.waiting = 0;
     /** Those that wait, in order. @type {Set<SocketEvent> | undefined} */
     this.pending = undefined;
-    /** The queue in which its events wait for the store; -1 while it has none. */
-    this.queue = -1;
+    /** The queue in which its events wait for the store, once it has one. */
+    this.queue = NO_QUEUE;
     /** The oldest session object that was changed outside of a handler, and is not saved. @type {SocketSession | undefined} */
     this.changed = undefined;
     /** The session object that `socket.session` is. */
@@ -238,7 +238,7 @@ class Connection {
   leaveWhenIdle() {
     if (!this.hasLeft || this.isGone || this.waiting > 0) return;
     this.isGone = true;
-    if (this.queue !== -1) closeQueue(this.queue);
+    if (this.queue !== NO_QUEUE) closeQueue(this.queue);
     const { sharing } = this;
     const successor = sharing.connections.get(this.id);
     if (successor === this) {

@@ -1,7 +1,7 @@
 'use strict';
 
 const { AsyncResource } = require('node:async_hooks');
-const { openQueue, queue } = require('../stores/ask.js');
+const { NO_QUEUE, openQueue, queue } = require('../stores/ask.js');
 const { begin, publish } = require('../support/diagnostics.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
@@ -86,7 +86,7 @@ class SocketEvent {
           connection.leaveWhenIdle();
         }
       };
-      if (connection.queue === -1) connection.queue = openQueue();
+      if (connection.queue === NO_QUEUE) connection.queue = openQueue();
       /** @type {number | undefined} */
       let clock;
       if (storedId === undefined || adopted.isAtHand()) queue({ answered: go }, connection.queue, timeout);

@@ -12,7 +12,7 @@ const IGNORE = 0;
 const HOLD = 1;
 const RUN_AND_RELEASE = 3;
 /** For calls that are in no socket's queue. */
-const NO_QUEUE = -1;
+const NO_QUEUE = 0;
 
 /**
  * Who waits for a store's answer.

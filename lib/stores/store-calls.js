@@ -144,12 +144,9 @@ class StoreCalls {
   /** Asks the store now. @param {string} sid @param {Loaded} callback */
   loadNow(sid, callback) {
     const { driver, original, self } = this;
-    if (driver.loadText) driver.loadText(sid, converting(storedOfText, callback));
-    else {
-      const answered = converting(storedOf, callback);
-      // What a store answers by promise is session data, too.
-      hear(original.get.call(self, sid, answered), answered);
-    }
+    const answered = converting(driver.loadText ? storedOfText : storedOf, callback);
+    // What is answered by promise counts, too.
+    hear(driver.loadText ? driver.loadText(sid, answered) : original.get.call(self, sid, answered), answered);
   }
 
   /**
