@@ -1,8 +1,7 @@
 'use strict';
 
 const native = require('../../native.js');
-const { failure } = require('../support/errors.js');
-const { timedOut } = require('./lock.js');
+const { failure, timedOut } = require('../support/errors.js');
 
 /** The calls of this copy of the JavaScript. @type {native.StoreCalls} */
 const calls = new native.StoreCalls(expire);

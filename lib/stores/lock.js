@@ -1,6 +1,6 @@
 'use strict';
 
-const { failure } = require('../support/errors.js');
+const { failure, timedOut } = require('../support/errors.js');
 
 /** How many may wait for one session, or for one socket to be known. A client can make its own wait, as fast as it sends events. */
 const MOST = 10_000;
@@ -70,9 +70,4 @@ class Locks {
   }
 }
 
-/** @param {number} timeout ms */
-function timedOut(timeout) {
-  return failure('ERR_STORE_TIMEOUT', `The session store did not answer within ${timeout} ms.`);
-}
-
-module.exports = { Locks, isFull, timedOut };
+module.exports = { Locks, isFull };

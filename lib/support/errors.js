@@ -51,6 +51,11 @@ function traceOf(error) {
   return typeof error?.stack === 'string' ? error.stack : words(error);
 }
 
+/** The failure of a store that has not answered in time. @param {number} timeout ms */
+function timedOut(timeout) {
+  return failure('ERR_STORE_TIMEOUT', `The session store did not answer within ${timeout} ms.`);
+}
+
 /**
  * Calls a function, which may be an asynchronous one: what it throws or rejects with must not end the process.
  *
@@ -66,4 +71,4 @@ function guard(call, failed) {
   }
 }
 
-module.exports = { Failure, failure, guard, traceOf, words };
+module.exports = { Failure, failure, guard, timedOut, traceOf, words };

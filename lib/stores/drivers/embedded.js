@@ -1,17 +1,13 @@
 'use strict';
 
-const { TABLE } = require('../embedded-store.js');
-
 /**
  * The driver of an EmbeddedStore: its sessions are read, compared and set on this thread, in one step that worker threads
  * cannot come between either.
  *
- * @param {any} store
+ * @param {import('../embedded-table.js').EmbeddedTable} table
  * @returns {import('./index.js').Driver}
  */
-function embeddedDriver(store) {
-  /** @type {import('../embedded-table.js').EmbeddedTable} */
-  const table = store[TABLE];
+function embeddedDriver(table) {
   return {
     exact: 'processes',
     readText: (sid) => table.get(sid),
