@@ -7,13 +7,14 @@ const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const session = require('express-session');
 const { EmbeddedStore, shareSession } = require('..');
+const { deferred } = require('./support/deferred.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
 const { startPostgres } = require('./support/postgres-server.js');
 const { startRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const stores = require('./support/stores.js');
-const { until } = require('./support/wait.js');
+const { settle, until } = require('./support/wait.js');
 
 const EVENTS = 12;
 
@@ -304,6 +305,63 @@ describe('a store that is wrapped', () => {
       await keepsAll(t, kept.store);
       sharing.close();
     });
+  }
+
+  // A handler that looks at its session for the first time after a logout has loaded it before.
+  const logging = (store) => {
+    const { get } = store;
+    store.get = (sid, callback) => get.call(store, sid, callback);
+  };
+  const binding = (store) =>
+    new Proxy(store, {
+      get(target, name) {
+        const value = Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  for (const [what, wrap, replace] of [
+    ['whose get the app has replaced', (store) => store, logging],
+    ['in a Proxy that binds its methods', binding, () => {}],
+  ]) {
+    test(
+      `${what}: a logout is not undone by a handler that looks at its session after it`,
+      LIMIT,
+      async (t) => {
+        const store = new HostileStore();
+        const [began, goesOn] = [deferred(), deferred()];
+        const f = await shareFixture(t, {
+          store: wrap(store),
+          app({ io }) {
+            io.on('connection', (socket) => {
+              socket.on('work', async (ack) => {
+                began.resolve();
+                await goesOn.promise;
+                socket.session.late = true;
+                ack();
+              });
+            });
+          },
+        });
+        replace(store);
+        const { browser, sid, socket } = await f.bound();
+        const done = socket.ask('work');
+        await began.promise;
+        // The logout has begun, the store has not destroyed the session yet, and what is written comes after that.
+        const [destroying, writing] = ['destroy', 'set'].map((method) =>
+          store.hold(method, (id) => id === sid),
+        );
+        const gone = browser.json('/logout');
+        await destroying.reached;
+        goesOn.resolve();
+        await settle();
+        destroying.release();
+        await gone;
+        writing.release();
+        await done;
+        await settle();
+        assert.equal(store.read(sid), undefined);
+      },
+    );
   }
 
   test(

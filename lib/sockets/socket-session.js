@@ -84,7 +84,7 @@ class SocketSession {
     const isOwn = sid === undefined;
     const { text } = stored ?? (isOwn ? EMPTY : GONE);
     const given = isOwn ? { text, data: JSON.parse(text) } : (stored ?? GONE);
-    const began = isOwn ? (clock ?? adopted.clock()) : clock;
+    const began = clock ?? adopted.clock();
     const session = adopted.openSession(this.asRequest(), given, began, sharing.methods);
     if (isOwn) markOwn(session, stored === undefined);
     if (this.carried !== undefined && stored !== undefined) {

@@ -89,7 +89,7 @@ class AdoptedStore extends StoreCalls {
    *
    * @param {any} req gets the session
    * @param {import('./stored.js').Stored} stored
-   * @param {number | undefined} clock when its load began; undefined where the app's own `get` was asked
+   * @param {number} clock when its load began
    * @param {import('../session/methods.js').Methods} [methods] what it can do besides
    * @returns {any}
    */
@@ -102,7 +102,7 @@ class AdoptedStore extends StoreCalls {
         new Session(req),
         methods ? methods.over(prototype) : prototype,
         stored.text,
-        clock ?? this.now,
+        clock,
         !this.keepsTexts,
         this.makeCookie,
       );
@@ -110,10 +110,10 @@ class AdoptedStore extends StoreCalls {
       return lazy.session;
     }
     const data = dataOf(stored);
-    const session =
-      isOurs && clock !== undefined
-        ? this.makeSession(req, data, stored.text, clock)
-        : store.createSession(req, data);
+    const session = isOurs ? this.makeSession(req, data, stored.text, clock) : store.createSession(req, data);
+    const snapshot = snapshotOf(session);
+    // Made at the first look at it, by the app: what has happened to it since it was loaded counts.
+    if (snapshot !== undefined) snapshot.clock = Math.min(snapshot.clock, clock);
     methods?.give(session);
     return session;
   }

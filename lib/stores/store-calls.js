@@ -122,7 +122,7 @@ class StoreCalls {
    * @param {string} sid
    * @param {{ queue?: number, timeout?: number }} options the queue of the socket in whose order it is answered; ms
    * @param {Loaded} done
-   * @returns {number | undefined} the clock when the load began; undefined where the app's own `get` is asked
+   * @returns {number} the clock when the load began
    */
   load(sid, { queue = NO_QUEUE, timeout = this.timeout }, done) {
     this.used();
@@ -132,12 +132,9 @@ class StoreCalls {
       else if (hasOwnGet) done(null, value);
       else converting(storedOf, done)(null, value);
     };
-    if (!hasOwnGet) {
-      ask({ answered }, queue, timeout, store, 'get', sid);
-      return undefined;
-    }
     const began = this.now;
-    ask({ answered }, queue, timeout, plain, 'get', sid, undefined, true);
+    if (hasOwnGet) ask({ answered }, queue, timeout, plain, 'get', sid, undefined, true);
+    else ask({ answered }, queue, timeout, store, 'get', sid);
     return began;
   }
 

@@ -15,7 +15,7 @@ const { isBrowserSession } = require('../../session/session-data.js');
  * @typedef {object} Found
  * @property {string} sid
  * @property {Stored} stored what the store holds
- * @property {number | undefined} clock when it was read
+ * @property {number} clock when it was read
  *
  * @typedef {(error: unknown, found?: Found) => void} WhenFound gets `ERR_MISSING_DATA` where there is none
  */
@@ -82,7 +82,7 @@ function lookUp(adopted, sid, done) {
  *
  * @param {AdoptedStore} adopted
  * @param {string} sid
- * @param {(error: unknown, stored: Stored | undefined, clock: number | undefined) => void} done gets when it was read, too;
+ * @param {(error: unknown, stored: Stored | undefined, clock: number) => void} done gets when it was read, too;
  *   called before this returns if the session is at hand
  */
 function readSession(adopted, sid, done) {

@@ -100,7 +100,7 @@ class Sharing {
 
   /** Whether a session that was found has ended since. @param {import('../binding/key-lookup.js').Found} found */
   isOver({ sid, clock }) {
-    return clock !== undefined && this.adopted?.since(sid, clock) === 'gone';
+    return this.adopted?.since(sid, clock) === 'gone';
   }
 
   /** A socket has lost its session: the app says what follows. @param {Connection} connection @param {string} reason @param {string} [_sid] */

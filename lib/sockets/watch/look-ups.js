@@ -67,11 +67,11 @@ class LookUps {
         this.answered(bound, error, stored?.text, clock),
       );
     } catch (error) {
-      this.answered(bound, error, undefined, undefined);
+      this.answered(bound, error, undefined, adopted.clock());
     }
   }
 
-  /** @param {BoundSession} bound @param {unknown} error @param {string | undefined} text @param {number | undefined} clock */
+  /** @param {BoundSession} bound @param {unknown} error @param {string | undefined} text @param {number} clock */
   answered(bound, error, text, clock) {
     this.inFlight -= 1;
     if (error) this.failed(bound, error);

@@ -159,7 +159,7 @@ class Watch {
     else this.schedule(bound);
   }
 
-  /** A session was looked up. @param {BoundSession} bound @param {string | undefined} text @param {number | undefined} clock */
+  /** A session was looked up. @param {BoundSession} bound @param {string | undefined} text @param {number} clock */
   found(bound, text, clock) {
     const stored = storedOfText(text);
     publish('lookUp', bound.sid, { found: stored !== undefined });
