@@ -6,8 +6,10 @@ const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const path = require('node:path');
 const session = require('express-session');
+const { EmbeddedStore } = require('..');
 const { startChild } = require('./support/child.js');
 const { fixture } = require('./support/fixture.js');
+const { HostileStore } = require('./support/hostile-store.js');
 const { HttpClient } = require('./support/http-client.js');
 const { LIMIT } = require('./support/limit.js');
 const { suiteRedis } = require('./support/redis-server.js');
@@ -241,5 +243,35 @@ for (const [how, input, checkInterval] of [
     const ended = socket.next('session:end');
     await browser.json('/logout');
     assert.deepEqual(await ended, { reason: adapter ? 'destroy' : 'expire' });
+  });
+}
+
+for (const [name, open] of [
+  ['MemoryStore', async () => new session.MemoryStore()],
+  ['EmbeddedStore', async () => new EmbeddedStore()],
+  ['a store that has to be waited for', async () => new HostileStore()],
+]) {
+  test(`a value that is nested 1,500 deep is a change like any other, with ${name}`, LIMIT, async (t) => {
+    const told = [];
+    const f = await shareFixture(t, {
+      store: await open(),
+      options: { onSessionChange: ({ session: { n } }) => told.push(n) },
+      app({ io }) {
+        io.on('connection', (socket) => {
+          socket.on('set', (n, value, ack) => {
+            Object.assign(socket.session, { n, value });
+            ack('saved');
+          });
+        });
+      },
+    });
+    const { key, socket } = await f.bound();
+    const other = await f.connect({ key });
+    const deep = JSON.parse(`${'['.repeat(1500)}${']'.repeat(1500)}`);
+    assert.equal(await socket.ask('set', 1, deep), 'saved');
+    assert.equal(await other.ask('set', 2, deep), 'saved');
+    assert.equal(await socket.ask('set', 3, 'flat'), 'saved');
+    assert.equal(await other.ask('set', 4, 'flat'), 'saved');
+    await until(() => told.includes(4), 'the last change is told');
   });
 }

@@ -496,6 +496,50 @@ test(
 );
 
 test(
+  'a cookie that is spoiled while its session is being saved fails the next save alone',
+  LIMIT,
+  async (t) => {
+    const failures = [];
+    const { bound } = await shareFixture(t, {
+      options: { onError: ({ code }) => failures.push(code) },
+      app: listening({
+        spoil: (socket, ack) => {
+          socket.session.changed = 1;
+          ack('saved');
+          socket.session.cookie.domain = 1n;
+        },
+        read: (socket, ack) => ack(socket.session.changed),
+      }),
+    });
+    const { socket } = await bound();
+    assert.equal(await socket.ask('spoil'), 'saved');
+    await until(() => failures.length > 0, 'onError is told');
+    assert.deepEqual(failures, ['ERR_UNSAVABLE_SESSION']);
+    assert.equal(await socket.ask('read'), 1);
+  },
+);
+
+test('an acknowledgement that cannot be sent is told to onError, and ends no process', LIMIT, async (t) => {
+  const failures = [];
+  const { bound } = await shareFixture(t, {
+    options: { onError: (error, { event }) => failures.push([event, error.constructor]) },
+    app: listening({
+      spoil: (socket, ack) => {
+        socket.session.changed = 1;
+        ack(1n);
+      },
+      read: (socket, ack) => ack(socket.session.changed),
+    }),
+  });
+  const { socket } = await bound();
+  // It never comes.
+  socket.ask('spoil');
+  await until(() => failures.length > 0, 'onError is told');
+  assert.deepEqual(failures, [['spoil', TypeError]]);
+  assert.equal(await socket.ask('read'), 1);
+});
+
+test(
   'a handler that puts a BigInt into its session is told so, and not that the store has failed',
   LIMIT,
   async (t) => {

@@ -73,7 +73,12 @@ function isLive(text) {
  * @param {string} other
  */
 function isSameContent(text, other) {
-  return text === other || isDeepStrictEqual(contentOf(text), contentOf(other));
+  try {
+    return text === other || isDeepStrictEqual(contentOf(text), contentOf(other));
+  } catch {
+    // Nested deeper than the stack of this thread.
+    return false;
+  }
 }
 
 /** @param {string} text @returns {any} the text itself where a store has given no JSON */

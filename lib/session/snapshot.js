@@ -134,10 +134,14 @@ class Snapshot {
    * @param {number} clock
    */
   wrote(session, mine, stored, clock) {
-    if (!this.hasCookie(session)) this.noteCookie(session.cookie, undefined);
     this.base = mine;
     this.stored = stored;
     this.clock = clock;
+    try {
+      if (!this.hasCookie(session)) this.noteCookie(session.cookie, undefined);
+    } catch {
+      // The cookie was changed meanwhile, and has no JSON text any more: the next save says so.
+    }
   }
 
   /** The store is told of the new end of a session's cookie by a touch: it is no change to be saved. @param {any} session */

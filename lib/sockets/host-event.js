@@ -90,8 +90,7 @@ class HostEvent extends SocketEvent {
     const { ack } = context;
     // The acknowledgement waits until what was changed before it is saved. The handler's own words are sent even if that
     // fails, as with the original: the app's `onError` hears of it.
-    if (typeof ack === 'function')
-      context.ack = (/** @type {any[]} */ ...values) => this.commit(() => ack(...values));
+    if (typeof ack === 'function') context.ack = this.acknowledgement((_error, values) => ack(...values));
     return this.next();
   }
 

@@ -30,12 +30,10 @@ class SharedEvent extends SocketEvent {
 
   /** An acknowledgement that is sent when what was changed before it is saved. @param {Ack} ack @returns {Ack} */
   held(ack) {
-    return (...values) => {
-      this.commit((error) => {
-        if (error) ack(this.connection.sharing.answerTo(error));
-        else ack(...values);
-      });
-    };
+    return this.acknowledgement((error, values) => {
+      if (error) ack(this.connection.sharing.answerTo(error));
+      else ack(...values);
+    });
   }
 
   /** @param {unknown} [error] */

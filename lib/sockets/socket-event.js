@@ -192,6 +192,31 @@ class SocketEvent {
       done(error);
     });
   }
+
+  /**
+   * An acknowledgement that is sent when what was changed before it is saved: the client that has it finds the change in the store.
+   * What cannot be sent throws in the handler, as without us, or is reported if the handler has gone on since.
+   *
+   * @param {(error: unknown, values: any[]) => void} send
+   * @returns {(...values: any[]) => void}
+   */
+  acknowledgement(send) {
+    return (...values) => {
+      let isLater = false;
+      /** @type {unknown[]} */
+      const thrown = [];
+      this.commit((error) => {
+        try {
+          send(error, values);
+        } catch (failed) {
+          if (isLater) this.connection.report(failed, this.name);
+          else thrown.push(failed);
+        }
+      });
+      isLater = true;
+      if (thrown.length > 0) throw thrown[0];
+    };
+  }
 }
 
 module.exports.SocketEvent = SocketEvent;

@@ -5,7 +5,7 @@ const native = require('../../native.js');
 const { ask, NO_QUEUE } = require('./ask.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { commitByReading, renewLife } = require('./drivers/read-then-write.js');
-const { failure, timedOut } = require('../support/errors.js');
+const { failure, guard, timedOut } = require('../support/errors.js');
 const { isFaithful, sessionData } = require('../session/session-data.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 const { copyOfSession } = require('./stored.js');
@@ -98,7 +98,7 @@ class Committing {
     this.callback = callback;
     // Not before the lock is held: the commit in front of it may have been this session's own.
     this.snapshot = /** @type {Snapshot} */ (snapshotOf(session));
-    this.renews = this.snapshot.renews(session);
+    this.renews = false;
     /** What the text to write was merged with. */
     this.expected = this.snapshot.stored;
     this.text = save.text;
@@ -119,6 +119,7 @@ class Committing {
     // That is what is there, unless another process has been quicker: to expect what was loaded before would be in vain.
     if (stored !== undefined && this.update === undefined) this.expected = stored;
     try {
+      this.renews = this.snapshot.renews(this.session);
       // An update that it has waited for has changed the session: the text of before would undo that.
       if (this.snapshot.updates !== updatesBefore) this.save.text = this.snapshot.spell(this.session);
     } catch (error) {
@@ -258,8 +259,10 @@ class Committing {
       snapshot.isMerged = stored !== save.text;
       if (update !== undefined) failed = told(update);
     }
+    const changed = update === undefined ? session : update.session;
+    // Whatever becomes of that: the session's lock is held, and the save has ended.
     if (this.isWritten)
-      adopted.wrote({ sid, session: update === undefined ? session : update.session, text, expected });
+      guard(() => adopted.wrote({ sid, session: changed, text, expected }), adopted.onError);
     this.callback(failed, stored);
   }
 }
