@@ -89,7 +89,7 @@ describe('an acknowledgement is true', () => {
     const balance = await socket.ask('balance');
     go();
     const answer = await ordered;
-    for (const { code } of [balance, answer]) assert.equal(code, 'ERR_STORE_UNAVAILABLE');
+    for (const { code } of [balance, answer]) assert.equal(code, 'ERR_UNSAVABLE_SESSION');
     assert.equal((await readBy(browser)).order, undefined);
   });
 
