@@ -84,6 +84,7 @@ impl<T: Timed> Timer<T> {
         let mut state = self.shared.state.lock();
         let result = run(&mut state.timed, due);
         if state.next_look.is_none_or(|look| due < look) {
+            state.next_look = Some(due);
             self.shared.wake.notify_one();
         }
         result
@@ -107,7 +108,10 @@ impl<T: Timed> Shared<T> {
                 if !due.is_empty() {
                     return due;
                 }
-                state.next_look = state.timed.next_due();
+                // A call that was answered meanwhile leaves nothing to wait for. To sleep on until then costs one look, and to
+                // wait to be woken would cost a wake-up for each call.
+                let promised = state.next_look.filter(|look| *look > now);
+                state.next_look = state.timed.next_due().or(promised);
                 state.next_look.map(|look| Duration::from_millis(look - now))
             };
             match wait {
