@@ -8,6 +8,16 @@ const { begin, publish } = require('../support/diagnostics.js');
 
 const NOT_WAITING = () => {};
 
+/** What a load has found. Not a literal: see `StoredText` in stored.js. */
+class Loaded {
+  /** @param {string | undefined} sid @param {Stored | undefined} stored @param {number | undefined} clock when the load began */
+  constructor(sid, stored, clock) {
+    this.sid = sid;
+    this.stored = stored;
+    this.clock = clock;
+  }
+}
+
 /** One event of a socket: the stored session is loaded, the handlers run, and what they have changed is saved. */
 class SocketEvent {
   /** @param {import('./connection.js').Connection} connection @param {string} name the event's own */
@@ -78,7 +88,7 @@ class SocketEvent {
           inContext(() => {
             if (error) return this.refuse(error);
             if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
-            else if (storedId !== undefined) this.loaded({ sid, stored, clock }, began);
+            else if (storedId !== undefined) this.loaded(new Loaded(sid, stored, clock), began);
             return this.start();
           });
         } finally {
@@ -99,7 +109,7 @@ class SocketEvent {
     const { connection } = this;
     const { adopted, sid } = connection;
     const text = adopted.readText(storedId);
-    this.loaded({ sid, stored: text === undefined ? undefined : { text }, clock: adopted.clock() }, 0);
+    this.loaded(new Loaded(sid, text === undefined ? undefined : { text }, adopted.clock()), 0);
   }
 
   /** Makes the loaded session the current one. @param {import('./socket-session.js').Loaded} loaded @param {number} began ms, or 0 */

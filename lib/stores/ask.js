@@ -31,7 +31,10 @@ let timeouts = 0;
  *
  * @param {Entry} entry
  */
-function proceed({ asker, error, value }) {
+function proceed(entry) {
+  const { asker, error, value } = entry;
+  // V8 may have made it in old space, where even a dead one keeps what it has until the next full collection.
+  entry.value = undefined;
   asker.answered(error, value);
 }
 
