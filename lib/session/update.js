@@ -89,14 +89,9 @@ async function updated(adopted, sid, session, change) {
 }
 
 /** Reads what is stored now. @param {AdoptedStore} adopted @param {string} sid @returns {Promise<{ stored: Stored | undefined, clock: number }>} */
-async function load(adopted, sid) {
-  const clock = adopted.clock();
-  if (adopted.isAtHand()) {
-    const text = adopted.readText(sid);
-    return { stored: text === undefined ? undefined : { text }, clock };
-  }
+function load(adopted, sid) {
   return new Promise((resolve, reject) => {
-    adopted.load(sid, {}, (error, stored) => (error ? reject(error) : resolve({ stored, clock })));
+    adopted.read(sid, (error, stored, clock) => (error ? reject(error) : resolve({ stored, clock })));
   });
 }
 

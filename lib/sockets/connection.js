@@ -12,7 +12,7 @@ const { roomOf } = require('./rooms.js');
 const { enterRoom, leaveRoom } = require('./socket-io.js');
 
 /** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
-/** @typedef {import('./socket-session.js').Loaded} Loaded */
+/** @typedef {import('../stores/stored.js').Loaded} Loaded */
 /** @typedef {import('./binding/key-lookup.js').Found} Found */
 /** @typedef {import('./socket-event.js').SocketEvent} SocketEvent */
 

@@ -3,20 +3,11 @@
 const { AsyncResource } = require('node:async_hooks');
 const { NO_QUEUE, openQueue, queue } = require('../stores/ask.js');
 const { begin, publish } = require('../support/diagnostics.js');
+const { Loaded } = require('../stores/stored.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
 
 const NOT_WAITING = () => {};
-
-/** What a load has found. Not a literal: see `StoredText` in stored.js. */
-class Loaded {
-  /** @param {string | undefined} sid @param {Stored | undefined} stored @param {number | undefined} clock when the load began */
-  constructor(sid, stored, clock) {
-    this.sid = sid;
-    this.stored = stored;
-    this.clock = clock;
-  }
-}
 
 /** One event of a socket: the stored session is loaded, the handlers run, and what they have changed is saved. */
 class SocketEvent {
@@ -112,7 +103,7 @@ class SocketEvent {
     this.loaded(new Loaded(sid, text === undefined ? undefined : { text }, adopted.clock()), 0);
   }
 
-  /** Makes the loaded session the current one. @param {import('./socket-session.js').Loaded} loaded @param {number} began ms, or 0 */
+  /** Makes the loaded session the current one. @param {Loaded} loaded @param {number} began ms, or 0 */
   loaded(loaded, began) {
     const { connection } = this;
     const { sid, stored } = loaded;

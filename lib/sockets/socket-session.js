@@ -4,14 +4,14 @@ const { commitSession, merge } = require('../stores/commit.js');
 const { Failure, failure } = require('../support/errors.js');
 const { patch } = require('../session/update.js');
 const { ask, NO_QUEUE } = require('../stores/ask.js');
+const { Loaded } = require('../stores/stored.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
-/** @typedef {{ sid: string | undefined, stored: Stored | undefined, clock: number | undefined }} Loaded what a load has found */
 
-/** What is loaded for a session of a socket's own: nothing. @type {Loaded} */
-const NOTHING = { sid: undefined, stored: undefined, clock: undefined };
+/** What is loaded for a session of a socket's own: nothing. */
+const NOTHING = new Loaded(undefined, undefined, undefined);
 /** A session of a socket's own that is not stored yet. */
 const EMPTY = { text: '{"cookie":{"__io":true}}' };
 /** It stands for a session which was gone before anybody looked at it. */

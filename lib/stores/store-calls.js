@@ -138,6 +138,23 @@ class StoreCalls {
     return began;
   }
 
+  /**
+   * Reads a session, which may be at hand.
+   *
+   * @param {string} sid
+   * @param {(error: unknown, stored: Stored | undefined, clock: number) => void} done gets when it was read, too; called before
+   *   this returns if the session is at hand
+   */
+  read(sid, done) {
+    if (this.isAtHand()) {
+      const clock = this.clock();
+      const text = this.readText(sid);
+      done(undefined, text === undefined ? undefined : { text }, clock);
+      return;
+    }
+    const clock = this.load(sid, {}, (error, stored) => done(error, stored, clock));
+  }
+
   /** Asks the store now. @param {string} sid @param {Loaded} callback */
   loadNow(sid, callback) {
     const { driver, original, self } = this;

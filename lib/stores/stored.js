@@ -19,6 +19,16 @@ class StoredText {
   }
 }
 
+/** What a load has found. Not a literal either. */
+class Loaded {
+  /** @param {string | undefined} sid @param {Stored | undefined} stored @param {number | undefined} clock when the load began */
+  constructor(sid, stored, clock) {
+    this.sid = sid;
+    this.stored = stored;
+    this.clock = clock;
+  }
+}
+
 /** How express-session spells a session. What begins so is parsed when a handler looks at it. */
 const OPENING = '{"cookie":{';
 
@@ -70,4 +80,4 @@ function copyOf(value) {
   return prototype === Object.prototype || prototype === null ? copyOfFields(value) : value;
 }
 
-module.exports = { copyOfSession, dataOf, storedOf, storedOfText };
+module.exports = { Loaded, copyOfSession, dataOf, storedOf, storedOfText };

@@ -70,31 +70,12 @@ class KeyLookup {
 
 /** Looks a browser's session up. @param {AdoptedStore} adopted @param {string} sid @param {WhenFound} done */
 function lookUp(adopted, sid, done) {
-  readSession(adopted, sid, (error, stored, clock) => {
+  adopted.read(sid, (error, stored, clock) => {
     if (error) done(error);
     else if (stored !== undefined && isBrowserSession(stored.text)) done(null, { sid, stored, clock });
     else done(failure('ERR_MISSING_DATA'));
   });
 }
 
-/**
- * Reads a session.
- *
- * @param {AdoptedStore} adopted
- * @param {string} sid
- * @param {(error: unknown, stored: Stored | undefined, clock: number) => void} done gets when it was read, too;
- *   called before this returns if the session is at hand
- */
-function readSession(adopted, sid, done) {
-  if (adopted.isAtHand()) {
-    const clock = adopted.clock();
-    const text = adopted.readText(sid);
-    done(undefined, text === undefined ? undefined : { text }, clock);
-    return;
-  }
-  const clock = adopted.load(sid, {}, (error, stored) => done(error, stored, clock));
-}
-
 module.exports.KeyLookup = KeyLookup;
 module.exports.lookUp = lookUp;
-module.exports.readSession = readSession;

@@ -1,7 +1,5 @@
 'use strict';
 
-const { readSession } = require('../binding/key-lookup.js');
-
 /** @typedef {import('./bound-session.js').BoundSession} BoundSession */
 
 /** How many sessions are looked up at once: an outage that ends is no rush on the store. */
@@ -63,9 +61,7 @@ class LookUps {
     adopted.counts.lookUps += 1;
     this.inFlight += 1;
     try {
-      readSession(adopted, bound.sid, (error, stored, clock) =>
-        this.answered(bound, error, stored?.text, clock),
-      );
+      adopted.read(bound.sid, (error, stored, clock) => this.answered(bound, error, stored?.text, clock));
     } catch (error) {
       this.answered(bound, error, undefined, adopted.clock());
     }

@@ -223,11 +223,14 @@ class Writes {
     if (this.unsent.push(write) === 1) setImmediate(this.flush);
   }
 
-  /** @param {Write} write */
-  settle({ name }) {
-    const waiting = this.unsettled?.get(name) ?? [];
-    this.unsettled?.delete(name);
-    for (const read of waiting) read();
+  /** Answers writes, and lets the reads of their keys go on. @param {Write[]} writes @param {(write: Write, at: number) => void} answerOne */
+  end(writes, answerOne) {
+    for (const [at, write] of writes.entries()) {
+      answerOne(write, at);
+      const waiting = this.unsettled?.get(write.name) ?? [];
+      this.unsettled?.delete(write.name);
+      for (const read of waiting) read();
+    }
   }
 
   /** @param {Write[]} writes */
@@ -235,24 +238,14 @@ class Writes {
     const names = writes.map(({ name }) => name);
     const args = writes.flatMap((write) => write.args);
     const replied = (/** @type {any} */ error, /** @type {any} */ replies) => {
-      const answerAll = () => {
-        for (const [at, write] of writes.entries()) {
-          answer(write, replies[at]);
-          this.settle(write);
-        }
-      };
+      const answerAll = () => this.end(writes, (write, at) => answer(write, replies[at]));
       if (!error && this.tell) this.tell(names[0], answerAll);
       else if (!error) answerAll();
       else if (writes.length > 1 && REFUSED.test(error.message)) {
         // A cluster refuses keys of several slots. What was written all the same is seen by its text.
         this.apartUntil = performance.now() + APART;
         for (const write of writes) this.send([write]);
-      } else {
-        for (const write of writes) {
-          write.callback(error);
-          this.settle(write);
-        }
-      }
+      } else this.end(writes, ({ callback }) => callback(error));
     };
     this.run('evalsha', SHA, names, args, (error, replies) => {
       // The server has not seen the script yet, or has been restarted.
