@@ -31,7 +31,7 @@ const MORE_STORES = {
   'connect-redis 6 on node-redis 3': redis('connect-redis 6', 'node-redis 3'),
   'connect-redis 7 on node-redis': redis('connect-redis 7'),
   'connect-redis 7 on ioredis': redis('connect-redis 7', 'ioredis'),
-  'connect-redis 8 on node-redis': redis('connect-redis 8'),
+  'connect-redis 8 on node-redis 5': redis('connect-redis 8', 'node-redis 5'),
   'connect-redis 8 on ioredis': redis('connect-redis 8', 'ioredis'),
   'connect-redis 10 on node-redis': redis('connect-redis 10'),
 };

@@ -19,14 +19,15 @@ const { until } = require('./support/wait.js');
 
 const SCRIPT = path.join(__dirname, 'support', 'children', 'cluster-process.js');
 const CLIENT = 'node-redis with a cache';
+const CLIENTS = [CLIENT, 'node-redis 5 with a cache'];
 
 const server = suiteRedis();
 // Whose tests say what it removes by itself.
 const other = suiteRedis({ 'enable-debug-command': 'yes' });
 
 // An app in this process, whose store reads through the cache, and one socket of a browser that is logged in.
-async function app(t, { redis = server, ...set } = {}) {
-  const kept = await stores.redis(redis, undefined, { client: CLIENT });
+async function app(t, { redis = server, client = CLIENT, ...set } = {}) {
+  const kept = await stores.redis(redis, undefined, { client });
   const f = await shareFixture(t, {
     kept,
     ...set,
@@ -58,16 +59,18 @@ async function countReads(t) {
   return async () => (await count('get')) + (await count('mget')) + (await count('evalsha'));
 }
 
-test('events that read an unchanged session send Redis nothing', LIMIT, async (t) => {
-  const { browser, socket } = await app(t);
-  assert.equal(await socket.ask('whoami'), 'ann');
-  const reads = await countReads(t);
-  const before = await reads();
-  for (let n = 0; n < 100; n += 1) assert.equal(await socket.ask('whoami'), 'ann');
-  assert.equal((await reads()) - before, 0);
-  await browser.json('/set?user=bob');
-  assert.equal(await socket.ask('whoami'), 'bob');
-});
+for (const client of CLIENTS) {
+  test(`${client}: events that read an unchanged session send Redis nothing`, LIMIT, async (t) => {
+    const { browser, socket } = await app(t, { client });
+    assert.equal(await socket.ask('whoami'), 'ann');
+    const reads = await countReads(t);
+    const before = await reads();
+    for (let n = 0; n < 100; n += 1) assert.equal(await socket.ask('whoami'), 'ann');
+    assert.equal((await reads()) - before, 0);
+    await browser.json('/set?user=bob');
+    assert.equal(await socket.ask('whoami'), 'bob');
+  });
+}
 
 test('a change by a handler is what the next event sees, and what HTTP sees', LIMIT, async (t) => {
   const { browser, socket } = await app(t);

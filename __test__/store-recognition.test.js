@@ -279,7 +279,8 @@ describe('a store that is wrapped', () => {
     'connect-redis 3 on node-redis 3': { version: 'connect-redis 3', client: 'node-redis 3' },
     'connect-redis 6 on node-redis 3': { version: 'connect-redis 6', client: 'node-redis 3' },
     'connect-redis 6 on ioredis': { version: 'connect-redis 6', client: 'ioredis' },
-    'connect-redis 9 on node-redis': { version: 'connect-redis 9' },
+    'connect-redis 9 on node-redis 5': { client: 'node-redis 5' },
+    'connect-redis 9 on node-redis 6': { version: 'connect-redis 9' },
     'connect-redis 9 on node-redis with a cache': { client: 'node-redis with a cache' },
     'connect-redis 10 on node-redis': { version: 'connect-redis 10' },
   };

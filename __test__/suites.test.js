@@ -14,7 +14,7 @@ const SCRIPT = path.join(__dirname, '..', 'scripts', 'suites.js');
 const TEST = "const { describe, test } = require('node:test');\n";
 
 // Runs these suites, given as text by their names, and gives what is shown.
-async function show(t, suites) {
+async function show(t, suites, ...options) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'io-session-suites-'));
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
   const files = Object.entries(suites).map(([name, text]) => {
@@ -25,7 +25,7 @@ async function show(t, suites) {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [SCRIPT, ...files],
+      [SCRIPT, ...options, ...files],
       // A test of tests: without it Node.js takes them for a part of this one.
       { env: { ...process.env, NODE_TEST_CONTEXT: undefined } },
       (error, stdout) => resolve({ code: error?.code ?? 0, stdout }),
@@ -77,4 +77,16 @@ test('a suite that cannot be loaded, or ends its process, has failed', LIMIT, as
   assert.match(stdout, /✖ broken {2}1 test, 1 FAILED/);
   assert.match(stdout, /Error: not today/);
   assert.match(stdout, /✖ gone {2}1 test, 1 FAILED/);
+});
+
+test('a suite that hangs has failed, and the test that it hangs in is named', LIMIT, async (t) => {
+  const hangs = `describe('a tree', () => {
+    test('grows', () => {});
+    test('falls', (t) => t.after(() => new Promise(() => setInterval(() => {}, 1_000))));
+    test('stands', () => {});
+  });`;
+  const { code, stdout } = await show(t, { hangs }, '--timeout', '2');
+  assert.equal(code, 1);
+  assert.match(stdout, /✖ hangs {2}2 tests, 1 FAILED/);
+  assert.match(stdout, /It did not end\. The test that began last: a tree › falls\n/);
 });

@@ -19,16 +19,15 @@ class StepError extends Error {
  * @param {string} title what the step is, for the person who watches
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, timeout?: number, hint?: string }} [options] `hint`: what to do when it fails
+ * @param {{ env?: NodeJS.ProcessEnv, hint?: string }} [options] `hint`: what to do when it fails
  */
-function step(title, command, args, { env, timeout, hint } = {}) {
+function step(title, command, args, { env, hint } = {}) {
   console.log(`\n== ${title}`);
   const { status, signal, error } = spawnSync(command, args, {
     cwd: ROOT,
     env: { ...process.env, ...env },
     // No standard input: a command that asks a question must fail, not wait.
     stdio: ['ignore', 'inherit', 'inherit'],
-    timeout,
     // `npm` is `npm.cmd` on Windows, which only a shell starts.
     shell: process.platform === 'win32',
   });

@@ -8,9 +8,6 @@ const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { StepError, script, step } = require('./step');
 
-/** How long a suite may take before it is ended, in ms. */
-const TIMEOUT = 10 * 60_000;
-
 /** The module's file, as an absolute path. @returns {string} */
 function moduleFile() {
   const { INIT_CWD = process.cwd(), IO_SESSION_STORE = '' } = process.env;
@@ -40,7 +37,6 @@ async function main() {
   const suite = path.join('__test__', 'store-contract.test.js');
   step('the store contract', process.execPath, [path.join(__dirname, 'suites.js'), suite], {
     env: { IO_SESSION_STORE: file },
-    timeout: TIMEOUT,
   });
 }
 

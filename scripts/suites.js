@@ -1,15 +1,17 @@
 'use strict';
 
-// `node scripts/suites.js FILE…`: runs suites with Node's test runner, several at a time, and shows a line for each, in full what
-// failed, and how many tests there were. TAP has a dozen lines for each test.
+// `node scripts/suites.js [--timeout SECONDS] FILE…`: runs suites with Node's test runner, several at a time, and shows a line for
+// each, in full what failed, and how many tests there were. TAP has a dozen lines for each test.
 
 const os = require('node:os');
 const path = require('node:path');
 const { run } = require('node:test');
-const { inspect } = require('node:util');
+const { inspect, parseArgs } = require('node:util');
 
 /** As many at a time as there are cores: a suite waits for its servers most of the time. */
 const AT_A_TIME = os.availableParallelism();
+/** In seconds, for one suite. The longest takes one minute of it; a suite that hangs must not hold the others up for long. */
+const TIMEOUT = '600';
 
 /** @typedef {{ name: string, where: string, error: any }} Failure a test that failed: its name behind those around it */
 
@@ -23,8 +25,10 @@ class Suite {
   duration = 0;
   /** What its tests have printed. */
   output = '';
-  /** The names around the test that comes next, by their depth. @type {string[]} */
+  /** The names around the test that is told of next, by their depth. @type {string[]} */
   #names = [];
+  /** The name of the test that has begun last, behind those around it. @type {string[]} */
+  #begun = [];
 
   /** @param {string} file */
   constructor(file) {
@@ -33,25 +37,24 @@ class Suite {
   }
 
   /**
-   * @param {AbortSignal} signal ends it
+   * @param {number} timeout in seconds, after which it is ended
    * @returns {Promise<this>}
    */
-  async run(signal) {
+  async run(timeout) {
     const begin = performance.now();
-    for await (const { type, data } of run({ files: [path.resolve(this.file)], concurrency: 1, signal })) {
+    for await (const { type, data } of run({
+      files: [path.resolve(this.file)],
+      concurrency: 1,
+      signal: AbortSignal.timeout(timeout * 1000),
+    })) {
       if (type === 'test:stdout' || type === 'test:stderr') this.output += data.message;
-      else if (type === 'test:start') this.#enter(data);
+      else if (type === 'test:dequeue') enter(this.#begun, data);
+      else if (type === 'test:start') enter(this.#names, data);
       else if (type === 'test:pass') this.#pass(data);
       else if (type === 'test:fail') this.#fail(data);
     }
     this.duration = performance.now() - begin;
     return this;
-  }
-
-  /** @param {any} data */
-  #enter({ nesting, name }) {
-    this.#names.length = nesting;
-    this.#names[nesting] = name;
   }
 
   /** @param {any} data */
@@ -66,9 +69,19 @@ class Suite {
     const { error } = details;
     // That one of its tests failed is said of that test.
     if (error?.failureType === 'subtestsFailed') return;
+    const where = [file, line].filter(Boolean).join(':');
+    if (error?.failureType === 'testAborted') {
+      const last = this.#begun.join(' › ');
+      this.failures.push({
+        name: 'ends in time',
+        where,
+        error: `It did not end. The test that began last: ${last}`,
+      });
+      return;
+    }
     this.failures.push({
       name: [...this.#names.slice(0, nesting), name].join(' › '),
-      where: [file, line].filter(Boolean).join(':'),
+      where,
       error: error?.cause ?? error,
     });
   }
@@ -92,6 +105,15 @@ class Suite {
   }
 }
 
+/**
+ * @param {string[]} names by depth
+ * @param {{ nesting: number, name: string }} test the next of them
+ */
+function enter(names, { nesting, name }) {
+  names.length = nesting;
+  names[nesting] = name;
+}
+
 /** @param {string} text */
 function indent(text) {
   return text.replaceAll(/^(?=.)/gm, '    ');
@@ -103,16 +125,17 @@ function describeFailure({ name, where, error }) {
   return `\n  ✖ ${name}\n    ${where}\n${indent(text)}\n`;
 }
 
-/** @param {string[]} files */
-async function main(files) {
-  const end = new AbortController();
-  process.once('SIGTERM', () => end.abort());
+async function main() {
+  const { values, positionals: files } = parseArgs({
+    options: { timeout: { type: 'string', default: TIMEOUT } },
+    allowPositionals: true,
+  });
   /** @type {Suite[]} */
   const suites = [];
   const waiting = files.map((file) => new Suite(file));
   const work = async () => {
     for (let suite = waiting.shift(); suite; suite = waiting.shift()) {
-      suites.push(await suite.run(end.signal));
+      suites.push(await suite.run(Number(values.timeout)));
       console.log(String(suite));
     }
   };
@@ -128,4 +151,4 @@ async function main(files) {
   process.exitCode = failed > 0 ? 1 : 0;
 }
 
-main(process.argv.slice(2));
+main();

@@ -70,8 +70,8 @@ const byCallback = (name) => (port) => {
   return [client, () => new Promise((resolve) => client.quit(resolve))];
 };
 
-const byPromise = (options) => async (port) => {
-  const client = require('redis').createClient({ ...options, socket: { port, host: '127.0.0.1' } });
+const byPromise = (name, options) => async (port) => {
+  const client = require(name).createClient({ ...options, socket: { port, host: '127.0.0.1' } });
   client.on('error', () => {});
   await client.connect();
   return [client, () => client.close()];
@@ -80,8 +80,10 @@ const byPromise = (options) => async (port) => {
 const REDIS_CLIENTS = {
   'node-redis 2': byCallback('redis2'),
   'node-redis 3': byCallback('redis3'),
-  'node-redis': byPromise(),
-  'node-redis with a cache': byPromise({ RESP: 3, clientSideCache: {} }),
+  'node-redis 5': byPromise('redis5'),
+  'node-redis': byPromise('redis'),
+  'node-redis 5 with a cache': byPromise('redis5', { RESP: 3, clientSideCache: {} }),
+  'node-redis with a cache': byPromise('redis', { RESP: 3, clientSideCache: {} }),
   async ioredis(port) {
     const client = new (require('ioredis').Redis)({ port, host: '127.0.0.1' });
     client.on('error', () => {});
