@@ -21,9 +21,8 @@ export declare class DueTimes {
 /**
  * The sessions of an embedded store, as JSON texts by session id.
  *
- * Methods throw errors with the library's codes: `ERR_STORE_CLOSED`, `ERR_STORE_FULL`, `ERR_SESSION_TOO_LARGE`. Where `end`
- * is to be given, it is the end of the session in ms since 1970, or -1 for the store's `ttl`; without it the session ends as
- * its cookie says, and `UNKNOWN_END` is thrown when only `Date` can read that.
+ * Methods throw errors with the library's codes: `ERR_STORE_CLOSED`, `ERR_STORE_FULL`, `ERR_SESSION_TOO_LARGE`. `end` is the end of
+ * the session in ms since 1970.
  */
 export declare class EmbeddedTable {
   /**
@@ -37,16 +36,16 @@ export declare class EmbeddedTable {
   /** The text of a session; null when there is none. */
   get(sid: string): string | null
   /** Writes a session. */
-  set(sid: string, text: string, end?: number | undefined | null): void
+  set(sid: string, text: string, end: number): void
   /** Gives a session another cookie; the rest of it is not looked at. Gives whether there is such a session. */
-  touch(sid: string, cookie: string, end?: number | undefined | null): boolean
+  touch(sid: string, cookie: string, end: number): boolean
   /** Takes a session away. Gives whether there was one. */
   destroy(sid: string): boolean
   /**
    * Writes a session if the stored text is `expected`. Gives true when it is written, null when there is no such session,
-   * else the text that is stored. Without `renew` the session's end stays as it is unless its cookie has changed.
+   * else the text that is stored. It ends at `end`; without `renew` only where its cookie has changed.
    */
-  compareAndSet(sid: string, expected: string, text: string, renew: boolean, end?: number | undefined | null): true | string | null
+  compareAndSet(sid: string, expected: string, text: string, end: number, renew: boolean): true | string | null
   /** The sessions: each id, and then its text. */
   all(): Array<string>
   /** How many sessions there are. */
@@ -108,7 +107,7 @@ export interface EmbeddedTableOptions {
   name?: string
   /** The absolute path of its file. */
   path?: string
-  /** How long a session lives whose cookie has no end. */
+  /** How long a session lives whose cookie has no end. Who writes one counts it in. */
   ttl: number
   /** Most sessions. */
   maxSessions: number

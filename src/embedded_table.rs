@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use embedded_store::{CompareAndSet, Due, Failure, Kind, Limits, SharedStores, Store, sid};
+use embedded_store::{CompareAndSet, Failure, Kind, Limits, SharedStores, Store, sid};
 use napi::{Env, JsString, Task, bindgen_prelude::*};
 use napi_derive::napi;
 use parking_lot::Mutex;
@@ -24,7 +24,7 @@ pub struct EmbeddedTableOptions {
     pub name: Option<String>,
     /// The absolute path of its file.
     pub path: Option<String>,
-    /// How long a session lives whose cookie has no end.
+    /// How long a session lives whose cookie has no end. Who writes one counts it in.
     pub ttl: f64,
     /// Most sessions.
     pub max_sessions: f64,
@@ -54,7 +54,6 @@ impl EmbeddedTableOptions {
             bytes: self.max_bytes as usize,
             session_bytes: self.max_session_bytes as usize,
             evict: self.evict,
-            ttl: self.ttl as u64,
         }
     }
 }
@@ -70,20 +69,25 @@ fn failure(Failure { kind, reason }: Failure) -> napi::Error<&'static str> {
         Kind::Damaged => Error::StoreDamaged.code(),
         Kind::Failed => Error::StoreFailed.code(),
         Kind::OtherOptions => "OTHER_OPTIONS",
-        Kind::UnknownEnd => "UNKNOWN_END",
     };
     napi::Error::new(code, reason)
 }
 
-fn refused(kind: Kind) -> napi::Error<&'static str> {
-    failure(Failure::new(kind, ""))
+/// The table has refused to write a text.
+fn refused(kind: Kind, bytes: usize) -> napi::Error<&'static str> {
+    let reason = match kind {
+        Kind::TooLarge => {
+            format!("The session has {bytes} bytes, more than the session store takes (maxSessionBytes).")
+        }
+        _ => String::new(),
+    };
+    failure(Failure { kind, reason })
 }
 
 /// The sessions of an embedded store, as JSON texts by session id.
 ///
-/// Methods throw errors with the library's codes: `ERR_STORE_CLOSED`, `ERR_STORE_FULL`, `ERR_SESSION_TOO_LARGE`. Where `end`
-/// is to be given, it is the end of the session in ms since 1970, or -1 for the store's `ttl`; without it the session ends as
-/// its cookie says, and `UNKNOWN_END` is thrown when only `Date` can read that.
+/// Methods throw errors with the library's codes: `ERR_STORE_CLOSED`, `ERR_STORE_FULL`, `ERR_SESSION_TOO_LARGE`. `end` is the end of
+/// the session in ms since 1970.
 #[napi]
 pub struct EmbeddedTable {
     /// The store, and its key among the shared ones if it has one; nothing once it is closed.
@@ -129,16 +133,17 @@ impl EmbeddedTable {
 
     /// Writes a session.
     #[napi(catch_unwind)]
-    pub fn set(&self, sid: Utf16String, text: String, end: Option<f64>) -> Result<()> {
-        let table = &self.store()?.table;
-        table.set(&sid::key(&sid), text, due(end), clock::epoch()).map_err(refused)
+    pub fn set(&self, sid: Utf16String, text: String, end: f64) -> Result<()> {
+        let (table, bytes) = (&self.store()?.table, text.len());
+        let set = table.set(&sid::key(&sid), text, end as u64, clock::epoch());
+        set.map_err(|kind| refused(kind, bytes))
     }
 
     /// Gives a session another cookie; the rest of it is not looked at. Gives whether there is such a session.
     #[napi(catch_unwind)]
-    pub fn touch(&self, sid: Utf16String, cookie: String, end: Option<f64>) -> Result<bool> {
-        let table = &self.store()?.table;
-        table.touch(&sid::key(&sid), &cookie, due(end), clock::epoch()).map_err(refused)
+    pub fn touch(&self, sid: Utf16String, cookie: String, end: f64) -> Result<bool> {
+        let touched = self.store()?.table.touch(&sid::key(&sid), &cookie, end as u64, clock::epoch());
+        touched.map_err(|kind| failure(Failure::new(kind, "")))
     }
 
     /// Takes a session away. Gives whether there was one.
@@ -148,7 +153,7 @@ impl EmbeddedTable {
     }
 
     /// Writes a session if the stored text is `expected`. Gives true when it is written, null when there is no such session,
-    /// else the text that is stored. Without `renew` the session's end stays as it is unless its cookie has changed.
+    /// else the text that is stored. It ends at `end`; without `renew` only where its cookie has changed.
     #[napi(catch_unwind, ts_return_type = "true | string | null")]
     pub fn compare_and_set<'env>(
         &self,
@@ -156,16 +161,15 @@ impl EmbeddedTable {
         sid: Utf16String,
         expected: String,
         text: String,
+        end: f64,
         renew: bool,
-        end: Option<f64>,
     ) -> Result<Option<Either<bool, JsString<'env>>>> {
-        let (sid, renewal) = (sid::key(&sid), (due(end), renew));
-        let table = &self.store()?.table;
-        match table.compare_and_set(&sid, &expected, text, renewal, clock::epoch()) {
+        let (sid, due, bytes) = (sid::key(&sid), (end as u64, renew), text.len());
+        match self.store()?.table.compare_and_set(&sid, &expected, text, due, clock::epoch()) {
             Ok(CompareAndSet::Written) => Ok(Some(Either::A(true))),
             Ok(CompareAndSet::Gone) => Ok(None),
             Ok(CompareAndSet::Changed(text)) => Ok(Some(Either::B(string(env, &text)?))),
-            Err(error) => Err(refused(error)),
+            Err(kind) => Err(refused(kind, bytes)),
         }
     }
 
@@ -298,14 +302,6 @@ pub fn flush_stores() {
 
 fn string<'env>(env: &'env Env, text: &str) -> Result<JsString<'env>> {
     env.create_string(text).map_err(|error| failure(Failure::new(Kind::Failed, error.reason)))
-}
-
-fn due(end: Option<f64>) -> Due {
-    match end {
-        None => Due::Cookie,
-        Some(end) if end < 0.0 => Due::Ttl,
-        Some(end) => Due::At(end as u64),
-    }
 }
 
 /// Looks after a store in the background for as long as there is one: drops ended sessions, and writes the file.

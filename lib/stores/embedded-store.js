@@ -57,7 +57,7 @@ class EmbeddedStore extends EventEmitter {
   /** @param {(error: any, sessions?: any) => void} [callback] */
   all(callback) {
     return answer(callback, () => {
-      const texts = table(this).all();
+      const texts = table(this).call((native) => native.all());
       const sessions = Object.create(null);
       for (let at = 0; at < texts.length; at += 2) sessions[texts[at]] = JSON.parse(texts[at + 1]);
       return sessions;
@@ -66,12 +66,12 @@ class EmbeddedStore extends EventEmitter {
 
   /** @param {(error: any, length?: number) => void} [callback] */
   length(callback) {
-    return answer(callback, () => table(this).length());
+    return answer(callback, () => table(this).call((native) => native.length()));
   }
 
   /** @param {(error?: any) => void} [callback] */
   clear(callback) {
-    return answer(callback, () => table(this).clear());
+    return answer(callback, () => table(this).call((native) => native.clear()));
   }
 
   /** @param {any} req @param {(error?: any) => void} callback */
@@ -105,7 +105,7 @@ class EmbeddedStore extends EventEmitter {
   }
 
   stats() {
-    return /** @type {any} */ (table(this).stats());
+    return /** @type {any} */ (table(this).call((native) => native.stats()));
   }
 
   flush() {

@@ -1,17 +1,15 @@
 'use strict';
 
 const native = require('../../native.js');
-const { endOfCookie } = require('../session/session-data.js');
+const { endOf, endOfCookie } = require('../session/session-data.js');
 const { failure } = require('../support/errors.js');
 
-/** "After the store's `ttl`." */
-const TTL = -1;
 /** The last moment that a `Date` can hold, in ms. */
 const LAST = 8.64e15;
 
 let flushesAtExit = false;
 
-/** The sessions of one embedded store, as texts: the native table, with this library's errors. */
+/** The sessions of one embedded store, as texts: the native table, with this library's errors, and the ends of sessions. */
 class EmbeddedTable {
   /** @param {ReturnType<typeof import('./embedded-options.js').readEmbeddedOptions>} options */
   constructor(options) {
@@ -20,6 +18,7 @@ class EmbeddedTable {
     } catch (error) {
       throw openFailure(options, error);
     }
+    this.ttl = options.ttl;
     if (options.path !== undefined && !flushesAtExit) {
       flushesAtExit = true;
       process.once('exit', native.flushStores);
@@ -30,33 +29,40 @@ class EmbeddedTable {
     return this.table.isOpen;
   }
 
+  /**
+   * Calls the native table; errors are this library's.
+   *
+   * @template T
+   * @param {(table: native.EmbeddedTable) => T} run
+   */
+  call(run) {
+    try {
+      return run(this.table);
+    } catch (error) {
+      throw asFailure(error);
+    }
+  }
+
   /** @param {string} sid */
   get(sid) {
-    return call(() => this.table.get(sid)) ?? undefined;
+    return this.call((table) => table.get(sid)) ?? undefined;
   }
 
   /** @param {string} sid @param {string} text */
   set(sid, text) {
-    withEnd(
-      (end) => this.table.set(sid, text, end),
-      () => JSON.parse(text).cookie,
-      text,
-    );
+    this.call((table) => table.set(sid, text, this.endAt(endOf(text))));
   }
 
   /** Gives a session another cookie; the rest of it is not looked at. Nothing happens where there is none. @param {string} sid @param {any} cookie */
   touch(sid, cookie) {
     const text = JSON.stringify(cookie);
     if (!text?.startsWith('{')) throw new TypeError('io-session: a session has no cookie.');
-    withEnd(
-      (end) => this.table.touch(sid, text, end),
-      () => JSON.parse(text),
-    );
+    this.call((table) => table.touch(sid, text, this.endAt(endOfCookie(cookie))));
   }
 
   /** @param {string} sid */
   destroy(sid) {
-    call(() => this.table.destroy(sid));
+    this.call((table) => table.destroy(sid));
   }
 
   /**
@@ -69,28 +75,7 @@ class EmbeddedTable {
    * @returns {import('./drivers/index.js').Outcome}
    */
   compareAndSet(sid, expected, text, renew) {
-    return withEnd(
-      (end) => this.table.compareAndSet(sid, expected, text, renew, end),
-      () => JSON.parse(text).cookie,
-      text,
-    );
-  }
-
-  /** The ids and texts of all sessions, alternating. */
-  all() {
-    return call(() => this.table.all());
-  }
-
-  length() {
-    return call(() => this.table.length());
-  }
-
-  clear() {
-    call(() => this.table.clear());
-  }
-
-  stats() {
-    return call(() => this.table.stats());
+    return this.call((table) => table.compareAndSet(sid, expected, text, this.endAt(endOf(text)), renew));
   }
 
   /** @returns {Promise<void>} */
@@ -103,52 +88,16 @@ class EmbeddedTable {
     if (!this.isOpen) throw failure('ERR_STORE_CLOSED');
     written(await this.table.flush());
   }
-}
 
-/**
- * Calls the native table; errors are this library's.
- *
- * @template T
- * @param {() => T} run
- * @param {string} [text] what is to be written
- * @returns {T}
- */
-function call(run, text) {
-  try {
-    return run();
-  } catch (error) {
-    throw asFailure(error, text);
+  /** When a session ends that is written now, in ms since 1970. @param {number} end by its cookie; not finite where that has none */
+  endAt(end) {
+    return Number.isFinite(end) ? Math.min(Math.max(end, 0), LAST) : Date.now() + this.ttl;
   }
 }
 
-/**
- * Writes a session whose cookie says when it ends, in whatever spelling `Date` can read.
- *
- * @template T
- * @param {(end?: number) => T} write
- * @param {() => any} cookie the cookie as JSON has it
- * @param {string} [text] what is written
- * @returns {T}
- */
-function withEnd(write, cookie, text) {
-  try {
-    return write();
-  } catch (/** @type {any} */ error) {
-    if (error?.code !== 'UNKNOWN_END') throw asFailure(error, text);
-  }
-  const end = endOfCookie(cookie() ?? {});
-  return call(() => write(end === Infinity ? TTL : Math.min(Math.max(end, 0), LAST)), text);
-}
-
-/** @param {any} error of the native table @param {string} [text] what was to be written */
-function asFailure(error, text) {
-  if (!error?.code?.startsWith('ERR_')) return error;
-  if (error.code !== 'ERR_SESSION_TOO_LARGE' || text === undefined) return failure(error.code);
-  const bytes = Buffer.byteLength(text);
-  return failure(
-    error.code,
-    `The session has ${bytes} bytes, more than the session store takes (maxSessionBytes).`,
-  );
+/** @param {any} error of the native table */
+function asFailure(error) {
+  return error?.code?.startsWith('ERR_') ? failure(error.code, error.message || undefined) : error;
 }
 
 /** @param {string | null} reason why the file could not be written */
@@ -163,8 +112,9 @@ function openFailure({ name, path }, error) {
     const which = name === undefined ? `path '${path}'` : `name '${name}'`;
     return new TypeError(`io-session: an EmbeddedStore with the ${which} is open with other options.`);
   }
-  const made = asFailure(error);
-  if (made !== error) made.message = `${made.message.slice(0, -1)}: ${path}: ${error.message}.`;
+  if (!error.code?.startsWith('ERR_')) return error;
+  const made = failure(error.code);
+  made.message = `${made.message.slice(0, -1)}: ${path}: ${error.message}.`;
   return made;
 }
 

@@ -9,8 +9,6 @@ pub enum Kind {
     Full,
     /// A session has more bytes than it may have.
     TooLarge,
-    /// A cookie has an end that only JavaScript's `Date` can read: the caller passes it on.
-    UnknownEnd,
     /// The store is open with other options.
     OtherOptions,
     /// Another process, or another store of this one, has the file open.

@@ -1,7 +1,7 @@
 //! io-session's embedded store: express-session's sessions as JSON texts in this process, and in a file if one is named.
 //!
 //! [`Table`] holds the sessions, with limits and ends; a file keeps them over a restart; [`Store`] is both. The caller
-//! passes the time, so that tests have a clock of their own.
+//! passes the time, so that tests have a clock of their own, and the end of each session that it writes.
 
 mod backend;
 mod cookie;
@@ -17,4 +17,4 @@ pub use error::{Failure, Kind};
 pub use limits::{ENTRY_COST, Limits};
 pub use shared::SharedStores;
 pub use store::{Progress, Store};
-pub use table::{CompareAndSet, Due, Stats, Table};
+pub use table::{CompareAndSet, Stats, Table};

@@ -14,18 +14,10 @@ pub struct Limits {
     pub session_bytes: usize,
     /// Whether the least recently used sessions give way to new ones; otherwise what does not fit is refused.
     pub evict: bool,
-    /// How long a session lives whose cookie has no end, after its last write or touch, in ms.
-    pub ttl: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            sessions: usize::MAX,
-            bytes: usize::MAX,
-            session_bytes: usize::MAX,
-            evict: true,
-            ttl: 86_400_000,
-        }
+        Self { sessions: usize::MAX, bytes: usize::MAX, session_bytes: usize::MAX, evict: true }
     }
 }

@@ -109,7 +109,7 @@ impl<O: Clone + PartialEq> SharedStores<O> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{limits::Limits, table::Due};
+    use crate::limits::Limits;
 
     const NOW: u64 = 1_795_439_783_000;
 
@@ -161,7 +161,7 @@ mod tests {
         let work = |thread: u8| {
             for round in 0..40 {
                 let store = stores.open("path", &(), open).expect("it is never in use by another store");
-                let set = store.table.set(&[thread, round], "{}".into(), Due::At(NOW + 1), NOW);
+                let set = store.table.set(&[thread, round], "{}".into(), NOW + 1, NOW);
                 set.unwrap();
                 stores.close("path", &store).unwrap();
             }

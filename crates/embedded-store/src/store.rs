@@ -8,7 +8,7 @@ use crate::{
     error::{Failure, Kind},
     file::{Changes, File},
     limits::Limits,
-    table::{Due, Table},
+    table::Table,
 };
 
 /// Sessions in this process, and in a file if one is named.
@@ -57,7 +57,7 @@ impl Store {
         let file = File::open(path, &mut |sid, expires, text| {
             if expires <= now {
                 gone.insert(sid.into(), None);
-            } else if table.set(sid, text.to_owned(), Due::At(expires), now).is_err() {
+            } else if table.set(sid, text.to_owned(), expires, now).is_err() {
                 is_full = true;
             }
         })?;
@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn set(store: &Store, sid: &[u8], text: &str, end: u64) {
-        store.table.set(sid, text.into(), Due::At(end), NOW).unwrap();
+        store.table.set(sid, text.into(), end, NOW).unwrap();
     }
 
     #[test]

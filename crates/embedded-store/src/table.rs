@@ -8,7 +8,7 @@ use hashlink::LinkedHashMap;
 use parking_lot::Mutex;
 
 use crate::{
-    cookie::{self, Cookie, Expires},
+    cookie,
     error::Kind,
     limits::{ENTRY_COST, Limits},
 };
@@ -17,17 +17,6 @@ use crate::{
 const BATCH: usize = 256;
 /// A queue of so few ends is not worth tidying.
 const SHORT: usize = 1024;
-
-/// When a session that is written ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
-    /// As its cookie says, or after the table's `ttl` where the cookie has no end.
-    Cookie,
-    /// At a moment, in ms since 1970.
-    At(u64),
-    /// After the table's `ttl`.
-    Ttl,
-}
 
 /// The outcome of [`Table::compare_and_set`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,21 +101,20 @@ impl Table {
         Some(Arc::clone(&self.state.lock().live(sid, now)?.text))
     }
 
-    /// Writes a session.
+    /// Writes a session that ends at `end`.
     ///
     /// # Errors
-    /// [`Kind::Full`], [`Kind::TooLarge`] or [`Kind::UnknownEnd`]; the session that was there before is still there.
-    pub fn set(&self, sid: &[u8], text: String, due: Due, now: u64) -> Result<(), Kind> {
-        let cookie = Cookie::find(&text);
-        self.put(&mut self.state.lock(), sid, text, cookie, due, now)
+    /// [`Kind::Full`] or [`Kind::TooLarge`]; the session that was there before is still there.
+    pub fn set(&self, sid: &[u8], text: String, end: u64, now: u64) -> Result<(), Kind> {
+        let cookie = cookie::find(&text);
+        self.put(&mut self.state.lock(), sid, text, cookie, end, now)
     }
 
     /// Gives a session another cookie and end, without reading the other fields. False when there is no such session.
     ///
     /// # Errors
-    /// [`Kind::TooLarge`] or [`Kind::UnknownEnd`]; the session that was there before is still there.
-    pub fn touch(&self, sid: &[u8], cookie: &str, due: Due, now: u64) -> Result<bool, Kind> {
-        let expires = self.end(due, cookie::expires(cookie), now)?;
+    /// [`Kind::TooLarge`]; the session that was there before is still there.
+    pub fn touch(&self, sid: &[u8], cookie: &str, end: u64, now: u64) -> Result<bool, Kind> {
         let mut state = self.state.lock();
         let Some(entry) = state.live(sid, now) else {
             return Ok(false);
@@ -139,7 +127,7 @@ impl Table {
         }
         // The text is copied only if somebody else holds it at this moment.
         cookie::replace(Arc::make_mut(&mut entry.text), &mut entry.cookie, cookie);
-        entry.expires = expires;
+        entry.expires = end;
         let after = entry.text.len();
         state.stats.bytes = state.stats.bytes - before + after;
         state.written(sid);
@@ -152,7 +140,7 @@ impl Table {
         self.state.lock().remove(sid)
     }
 
-    /// Writes a session if the stored text is `expected`. Without `renew` its end stays as it is unless its cookie has changed.
+    /// Writes a session if the stored text is `expected`. It ends at `end`; without `renew` only where its cookie has changed.
     ///
     /// # Errors
     /// As [`Table::set`].
@@ -161,7 +149,7 @@ impl Table {
         sid: &[u8],
         expected: &str,
         text: String,
-        (due, renew): (Due, bool),
+        (end, renew): (u64, bool),
         now: u64,
     ) -> Result<CompareAndSet, Kind> {
         let mut state = self.state.lock();
@@ -171,11 +159,11 @@ impl Table {
         if *stored.text != expected {
             return Ok(CompareAndSet::Changed(Arc::clone(&stored.text)));
         }
-        let cookie = Cookie::find(&text);
+        let cookie = cookie::find(&text);
         let before = &expected[stored.cookie.clone()];
-        let keeps_end = !renew && !before.is_empty() && text[cookie.span.clone()] == *before;
-        let due = if keeps_end { Due::At(stored.expires) } else { due };
-        self.put(&mut state, sid, text, cookie, due, now)?;
+        let keeps_end = !renew && !before.is_empty() && text[cookie.clone()] == *before;
+        let end = if keeps_end { stored.expires } else { end };
+        self.put(&mut state, sid, text, cookie, end, now)?;
         Ok(CompareAndSet::Written)
     }
 
@@ -252,22 +240,13 @@ impl Table {
         }
     }
 
-    /// When a session ends that is written or touched now.
-    fn end(&self, due: Due, cookie: Expires, now: u64) -> Result<u64, Kind> {
-        match (due, cookie) {
-            (Due::At(moment), _) | (Due::Cookie, Expires::At(moment)) => Ok(moment),
-            (Due::Cookie, Expires::Unknown) => Err(Kind::UnknownEnd),
-            (Due::Ttl, _) | (Due::Cookie, Expires::Open) => Ok(now.saturating_add(self.limits.ttl)),
-        }
-    }
-
     fn put(
         &self,
         state: &mut State,
         sid: &[u8],
         text: String,
-        cookie: Cookie,
-        due: Due,
+        cookie: Range<usize>,
+        expires: u64,
         now: u64,
     ) -> Result<(), Kind> {
         let cost = cost(sid, &text);
@@ -275,13 +254,11 @@ impl Table {
             state.stats.refused += 1;
             return Err(Kind::TooLarge);
         }
-        let expires = self.end(due, cookie.expires, now)?;
         if cost > self.limits.bytes || !self.limits.evict && !state.fits(sid, cost, &self.limits, now) {
             state.stats.refused += 1;
             return Err(Kind::Full);
         }
-        let (text, cookie) = (Arc::new(text), cookie.span);
-        let entry = Entry { text, cookie, expires, queued: u64::MAX, is_changed: false };
+        let entry = Entry { text: Arc::new(text), cookie, expires, queued: u64::MAX, is_changed: false };
         state.write(sid, entry, cost);
         state.make_room(&self.limits, now);
         Ok(())
@@ -417,15 +394,12 @@ mod tests {
 
     use super::*;
 
-    /// Far enough from 1970 for dates of four digits.
     const START: u64 = 1_795_439_783_000;
 
-    fn session(ms: Option<u64>, body: &str) -> String {
-        let date = ms.map_or("null".to_owned(), |ms| {
-            let date = std::time::UNIX_EPOCH + std::time::Duration::from_millis(ms);
-            format!("\"{}\"", humantime::format_rfc3339_millis(date))
-        });
-        format!(r#"{{"cookie":{{"originalMaxAge":1,"expires":{date}}},"body":"{body}"}}"#)
+    const END: u64 = START + 1000;
+
+    fn session(end: u64, body: &str) -> String {
+        format!(r#"{{"cookie":{{"originalMaxAge":1,"expires":{end}}},"body":"{body}"}}"#)
     }
 
     fn table(limits: Limits) -> Table {
@@ -435,26 +409,26 @@ mod tests {
     #[test]
     fn a_session_is_there_until_it_ends() {
         let table = table(Limits::default());
-        table.set(b"a", session(Some(START + 10), ""), Due::Cookie, START).unwrap();
+        table.set(b"a", "{}".into(), START + 10, START).unwrap();
         assert!(table.get(b"a", START + 9).is_some());
         assert_eq!(table.get(b"a", START + 10), None);
         assert_eq!(table.stats().expired, 1);
     }
 
     #[test]
-    fn a_session_without_a_date_lives_for_the_ttl() {
-        let table = table(Limits { ttl: 5, ..Limits::default() });
-        table.set(b"a", "{}".into(), Due::Cookie, START).unwrap();
-        assert!(table.touch(b"a", "{}", Due::Ttl, START + 4).unwrap());
+    fn a_touch_moves_the_end_of_what_has_not_ended() {
+        let table = table(Limits::default());
+        table.set(b"a", "{}".into(), START + 5, START).unwrap();
+        assert!(table.touch(b"a", "{}", START + 9, START + 4).unwrap());
         assert!(table.get(b"a", START + 8).is_some());
-        assert!(!table.touch(b"a", "{}", Due::Ttl, START + 9).unwrap());
+        assert!(!table.touch(b"a", "{}", START + 20, START + 9).unwrap());
     }
 
     #[test]
     fn what_was_there_stays_when_a_larger_session_is_refused() {
         let table = table(Limits { session_bytes: 10, ..Limits::default() });
-        table.set(b"a", "{}".into(), Due::Cookie, START).unwrap();
-        let refused = table.set(b"a", r#"{"a":12345}"#.into(), Due::Cookie, START);
+        table.set(b"a", "{}".into(), END, START).unwrap();
+        let refused = table.set(b"a", r#"{"a":12345}"#.into(), END, START);
         assert_eq!(refused, Err(Kind::TooLarge));
         assert_eq!(*table.get(b"a", START).unwrap(), "{}");
         assert_eq!(table.stats().refused, 1);
@@ -464,12 +438,12 @@ mod tests {
     fn a_full_table_that_may_not_evict_drops_what_has_ended_and_refuses_the_rest() {
         let limits = Limits { sessions: 2, evict: false, ..Limits::default() };
         let table = table(limits);
-        table.set(b"a", session(Some(START + 5), ""), Due::Cookie, START).unwrap();
-        table.set(b"b", "{}".into(), Due::Cookie, START).unwrap();
-        let refused = table.set(b"c", "{}".into(), Due::Cookie, START);
+        table.set(b"a", "{}".into(), START + 5, START).unwrap();
+        table.set(b"b", "{}".into(), END, START).unwrap();
+        let refused = table.set(b"c", "{}".into(), END, START);
         assert_eq!(refused, Err(Kind::Full));
-        table.set(b"b", r#"{"b":1}"#.into(), Due::Cookie, START).unwrap();
-        table.set(b"c", "{}".into(), Due::Cookie, START + 5).unwrap();
+        table.set(b"b", r#"{"b":1}"#.into(), END, START).unwrap();
+        table.set(b"c", "{}".into(), END, START + 5).unwrap();
         assert_eq!(table.len(START + 5), 2);
     }
 
@@ -477,10 +451,10 @@ mod tests {
     fn a_session_is_written_only_where_the_expected_text_is_stored() {
         let table = table(Limits::default());
         let [first, mine, theirs] = [1, 2, 3].map(|n| format!(r#"{{"cookie":{{}},"n":{n}}}"#));
-        let renewal = (Due::Cookie, false);
+        let renewal = (END, false);
         let gone = table.compare_and_set(b"a", &first, mine.clone(), renewal, START);
         assert_eq!(gone, Ok(CompareAndSet::Gone));
-        table.set(b"a", first.clone(), Due::Cookie, START).unwrap();
+        table.set(b"a", first.clone(), END, START).unwrap();
         let written = table.compare_and_set(b"a", &first, theirs.clone(), renewal, START);
         assert_eq!(written, Ok(CompareAndSet::Written));
         let changed = table.compare_and_set(b"a", &first, mine.clone(), renewal, START);
@@ -492,12 +466,12 @@ mod tests {
 
     #[test]
     fn a_commit_leaves_the_end_as_it_is_unless_the_cookie_changed_or_it_renews() {
-        let table = table(Limits { ttl: 10, ..Limits::default() });
+        let table = table(Limits::default());
         let text = r#"{"cookie":{"expires":null}}"#;
         let mine = r#"{"cookie":{"expires":null},"a":1}"#;
         for (renew, lives) in [(false, false), (true, true)] {
-            table.set(b"a", text.into(), Due::Cookie, START).unwrap();
-            let due = (Due::Cookie, renew);
+            table.set(b"a", text.into(), START + 10, START).unwrap();
+            let due = (START + 19, renew);
             let written = table.compare_and_set(b"a", text, mine.into(), due, START + 9);
             assert_eq!(written, Ok(CompareAndSet::Written));
             assert_eq!(table.get(b"a", START + 18).is_some(), lives);
@@ -508,7 +482,7 @@ mod tests {
     fn of_more_changes_than_are_taken_under_one_lock_the_last_state_is_told() {
         let table = Table::new(Limits::default(), true);
         let sids: Vec<_> = (0..100 * BATCH as u64).map(u64::to_le_bytes).collect();
-        let set = |sid: &[u8]| table.set(sid, "{}".into(), Due::Ttl, START).unwrap();
+        let set = |sid: &[u8]| table.set(sid, "{}".into(), END, START).unwrap();
         for sid in &sids {
             set(sid);
         }
@@ -530,10 +504,10 @@ mod tests {
     fn a_touch_changes_the_cookie_alone_whoever_holds_the_text() {
         let table = table(Limits::default());
         let text = r#"{"cookie":{"n":1},"a":1}"#;
-        table.set(b"a", text.into(), Due::Cookie, START).unwrap();
+        table.set(b"a", text.into(), END, START).unwrap();
         let held = table.get(b"a", START).unwrap();
         for cookie in [r#"{"n":2}"#, r#"{"n":33}"#, "{}"] {
-            table.touch(b"a", cookie, Due::Ttl, START).unwrap();
+            table.touch(b"a", cookie, END, START).unwrap();
             let expected = format!(r#"{{"cookie":{cookie},"a":1}}"#);
             assert_eq!(*table.get(b"a", START).unwrap(), expected);
         }
@@ -545,7 +519,7 @@ mod tests {
         let table = Table::new(Limits::default(), true);
         for number in 0..100_000u32 {
             let end = START + if number % 50 == 0 { 100 } else { 1 };
-            table.set(&number.to_le_bytes(), "{}".into(), Due::At(end), START).unwrap();
+            table.set(&number.to_le_bytes(), "{}".into(), end, START).unwrap();
         }
         assert!(table.sweep(START + 1) > 90_000 * ENTRY_COST);
         table.shrink();
@@ -561,13 +535,13 @@ mod tests {
     fn increments_of_many_threads_are_all_kept() {
         let table = table(Limits::default());
         let first = r#"{"n":[]}"#.to_owned();
-        table.set(b"a", first, Due::Cookie, START).unwrap();
+        table.set(b"a", first, END, START).unwrap();
         let increment = || {
             for _ in 0..100 {
                 let mut base = table.get(b"a", START).unwrap();
                 loop {
                     let mine = base.replace('[', "[1").replace("11", "1,1");
-                    match table.compare_and_set(b"a", &base, mine, (Due::Cookie, false), START) {
+                    match table.compare_and_set(b"a", &base, mine, (END, false), START) {
                         Ok(CompareAndSet::Changed(current)) => base = current,
                         outcome => break assert_eq!(outcome, Ok(CompareAndSet::Written)),
                     }
@@ -623,7 +597,7 @@ mod tests {
                 return Some(false);
             };
             let mut whole = session.0.clone();
-            cookie::replace(&mut whole, &mut Cookie::find(&session.0).span, cookie);
+            cookie::replace(&mut whole, &mut cookie::find(&session.0), cookie);
             if whole.len() > limits.session_bytes && whole.len() > session.0.len() {
                 return None;
             }
@@ -646,7 +620,7 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        Set(u8, u16, Option<u8>),
+        Set(u8, u16, u8),
         Touch(u8, u8),
         Get(u8),
         Destroy(u8),
@@ -659,7 +633,7 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            6 => (0..12u8, 0..300u16, proptest::option::of(0..60u8)).prop_map(|(sid, size, age)| Step::Set(sid, size, age)),
+            6 => (0..12u8, 0..300u16, 0..60u8).prop_map(|(sid, size, age)| Step::Set(sid, size, age)),
             3 => (0..12u8, 0..60u8).prop_map(|(sid, age)| Step::Touch(sid, age)),
             3 => (0..12u8).prop_map(Step::Get),
             2 => (0..12u8).prop_map(Step::Destroy),
@@ -678,7 +652,7 @@ mod tests {
             most in 1..14usize,
             bytes in prop_oneof![Just(usize::MAX), 400..4000usize],
         ) {
-            let limits = Limits { sessions: most, bytes, session_bytes: 250, evict: true, ttl: 30 };
+            let limits = Limits { sessions: most, bytes, session_bytes: 250, evict: true };
             let table = Table::new(limits, true);
             let mut model = Model::default();
             let mut file = BTreeMap::new();
@@ -686,17 +660,17 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Set(sid, size, age) => {
-                        let end = age.map(|age| now + u64::from(age));
+                        let end = now + u64::from(age);
                         let text = session(end, &"x".repeat(size.into()));
-                        let done = table.set(&[sid], text.clone(), Due::Cookie, now).is_ok();
-                        let expected = model.set(&[sid], &text, end.unwrap_or(now + 30), &limits, now);
+                        let done = table.set(&[sid], text.clone(), end, now).is_ok();
+                        let expected = model.set(&[sid], &text, end, &limits, now);
                         prop_assert_eq!(done, expected);
                     }
                     Step::Touch(sid, age) => {
                         let end = now + u64::from(age);
-                        let text = session(Some(end), "");
-                        let cookie = &text[Cookie::find(&text).span];
-                        let touched = table.touch(&[sid], cookie, Due::At(end), now);
+                        let text = session(end, "");
+                        let cookie = &text[cookie::find(&text)];
+                        let touched = table.touch(&[sid], cookie, end, now);
                         prop_assert_eq!(touched.ok(), model.touch(&[sid], cookie, end, &limits, now));
                     }
                     Step::Get(sid) => {
@@ -712,9 +686,9 @@ mod tests {
                             continue;
                         };
                         let expires = model.live(&[sid], now).unwrap().1;
-                        let cookie = &text[Cookie::find(&text).span];
+                        let cookie = &text[cookie::find(&text)];
                         let mine = format!(r#"{{"cookie":{cookie},"body":"{}"}}"#, "y".repeat(size.into()));
-                        let done = table.compare_and_set(&[sid], &text, mine.clone(), (Due::Cookie, false), now).is_ok();
+                        let done = table.compare_and_set(&[sid], &text, mine.clone(), (END, false), now).is_ok();
                         prop_assert_eq!(done, model.set(&[sid], &mine, expires, &limits, now));
                     }
                     Step::Wait(ms) => now += u64::from(ms),
