@@ -61,11 +61,11 @@ export declare class EmbeddedTable {
 }
 
 /**
- * The calls that one copy of the JavaScript makes to session stores.
+ * The tickets of the calls that one copy of the JavaScript makes to session stores.
  *
- * Each takes a ticket, and is answered once, in time, and in the order of its socket's queue.
+ * Each call is answered once, in time, and in the order of its socket's queue.
  */
-export declare class StoreCalls {
+export declare class Tickets {
   /** `callback` gets the tickets whose deadline has passed. Each still needs its `answer`. */
   constructor(callback: (tickets: number[]) => void)
   /**

@@ -6,7 +6,7 @@ const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
-const { StoreCalls } = require('../native.js');
+const { Tickets } = require('../native.js');
 const { LIMIT } = require('./support/limit.js');
 
 const ROOT = path.join(__dirname, '..');
@@ -24,7 +24,7 @@ test('two copies of the JavaScript do not take each other’s timeouts', LIMIT, 
       (which) =>
         new Promise((resolve) => {
           copies.push(
-            new StoreCalls((tickets) => {
+            new Tickets((tickets) => {
               told[which].push(...tickets);
               if (told[which].length === 2) resolve();
             }),
@@ -52,7 +52,7 @@ test('a shorter deadline is told in time while a longer one is waited for', LIMI
   const alive = setInterval(() => {}, 1000);
   t.after(() => clearInterval(alive));
   let tell;
-  const calls = new StoreCalls((tickets) => tell(tickets));
+  const calls = new Tickets((tickets) => tell(tickets));
   calls.open(NO_QUEUE, 3_600_000);
   for (let round = 0; round < 3; round += 1) {
     const short = calls.open(NO_QUEUE, 20);
@@ -61,7 +61,7 @@ test('a shorter deadline is told in time while a longer one is waited for', LIMI
 });
 
 test('answers are held until their turn in the queue of their socket', () => {
-  const calls = new StoreCalls(() => {});
+  const calls = new Tickets(() => {});
   const queue = calls.openQueue();
   const other = calls.openQueue();
   assert.notEqual(queue, other);
@@ -78,7 +78,7 @@ test('answers are held until their turn in the queue of their socket', () => {
 });
 
 test('a number that does not exist is harmless', () => {
-  const calls = new StoreCalls(() => {});
+  const calls = new Tickets(() => {});
   for (const number of [0, -1, 1.5, 4_294_967_296, NaN, Infinity, -Infinity]) {
     assert.equal(calls.answer(number), IGNORE);
     assert.equal(calls.release(number), 0);
@@ -89,8 +89,8 @@ test('a number that does not exist is harmless', () => {
 
 test('a call whose answer is waited for keeps no process alive', LIMIT, () => {
   const code = `
-    const { StoreCalls } = require('./native.js');
-    new StoreCalls(() => console.error('told')).open(-1, 60_000);`;
+    const { Tickets } = require('./native.js');
+    new Tickets(() => console.error('told')).open(-1, 60_000);`;
   const { status, stderr } = spawnSync(process.execPath, ['-e', code], { cwd: ROOT, encoding: 'utf8' });
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
 });

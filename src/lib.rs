@@ -20,5 +20,5 @@ mod error;
 mod handshake;
 mod merge;
 mod runtime;
-mod store_calls;
+mod tickets;
 mod timer;

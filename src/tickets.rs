@@ -1,20 +1,20 @@
-//! Store calls: tickets with deadlines, and the queues of sockets.
+//! The tickets of store calls, with their deadlines, and the queues of sockets.
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use session_core::ticket::Tickets;
+use session_core::ticket;
 
 use crate::timer::{Timed, Timer};
 
-/// The calls that one copy of the JavaScript makes to session stores.
+/// The tickets of the calls that one copy of the JavaScript makes to session stores.
 ///
-/// Each takes a ticket, and is answered once, in time, and in the order of its socket's queue.
+/// Each call is answered once, in time, and in the order of its socket's queue.
 #[napi]
-pub struct StoreCalls {
-    timer: Timer<Tickets>,
+pub struct Tickets {
+    timer: Timer<ticket::Tickets>,
 }
 
-impl Timed for Tickets {
+impl Timed for ticket::Tickets {
     type Due = f64;
     /// Calls that were made within a short time are told together.
     const PAUSE_MS: u64 = 20;
@@ -30,7 +30,7 @@ impl Timed for Tickets {
 
 // Numbers from JavaScript may be any: one that was never handed out names no ticket and no queue.
 #[napi]
-impl StoreCalls {
+impl Tickets {
     /// `callback` gets the tickets whose deadline has passed. Each still needs its `answer`.
     #[napi(constructor, catch_unwind, ts_args_type = "callback: (tickets: number[]) => void")]
     pub fn new(callback: Function<'_, Vec<f64>, ()>) -> napi::Result<Self> {
@@ -64,7 +64,7 @@ impl StoreCalls {
     #[napi(catch_unwind)]
     #[must_use]
     pub fn open_queue(&self) -> f64 {
-        self.timer.with(Tickets::open_queue) as f64
+        self.timer.with(ticket::Tickets::open_queue) as f64
     }
 
     /// Closes the queue of a socket. Calls that still wait in it are dropped.

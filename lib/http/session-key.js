@@ -66,7 +66,7 @@ class SessionKey {
   /** The session remembers a key: it is good if its record is still there. @param {string} key */
   check(key) {
     const { adopted, channel, session } = this;
-    adopted.load(key, {}, (error, stored) => {
+    adopted.load(key, adopted, (error, stored) => {
       if (error) {
         this.sharing.refused(error, {});
         this.done(error);

@@ -74,7 +74,7 @@ async function updated(adopted, sid, session, change) {
     } finally {
       snapshot.updating = false;
     }
-    const written = () => session && rebase(session, fresh, adopted.clock());
+    const written = () => session && rebase(session, fresh, adopted.now);
     const outcome = await write(adopted, fresh, { session, written, isTold: attempt > TRIES });
     if (outcome === true) return session ?? fresh;
     if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
@@ -82,7 +82,7 @@ async function updated(adopted, sid, session, change) {
     if (performance.now() > end)
       throw new Error(`The session was written by others ${attempt} times while it was being updated.`);
     stored = { text: outcome };
-    clock = adopted.clock();
+    clock = adopted.now;
     // Where nothing has to be waited for, this thread has others to serve.
     if (attempt % YIELDS === 0) await nextTurn();
   }
@@ -97,10 +97,9 @@ function load(adopted, sid) {
 
 /** Makes a fresh `Session` for the app's function. @param {AdoptedStore} adopted @param {string} sid @param {Stored} stored @param {number} clock */
 function open(adopted, sid, stored, clock) {
-  const req = { sessionID: sid, sessionStore: adopted.store, session: undefined };
   const data = dataOf(stored);
   const isOwn = data.cookie.__io === true;
-  const session = adopted.makeSession(req, data, stored.text, clock);
+  const session = adopted.makeSession(adopted.requestFor(sid), data, stored.text, clock);
   if (isOwn) markOwn(session, false);
   adopted.methods?.give(session);
   return session;
@@ -134,7 +133,7 @@ async function write(adopted, session, update) {
   if (update.outcome !== undefined) return update.outcome;
   // The app's `set` has written it in its own way.
   const mine = snapshot.spell(session);
-  snapshot.wrote(session, mine, mine, adopted.clock());
+  snapshot.wrote(session, mine, mine, adopted.now);
   update.written();
   return true;
 }

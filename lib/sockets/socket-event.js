@@ -1,7 +1,7 @@
 'use strict';
 
 const { AsyncResource } = require('node:async_hooks');
-const { NO_QUEUE, openQueue, queue } = require('../stores/ask.js');
+const { NO_QUEUE, openQueue, takePlace } = require('../stores/tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { Loaded } = require('../stores/stored.js');
 
@@ -90,7 +90,7 @@ class SocketEvent {
       if (connection.queue === NO_QUEUE) connection.queue = openQueue();
       /** @type {number | undefined} */
       let clock;
-      if (storedId === undefined || adopted.isAtHand()) queue({ answered: go }, connection.queue, timeout);
+      if (storedId === undefined || adopted.isAtHand()) takePlace(go, connection.queue, timeout);
       else clock = adopted.load(storedId, { queue: connection.queue, timeout }, go);
     });
   }
@@ -100,7 +100,7 @@ class SocketEvent {
     const { connection } = this;
     const { adopted, sid } = connection;
     const text = adopted.readText(storedId);
-    this.loaded(new Loaded(sid, text === undefined ? undefined : { text }, adopted.clock()), 0);
+    this.loaded(new Loaded(sid, text === undefined ? undefined : { text }, adopted.now), 0);
   }
 
   /** Makes the loaded session the current one. @param {Loaded} loaded @param {number} began ms, or 0 */

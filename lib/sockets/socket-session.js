@@ -3,7 +3,7 @@
 const { commitSession, merge } = require('../stores/commit.js');
 const { Failure, failure } = require('../support/errors.js');
 const { patch } = require('../session/update.js');
-const { ask, NO_QUEUE } = require('../stores/ask.js');
+const { ask } = require('../stores/tickets.js');
 const { Loaded } = require('../stores/stored.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
@@ -84,7 +84,7 @@ class SocketSession {
     const isOwn = sid === undefined;
     const { text } = stored ?? (isOwn ? EMPTY : GONE);
     const given = isOwn ? { text, data: JSON.parse(text) } : (stored ?? GONE);
-    const began = clock ?? adopted.clock();
+    const began = clock ?? adopted.now;
     const session = adopted.openSession(this.asRequest(), given, began, sharing.methods);
     if (isOwn) markOwn(session, stored === undefined);
     if (this.carried !== undefined && stored !== undefined) {
@@ -195,7 +195,7 @@ class SocketSession {
       done(error);
     };
     if (snapshot) commitSession(adopted, session, { trusting: false, text }, answered);
-    else ask({ answered }, NO_QUEUE, adopted.timeout, adopted.store, 'set', session.id, session);
+    else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));
   }
 }
 

@@ -84,6 +84,11 @@ class AdoptedStore extends StoreCalls {
     native.disown(this.number);
   }
 
+  /** What stands for the request of a session that has none. @param {string} sid */
+  requestFor(sid) {
+    return { sessionID: sid, sessionStore: this.store, session: undefined };
+  }
+
   /**
    * Makes the `Session` of a request, an event's or one like it, and notes what it was.
    *

@@ -2,7 +2,7 @@
 
 const debug = require('debug')('io-session:commit');
 const native = require('../../native.js');
-const { ask, NO_QUEUE } = require('./ask.js');
+const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { commitByReading, renewLife } = require('./drivers/read-then-write.js');
 const { failure, guard, timedOut } = require('../support/errors.js');
@@ -40,11 +40,11 @@ const MOST_ATTEMPTS = 100;
 
 /** Commits a session. Where the app has put its own `set` in place, that is called. @type {CommitSession} */
 function commitSession(adopted, session, options, callback) {
-  const { followed, store, timeout } = adopted;
+  const { followed, store } = adopted;
   if (store.set === followed.set) commit(adopted, session, options, callback);
   else {
     const { sid } = /** @type {Snapshot} */ (snapshotOf(session));
-    ask({ answered: callback }, NO_QUEUE, timeout, store, 'set', sid, session);
+    ask(callback, adopted, (done) => store.set(sid, session, done));
   }
 }
 
@@ -183,15 +183,14 @@ class Committing {
    */
   objectFor(text) {
     const { adopted, save, session, snapshot } = this;
-    const { driver, original, self, store } = adopted;
+    const { driver, original, self } = adopted;
     const isMine = text === save.text;
     if (driver.readText || (driver.compareAndSet && isMine)) return session;
     const data = isMine && !isFaithful(session) ? copyOfSession(session, text) : JSON.parse(text);
     const { cookie } = data;
     // An app has put something else in the place of the cookie.
     if (sessionData(data) === undefined) return session;
-    const req = { sessionID: snapshot.sid, sessionStore: store, session: undefined };
-    const copy = original.createSession.call(self, req, data);
+    const copy = original.createSession.call(self, adopted.requestFor(snapshot.sid), data);
     if (cookie.__io === true) markOwn(copy, false);
     else if (!driver.compareAndSet && snapshot.hasCookie(session)) renewLife(copy, cookie);
     return copy;
@@ -255,7 +254,7 @@ class Committing {
     }
     let failed = error;
     if (stored !== undefined) {
-      snapshot.wrote(session, save.text, stored, adopted.clock());
+      snapshot.wrote(session, save.text, stored, adopted.now);
       snapshot.isMerged = stored !== save.text;
       if (update !== undefined) failed = told(update);
     }

@@ -1,6 +1,6 @@
 'use strict';
 
-const { thrown } = require('./ask.js');
+const { thrown } = require('./tickets.js');
 
 /** @typedef {import('./stored.js').Stored} Stored */
 /** @typedef {(error: unknown, stored?: Stored) => void} Callback gets what the store has; runs no app code */

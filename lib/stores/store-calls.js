@@ -2,7 +2,7 @@
 
 const debug = require('debug')('io-session:store');
 const native = require('../../native.js');
-const { ask, hear, NO_QUEUE } = require('./ask.js');
+const { ask, hear } = require('./tickets.js');
 const { traceOf } = require('../support/errors.js');
 const { GatheredLoads } = require('./gathered-loads.js');
 const { driverOf } = require('./drivers/index.js');
@@ -71,13 +71,7 @@ class StoreCalls {
       new Probe(this, candidate, () => {
         this.driver = candidate;
       });
-    const loads = new GatheredLoads(this);
-    /** The store's own methods, for `ask`; `get` gives what is stored as a `Stored`. */
-    this.plain = {
-      get: (/** @type {string} */ sid, /** @type {any} */ callback) => loads.get(sid, callback),
-      set: (/** @type {any[]} */ ...args) => this.original.set.apply(this.self, args),
-      destroy: (/** @type {any[]} */ ...args) => this.original.destroy.apply(this.self, args),
-    };
+    this.loads = new GatheredLoads(this);
   }
 
   /** Whether sessions are read, compared and set without waiting for anything. */
@@ -112,29 +106,34 @@ class StoreCalls {
 
   /** Destroys a record that nobody waits for. @param {string} id */
   discard(id) {
-    const asker = { answered: (/** @type {unknown} */ error) => error && this.onError(error) };
-    ask(asker, NO_QUEUE, this.timeout, this.plain, 'destroy', id);
+    ask(
+      (error) => error && this.onError(error),
+      this,
+      (done) => this.original.destroy.call(this.self, id, done),
+    );
   }
 
   /**
    * Loads a session or a record.
    *
    * @param {string} sid
-   * @param {{ queue?: number, timeout?: number }} options the queue of the socket in whose order it is answered; ms
+   * @param {{ queue?: number, timeout: number }} options the queue of the socket in whose order it is answered; ms
    * @param {Loaded} done
    * @returns {number} the clock when the load began
    */
-  load(sid, { queue = NO_QUEUE, timeout = this.timeout }, done) {
+  load(sid, options, done) {
     this.used();
-    const { hasOwnGet, plain, store } = this;
-    const answered = (/** @type {any} */ error, /** @type {any} */ value) => {
-      if (error) done(meansMissing(error) ? null : error);
-      else if (hasOwnGet) done(null, value);
-      else converting(storedOf, done)(null, value);
-    };
+    const { hasOwnGet, loads, store } = this;
     const began = this.now;
-    if (hasOwnGet) ask({ answered }, queue, timeout, plain, 'get', sid, undefined, true);
-    else ask({ answered }, queue, timeout, store, 'get', sid);
+    ask(
+      (error, value) => {
+        if (error) done(meansMissing(error) ? null : error);
+        else if (hasOwnGet) done(null, value);
+        else converting(storedOf, done)(null, value);
+      },
+      options,
+      (callback) => (hasOwnGet ? loads.get(sid, callback) : store.get(sid, callback)),
+    );
     return began;
   }
 
@@ -147,12 +146,11 @@ class StoreCalls {
    */
   read(sid, done) {
     if (this.isAtHand()) {
-      const clock = this.clock();
       const text = this.readText(sid);
-      done(undefined, text === undefined ? undefined : { text }, clock);
+      done(undefined, text === undefined ? undefined : { text }, this.now);
       return;
     }
-    const clock = this.load(sid, {}, (error, stored) => done(error, stored, clock));
+    const clock = this.load(sid, this, (error, stored) => done(error, stored, clock));
   }
 
   /** Asks the store now. @param {string} sid @param {Loaded} callback */
@@ -216,12 +214,12 @@ class StoreCalls {
       if (this.since(id, clock) === 'gone') this.discard(id);
       done(error);
     };
-    ask({ answered }, NO_QUEUE, timeout, this.plain, 'set', id, record);
+    ask(answered, { timeout }, (callback) => this.original.set.call(this.self, id, record, callback));
   }
 
   /** Extends a session's life in the store. @param {string} sid @param {any} session @param {Done} done */
   touch(sid, session, done) {
-    ask({ answered: done }, NO_QUEUE, this.timeout, this.store, 'touch', sid, session);
+    ask(done, this, (callback) => this.store.touch(sid, session, callback));
   }
 
   /**
@@ -231,12 +229,11 @@ class StoreCalls {
    * @param {(error: unknown, outcome?: Outcome) => void} done called now where nothing has to be waited for
    */
   compareAndSet(commit, done) {
-    const { expected, sid, timeout } = commit;
-    /** @param {string} id @param {any} callback */
-    const get = (id, callback) =>
-      this.driver.compareAndSet?.(id, /** @type {string} */ (expected), commit, callback);
+    const { expected, sid } = commit;
+    const run = (/** @type {any} */ callback) =>
+      this.driver.compareAndSet?.(sid, /** @type {string} */ (expected), commit, callback);
     if (this.keepsTexts) {
-      get(sid, done);
+      run(done);
       return;
     }
     const answered = (/** @type {unknown} */ error, /** @type {any} */ outcome) => {
@@ -244,12 +241,7 @@ class StoreCalls {
       done(error, outcome ?? null);
     };
     this.written(sid);
-    ask({ answered }, NO_QUEUE, timeout, { get }, 'get', sid);
-  }
-
-  /** The clock of this store's versions. */
-  clock() {
-    return this.now;
+    ask(answered, commit, run);
   }
 
   /** Sessions have ended, or all were cleared away. */

@@ -3,10 +3,10 @@
 const native = require('../../native.js');
 const { failure, timedOut } = require('../support/errors.js');
 
-/** The calls of this copy of the JavaScript. @type {native.StoreCalls} */
-const calls = new native.StoreCalls(expire);
+/** The tickets of this copy of the JavaScript. @type {native.Tickets} */
+const tickets = new native.Tickets(expire);
 
-/** What `answer` says; see src/store_calls.rs. */
+/** What `answer` says; see src/tickets.rs. */
 const IGNORE = 0;
 const HOLD = 1;
 const RUN_AND_RELEASE = 3;
@@ -14,10 +14,8 @@ const RUN_AND_RELEASE = 3;
 const NO_QUEUE = 0;
 
 /**
- * Who waits for a store's answer.
- *
- * @typedef {{ answered(error: unknown, value: unknown): void }} Asker
- * @typedef {{ ticket: number, asker: Asker, timeout: number, queued: number, error: unknown, value: unknown }} Entry
+ * @typedef {(error: any, value?: any) => void} Answered gets a store's answer
+ * @typedef {{ ticket: number, answered: Answered, timeout: number, queue: number, error: unknown, value: unknown }} Entry
  */
 
 /** Those who wait, by their ticket. @type {Map<number, Entry>} */
@@ -32,17 +30,17 @@ let timeouts = 0;
  * @param {Entry} entry
  */
 function proceed(entry) {
-  const { asker, error, value } = entry;
+  const { answered, error, value } = entry;
   // V8 may have made it in old space, where even a dead one keeps what it has until the next full collection.
   entry.value = undefined;
-  asker.answered(error, value);
+  answered(error, value);
 }
 
-/** Takes a ticket; undefined where there is none, and the asker is told so. @param {Asker} asker @param {number} queued @param {number} timeout ms */
-function enter(asker, queued, timeout) {
-  const ticket = calls.open(queued, timeout);
+/** Takes a ticket; undefined where there is none, which is the answer. @param {Answered} answered @param {number} queue @param {number} timeout ms */
+function enter(answered, queue, timeout) {
+  const ticket = tickets.open(queue, timeout);
   /** @type {Entry} */
-  const entry = { ticket, asker, timeout, queued, error: undefined, value: undefined };
+  const entry = { ticket, answered, timeout, queue, error: undefined, value: undefined };
   if (ticket !== 0) {
     waiting.set(ticket, entry);
     return entry;
@@ -52,16 +50,16 @@ function enter(asker, queued, timeout) {
 }
 
 /** A store answered, or its deadline passed. @param {Entry} entry @param {unknown} error @param {unknown} [value] */
-function answered(entry, error, value) {
-  const { queued, ticket } = entry;
-  const what = calls.answer(ticket);
+function answer(entry, error, value) {
+  const { queue, ticket } = entry;
+  const what = tickets.answer(ticket);
   if (what === IGNORE) return;
   entry.error = error;
   entry.value = value;
   if (what === HOLD) return;
   go(ticket);
   if (what !== RUN_AND_RELEASE) return;
-  for (let next = calls.release(queued); next !== 0; next = calls.release(queued)) go(next);
+  for (let next = tickets.release(queue); next !== 0; next = tickets.release(queue)) go(next);
 }
 
 /** An answer's turn has come. @param {number} ticket */
@@ -73,25 +71,19 @@ function go(ticket) {
 
 /**
  * Takes a ticket for a store call, calls the store, and hands its first answer (an error, `ERR_STORE_TIMEOUT` or
- * `ERR_OVERLOADED` included) to the asker, once, after the current operation, in the order of the queue.
+ * `ERR_OVERLOADED` included) on, once, after the current operation, in the order of the queue.
  *
- * @param {Asker} asker
- * @param {number} queued the queue of the socket, or `NO_QUEUE`
- * @param {number} timeout ms
- * @param {{ [method: string]: any }} store called as `this`
- * @param {'get' | 'set' | 'destroy' | 'touch'} method looked up now: an app may have put its own in place
- * @param {string} id
- * @param {unknown} [record] for `set` and `touch`
- * @param {boolean} [callsBack] whether the store is known to answer by callback, so that its promise need not be heard
+ * @param {Answered} answered
+ * @param {{ queue?: number, timeout: number }} options the queue of the socket, or none; ms
+ * @param {(callback: Answered) => any} run calls the store, which may answer by promise, too
  */
-function ask(asker, queued, timeout, store, method, id, record, callsBack = false) {
-  const entry = enter(asker, queued, timeout);
+function ask(answered, { queue = NO_QUEUE, timeout }, run) {
+  const entry = enter(answered, queue, timeout);
   if (entry === undefined) return;
-  /** @param {unknown} error @param {unknown} [value] */
-  const callback = (error, value) => answered(entry, error, value);
+  /** @type {Answered} */
+  const callback = (error, value) => answer(entry, error, value);
   try {
-    const returned = record === undefined ? store[method](id, callback) : store[method](id, record, callback);
-    if (!callsBack) hear(returned, callback);
+    hear(run(callback), callback);
   } catch (error) {
     callback(thrown(error));
   }
@@ -124,26 +116,20 @@ function thrown(error) {
   return error ?? new Error(`The session store threw ${error}.`);
 }
 
-/**
- * Takes a place in a socket's queue without calling a store: for an event that needs nothing but its place there.
- *
- * @param {Asker} asker
- * @param {number} queued
- * @param {number} timeout ms
- */
-function queue(asker, queued, timeout) {
-  const entry = enter(asker, queued, timeout);
-  if (entry !== undefined) answered(entry, undefined);
+/** Takes a place in a socket's queue without calling a store: for an event that needs nothing but its place there. @param {Answered} answered @param {number} queue @param {number} timeout ms */
+function takePlace(answered, queue, timeout) {
+  const entry = enter(answered, queue, timeout);
+  if (entry !== undefined) answer(entry, undefined);
 }
 
-/** @param {number[]} tickets whose deadline has passed */
-function expire(tickets) {
-  for (const ticket of tickets) {
+/** @param {number[]} passed the tickets whose deadline has passed */
+function expire(passed) {
+  for (const ticket of passed) {
     const entry = waiting.get(ticket);
     // Answered meanwhile.
     if (entry === undefined) continue;
     timeouts += 1;
-    answered(entry, timedOut(entry.timeout));
+    answer(entry, timedOut(entry.timeout));
   }
 }
 
@@ -151,12 +137,12 @@ module.exports = {
   NO_QUEUE,
   ask,
   /** Closes the queue of a socket. @param {number} queue */
-  closeQueue: (queue) => calls.closeQueue(queue),
+  closeQueue: (queue) => tickets.closeQueue(queue),
   countTimeouts: () => timeouts,
   hear,
   /** Opens the queue of a socket: its events run in order. */
-  openQueue: () => calls.openQueue(),
-  queue,
+  openQueue: () => tickets.openQueue(),
   rejected,
+  takePlace,
   thrown,
 };

@@ -6,7 +6,7 @@
 const { once } = require('node:events');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 const { EmbeddedStore } = require('../../..');
-const { NO_QUEUE, ask } = require('../../../lib/stores/ask.js');
+const { ask } = require('../../../lib/stores/tickets.js');
 
 const { path } = isMainThread ? JSON.parse(process.argv[2]) : workerData;
 const session = { cookie: { originalMaxAge: null, expires: null }, pad: 'x'.repeat(1000) };
@@ -21,7 +21,11 @@ async function main() {
   const worker = new Worker(__filename, { workerData: { path } });
   await once(worker, 'message');
   void store.flush();
-  ask({}, NO_QUEUE, 60_000, { get: () => {} }, 'get', 'sid');
+  ask(
+    () => {},
+    { timeout: 60_000 },
+    () => {},
+  );
   process.exit(7);
 }
 

@@ -41,8 +41,7 @@ class KeyEvent {
       this.bind(found);
       return;
     }
-    const request = { sessionID: found.sid, sessionStore: adopted.store, session: undefined };
-    const session = adopted.openSession(request, found.stored, found.clock);
+    const session = adopted.openSession(adopted.requestFor(found.sid), found.stored, found.clock);
     const memo = Object.values(session.__socket ?? {}).find((one) => one?.key === key);
     if (!memo || !snapshotOf(session) || (memo.id === connection.id && !options.oneTimeKeys)) {
       this.bind(found);

@@ -46,7 +46,7 @@ class KeyLookup {
       lookUp(adopted, vouched, done);
       return;
     }
-    adopted.load(key, {}, (error, stored) => {
+    adopted.load(key, adopted, (error, stored) => {
       const sid = stored === undefined ? null : sessionOfRecord(stored.text, channel);
       if (error) done(error);
       else if (sid === null) done(failure('ERR_MISSING_DATA'));

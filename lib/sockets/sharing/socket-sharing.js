@@ -1,6 +1,6 @@
 'use strict';
 
-const { countTimeouts } = require('../../stores/ask.js');
+const { countTimeouts } = require('../../stores/tickets.js');
 const { isSameContent } = require('../../session/session-data.js');
 const { Cluster } = require('./cluster.js');
 const { EmbeddedStore } = require('../../stores/embedded-store.js');

@@ -187,8 +187,7 @@ class Watch {
     const { adopted } = this.sharing;
     bound.lastTouch = performance.now();
     if (adopted === undefined || typeof adopted.store.touch !== 'function') return;
-    const req = { sessionID: bound.sid, sessionStore: adopted.store, session: undefined };
-    const session = adopted.openSession(req, stored, adopted.clock());
+    const session = adopted.openSession(adopted.requestFor(bound.sid), stored, adopted.now);
     session.touch();
     adopted.touch(bound.sid, session, (error) => error && adopted.onError(error));
   }

@@ -3,7 +3,7 @@
 const { randomUUID } = require('node:crypto');
 const { setTimeout } = require('node:timers');
 const { isDeepStrictEqual } = require('node:util');
-const { hear } = require('../ask.js');
+const { hear } = require('../tickets.js');
 
 /** How long what a probe writes lives, in ms. */
 const LIFE = 60_000;

@@ -2,7 +2,7 @@
 
 const { createHash } = require('node:crypto');
 const { isLive } = require('../../session/session-data.js');
-const { hear, rejected, thrown } = require('../ask.js');
+const { hear, rejected, thrown } = require('../tickets.js');
 
 /** @typedef {(error: unknown, reply?: any) => void} Callback */
 
