@@ -2,6 +2,7 @@
 
 const { createHash } = require('node:crypto');
 const { isLive } = require('../../session/session-data.js');
+const { Batches } = require('../batches.js');
 const { hear, rejected, thrown } = require('../tickets.js');
 
 /** @typedef {(error: unknown, reply?: any) => void} Callback */
@@ -34,10 +35,6 @@ for at, key in ipairs(KEYS) do
 end
 return replies`;
 const SHA = createHash('sha1').update(SCRIPT).digest('hex');
-/** How many sessions one script writes at most: while Redis runs it, everybody else waits. */
-const MOST = 64;
-/** How long each session is written by itself after Redis has refused several at once, in ms. */
-const APART = 60_000;
 /** An error that Redis replies with begins with its code; ioredis looks at a cluster's slots itself. Of a lost connection it says nothing. */
 const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
 
@@ -198,29 +195,21 @@ function byEither(callback, call) {
  * @property {(error: unknown, outcome?: true | string | null) => void} callback
  */
 
-/** What is compared and set by one client. What comes in one round of the event loop is one script: each costs the process more than a session does. */
+/** What is compared and set by one client. */
 class Writes {
   /** @param {Pick<Commands, 'run' | 'tell' | 'unsettled'>} commands */
   constructor({ run, tell, unsettled }) {
     this.run = /** @type {NonNullable<Commands['run']>} */ (run);
     this.tell = tell;
     this.unsettled = unsettled;
-    /** @type {Write[]} */
-    this.unsent = [];
-    /** Until then each is a script of its own, by `performance.now()`. */
-    this.apartUntil = 0;
-    this.flush = () => {
-      const all = this.unsent;
-      this.unsent = [];
-      const most = performance.now() < this.apartUntil ? 1 : MOST;
-      while (all.length > 0) this.send(all.splice(0, most));
-    };
+    /** @type {Batches<Write>} */
+    this.batches = new Batches((writes) => this.send(writes));
   }
 
   /** @param {Write} write */
   add(write) {
     if (!this.unsettled?.has(write.name)) this.unsettled?.set(write.name, []);
-    if (this.unsent.push(write) === 1) setImmediate(this.flush);
+    this.batches.add(write);
   }
 
   /** Answers writes, and lets the reads of their keys go on. @param {Write[]} writes @param {(write: Write, at: number) => void} answerOne */
@@ -233,7 +222,7 @@ class Writes {
     }
   }
 
-  /** @param {Write[]} writes */
+  /** By one script. @param {Write[]} writes */
   send(writes) {
     const names = writes.map(({ name }) => name);
     const args = writes.flatMap((write) => write.args);
@@ -242,9 +231,8 @@ class Writes {
       if (!error && this.tell) this.tell(names[0], answerAll);
       else if (!error) answerAll();
       else if (writes.length > 1 && REFUSED.test(error.message)) {
-        // A cluster refuses keys of several slots. What was written all the same is seen by its text.
-        this.apartUntil = performance.now() + APART;
-        for (const write of writes) this.send([write]);
+        // What was written all the same is seen by its text.
+        this.batches.sendApart(writes);
       } else this.end(writes, ({ callback }) => callback(error));
     };
     this.run('evalsha', SHA, names, args, (error, replies) => {
