@@ -40,7 +40,7 @@ function expressMiddleware(sharing) {
     else {
       const [, channel] = keyPath.exec(path) ?? [];
       if (channel === undefined) next();
-      else serve(sharing, req, res, () => giveKey(sharing, req, res, decoded(channel)));
+      else serve(sharing, req, res, () => answerWithKey(sharing, req, res, decoded(channel)));
     }
   };
 }
@@ -72,7 +72,7 @@ function serve(sharing, req, res, give) {
 }
 
 /** @param {SocketSharing} sharing @param {any} req @param {any} res @param {string} channel */
-function giveKey(sharing, req, res, channel) {
+function answerWithKey(sharing, req, res, channel) {
   if (lookForMistakes(sharing, req)) refuseKey(sharing, res, failure('ERR_NO_SESSION'));
   else answerKey(sharing, { req, res }, channel);
 }

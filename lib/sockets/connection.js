@@ -81,7 +81,7 @@ class Connection {
     this.bound = sharing.watch.add(this, found);
     // A handler that runs goes on with the session that it began with, until the next event.
     if (this.running.length > 0 && this.current.sid !== sid) this.next = found;
-    else this.load(found);
+    else this.makeCurrent(found);
     sharing.binds += 1;
     publish('bind', sid, { socket: this.id });
     return undefined;
@@ -89,12 +89,12 @@ class Connection {
 
   /** No handler goes on with what was: the socket was bound to another session meanwhile, or its session has ended. */
   renew() {
-    if (this.next !== undefined) this.load(this.next);
+    if (this.next !== undefined) this.makeCurrent(this.next);
     else if (this.current.isEnded) this.startOwn();
   }
 
   /** Makes a loaded session the current one. The current object stays if it stands for that text. @param {Loaded} loaded */
-  load(loaded) {
+  makeCurrent(loaded) {
     const { sid, stored, clock } = loaded;
     this.next = undefined;
     const { current } = this;

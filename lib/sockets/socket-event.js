@@ -118,7 +118,7 @@ class SocketEvent {
       connection.lose('expire');
       // Its other sockets have lost it as well.
       if (bound !== undefined) connection.sharing.watch.gone(bound);
-    } else connection.load(loaded);
+    } else connection.makeCurrent(loaded);
   }
 
   /** Runs the handlers with the current session object, and saves after them. @returns {any} */

@@ -22,7 +22,7 @@ class Sharing {
   constructor(read) {
     this.readOptions = read;
     /** @type {O | undefined} */
-    this.read = undefined;
+    this.checked = undefined;
     /** @type {AdoptedStore | undefined} */
     this.adopted = undefined;
     /** The connections of its sockets in this process, by the id of the socket. @type {Map<string, Connection>} */
@@ -50,11 +50,11 @@ class Sharing {
 
   /** @returns {O} */
   get options() {
-    if (!this.read) {
-      this.read = this.readOptions();
-      this.tell();
+    if (this.checked === undefined) {
+      this.checked = this.readOptions();
+      this.configureStore();
     }
-    return this.read;
+    return this.checked;
   }
 
   /** The app has named its session store. @param {any} store undefined or null for none @param {string} where */
@@ -75,7 +75,7 @@ class Sharing {
     adopted?.onEnd.add(this.onEnd);
     adopted?.bound.add(this.boundTo);
     adopted?.watchers.add(this.watch);
-    this.tell();
+    this.configureStore();
   }
 
   /** How often the life of a session is extended because a socket of it is connected, in ms. */
@@ -84,9 +84,9 @@ class Sharing {
   }
 
   /** Tells the store what the app has set, as soon as both are known. */
-  tell() {
-    if (!this.adopted || !this.read) return;
-    this.adopted.timeout = this.read.storeTimeout;
+  configureStore() {
+    if (!this.adopted || !this.checked) return;
+    this.adopted.timeout = this.checked.storeTimeout;
     this.adopted.reporters.add(this.onFailure);
   }
 

@@ -29,7 +29,6 @@ class SocketSharing extends Sharing {
   /** @param {ShareOptions} options */
   constructor(options) {
     super(() => options);
-    this.read = options;
     this.channel = options.channel;
     this.maxFailedKeys = options.maxFailedKeys;
     this.maxKeysPerMinute = options.maxKeysPerMinute;
@@ -48,7 +47,7 @@ class SocketSharing extends Sharing {
       // And their browsers are to have their new cookie by then.
       end.after?.push(() => this.responses.whenOut(end.sid, () => this.cluster.tellEnd(end)));
     };
-    this.use(options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
+    this.use(this.options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
     /** Its store, after `close()`, too. */
     this.own = /** @type {import('./sharing.js').AdoptedStore} */ (this.adopted);
     this.own.methods = requestMethods;

@@ -47,11 +47,12 @@ class ChangeEvent extends SocketEvent {
 
   /** The app's function threw or rejected: that ends no process. @param {unknown} error */
   failed(error) {
-    const { connection } = this;
-    connection.end(this);
-    connection.drop();
-    connection.report(error, NAME);
-    return undefined;
+    try {
+      return super.failed(error);
+    } catch {
+      this.connection.report(error, NAME);
+      return undefined;
+    }
   }
 }
 
