@@ -3,11 +3,13 @@
 // The calls to session stores: each is answered once, in time, and in the order of its socket's queue.
 
 const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { Tickets } = require('../native.js');
 const { LIMIT } = require('./support/limit.js');
+const { settle } = require('./support/wait.js');
 
 const ROOT = path.join(__dirname, '..');
 const [IGNORE, HOLD, RUN, RUN_AND_RELEASE] = [0, 1, 2, 3];
@@ -58,6 +60,26 @@ test('a shorter deadline is told in time while a longer one is waited for', LIMI
     const short = calls.open(NO_QUEUE, 20);
     assert.deepEqual(await new Promise((resolve) => (tell = resolve)), [short]);
   }
+});
+
+// How often our thread beside JavaScript's has gone to sleep: as often as it was woken.
+function sleeps() {
+  const threads = fs.readdirSync('/proc/self/task').map((id) => `/proc/self/task/${id}`);
+  const ours = threads.find((thread) => fs.readFileSync(`${thread}/comm`, 'utf8') === 'io-session\n');
+  const [, count] = /^voluntary_ctxt_switches:\s*(\d+)/m.exec(fs.readFileSync(`${ours}/status`, 'utf8'));
+  return Number(count);
+}
+
+test('calls that are answered in time wake no thread', LIMIT, async () => {
+  const tickets = new Tickets(() => {});
+  tickets.open(NO_QUEUE, 10_000);
+  await settle();
+  const before = sleeps();
+  for (let n = 0; n < 1000; n += 1) {
+    tickets.answer(tickets.open(NO_QUEUE, 20_000));
+    await settle(3);
+  }
+  assert.ok(sleeps() - before < 10, `${sleeps() - before} times`);
 });
 
 test('answers are held until their turn in the queue of their socket', () => {
