@@ -12,12 +12,13 @@ const session = require('express-session');
 const { deferred } = require('./deferred.js');
 
 const BEHAVIOURS = {
-  error: (_run, answer) => setImmediate(answer, new Error('scripted')),
+  // With a status, as an HTTP client's or http-errors' have one: it is not meant for a client.
+  error: (_run, answer) => setImmediate(answer, Object.assign(new Error('scripted'), { status: 418 })),
   'error string': (_run, answer) => setImmediate(answer, 'scripted string'),
   enoent: (_run, answer) =>
     setImmediate(answer, Object.assign(new Error('no such file'), { code: 'ENOENT' })),
   throw: () => {
-    throw new Error('scripted throw');
+    throw Object.assign(new Error('scripted throw'), { status: 418 });
   },
   never: () => {},
   twice: (run, answer) =>

@@ -32,10 +32,12 @@ function socketMiddleware(sharing) {
     const { headers = {} } = socket.handshake;
     if (allowedOrigins.length > 0 && isCrossOrigin(headers, allowedOrigins, trustProxy)) {
       debug('refused a connection of %j: not one of allowedOrigins', headers.origin);
-      next(refusal(failure('ERR_BAD_ORIGIN')));
+      next(refusal(sharing, failure('ERR_BAD_ORIGIN')));
       return;
     }
-    authenticate(share(sharing, socket), (failed) => next(failed && required ? refusal(failed) : undefined));
+    authenticate(share(sharing, socket), (failed) =>
+      next(failed && required ? refusal(sharing, failed) : undefined),
+    );
   };
 }
 
@@ -96,9 +98,9 @@ function serve(sharing, namespace) {
   return undefined;
 }
 
-/** What Socket.IO sends as a `connect_error`. @param {any} error */
-function refusal(error) {
-  const { code, message } = error.status === undefined ? failure('ERR_STORE_UNAVAILABLE') : error;
+/** What Socket.IO sends as a `connect_error`. @param {SocketSharing} sharing @param {unknown} error */
+function refusal(sharing, error) {
+  const { code, error: message } = sharing.answerTo(error);
   return Object.assign(new Error(message), { data: { code, message } });
 }
 
