@@ -745,15 +745,17 @@ export interface SessionStore {
 /**
  * A session store that can compare and set in one step. With it, what handlers and requests save, and what updates write, is
  * exact between all processes that use the store. io-session looks for the method when it adopts the store; it brings its own
- * form of it for connect-redis 9 and later and for connect-pg-simple, and has no need of one for MemoryStore and
- * {@link EmbeddedStore}.
+ * form of it for connect-redis 3 to 6, 9 and later, and for connect-pg-simple ({@link redisCompareAndSet} is for connect-redis 7
+ * and 8), and has no need of one for MemoryStore and {@link EmbeddedStore}.
  *
  * @example
  * class MyStore extends session.Store {
- *   async compareAndSet(sid, expected, { text }) {
- *     const { matchedCount } = await sessions.updateOne({ _id: sid, text: expected }, { $set: { text } });
+ *   async compareAndSet(sid, expected, { text, session, renew }) {
+ *     const live = { _id: sid, expires: { $gt: new Date() } };
+ *     const change = renew ? { text, expires: session.cookie.expires } : { text };
+ *     const { matchedCount } = await sessions.updateOne({ ...live, text: expected }, { $set: change });
  *     if (matchedCount === 1) return true;
- *     return (await sessions.findOne({ _id: sid }))?.text ?? null;
+ *     return (await sessions.findOne(live))?.text ?? null;
  *   }
  * }
  */

@@ -14,8 +14,6 @@ export declare class DueTimes {
   set(sid: string, inMs: number): void
   /** Removes the due time of a session. Gives whether it had one. */
   delete(sid: string): boolean
-  /** How many sessions have a due time. */
-  size(): number
 }
 
 /**
@@ -189,10 +187,10 @@ export declare function merge(base: string, mine: string, theirs: string): strin
 export declare function notEnded(store: number, sid: string): void
 
 /**
- * Decides whether the store is asked for what a client sent as `key`; `left` is how many more keys this socket
- * may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
+ * Decides whether the store is asked for what a client sent as its key (nothing where it sent none); `left` is how many more keys
+ * this socket may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
  */
-export declare function present(hasStore: boolean, presented: unknown, left: number): number
+export declare function present(hasStore: boolean, presented: string | undefined | null, left: number): number
 
 /**
  * The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after

@@ -51,11 +51,4 @@ impl DueTimes {
     pub fn delete(&self, sid: String) -> bool {
         self.timer.with(|times| times.delete(&sid))
     }
-
-    /// How many sessions have a due time.
-    #[napi(catch_unwind)]
-    #[must_use]
-    pub fn size(&self) -> u32 {
-        u32::try_from(self.timer.with(|times| times.count())).unwrap_or(u32::MAX)
-    }
 }

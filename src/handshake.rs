@@ -1,6 +1,5 @@
 //! Handshakes: the JavaScript side reports facts, and is told what to do.
 
-use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use session_core::{
     channel::ChannelName,
@@ -113,16 +112,12 @@ pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Opti
     })?
 }
 
-/// Decides whether the store is asked for what a client sent as `key`; `left` is how many more keys this socket
-/// may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
-#[napi(catch_unwind, ts_args_type = "hasStore: boolean, presented: unknown, left: number")]
-pub fn present(has_store: bool, presented: Unknown<'_>, left: u32) -> napi::Result<i32> {
-    let text = match presented.get_type()? {
-        ValueType::Undefined | ValueType::Null => None,
-        ValueType::String => Some(presented.coerce_to_string()?.into_utf8()?.into_owned()?),
-        _ => Some(String::new()),
-    };
-    Ok(handshake::present(has_store, text.as_deref(), left).map_or_else(index, |_| -1))
+/// Decides whether the store is asked for what a client sent as its key (nothing where it sent none); `left` is how many more keys
+/// this socket may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn present(has_store: bool, presented: Option<String>, left: u32) -> i32 {
+    handshake::present(has_store, presented.as_deref(), left).map_or_else(index, |()| -1)
 }
 
 /// The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after

@@ -74,7 +74,7 @@ async function updated(adopted, sid, session, change) {
     } finally {
       snapshot.updating = false;
     }
-    const written = () => session && rebase(session, fresh, adopted.now);
+    const written = () => session && rebase(session, fresh, adopted.clock);
     const outcome = await write(adopted, fresh, { session, written, isTold: attempt > TRIES });
     if (outcome === true) return session ?? fresh;
     if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
@@ -82,7 +82,7 @@ async function updated(adopted, sid, session, change) {
     if (performance.now() > end)
       throw new Error(`The session was written by others ${attempt} times while it was being updated.`);
     stored = { text: outcome };
-    clock = adopted.now;
+    clock = adopted.clock;
     // Where nothing has to be waited for, this thread has others to serve.
     if (attempt % YIELDS === 0) await nextTurn();
   }
@@ -133,7 +133,7 @@ async function write(adopted, session, update) {
   if (update.outcome !== undefined) return update.outcome;
   // The app's `set` has written it in its own way.
   const mine = snapshot.spell(session);
-  snapshot.wrote(session, mine, mine, adopted.now);
+  snapshot.wrote(session, mine, mine, adopted.clock);
   update.written();
   return true;
 }

@@ -11,6 +11,7 @@ const { rememberSessionRooms } = require('./watch/session-rooms.js');
 const { roomOf } = require('./rooms.js');
 const {
   closeRooms,
+  deliver,
   isClosed,
   isHeard,
   makeAck,
@@ -128,7 +129,7 @@ class SharedConnection extends Connection {
         }
         this.welcome('connect');
         this.welcome('connection');
-        for (const packet of held) socket.onevent(packet);
+        for (const packet of held) deliver(socket, packet);
       });
     });
   }

@@ -41,8 +41,7 @@ class SocketEvent {
 
   /** Runs the handlers immediately, with what is known of the session. @returns {any} what they returned */
   startNow() {
-    const { adopted, storedId } = this.connection;
-    if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
+    this.look();
     return this.start();
   }
 
@@ -78,8 +77,8 @@ class SocketEvent {
           if (isStarted) return;
           inContext(() => {
             if (error) return this.refuse(error);
-            if (storedId !== undefined && adopted.isAtHand()) this.look(storedId);
-            else if (storedId !== undefined) this.loaded(new Loaded(sid, stored, clock), began);
+            if (clock === undefined) this.look();
+            else this.loaded(new Loaded(sid, stored, clock), began);
             return this.start();
           });
         } finally {
@@ -88,19 +87,19 @@ class SocketEvent {
         }
       };
       if (connection.queue === NO_QUEUE) connection.queue = openQueue();
-      /** @type {number | undefined} */
+      /** Undefined where no load has begun. @type {number | undefined} */
       let clock;
       if (storedId === undefined || adopted.isAtHand()) takePlace(go, connection.queue, timeout);
       else clock = adopted.load(storedId, { queue: connection.queue, timeout }, go);
     });
   }
 
-  /** Reads a session that is at hand. @param {string} storedId */
-  look(storedId) {
-    const { connection } = this;
-    const { adopted, sid } = connection;
+  /** Reads the session, if it is at hand. */
+  look() {
+    const { adopted, sid, storedId } = this.connection;
+    if (storedId === undefined || !adopted.isAtHand()) return;
     const text = adopted.readText(storedId);
-    this.loaded(new Loaded(sid, text === undefined ? undefined : { text }, adopted.now), 0);
+    this.loaded(new Loaded(sid, text === undefined ? undefined : { text }, adopted.clock), 0);
   }
 
   /** Makes the loaded session the current one. @param {Loaded} loaded @param {number} began ms, or 0 */

@@ -21,6 +21,7 @@
 // | `server._nsps`                  | 4       | the namespaces by name                                |
 // | `server._opts`                  | 4       | its options, `connectionStateRecovery` among them      |
 // | `adapter.rooms`, `adapter.sids` | 2, 4    | who is in which room; public in 4                     |
+// | `adapter.add`, `adapter.del`    | 2       | puts a socket into a room, and out of it              |
 //
 // Socket.IO 3 emits by `super.emit`, past an instance: it cannot be followed, and is refused.
 
@@ -141,6 +142,11 @@ function followSocket(socket, follower) {
   put(socket, 'ack', METHODS.ack);
   put(socket, '_cleanup', METHODS.cleanUp);
   put(socket, teller(socket), METHODS.tell);
+}
+
+/** Hands a packet over that was held back: to the plugin, if there is one. @param {any} socket @param {Packet} packet */
+function deliver(socket, packet) {
+  socket.onevent(packet);
 }
 
 /** Gives a socket back as it was. @param {any} socket */
@@ -324,6 +330,7 @@ module.exports = {
   LEAVING,
   anyListeners,
   closeRooms,
+  deliver,
   enterRoom,
   followNamespace,
   followSocket,

@@ -31,7 +31,7 @@ class SocketSession {
     this.sid = sid;
     /** What the store holds. */
     this.stored = stored;
-    /** When the load began; undefined when the app's own `get` was asked. */
+    /** When the load began; undefined where nothing was loaded. */
     this.clock = clock;
     /** How many session objects the socket had before. */
     this.order = connection.made++;
@@ -84,7 +84,7 @@ class SocketSession {
     const isOwn = sid === undefined;
     const { text } = stored ?? (isOwn ? EMPTY : GONE);
     const given = isOwn ? { text, data: JSON.parse(text) } : (stored ?? GONE);
-    const began = clock ?? adopted.now;
+    const began = clock ?? adopted.clock;
     const session = adopted.openSession(this.asRequest(), given, began, sharing.methods);
     if (isOwn) markOwn(session, stored === undefined);
     if (this.carried !== undefined && stored !== undefined) {

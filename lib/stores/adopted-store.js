@@ -108,7 +108,7 @@ class AdoptedStore extends StoreCalls {
         methods ? methods.over(prototype) : prototype,
         stored.text,
         clock,
-        !this.keepsTexts,
+        !this.readsAtOnce,
         this.makeCookie,
       );
       req.session = lazy.session;
@@ -136,7 +136,7 @@ class AdoptedStore extends StoreCalls {
     const keys = Object.keys(data).length;
     const session = this.original.createSession.call(this.self, req, data);
     if (text === undefined) return session;
-    const snapshot = remember(session, new Snapshot(req.sessionID, text, clock, !this.keepsTexts));
+    const snapshot = remember(session, new Snapshot(req.sessionID, text, clock, !this.readsAtOnce));
     snapshot.noteCookie(session.cookie, rawCookie);
     // express-session leaves out what its prototype has: that is no change.
     if (Object.keys(session).length !== keys) snapshot.base = snapshot.spell(session);
@@ -157,13 +157,19 @@ class AdoptedStore extends StoreCalls {
     const text = isSession ? textOf(session) : undefined;
     const isKnown = typeof sid === 'string';
     if (isKnown) this.written(sid);
+    const began = this.clock;
     return call(
       (done) => this.original.set.call(this.self, sid, session, done),
       (/** @type {any} */ error) => {
         if (isKnown) this.written(sid);
+        // The store may have worked off a destroy before this set, though it was called after it.
+        if (isKnown && this.since(sid, began) === 'gone') {
+          this.discard(sid);
+          return;
+        }
         if (error || text === undefined) return;
-        const snapshot = snapshotOf(session) ?? remember(session, new Snapshot(sid, text, this.now, false));
-        snapshot.wrote(session, text, text, this.now);
+        const snapshot = snapshotOf(session) ?? remember(session, new Snapshot(sid, text, this.clock, false));
+        snapshot.wrote(session, text, text, this.clock);
         this.wrote({ sid, session, text, expected: undefined });
       },
       callback,

@@ -254,7 +254,7 @@ class Committing {
     }
     let failed = error;
     if (stored !== undefined) {
-      snapshot.wrote(session, save.text, stored, adopted.now);
+      snapshot.wrote(session, save.text, stored, adopted.clock);
       snapshot.isMerged = stored !== save.text;
       if (update !== undefined) failed = told(update);
     }

@@ -1,7 +1,7 @@
 'use strict';
 
 const { randomBytes } = require('node:crypto');
-const { hear, thrown } = require('./tickets.js');
+const { firstAnswer, thrown } = require('./tickets.js');
 const { commit } = require('./commit.js');
 const { snapshotOf } = require('../session/snapshot.js');
 const { textOf } = require('../session/session-data.js');
@@ -44,7 +44,7 @@ function follow(adopted) {
   followMethod(adopted, 'get', (sid, callback) => {
     adopted.used();
     if (typeof callback !== 'function') return original.get.call(adopted.self, sid, callback);
-    const clock = adopted.now;
+    const clock = adopted.clock;
     const text = typeof sid === 'string' ? adopted.readText(sid) : undefined;
     return call(
       (done) => original.get.call(adopted.self, sid, done),
@@ -59,7 +59,7 @@ function follow(adopted) {
     const source = sources.get(data);
     // Before the cookie is made of it: that is no JSON any more.
     const text = source?.text ?? textOf(data);
-    const clock = source?.clock ?? adopted.now;
+    const clock = source?.clock ?? adopted.clock;
     const session = adopted.makeSession(req, ownData(adopted, data, text), text, clock);
     if (text !== undefined && typeof req?.sessionID === 'string') {
       for (const watcher of adopted.watchers) watcher.knows(req.sessionID, text, clock);
@@ -171,20 +171,10 @@ function generateSession({ original, store }, req) {
  * @param {(...args: any[]) => void} callback
  */
 function call(run, note, callback) {
-  let isAnswered = false;
-  const done = (/** @type {any[]} */ ...args) => {
-    if (isAnswered) return;
-    isAnswered = true;
-    note(...args);
-    process.nextTick(callback, ...args);
-  };
-  try {
-    const returned = run(done);
-    hear(returned, done);
-    return returned;
-  } catch (error) {
-    done(thrown(error));
-  }
+  return firstAnswer(run, (...answer) => {
+    note(...answer);
+    process.nextTick(callback, ...answer);
+  });
 }
 
 /**

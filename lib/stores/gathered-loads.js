@@ -41,11 +41,11 @@ class GatheredLoads {
       for (const load of loads) this.sendOne(load);
       return;
     }
-    const sids = loads.map(({ sid }) => sid);
-    this.calls.loadTextsNow(sids, (error, all) => {
-      if (error || all?.length !== loads.length) this.batches.sendApart(loads);
-      else for (const [at, load] of loads.entries()) this.answer(load, all[at].error, all[at].stored);
-    });
+    this.calls.loadTextsNow(
+      loads.map(({ sid }) => sid),
+      (at, error, stored) => this.answer(loads[at], error, stored),
+      () => this.batches.sendApart(loads),
+    );
   }
 
   /** @param {Load} load */

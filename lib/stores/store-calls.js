@@ -37,7 +37,7 @@ function methodOf(store, method) {
   return store[method];
 }
 
-/** Calls to a session store: each has a deadline and one answer, and each write is in the native side's versions. */
+/** Our calls to a session store: each has a deadline and one answer, and writes of sessions are in the native side's versions. */
 class StoreCalls {
   /** @param {any} store */
   constructor(store) {
@@ -47,7 +47,7 @@ class StoreCalls {
     /** The number under which the native side remembers this store. */
     this.number = native.adopt();
     /** The clock of this store's versions. It ticks with each call that notes something there. */
-    this.now = native.clock(this.number);
+    this.clock = native.clock(this.number);
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
     /** Who is told of failures that nobody waits for: each of its sharings. @type {Set<Done>} */
@@ -75,13 +75,13 @@ class StoreCalls {
   }
 
   /** Whether sessions are read, compared and set without waiting for anything. */
-  get keepsTexts() {
+  get readsAtOnce() {
     return this.driver.readText !== undefined;
   }
 
   /** Whether sessions can be read with `readText`. */
   isAtHand() {
-    return this.keepsTexts && this.hasOwnGet;
+    return this.readsAtOnce && this.hasOwnGet;
   }
 
   /** The text of a live session, where the driver has them at hand; undefined when there is none. @param {string} sid */
@@ -124,7 +124,7 @@ class StoreCalls {
   load(sid, options, done) {
     this.used();
     const { hasOwnGet, loads, store } = this;
-    const began = this.now;
+    const began = this.clock;
     ask(
       (error, value) => {
         if (error) done(meansMissing(error) ? null : error);
@@ -147,7 +147,7 @@ class StoreCalls {
   read(sid, done) {
     if (this.isAtHand()) {
       const text = this.readText(sid);
-      done(undefined, text === undefined ? undefined : { text }, this.now);
+      done(undefined, text === undefined ? undefined : { text }, this.clock);
       return;
     }
     const clock = this.load(sid, this, (error, stored) => done(error, stored, clock));
@@ -165,20 +165,13 @@ class StoreCalls {
    * Asks the store for several sessions at once, where its driver can.
    *
    * @param {string[]} sids
-   * @param {(error: unknown, all?: { error: unknown, stored?: Stored }[]) => void} callback
+   * @param {(at: number, error: unknown, stored?: Stored) => void} one gets each of them
+   * @param {() => void} failed there is no answer for each of them
    */
-  loadTextsNow(sids, callback) {
+  loadTextsNow(sids, one, failed) {
     this.driver.loadTexts?.(sids, (error, texts) => {
-      const all = texts?.map((text) => {
-        /** @type {{ error: unknown, stored?: Stored }} */
-        const one = { error: null };
-        converting(storedOfText, (failed, stored) => Object.assign(one, { error: failed, stored }))(
-          null,
-          text,
-        );
-        return one;
-      });
-      callback(error, all);
+      if (error || texts?.length !== sids.length) failed();
+      else for (const [at, text] of texts.entries()) converting(storedOfText, one.bind(null, at))(null, text);
     });
   }
 
@@ -203,7 +196,7 @@ class StoreCalls {
     // Some stores take the time to live from this, as express-session's `Cookie` has it. It is no part of the record.
     const maxAge = Date.parse(cookie.expires) - Date.now();
     if (!('maxAge' in cookie)) Object.defineProperty(cookie, 'maxAge', { value: maxAge });
-    this.putUnlessGone(key, record, this.now, this.timeout, done);
+    this.putUnlessGone(key, record, this.clock, this.timeout, done);
   }
 
   /** @param {string} id @param {any} record @param {number} clock @param {number} timeout ms @param {Done} done */
@@ -232,7 +225,7 @@ class StoreCalls {
     const { expected, sid } = commit;
     const run = (/** @type {any} */ callback) =>
       this.driver.compareAndSet?.(sid, /** @type {string} */ (expected), commit, callback);
-    if (this.keepsTexts) {
+    if (this.readsAtOnce) {
       run(done);
       return;
     }
@@ -246,7 +239,7 @@ class StoreCalls {
 
   /** Sessions have ended, or all were cleared away. */
   ticked() {
-    this.now = native.clock(this.number);
+    this.clock = native.clock(this.number);
   }
 
   /**
@@ -256,7 +249,7 @@ class StoreCalls {
    * @param {string} id
    */
   written(id) {
-    if (!this.keepsTexts) this.now = native.written(this.number, id);
+    if (!this.readsAtOnce) this.clock = native.written(this.number, id);
   }
 
   /** What has happened to a session since a load. @param {string} id @param {number} since */

@@ -106,6 +106,29 @@ function hear(returned, callback) {
   );
 }
 
+/**
+ * Calls what answers by callback, by promise, or by both: the first answer counts, and what it throws is one.
+ *
+ * @param {(done: (error?: any, value?: any) => void) => any} run
+ * @param {(...answer: any[]) => void} answered
+ * @returns {any} what it returned
+ */
+function firstAnswer(run, answered) {
+  let isAnswered = false;
+  const done = (/** @type {any[]} */ ...answer) => {
+    if (isAnswered) return;
+    isAnswered = true;
+    answered(...answer);
+  };
+  try {
+    const returned = run(done);
+    hear(returned, done);
+    return returned;
+  } catch (error) {
+    done(thrown(error));
+  }
+}
+
 /** What a store rejected with, as an error. @param {unknown} error */
 function rejected(error) {
   return error ?? new Error('The session store rejected.');
@@ -139,6 +162,7 @@ module.exports = {
   /** Closes the queue of a socket. @param {number} queue */
   closeQueue: (queue) => tickets.closeQueue(queue),
   countTimeouts: () => timeouts,
+  firstAnswer,
   hear,
   /** Opens the queue of a socket: its events run in order. */
   openQueue: () => tickets.openQueue(),

@@ -48,12 +48,6 @@ impl DueTimes {
     pub fn next_due(&self) -> Option<u64> {
         self.queue.first().map(|(due, _)| *due)
     }
-
-    /// How many sessions have a due time.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.times.len()
-    }
 }
 
 #[cfg(test)]
@@ -75,7 +69,7 @@ mod tests {
         assert_eq!(times.take_due(20, 100), ["early", "middle"]);
         assert_eq!(times.take_due(30, 100), ["late"]);
         assert_eq!(times.take_due(u64::MAX, 100), [""; 0]);
-        assert_eq!(times.count(), 0);
+        assert_eq!(times.times.len(), 0);
     }
 
     #[test]
@@ -84,7 +78,7 @@ mod tests {
         for due in [20, 40, 10, 30] {
             times.set("sid", due);
         }
-        assert_eq!(times.count(), 1);
+        assert_eq!(times.times.len(), 1);
         assert_eq!(times.take_due(29, 100), [""; 0]);
         assert_eq!(times.take_due(30, 100), ["sid"]);
         assert_eq!(times.take_due(u64::MAX, 100), [""; 0]);
@@ -165,7 +159,7 @@ mod tests {
                     }
                     Step::Wait(ms) => now += ms,
                 }
-                prop_assert_eq!(times.count(), model.len());
+                prop_assert_eq!(times.times.len(), model.len());
                 let earliest = model.values().min().copied();
                 prop_assert!(earliest == times.next_due());
             }

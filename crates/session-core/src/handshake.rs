@@ -69,12 +69,13 @@ pub fn visit(visit: Visit<'_>, adoption: &mut Adoption, now: u64) -> Result<Step
 ///
 /// # Errors
 /// [`Error::MissingSessionStore`], [`Error::MissingKey`], and for everything else [`Error::MissingData`].
-pub fn present(has_store: bool, presented: Option<&str>, left: u32) -> Result<Key, Error> {
+pub fn present(has_store: bool, presented: Option<&str>, left: u32) -> Result<(), Error> {
     if !has_store {
         return Err(Error::MissingSessionStore);
     }
     let text = presented.ok_or(Error::MissingKey)?;
-    Key::parse(text).filter(|_| left > 0).ok_or(Error::MissingData)
+    let is_well_formed = Key::parse(text).is_some();
+    if is_well_formed && left > 0 { Ok(()) } else { Err(Error::MissingData) }
 }
 
 #[cfg(test)]
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn only_a_well_formed_key_reaches_the_store() {
         let key = Key::generate();
-        assert_eq!(present(true, Some(&key.to_string()), 1), Ok(key));
+        assert_eq!(present(true, Some(&key.to_string()), 1), Ok(()));
         assert_eq!(present(true, None, 1), Err(Error::MissingKey));
         for text in ["", "__proto__", "../x", "00000000-0000-1000-8000-000000000000"] {
             assert_eq!(present(true, Some(text), 1), Err(Error::MissingData));

@@ -6,7 +6,7 @@ const native = require('../../../native.js');
 const { isCrossOrigin } = require('../../http/origins.js');
 const { sessionIdOfCookie } = require('../../http/cookies.js');
 const { failure } = require('../../support/errors.js');
-const { KeyLookup, lookUp } = require('./key-lookup.js');
+const { KeyLookup, lookUp, textOfKey } = require('./key-lookup.js');
 const { PREFIX, roomOf } = require('../rooms.js');
 const { hideRooms, leaveRoom } = require('../socket-io.js');
 const { leaveSessionRooms, recoverSessionRooms } = require('../watch/session-rooms.js');
@@ -35,7 +35,7 @@ function find(sharing, socket, done) {
     else lookUp(/** @type {AdoptedStore} */ (sharing.adopted), sid, done);
     return;
   }
-  const error = native.present(true, key, sharing.maxFailedKeys);
+  const error = native.present(true, textOfKey(key), sharing.maxFailedKeys);
   if (error !== -1) {
     done(failure(error));
     return;

@@ -3,7 +3,7 @@
 const native = require('../../../native.js');
 const { commitSession } = require('../../stores/commit.js');
 const { failure } = require('../../support/errors.js');
-const { KeyLookup } = require('./key-lookup.js');
+const { KeyLookup, textOfKey } = require('./key-lookup.js');
 const { snapshotOf } = require('../../session/snapshot.js');
 
 /** @typedef {import('../connection.js').Connection} Connection */
@@ -106,7 +106,7 @@ function presentKey(connection, data, ack, refused) {
   if (typeof reply !== 'function') return;
   const key = reply === data ? undefined : data?.key;
   const left = Math.max(0, sharing.maxFailedKeys - failed);
-  const error = native.present(sharing.adopted !== undefined, key, left);
+  const error = native.present(sharing.adopted !== undefined, textOfKey(key), left);
   if (refused !== undefined) reply(sharing.answerTo(refused));
   else if (error !== -1) reply(sharing.answerTo(failure(error)));
   else new KeyEvent(connection, key, reply).present();

@@ -68,6 +68,12 @@ class KeyLookup {
   }
 }
 
+/** What a client has presented as its key, as a text: empty for what is none; undefined where it sent nothing. @param {unknown} presented */
+function textOfKey(presented) {
+  if (presented === undefined || presented === null) return undefined;
+  return typeof presented === 'string' ? presented : '';
+}
+
 /** Looks a browser's session up. @param {AdoptedStore} adopted @param {string} sid @param {WhenFound} done */
 function lookUp(adopted, sid, done) {
   adopted.read(sid, (error, stored, clock) => {
@@ -79,3 +85,4 @@ function lookUp(adopted, sid, done) {
 
 module.exports.KeyLookup = KeyLookup;
 module.exports.lookUp = lookUp;
+module.exports.textOfKey = textOfKey;

@@ -63,7 +63,7 @@ class LookUps {
     try {
       adopted.read(bound.sid, (error, stored, clock) => this.answered(bound, error, stored?.text, clock));
     } catch (error) {
-      this.answered(bound, error, undefined, adopted.now);
+      this.answered(bound, error, undefined, adopted.clock);
     }
   }
 

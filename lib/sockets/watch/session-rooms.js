@@ -25,7 +25,7 @@ function roomsFor(connection, text) {
   const { rooms } = sharing.options;
   if (rooms === undefined || sid === undefined) return [];
   try {
-    const session = adopted.openSession(adopted.requestFor(sid), { text }, adopted.now, sharing.methods);
+    const session = adopted.openSession(adopted.requestFor(sid), { text }, adopted.clock, sharing.methods);
     const names = rooms(session);
     if (!Array.isArray(names)) throw wrong('it must return an array of names');
     for (const name of names) check(name, socket.nsp);

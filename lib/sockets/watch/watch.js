@@ -187,7 +187,7 @@ class Watch {
     const { adopted } = this.sharing;
     bound.lastTouch = performance.now();
     if (adopted === undefined || typeof adopted.store.touch !== 'function') return;
-    const session = adopted.openSession(adopted.requestFor(bound.sid), stored, adopted.now);
+    const session = adopted.openSession(adopted.requestFor(bound.sid), stored, adopted.clock);
     session.touch();
     adopted.touch(bound.sid, session, (error) => error && adopted.onError(error));
   }

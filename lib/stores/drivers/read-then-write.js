@@ -2,7 +2,7 @@
 
 /**
  * Commits to a store that cannot compare and set: read again, compare, write. Between that read and write another process may
- * still write; this process cannot, since the commits of one session wait for each other.
+ * still write; commits of this process cannot, since those of one session wait for each other.
  *
  * @param {import('../adopted-store.js').AdoptedStore} adopted
  * @param {import('./index.js').Commit} commit

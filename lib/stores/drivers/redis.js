@@ -3,7 +3,7 @@
 const { createHash } = require('node:crypto');
 const { isLive } = require('../../session/session-data.js');
 const { Batches } = require('../batches.js');
-const { hear, rejected, thrown } = require('../tickets.js');
+const { firstAnswer, rejected, thrown } = require('../tickets.js');
 
 /** @typedef {(error: unknown, reply?: any) => void} Callback */
 
@@ -50,6 +50,7 @@ const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
  *   the writes to a key
  * @property {Map<string, (() => void)[]>} [unsettled] the keys that this process is writing right now, of which its own cache has
  *   the text of before, and the reads that wait for that
+ * @property {Writes} [writes]
  */
 
 /** @type {WeakMap<object, Commands>} */
@@ -138,14 +139,14 @@ function hasEnded(text) {
 function ofOthers(client) {
   const runs = typeof client.eval === 'function' && typeof client.evalsha === 'function';
   return {
-    get: (name, callback) => byEither(callback, (done) => client.get(name, done)),
+    get: (name, callback) => firstAnswer((done) => client.get(name, done), callback),
     getAll:
       typeof client.mget === 'function'
-        ? (names, callback) => byEither(callback, (done) => client.mget(names, done))
+        ? (names, callback) => firstAnswer((done) => client.mget(names, done), callback)
         : undefined,
     run: runs
       ? (command, script, names, args, callback) =>
-          byEither(callback, (done) => client[command](script, names.length, ...names, ...args, done))
+          firstAnswer((done) => client[command](script, names.length, ...names, ...args, done), callback)
       : undefined,
   };
 }
@@ -164,27 +165,6 @@ function byPromise(callback, call) {
     );
   } catch (error) {
     callback(thrown(error));
-  }
-}
-
-/**
- * Calls a client that answers by callback, by promise, or by both: the first answer counts.
- *
- * @param {Callback} callback
- * @param {(done: Callback) => unknown} call
- */
-function byEither(callback, call) {
-  let isAnswered = false;
-  /** @type {Callback} */
-  const done = (error, reply) => {
-    if (isAnswered) return;
-    isAnswered = true;
-    callback(error, reply);
-  };
-  try {
-    hear(call(done), done);
-  } catch (error) {
-    done(thrown(error));
   }
 }
 
@@ -253,9 +233,6 @@ function answer({ callback }, reply) {
   else callback(new Error(text.slice(1)));
 }
 
-/** @type {WeakMap<object, Writes>} */
-const writesOf = new WeakMap();
-
 /**
  * How long the store lets a session live that is saved now, in the script's words; undefined where only its `touch` knows.
  *
@@ -284,13 +261,9 @@ function compareAndSet(store, client, sid, expected, { text, session, renew }, c
     callback(new Error('io-session: this Redis client runs no scripts.'));
     return;
   }
-  let writes = writesOf.get(client);
-  if (writes === undefined) {
-    writes = new Writes(commands);
-    writesOf.set(client, writes);
-  }
+  commands.writes ??= new Writes(commands);
   const life = renew ? lifeOf(store, session) : 'keep';
-  writes.add({
+  commands.writes.add({
     name: store.prefix + sid,
     args: [expected, text, life ?? 'keep'],
     callback(error, outcome) {
