@@ -198,3 +198,20 @@ test('who comes after calls that were not answered in time waits for none of the
   assert.equal(await socket.ask('write'), 'saved');
   assert.ok(performance.now() - retried < timeout / 2, `${performance.now() - retried} ms`);
 });
+
+test('a session that is destroyed while its first save is on its way stays so', LIMIT, async (t) => {
+  const store = new HostileStore();
+  const f = await shareFixture(t, { store });
+  const ids = [];
+  const hold = store.hold('set', (sid) => ids.push(sid));
+  const browser = f.browser();
+  const login = browser.request('/login');
+  await hold.reached;
+  const [sid] = ids;
+  await new Promise((resolve) => store.destroy(sid, resolve));
+  // The store works off the set after the destroy.
+  hold.release();
+  await login;
+  await until(() => store.count('destroy') === 2, 'it is destroyed once more');
+  await until(() => store.text(sid) === undefined, 'it is gone');
+});
