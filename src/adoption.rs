@@ -1,6 +1,9 @@
 //! Adopted stores: versions and bindings.
 
-use std::cell::RefCell;
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+};
 
 use napi_derive::napi;
 use session_core::{adoption::Adoption, version::Since};
@@ -9,13 +12,15 @@ use crate::{clock, error::index};
 
 thread_local! {
     /// The adopted stores of this JavaScript environment, by number. An environment runs on one thread.
-    static STORES: RefCell<Vec<Option<Adoption>>> = RefCell::default();
+    static STORES: RefCell<HashMap<u32, Adoption>> = RefCell::default();
+    /// The last number: none is used again, since a call for a store that is given back may still come.
+    static LAST: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Runs with an adopted store and the time in ms; nothing when there is no store of this number.
 pub fn with_store<R>(store: u32, run: impl FnOnce(&mut Adoption, u64) -> R) -> Option<R> {
     STORES.with_borrow_mut(|stores| {
-        let adoption = stores.get_mut(store as usize)?.as_mut()?;
+        let adoption = stores.get_mut(&store)?;
         let now = clock::monotonic();
         adoption.sweep_if_due(now);
         Some(run(adoption, now))
@@ -26,24 +31,16 @@ pub fn with_store<R>(store: u32, run: impl FnOnce(&mut Adoption, u64) -> R) -> O
 #[napi(catch_unwind)]
 #[must_use]
 pub fn adopt() -> u32 {
-    STORES.with_borrow_mut(|stores| {
-        let free = stores.iter().position(Option::is_none).unwrap_or_else(|| {
-            stores.push(None);
-            stores.len() - 1
-        });
-        stores[free] = Some(Adoption::default());
-        u32::try_from(free).unwrap_or(u32::MAX)
-    })
+    let number = LAST.get() + 1;
+    LAST.set(number);
+    STORES.with_borrow_mut(|stores| stores.insert(number, Adoption::default()));
+    number
 }
 
 /// Forgets all about a store.
 #[napi(catch_unwind)]
 pub fn disown(store: u32) {
-    STORES.with_borrow_mut(|stores| {
-        if let Some(adoption) = stores.get_mut(store as usize) {
-            *adoption = None;
-        }
-    });
+    STORES.with_borrow_mut(|stores| stores.remove(&store));
 }
 
 /// The clock of a store's versions, which a load notes.

@@ -1,7 +1,7 @@
 'use strict';
 
 const native = require('../../native.js');
-const { Failure, failure } = require('../support/errors.js');
+const { failure, isFailure } = require('../support/errors.js');
 const { snapshotOf } = require('../session/snapshot.js');
 const { sessionOfRecord } = require('../stores/record.js');
 const { lookForMistakes } = require('../support/warnings.js');
@@ -132,7 +132,8 @@ async function giveKey(sharing, session, channel) {
   if (sharing.closed) throw failure('ERR_NO_SESSION_STORE');
   // Each session of express-session has its request.
   const request = { session: session ?? undefined, sessionStore: session?.req?.sessionStore };
-  if (lookForMistakes(sharing, request)) throw failure('ERR_NO_SESSION');
+  if (lookForMistakes(sharing, request) || typeof session?.save !== 'function')
+    throw failure('ERR_NO_SESSION');
   const snapshot = snapshotOf(session);
   if (snapshot && sharing.adopted?.since(snapshot.sid, snapshot.clock) === 'gone')
     throw failure('ERR_SESSION_GONE');
@@ -146,7 +147,7 @@ async function giveKey(sharing, session, channel) {
       }).find();
     });
   } catch (error) {
-    if (error instanceof Failure) throw error;
+    if (isFailure(error)) throw error;
     throw Object.assign(failure('ERR_STORE_UNAVAILABLE'), { cause: error });
   }
 }

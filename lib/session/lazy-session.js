@@ -198,6 +198,12 @@ class LazySession extends Snapshot {
     return (values !== undefined && !values.has('cookie')) || super.hasCookie(session);
   }
 
+  /** @param {any} session */
+  keepsCookie(session) {
+    const { values } = this;
+    return (values !== undefined && !values.has('cookie')) || super.keepsCookie(session);
+  }
+
   /** @param {string} text */
   isChanged(text) {
     // What has only another spelling, `spell` leaves as it was.

@@ -1,6 +1,7 @@
 'use strict';
 
 const { isDeepStrictEqual } = require('node:util');
+const { codeOf } = require('../support/errors.js');
 
 /**
  * How express-session begins a session's text, as far as the end in its cookie: what is so need not be parsed. No value of a cookie
@@ -28,7 +29,7 @@ function sessionData(data) {
  * @param {any} error
  */
 function meansMissing(error) {
-  return error?.code === 'ENOENT' && error.syscall !== 'connect';
+  return codeOf(error) === 'ENOENT' && error.syscall !== 'connect';
 }
 
 /** Whether a text is that of a browser's session, and not of a socket's own or of a key's record. @param {string} text */

@@ -77,8 +77,13 @@ class Snapshot {
 
   /** Whether the session has nothing that its text does not show: it is not frozen, and no field is left out. @param {any} session */
   isShown(session) {
-    if (!this.isExact || !Object.isExtensible(session)) return false;
-    return Object.keys(session).every((key) => !LEFT_OUT.has(typeof session[key]));
+    try {
+      if (!this.isExact || !Object.isExtensible(session)) return false;
+      return Object.keys(session).every((key) => !LEFT_OUT.has(typeof session[key]));
+    } catch {
+      // A getter of the app's has thrown.
+      return false;
+    }
   }
 
   /** Whether the session can be made again of its text. @param {any} session */
@@ -99,6 +104,11 @@ class Snapshot {
   /** Whether nobody has touched the session's cookie since. @param {any} session */
   hasCookie({ cookie }) {
     return JSON.stringify(cookie) === this.cookie;
+  }
+
+  /** Whether the session has a cookie still, whatever it says. @param {any} session */
+  keepsCookie({ cookie }) {
+    return typeof cookie === 'object' && cookie !== null;
   }
 
   /** Whether a save gives the session's time to live anew. @param {any} session */

@@ -1,7 +1,7 @@
 'use strict';
 
 const { commitSession, merge } = require('../stores/commit.js');
-const { Failure, failure } = require('../support/errors.js');
+const { failure, isFailure } = require('../support/errors.js');
 const { patch } = require('../session/update.js');
 const { ask } = require('../stores/tickets.js');
 const { Loaded } = require('../stores/stored.js');
@@ -201,7 +201,7 @@ class SocketSession {
 
 /** What stands for an error by which a session has no JSON text. @param {unknown} error */
 function unsavable(error) {
-  if (error instanceof Failure) return error;
+  if (isFailure(error)) return error;
   return Object.assign(failure('ERR_UNSAVABLE_SESSION'), { cause: error });
 }
 

@@ -81,6 +81,7 @@ class AdoptedStore extends StoreCalls {
     if (this.users > 0) return;
     adoptions.delete(this.store);
     for (const restore of this.restores) restore();
+    this.isReleased = true;
     native.disown(this.number);
   }
 
@@ -162,12 +163,7 @@ class AdoptedStore extends StoreCalls {
       (done) => this.original.set.call(this.self, sid, session, done),
       (/** @type {any} */ error) => {
         if (isKnown) this.written(sid);
-        // The store may have worked off a destroy before this set, though it was called after it.
-        if (isKnown && this.since(sid, began) === 'gone') {
-          this.discard(sid);
-          return;
-        }
-        if (error || text === undefined) return;
+        if ((isKnown && this.discardIfGone(sid, began)) || error || text === undefined) return;
         const snapshot = snapshotOf(session) ?? remember(session, new Snapshot(sid, text, this.clock, false));
         snapshot.wrote(session, text, text, this.clock);
         this.wrote({ sid, session, text, expected: undefined });
@@ -206,10 +202,29 @@ class AdoptedStore extends StoreCalls {
     const after = [];
     for (const sid of sids) this.end(sid, reason, after);
     const note = (/** @type {unknown} */ error) => {
-      if (error && !meansMissing(error)) for (const sid of sids) native.notEnded(this.number, sid);
-      else for (const listener of after.splice(0)) listener();
+      if (error && !meansMissing(error)) {
+        for (const sid of sids) native.notEnded(this.number, sid);
+        return;
+      }
+      // Until now it was there to be loaded, and sockets to be bound to it.
+      if (!this.readsAtOnce) for (const sid of sids) this.endLate(sid, reason);
+      for (const listener of after.splice(0)) listener();
     };
     return call(run, note, callback);
+  }
+
+  /** The store has destroyed a session that had ended before: what came in between ends, too. @param {string} sid @param {'destroy' | 'regenerate'} reason */
+  endLate(sid, reason) {
+    const sockets = this.forget(sid);
+    if (sockets.length > 0) for (const listener of this.onEnd) listener({ sid, sockets, reason });
+  }
+
+  /** Nothing that was loaded before is written back, and the keys of a session go with it. @param {string} sid @returns {string[]} its sockets */
+  forget(sid) {
+    const { sockets, keys } = native.end(this.number, sid);
+    this.ticked();
+    for (const key of keys) this.discard(key);
+    return sockets;
   }
 
   /**
@@ -220,9 +235,7 @@ class AdoptedStore extends StoreCalls {
    * @param {(() => void)[]} [after] where listeners put what is to follow; undefined when another process has done it
    */
   end(sid, reason, after) {
-    const { sockets, keys } = native.end(this.number, sid);
-    this.ticked();
-    for (const key of keys) this.discard(key);
+    const sockets = this.forget(sid);
     publish('end', sid, { reason, sockets: sockets.length, elsewhere: after === undefined });
     for (const listener of this.onEnd) listener({ sid, sockets, reason, after });
   }

@@ -5,7 +5,7 @@ const native = require('../../native.js');
 const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { commitByReading, renewLife } = require('./drivers/read-then-write.js');
-const { failure, guard, timedOut } = require('../support/errors.js');
+const { codeOf, failure, guard, timedOut } = require('../support/errors.js');
 const { isFaithful, sessionData } = require('../session/session-data.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 const { copyOfSession } = require('./stored.js');
@@ -35,16 +35,17 @@ const { copyOfSession } = require('./stored.js');
  * @returns {void}
  */
 
+const NO_COOKIE =
+  'The session has no cookie any more: change its fields, and leave session.cookie an object.';
 /** After so many conflicts in a row something else is wrong. */
 const MOST_ATTEMPTS = 100;
 
 /** Commits a session. Where the app has put its own `set` in place, that is called. @type {CommitSession} */
 function commitSession(adopted, session, options, callback) {
-  const { followed, store } = adopted;
-  if (store.set === followed.set) commit(adopted, session, options, callback);
+  if (adopted.hasOwn('set')) commit(adopted, session, options, callback);
   else {
     const { sid } = /** @type {Snapshot} */ (snapshotOf(session));
-    ask(callback, adopted, (done) => store.set(sid, session, done));
+    ask(callback, adopted, (done) => adopted.store.set(sid, session, done));
   }
 }
 
@@ -54,17 +55,22 @@ function commit(adopted, session, { trusting = false, text }, callback) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { update, updates } = snapshot;
   let mine;
+  /** @type {import('../session/snapshot.js').Save} */
+  let save;
   try {
     if (snapshot.updating)
       throw new Error(
         'io-session: update() saves what its function has changed; do not save() inside of it.',
       );
     mine = text ?? snapshot.spell(session);
+    // Such a session could not be opened again: each request of its browser would fail.
+    if (typeof mine !== 'string' || !snapshot.keepsCookie(session))
+      throw failure('ERR_UNSAVABLE_SESSION', NO_COOKIE);
+    save = snapshot.beginSave(session, mine);
   } catch (error) {
     callback(error);
     return;
   }
-  const save = snapshot.beginSave(session, mine);
   adopted.commits.enter(snapshot.sid, adopted.timeout, (failed, stored, leave) => {
     const committing = new Committing(adopted, session, save, trusting, update, (error, written) => {
       leave(written);
@@ -213,7 +219,7 @@ class Committing {
   /** @param {any} error @param {Outcome} [outcome] */
   written(error, outcome) {
     const { adopted, attempts, merged, snapshot, update } = this;
-    if (error) this.finish(error.code === 'ERR_STORE_TIMEOUT' ? timedOut(adopted.timeout) : error);
+    if (error) this.finish(codeOf(error) === 'ERR_STORE_TIMEOUT' ? timedOut(adopted.timeout) : error);
     else if (outcome === true) {
       this.isWritten = true;
       if (update === undefined) {

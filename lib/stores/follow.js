@@ -87,10 +87,12 @@ function follow(adopted) {
       }
       const isKnown = typeof sid === 'string';
       if (isKnown) adopted.written(sid);
+      const began = adopted.clock;
       const note = (/** @type {unknown} */ error) => {
         if (!isKnown) return;
         adopted.written(sid);
-        if (error) return;
+        // A touch may be a read and a write.
+        if (adopted.discardIfGone(sid, began) || error) return;
         for (const watcher of adopted.watchers) watcher.touched(sid, session?.cookie);
       };
       return call((done) => original.touch.call(adopted.self, sid, session, done), note, callback);

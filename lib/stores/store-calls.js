@@ -61,6 +61,8 @@ class StoreCalls {
     for (const method of FOLLOWED) this.original[method] = methodOf(store, method);
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
+    /** Whether no sharing uses it any more, and it has its own methods again: what is under way goes on. */
+    this.isReleased = false;
     /** A session's `Cookie`. @param {any} cookie as it is stored */
     this.makeCookie = (cookie) => this.original.createSession.call(this.self, {}, { cookie }).cookie;
     const { driver, candidate } = driverOf(store);
@@ -81,7 +83,7 @@ class StoreCalls {
 
   /** Whether sessions can be read with `readText`. */
   isAtHand() {
-    return this.readsAtOnce && this.hasOwnGet;
+    return this.readsAtOnce && this.hasOwn('get');
   }
 
   /** The text of a live session, where the driver has them at hand; undefined when there is none. @param {string} sid */
@@ -96,12 +98,26 @@ class StoreCalls {
 
   /** Between whom a commit or an update is exact right now: all `processes` that use the store, or only those of this `process`. */
   get exact() {
-    return this.store.set === this.followed.set ? this.driver.exact : 'process';
+    return this.hasOwn('set') ? this.driver.exact : 'process';
   }
 
-  /** Whether its `get` is the one that is followed. Where the app has put its own in place, that is the one to ask. */
-  get hasOwnGet() {
-    return this.store.get === this.followed.get;
+  /** Whether a method is the store's own, as we follow it. Where the app has put another in its place, that is the one to call. @param {string} method */
+  hasOwn(method) {
+    const { followed, original, store } = this;
+    return store[method] === (this.isReleased ? original : followed)[method];
+  }
+
+  /**
+   * A store may have worked off a destroy before a write, though it was called after it: then there is another destroy.
+   *
+   * @param {string} id
+   * @param {number} began the clock when the write began, or its session was loaded
+   */
+  discardIfGone(id, began) {
+    // What answers at once works off everything in order.
+    const isGone = !this.readsAtOnce && this.since(id, began) === 'gone';
+    if (isGone) this.discard(id);
+    return isGone;
   }
 
   /** Destroys a record that nobody waits for. @param {string} id */
@@ -123,7 +139,8 @@ class StoreCalls {
    */
   load(sid, options, done) {
     this.used();
-    const { hasOwnGet, loads, store } = this;
+    const { loads, store } = this;
+    const hasOwnGet = this.hasOwn('get');
     const began = this.clock;
     ask(
       (error, value) => {
@@ -203,8 +220,7 @@ class StoreCalls {
   putUnlessGone(id, record, clock, timeout, done) {
     this.used();
     const answered = (/** @type {unknown} */ error) => {
-      // A store may have worked off a destroy before this set, though it was called after it.
-      if (this.since(id, clock) === 'gone') this.discard(id);
+      this.discardIfGone(id, clock);
       done(error);
     };
     ask(answered, { timeout }, (callback) => this.original.set.call(this.self, id, record, callback));

@@ -28,16 +28,43 @@ function failure(which, message) {
   return new Failure(entry, message);
 }
 
+/**
+ * What an error says of itself. An app and its store may fail with anything: a Proxy, an object whose getters throw.
+ *
+ * @template T
+ * @param {() => T} look
+ * @param {T} otherwise
+ */
+function ask(look, otherwise) {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
+}
+
+/** Whether an error is one of ours. @param {unknown} error @returns {error is Failure} */
+function isFailure(error) {
+  return ask(() => error instanceof Failure, false);
+}
+
 /** The words of whatever a store failed with, as the original puts them on the wire: `error.toString()`. @param {unknown} error */
 function words(error) {
   // An error of ours says its words alone, as the original's `error` texts do.
-  if (error instanceof Failure) return error.message;
-  try {
-    return String(error);
-  } catch {
-    // An object without a usable toString: it must not take the process along.
-    return 'Error';
-  }
+  return isFailure(error) ? error.message : ask(() => String(error), 'Error');
+}
+
+/** Its message, where it has one. @param {any} error */
+function messageOf(error) {
+  return ask(() => (error instanceof Error ? String(error.message) : String(error)), 'Error');
+}
+
+/** Its code, where it has one. @param {any} error @returns {string | undefined} */
+function codeOf(error) {
+  return ask(
+    () => (error?.code === undefined || error.code === null ? undefined : String(error.code)),
+    undefined,
+  );
 }
 
 /**
@@ -48,7 +75,7 @@ function words(error) {
  * @returns {string}
  */
 function traceOf(error) {
-  return typeof error?.stack === 'string' ? error.stack : words(error);
+  return ask(() => (typeof error?.stack === 'string' ? error.stack : undefined), undefined) ?? words(error);
 }
 
 /** The failure of a store that has not answered in time. @param {number} timeout ms */
@@ -71,4 +98,4 @@ function guard(call, failed) {
   }
 }
 
-module.exports = { Failure, failure, guard, timedOut, traceOf, words };
+module.exports = { codeOf, failure, guard, isFailure, messageOf, timedOut, traceOf, words };

@@ -3,7 +3,7 @@
 const { inspect } = require('node:util');
 const debug = require('debug')('io-session');
 const { adopt } = require('../../stores/adopted-store.js');
-const { Failure, guard, traceOf, words } = require('../../support/errors.js');
+const { codeOf, guard, isFailure, messageOf, traceOf, words } = require('../../support/errors.js');
 const { Watch } = require('../watch/watch.js');
 const { NO_LIMIT, SHARE_DEFAULTS } = require('../../support/options.js');
 
@@ -118,7 +118,7 @@ class Sharing {
 
   /** The HTTP status that goes with it. What a store's error says of a status is not meant for us. @param {unknown} error */
   statusOf(error) {
-    return error instanceof Failure ? error.status : 500;
+    return isFailure(error) ? error.status : 500;
   }
 
   /** The store has failed, and a client is told by `answerTo`: here in its own words. @param {unknown} _error @param {Where} _where */
@@ -142,13 +142,12 @@ class Sharing {
 
   /** @param {string} what @param {unknown} error */
   warn(what, error) {
-    const code = String(/** @type {any} */ (error)?.code ?? 'ERR_SESSION_STORE');
+    const code = codeOf(error) ?? 'ERR_SESSION_STORE';
     const now = Date.now();
     if (now - (this.warned.get(code) ?? 0) < QUIET) return;
     if (this.warned.size > 100) this.warned.clear();
     this.warned.set(code, now);
-    const text = error instanceof Error ? error.message : String(error);
-    process.emitWarning(`io-session: ${what}: ${text}`, { code });
+    process.emitWarning(`io-session: ${what}: ${messageOf(error)}`, { code });
   }
 }
 

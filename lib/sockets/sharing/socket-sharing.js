@@ -4,7 +4,7 @@ const { countTimeouts } = require('../../stores/tickets.js');
 const { isSameContent } = require('../../session/session-data.js');
 const { Cluster } = require('./cluster.js');
 const { EmbeddedStore } = require('../../stores/embedded-store.js');
-const { Failure, failure } = require('../../support/errors.js');
+const { failure, isFailure } = require('../../support/errors.js');
 const { Responses } = require('../../http/responses.js');
 const { leaveSessionRooms } = require('../watch/session-rooms.js');
 const { takeSession } = require('../shared-properties.js');
@@ -21,7 +21,7 @@ const END_EVENT = 'session:end';
 
 /** What a client may know of a failure. @param {unknown} error */
 function concealed(error) {
-  return error instanceof Failure ? error : failure('ERR_STORE_UNAVAILABLE');
+  return isFailure(error) ? error : failure('ERR_STORE_UNAVAILABLE');
 }
 
 /** What an app shares that calls `shareSession`. @extends {Sharing<ShareOptions>} */
