@@ -1,6 +1,7 @@
 'use strict';
 
 const { adoptedBy } = require('../stores/adopted-store.js');
+const { snapshotOf } = require('./snapshot.js');
 const { updateSession } = require('./update.js');
 
 /** The prototypes that have methods of ours. @type {WeakSet<object>} */
@@ -40,6 +41,22 @@ class Methods {
   }
 }
 
+/** A promise that knows whether somebody waits for it. @extends {Promise<any>} */
+class Heard extends Promise {
+  isHeard = false;
+
+  static get [Symbol.species]() {
+    return Promise;
+  }
+
+  /** @param {[any?, any?]} args */
+  // biome-ignore lint/suspicious/noThenProperty: it is a promise.
+  then(...args) {
+    this.isHeard = true;
+    return super.then(...args);
+  }
+}
+
 /**
  * A method of express-session's `Session` that answers by a promise where no callback is given.
  *
@@ -51,12 +68,29 @@ function promising(method, result) {
   return /** @this {any} @param {unknown} [callback] */ function (callback) {
     if (typeof callback === 'function') return method.call(this, /** @type {any} */ (callback));
     const { req } = this;
-    const promise = new Promise((resolve, reject) => {
+    const promise = new Heard((resolve, reject) => {
       method.call(this, (error) => (error ? reject(error) : resolve(result(this, req))));
     });
     // Nobody has to wait for it: a failure must not end the process then.
-    promise.catch((error) => req.report?.(error));
+    Promise.prototype.then.call(promise, undefined, (error) => promise.isHeard || req.report?.(error));
     return promise;
+  };
+}
+
+/**
+ * `reload`, which gives a socket whose own session is not stored another empty one.
+ *
+ * @param {(this: any, callback: (error?: any) => void) => any} reload
+ * @returns {(this: any, callback: (error?: any) => void) => any}
+ */
+function reloading(reload) {
+  return function (callback) {
+    const { req } = this;
+    if (snapshotOf(this)?.stored !== null || typeof req.startAnew !== 'function')
+      return reload.call(this, callback);
+    req.startAnew();
+    process.nextTick(callback);
+    return this;
   };
 }
 
@@ -77,7 +111,13 @@ async function update(change) {
   const changing = async (/** @type {any} */ session) => {
     result = await change(session);
   };
-  await updateSession(adopted, this.id, this, typeof change === 'function' ? changing : change);
+  await updateSession(
+    adopted,
+    this.id,
+    this,
+    typeof change === 'function' ? changing : change,
+    socketMethods,
+  );
   return result;
 }
 
@@ -88,7 +128,7 @@ const requestMethods = new Methods(() => ({ update }));
 const socketMethods = new Methods((prototype) => ({
   update,
   save: promising(prototype.save, (session) => session),
-  reload: promising(prototype.reload, (_session, req) => req.session),
+  reload: promising(reloading(prototype.reload), (_session, req) => req.session),
   regenerate: promising(prototype.regenerate, (_session, req) => req.session),
   destroy: promising(prototype.destroy, () => undefined),
 }));

@@ -26,20 +26,16 @@ const YIELDS = 10;
  * @param {any} session the caller's own `Session`, which has what was written afterwards, and keeps what it has not saved
  *   yet; undefined where there is none
  * @param {Change} change
+ * @param {import('./methods.js').Methods} [methods] what the fresh session can do besides
  * @returns {Promise<any>} `session`, or else the fresh one
  */
-async function updateSession(adopted, sid, session, change) {
+async function updateSession(adopted, sid, session, change, methods) {
   if (typeof change !== 'function') {
     throw new TypeError('io-session: update(fn) takes a function, which is given the session to change.');
   }
   const snapshot = session && snapshotOf(session);
   if (snapshot?.updating) {
     throw new TypeError('io-session: update() was called on the session that an update() is changing.');
-  }
-  if (session && (snapshot === undefined || snapshot.stored === null)) {
-    // It is not stored yet: nobody else can write it, and it is saved as any new session is.
-    await change(session);
-    return session;
   }
   /** @type {() => void} */
   const leave = await new Promise((resolve, reject) => {
@@ -53,27 +49,53 @@ async function updateSession(adopted, sid, session, change) {
     });
   });
   try {
-    return await updated(adopted, sid, session, change);
+    // It may have been saved while others were in front.
+    const isNew = session && (snapshotOf(session)?.stored ?? null) === null;
+    return await (isNew ? updatedNew : updated)(adopted, sid, session, change, methods);
   } finally {
     leave();
   }
 }
 
-/** @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change @returns {Promise<any>} */
-async function updated(adopted, sid, session, change) {
+/**
+ * The same of a session that is not stored yet: nobody else can write it, and it is saved as any new session is.
+ *
+ * @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change
+ * @param {import('./methods.js').Methods | undefined} methods
+ */
+async function updatedNew(adopted, sid, session, change, methods) {
+  const base = JSON.stringify(session);
+  const fresh = open(adopted, sid, { text: base }, adopted.clock, methods);
+  await changed(adopted, fresh, change);
+  // What handlers have changed meanwhile stays.
+  patch(session, JSON.parse(merge(base, JSON.stringify(fresh), JSON.stringify(session))));
+  return session;
+}
+
+/** Calls the app's function. @param {AdoptedStore} adopted @param {any} fresh the session that it is to change @param {Change} change */
+async function changed(adopted, fresh, change) {
+  const snapshot = /** @type {Snapshot} */ (snapshotOf(fresh));
+  snapshot.updating = true;
+  try {
+    await inTime(change(fresh), adopted.timeout);
+  } finally {
+    snapshot.updating = false;
+  }
+}
+
+/**
+ * @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change
+ * @param {import('./methods.js').Methods | undefined} methods
+ * @returns {Promise<any>}
+ */
+async function updated(adopted, sid, session, change, methods) {
   let { stored, clock } = await load(adopted, sid);
   // By the clock, not by how often: a thread that has just begun loses many times to one that is warm.
   const end = performance.now() + adopted.timeout;
   for (let attempt = 1; ; attempt += 1) {
     if (stored === undefined) throw failure('ERR_SESSION_GONE');
-    const fresh = open(adopted, sid, stored, clock);
-    const snapshot = /** @type {Snapshot} */ (snapshotOf(fresh));
-    snapshot.updating = true;
-    try {
-      await inTime(change(fresh), adopted.timeout);
-    } finally {
-      snapshot.updating = false;
-    }
+    const fresh = open(adopted, sid, stored, clock, methods);
+    await changed(adopted, fresh, change);
     const written = () => session && rebase(session, fresh, adopted.clock);
     const outcome = await write(adopted, fresh, { session, written, isTold: attempt > TRIES });
     if (outcome === true) return session ?? fresh;
@@ -95,13 +117,13 @@ function load(adopted, sid) {
   });
 }
 
-/** Makes a fresh `Session` for the app's function. @param {AdoptedStore} adopted @param {string} sid @param {Stored} stored @param {number} clock */
-function open(adopted, sid, stored, clock) {
+/** Makes a fresh `Session` for the app's function. @param {AdoptedStore} adopted @param {string} sid @param {Stored} stored @param {number} clock @param {import('./methods.js').Methods} [methods] */
+function open(adopted, sid, stored, clock, methods) {
   const data = dataOf(stored);
   const isOwn = data.cookie.__io === true;
   const session = adopted.makeSession(adopted.requestFor(sid), data, stored.text, clock);
   if (isOwn) markOwn(session, false);
-  adopted.methods?.give(session);
+  methods?.give(session);
   return session;
 }
 

@@ -46,15 +46,15 @@ class SharedEvent extends SocketEvent {
   /** Calls the listeners, as Socket.IO does. @returns {Promise<unknown> | undefined} when some of them answered by promise */
   deliver() {
     const { connection, packet, plugin } = this;
-    if (packet === undefined) return allOf(this.listen());
-    if (plugin === undefined) return allOf(this.callAll());
+    if (packet === undefined) return this.allOf(this.listen());
+    if (plugin === undefined) return this.allOf(this.callAll());
     connection.delivering = this;
     try {
       plugin.call(connection.socket, packet);
     } finally {
       connection.delivering = undefined;
     }
-    return allOf(this.results ?? []);
+    return this.allOf(this.results ?? []);
   }
 
   /** The plugin has passed the packet on. */
@@ -62,11 +62,11 @@ class SharedEvent extends SocketEvent {
     this.results = this.callAll();
   }
 
-  /** Calls the listeners for any event, the middlewares, and the listeners of the event. @returns {Results} */
+  /** Calls the listeners for any event, and those of the event, or the middlewares in front of these. @returns {Results} */
   callAll() {
     const { socket } = this.connection;
     const results = call(anyListeners(socket), socket, this.args);
-    if (hasMiddlewares(socket)) results.push(this.filter());
+    if (hasMiddlewares(socket)) this.filter();
     // The app has disconnected its socket: as by Socket.IO, what has come from it is not handled any more.
     else if (!this.connection.isExpelled) results.push(...this.listen());
     return results;
@@ -78,25 +78,60 @@ class SharedEvent extends SocketEvent {
     return call(emitter.rawListeners(args[0]), emitter, args.slice(1));
   }
 
-  /** Runs the middlewares of the socket (`socket.use`), then the listeners. @returns {Promise<unknown>} */
+  /**
+   * Runs the middlewares of the socket (`socket.use`). What they let pass is an event of its own: many a middleware drops a
+   * packet by never saying so.
+   */
   filter() {
-    const { socket } = this.connection;
-    return new Promise((resolve, reject) => {
-      const listen = (/** @type {any} */ error) => {
-        try {
-          if (error) refuseEvent(socket, error);
-          resolve(error || this.connection.isExpelled ? undefined : allOf(this.listen()));
-        } catch (thrown) {
-          reject(thrown);
-        }
-      };
-      runMiddlewares(socket, this.args, (error) => process.nextTick(listen, error));
+    const { args, connection, ack } = this;
+    const { socket } = connection;
+    let isNow = true;
+    const passed = (/** @type {any} */ error) => {
+      if (error) this.refusePacket(error);
+      else if (!connection.isExpelled) {
+        const rest = new SharedEvent(connection, socket, args);
+        rest.ack = ack;
+        if (isNow) rest.start();
+        else rest.dispatch();
+      }
+    };
+    runMiddlewares(socket, args, (error) => process.nextTick(passed, error));
+    // Behind what they have let pass immediately.
+    process.nextTick(() => {
+      isNow = false;
+    });
+  }
+
+  /** A middleware has refused the event. @param {any} error */
+  refusePacket(error) {
+    const { connection, name } = this;
+    try {
+      refuseEvent(connection.socket, error);
+    } catch (thrown) {
+      // A listener of `error` has thrown.
+      if (!connection.sharing.options.onError) throw thrown;
+      connection.report(thrown, name);
+    }
+  }
+
+  /** One promise for all, fulfilled when the last is settled. @param {Results} results @returns {Promise<unknown> | undefined} */
+  allOf(results) {
+    if (results.length < 2) return results[0];
+    return Promise.allSettled(results).then((outcomes) => {
+      const { connection, name } = this;
+      const [first, ...others] = outcomes.filter((outcome) => outcome.status === 'rejected');
+      for (const { reason } of others) {
+        // Without an `onError`, Node.js shows each, as it would without us.
+        if (connection.sharing.options.onError) connection.report(reason, name);
+        else Promise.reject(reason);
+      }
+      if (first !== undefined) throw first.reason;
     });
   }
 
   save() {
     this.commit(() => {});
-    this.connection.keepAlive(this.name);
+    if (this.failure === undefined) this.connection.keepAlive(this.name);
   }
 }
 
@@ -117,17 +152,6 @@ function call(listeners, emitter, args) {
     if (typeof result?.then === 'function') results.push(result);
   }
   return results;
-}
-
-/** One promise for all, fulfilled when the last is settled. @param {Results} results @returns {Promise<unknown> | undefined} */
-function allOf(results) {
-  if (results.length < 2) return results[0];
-  // The first that rejects is its reason. Node.js shows each further one, as it would without us.
-  return Promise.allSettled(results).then((outcomes) => {
-    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
-    for (const { reason } of failed.slice(1)) Promise.reject(reason);
-    if (failed.length > 0) throw failed[0].reason;
-  });
 }
 
 module.exports.SharedEvent = SharedEvent;

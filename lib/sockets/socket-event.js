@@ -127,18 +127,19 @@ class SocketEvent {
     this.first = connection.current;
     connection.running.push(this);
     let result;
+    let isLater;
     try {
       result = this.run();
+      isLater = typeof result === 'object' && typeof result?.then === 'function';
     } catch (error) {
       return this.failed(error);
     }
-    if (result !== null && typeof result === 'object' && typeof result.then === 'function') {
-      return result.then(
-        (/** @type {any} */ value) => this.finish(value),
-        (/** @type {unknown} */ error) => this.failed(error),
-      );
-    }
-    return this.finish(result);
+    if (!isLater) return this.finish(result);
+    // What its `then` throws is a rejection.
+    return Promise.resolve(result).then(
+      (value) => this.finish(value),
+      (error) => this.failed(error),
+    );
   }
 
   /** The handlers have ended. @param {any} value */

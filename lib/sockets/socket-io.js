@@ -159,9 +159,6 @@ function makeAck(socket, id) {
   return inherited(socket, 'ack').call(socket, id);
 }
 
-/** @type {Function[]} */
-const NONE = [];
-
 /** Whether anything of a socket would see an event of this name. @param {any} socket @param {any} name */
 function isHeard(socket, name) {
   if (socket.listenerCount(name) > 0) return true;
@@ -173,9 +170,9 @@ function hasMiddlewares(socket) {
   return socket.fns?.length > 0;
 }
 
-/** The listeners for any event. @param {any} socket @returns {Function[]} */
+/** The listeners for any event, as they are now. @param {any} socket @returns {Function[]} */
 function anyListeners(socket) {
-  return socket._anyListeners ?? NONE;
+  return [...(socket._anyListeners ?? [])];
 }
 
 /** Runs the middlewares of a socket. @param {any} socket @param {any[]} args the event's @param {(error?: any) => void} done */

@@ -53,6 +53,11 @@ class SocketRequest {
     /** @type {any} */ (this)[SESSION].connection.report(error);
   }
 
+  /** The socket's own session, which is not stored, is an empty one again. */
+  startAnew() {
+    /** @type {any} */ (this)[SESSION].open();
+  }
+
   /** The headers of the handshake. @returns {{ [name: string]: any }} */
   get headers() {
     return this.#socket.handshake?.headers ?? {};
