@@ -23,7 +23,7 @@ function expressMiddleware(sharing) {
   const { prefix } = sharing.options;
   const keyPath = new RegExp(`^${prefix.replaceAll('.', '\\.')}/socket/([^/]+)(?:/[^/]*)?/?$`);
   return (req, res, next) => {
-    const [path] = req.url.split('?', 1);
+    const path = pathOf(req.url);
     if (!sharing.closed && typeof req.sessionID === 'string') {
       if (req.session && req.sessionStore === sharing.adopted?.store) sharing.responses.follow(req, res);
       // A new session has not been made by the store.
@@ -75,6 +75,12 @@ function serve(sharing, req, res, give) {
 function answerWithKey(sharing, req, res, channel) {
   if (lookForMistakes(sharing, req)) refuseKey(sharing, res, failure('ERR_NO_SESSION'));
   else answerKey(sharing, { req, res }, channel);
+}
+
+/** The path of a request. One to a proxy has a whole URL in its place. @param {string} url */
+function pathOf(url) {
+  if (!url.startsWith('/') && URL.canParse(url)) return new URL(url).pathname;
+  return url.split('?', 1)[0];
 }
 
 /** @param {string} encoded @returns {string} empty, which is no channel, when it is no percent-encoding */

@@ -11,11 +11,21 @@ class Responses {
   constructor() {
     /** What is called when the response is out, by the session that it ends. @type {Map<string, (() => void)[]>} */
     this.ending = new Map();
+    /** The responses of requests that are followed. @type {WeakMap<object, any>} */
+    this.of = new WeakMap();
   }
 
   /** Sees it when a request ends its session. @param {any} req @param {any} res */
   follow(req, res) {
+    this.of.set(req, res);
+    this.opened(req);
+  }
+
+  /** A request has another session object: it has reloaded its session, or made another one. @param {any} req */
+  opened(req) {
     const { session } = req;
+    const res = this.of.get(req);
+    if (res === undefined || !session) return;
     for (const name of ['destroy', 'regenerate']) {
       const method = session[name];
       // On the instance and not enumerable, as express-session has its own `save` and `reload`.

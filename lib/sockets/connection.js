@@ -6,7 +6,6 @@ const { publish } = require('../support/diagnostics.js');
 const { failure } = require('../support/errors.js');
 const { closeQueue, NO_QUEUE } = require('../stores/tickets.js');
 const { SocketSession } = require('./socket-session.js');
-const { ChangeEvent } = require('./watch/change-event.js');
 const { leaveSessionRooms } = require('./watch/session-rooms.js');
 const { roomOf } = require('./rooms.js');
 const { enterRoom, leaveRoom } = require('./socket-io.js');
@@ -120,9 +119,12 @@ class Connection {
     this.current.newer = session;
     this.current = session;
     const oldest = this.running[0]?.first;
-    // A handler that never ends holds them all: what was current long ago, and is not what it began with, goes.
-    if (oldest?.newer?.newer !== undefined && session.order - oldest.order > MOST_OBJECTS)
-      oldest.newer = oldest.newer.newer;
+    if (oldest === undefined || session.order - oldest.order <= MOST_OBJECTS) return;
+    // Handlers that never end hold them all: what was current long ago goes, but for those that they began with.
+    const firsts = new Set(this.running.map(({ first }) => first));
+    let kept = oldest;
+    while (kept.newer !== undefined && firsts.has(kept.newer)) kept = kept.newer;
+    if (kept.newer?.newer !== undefined) kept.newer = kept.newer.newer;
   }
 
   /**
@@ -136,7 +138,7 @@ class Connection {
     const oldest = this.changed ?? this.running[0]?.first ?? since;
     this.changed = undefined;
     if (oldest === this.current && since === this.current) {
-      since.commit(done);
+      since.commit(done, event);
       return;
     }
     /** @type {Set<SocketSession>} */
@@ -157,7 +159,7 @@ class Connection {
       left += 1;
       // Dropped since another event has failed: this one acknowledges what it has changed there.
       if (!event.hasFailed && session.order >= since.order) session.isDropped = false;
-      session.commit(ended);
+      session.commit(ended, event);
     }
     ended(undefined);
   }
@@ -177,6 +179,7 @@ class Connection {
     this.renew();
     if (this.current.unsaved !== undefined) this.drop();
     this.leaveWhenIdle();
+    this.idle?.();
   }
 
   /** Makes the current session object anew, without what is not saved. */
@@ -224,8 +227,8 @@ class Connection {
 
   /** Whether what it changes right now is changed by the app's `onSessionChange` alone. */
   get isTelling() {
-    const { running, telling } = this;
-    return telling + running.length > 0 && running.every((event) => event instanceof ChangeEvent);
+    const { running } = this;
+    return running.length > 0 && running.every(({ isQuiet }) => isQuiet);
   }
 
   /** The socket has disconnected, or was refused. */
@@ -278,8 +281,8 @@ Connection.prototype.rooms = undefined;
 Connection.prototype.isWelcome = true;
 /** Whether the app is about to be told of a change of its session. @type {boolean} */
 Connection.prototype.isToBeTold = false;
-/** How many of its saves are of changes by `onSessionChange`. @type {number} */
-Connection.prototype.telling = 0;
+/** Called when no handler runs any more. @type {(() => void) | undefined} */
+Connection.prototype.idle = undefined;
 /** Whether nothing of the socket is left. @type {boolean} */
 Connection.prototype.isGone = false;
 

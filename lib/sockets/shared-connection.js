@@ -146,7 +146,12 @@ class SharedConnection extends Connection {
     this.isWelcome = true;
     const { socket } = this;
     const { nsp } = socket;
-    if (nsp.listenerCount(name) > 0) new SharedEvent(this, nsp, [name, socket]).start();
+    const event = new SharedEvent(this, nsp, [name, socket]);
+    if (nsp.listenerCount(name) > 0) {
+      // Other middlewares may have taken their time since its session was loaded.
+      if (this.isFresh) event.start();
+      else event.dispatch();
+    }
     if (name === 'connect' || !this.isLost) return;
     this.isLost = false;
     this.sharing.tellEnd(this, 'expire');
@@ -224,6 +229,8 @@ function dispatch(event) {
 // Few connections have these.
 
 SharedConnection.prototype.isWelcome = false;
+/** Whether its session was loaded in this round of the event loop. @type {boolean} */
+SharedConnection.prototype.isFresh = false;
 /** Why it has left, in Socket.IO's words. @type {string | undefined} */
 SharedConnection.prototype.reason = undefined;
 /** Whether it has come back without the session that it had, and has not been told. @type {boolean} */

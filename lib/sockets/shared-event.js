@@ -43,6 +43,15 @@ class SharedEvent extends SocketEvent {
     return undefined;
   }
 
+  /** @param {unknown} error */
+  refuse(error) {
+    const { connection, emitter, name } = this;
+    if (emitter === connection.socket) return super.refuse(error);
+    // The app has to hear of its sockets, whatever the store does.
+    connection.report(error, name);
+    return this.start();
+  }
+
   /** Calls the listeners, as Socket.IO does. @returns {Promise<unknown> | undefined} when some of them answered by promise */
   deliver() {
     const { connection, packet, plugin } = this;

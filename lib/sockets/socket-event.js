@@ -220,4 +220,7 @@ class SocketEvent {
   }
 }
 
+/** Whether what it saves is told to nobody. @type {boolean} */
+SocketEvent.prototype.isQuiet = false;
+
 module.exports.SocketEvent = SocketEvent;

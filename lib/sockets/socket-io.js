@@ -40,14 +40,17 @@ function teller(emitter) {
   return typeof emitter.emitReserved === 'function' ? 'emitReserved' : 'emit';
 }
 
-/** @param {any} object @param {PropertyKey} name @param {((this: any, ...args: any[]) => any) | object} value */
+/** @param {any} object @param {PropertyKey} name @param {((this: any, ...args: any[]) => any) | object | undefined} value */
 function put(object, name, value) {
   Object.defineProperty(object, name, { configurable: true, enumerable: false, writable: true, value });
 }
 
-/** The method that an instance has from its class. @param {any} object @param {string} name */
-function inherited(object, name) {
-  return Object.getPrototypeOf(object)[name];
+/** Where a followed socket has methods that it had of its own before us. */
+const BEFORE = Symbol('io-session before');
+
+/** What a method of a followed socket was: its own, or its class's. @param {any} socket @param {string} name */
+function before(socket, name) {
+  return socket[BEFORE]?.[name]?.value ?? Object.getPrototypeOf(socket)[name];
 }
 
 /**
@@ -60,13 +63,23 @@ function inherited(object, name) {
 function followNamespace(namespace, connected) {
   const method = teller(namespace);
   const tell = namespace[method];
-  put(namespace, method, function (event, ...args) {
+  const own = Object.getOwnPropertyDescriptor(namespace, method);
+  let isFollowed = true;
+  /** @this {any} @param {any} event @param {any[]} args */
+  function ours(event, ...args) {
     const [socket] = args;
-    if (!CONNECTING.has(event) || socket?.nsp !== this) return tell.call(this, event, ...args);
+    if (!isFollowed || !CONNECTING.has(event) || socket?.nsp !== this) return tell.call(this, event, ...args);
     connected(socket, event);
     return this;
-  });
-  return () => delete namespace[method];
+  }
+  put(namespace, method, ours);
+  return () => {
+    isFollowed = false;
+    // What somebody has put in its place since stays, and calls ours.
+    if (namespace[method] !== ours) return;
+    if (own === undefined) delete namespace[method];
+    else Object.defineProperty(namespace, method, own);
+  };
 }
 
 /** @typedef {{ data?: any[], id?: number | null }} Packet */
@@ -83,8 +96,9 @@ function followNamespace(namespace, connected) {
 
 /** Where a socket has its follower. */
 const FOLLOWER = Symbol('io-session follower');
-/** Where a socket has what `onevent` is. */
+/** Where a socket has what `onevent` is, and the plugin's that is behind it. */
 const ONEVENT = Symbol('io-session onevent');
+const PLUGIN = Symbol('io-session plugin');
 
 /**
  * `onevent`. A plugin may put its own there, before us or after us: one that wraps what was there calls it, and one like
@@ -98,50 +112,90 @@ const RECEIVES = {
     return this[ONEVENT];
   },
   set(plugin) {
-    if (plugin !== this[ONEVENT]) this[ONEVENT] = through(plugin);
+    if (plugin === this[ONEVENT]) return;
+    put(this, PLUGIN, plugin);
+    put(this, ONEVENT, through(plugin));
   },
 };
 
 /** @param {(packet: any) => void} [plugin] @returns {(this: any, packet: Packet) => void} */
 function through(plugin) {
   return function (packet) {
-    this[FOLLOWER].receive(packet, plugin);
+    if (this[FOLLOWER]) this[FOLLOWER].receive(packet, plugin);
+    // Given back, and somebody has kept this one.
+    else (plugin ?? Object.getPrototypeOf(this).onevent).call(this, packet);
   };
 }
 
 /** `onevent` without a plugin. */
 const receive = through();
 
-/** What a followed socket has in the place of its class's methods. @type {{ [name: string]: (this: any, ...args: any[]) => any }} */
+/** What a followed socket has in the place of its methods. Once it is given back, they go on to what was there. */
 const METHODS = {
-  // Where a plugin was there before us, and calls Socket.IO's own `onevent`.
-  dispatch() {
-    this[FOLLOWER].receive();
-  },
+  /** @this {any} @param {number} id */
   ack(id) {
-    return this[FOLLOWER].ack(id);
+    return this[FOLLOWER] ? this[FOLLOWER].ack(id) : before(this, 'ack').call(this, id);
   },
-  tell(event, ...args) {
-    if (!LEAVING.has(event)) return inherited(this, teller(this)).call(this, event, ...args);
+  /** @this {any} */
+  _cleanup() {
+    before(this, '_cleanup').call(this);
+    this[FOLLOWER]?.cleaned();
+  },
+};
+
+/** By which Socket.IO tells the listeners of a socket. @param {'emit' | 'emitReserved'} name */
+const telling = (name) =>
+  /** @this {any} @param {any} event @param {any[]} args */
+  function (event, ...args) {
+    if (!this[FOLLOWER] || !LEAVING.has(event)) return before(this, name).call(this, event, ...args);
     this[FOLLOWER].leaving(event, args);
     return this;
-  },
-  cleanUp() {
-    inherited(this, '_cleanup').call(this);
-    this[FOLLOWER].cleaned();
+  };
+
+/** @type {{ [name: string]: { [method: string]: (this: any, ...args: any[]) => any } }} */
+const FOLLOWED = {
+  emit: { ...METHODS, emit: telling('emit') },
+  emitReserved: { ...METHODS, emitReserved: telling('emitReserved') },
+  // Where a plugin was there before us, and calls Socket.IO's own `onevent`.
+  plugged: {
+    dispatch(...args) {
+      if (this[FOLLOWER]) this[FOLLOWER].receive();
+      else before(this, 'dispatch').apply(this, args);
+    },
   },
 };
 
 /** Follows the events of a socket. @param {any} socket @param {Follower} follower */
 function followSocket(socket, follower) {
   put(socket, FOLLOWER, follower);
+  put(socket, ONEVENT, receive);
   const isPlugged = Object.hasOwn(socket, 'onevent');
-  put(socket, ONEVENT, isPlugged ? through(socket.onevent) : receive);
+  const plugin = socket.onevent;
   Object.defineProperty(socket, 'onevent', RECEIVES);
-  if (isPlugged) put(socket, 'dispatch', METHODS.dispatch);
-  put(socket, 'ack', METHODS.ack);
-  put(socket, '_cleanup', METHODS.cleanUp);
-  put(socket, teller(socket), METHODS.tell);
+  if (isPlugged) socket.onevent = plugin;
+  for (const methods of [FOLLOWED[teller(socket)], isPlugged ? FOLLOWED.plugged : {}]) {
+    for (const [name, method] of Object.entries(methods)) {
+      const own = Object.getOwnPropertyDescriptor(socket, name);
+      if (own !== undefined) put(socket, BEFORE, { ...socket[BEFORE], [name]: own });
+      put(socket, name, method);
+    }
+  }
+}
+
+/** Gives a socket back as it was. What somebody has put in a place of ours since stays, and calls ours. @param {any} socket */
+function unfollowSocket(socket) {
+  put(socket, FOLLOWER, undefined);
+  for (const methods of [FOLLOWED[teller(socket)], FOLLOWED.plugged]) {
+    for (const [name, method] of Object.entries(methods)) {
+      const own = socket[BEFORE]?.[name];
+      if (socket[name] !== method) continue;
+      if (own === undefined) delete socket[name];
+      else Object.defineProperty(socket, name, own);
+    }
+  }
+  if (Object.getOwnPropertyDescriptor(socket, 'onevent')?.get !== RECEIVES.get) return;
+  if (Object.hasOwn(socket, PLUGIN)) put(socket, 'onevent', socket[PLUGIN]);
+  else delete socket.onevent;
 }
 
 /** Hands a packet over that was held back: to the plugin, if there is one. @param {any} socket @param {Packet} packet */
@@ -149,14 +203,9 @@ function deliver(socket, packet) {
   socket.onevent(packet);
 }
 
-/** Gives a socket back as it was. @param {any} socket */
-function unfollowSocket(socket) {
-  for (const name of ['onevent', 'dispatch', 'ack', '_cleanup', 'emitReserved', 'emit']) delete socket[name];
-}
-
 /** The function that acknowledges an event. @param {any} socket @param {number} id @returns {(...values: any[]) => void} */
 function makeAck(socket, id) {
-  return inherited(socket, 'ack').call(socket, id);
+  return before(socket, 'ack').call(socket, id);
 }
 
 /** Whether anything of a socket would see an event of this name. @param {any} socket @param {any} name */

@@ -154,8 +154,8 @@ class SocketSession {
     return this.asRequest().session ?? undefined;
   }
 
-  /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for */
-  commit(done) {
+  /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for @param {import('./socket-event.js').SocketEvent} event that saves it */
+  commit(done, event) {
     const session = this.changeable();
     if (session === undefined) {
       done();
@@ -194,7 +194,8 @@ class SocketSession {
       this.failure = error;
       done(error);
     };
-    if (snapshot) commitSession(adopted, session, { trusting: false, text }, answered);
+    if (snapshot)
+      commitSession(adopted, session, { trusting: false, text, isQuiet: event.isQuiet }, answered);
     else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));
   }
 }

@@ -31,11 +31,13 @@ const { dataOf } = require('./stored.js');
  * @property {any} session the `Session` that was saved
  * @property {string} text what is stored now
  * @property {string | null | undefined} expected what was stored before; undefined where nobody knows
+ * @property {boolean} [isQuiet] whether it is told to nobody, where that is known
  *
  * @typedef {object} StoreWatcher
  * @property {(sid: string, text: string, clock: number) => void} knows a session was loaded; when the load began
  * @property {(written: SessionWritten) => void} wrote
  * @property {(sid: string, cookie: any) => void} touched
+ * @property {(req: any) => void} opened a request has been given another session object
  */
 
 /**

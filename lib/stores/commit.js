@@ -29,8 +29,9 @@ const { copyOfSession } = require('./stored.js');
  * @callback CommitSession
  * @param {AdoptedStore} adopted
  * @param {any} session
- * @param {{ trusting?: boolean, text?: string }} options `trusting`: whether it is the app that saves, so that an unchanged clock
- *   is enough to write without reading again; `text`: the session's text, when it has been made already
+ * @param {{ trusting?: boolean, text?: string, isQuiet?: boolean }} options `trusting`: whether it is the app that saves, so that
+ *   an unchanged clock is enough to write without reading again; `text`: the session's text, when it has been made already;
+ *   `isQuiet`: whether the change is told to nobody, where that is known
  * @param {(error?: unknown) => void} callback called now where nothing has to be waited for; no app code
  * @returns {void}
  */
@@ -50,7 +51,7 @@ function commitSession(adopted, session, options, callback) {
 }
 
 /** The same, without a look at the store's `set`. @type {CommitSession} */
-function commit(adopted, session, { trusting = false, text }, callback) {
+function commit(adopted, session, { trusting = false, text, isQuiet }, callback) {
   adopted.used();
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { update, updates } = snapshot;
@@ -72,11 +73,18 @@ function commit(adopted, session, { trusting = false, text }, callback) {
     return;
   }
   adopted.commits.enter(snapshot.sid, adopted.timeout, (failed, stored, leave) => {
-    const committing = new Committing(adopted, session, save, trusting, update, (error, written) => {
-      leave(written);
-      callback(error);
-      for (const done of save.waiting) done(error);
-    });
+    const committing = new Committing(
+      adopted,
+      session,
+      save,
+      { trusting, isQuiet },
+      update,
+      (error, written) => {
+        leave(written);
+        callback(error);
+        for (const done of save.waiting) done(error);
+      },
+    );
     if (failed) committing.finish(failed);
     else committing.begin(updates, stored);
   });
@@ -91,15 +99,16 @@ class Committing {
    * @param {AdoptedStore} adopted
    * @param {any} session
    * @param {import('../session/snapshot.js').Save} save
-   * @param {boolean} trusting
+   * @param {{ trusting: boolean, isQuiet: boolean | undefined }} options
    * @param {Update | undefined} update
    * @param {(error: unknown, written?: string) => void} callback
    */
-  constructor(adopted, session, save, trusting, update, callback) {
+  constructor(adopted, session, save, { trusting, isQuiet }, update, callback) {
     this.adopted = adopted;
     this.session = session;
     this.save = save;
     this.trusting = trusting && update === undefined;
+    this.isQuiet = isQuiet;
     this.update = update;
     this.callback = callback;
     // Not before the lock is held: the commit in front of it may have been this session's own.
@@ -251,7 +260,7 @@ class Committing {
 
   /** @param {unknown} error @param {string} [stored] */
   finish(error, stored) {
-    const { adopted, began, expected, merged, save, session, snapshot, text, update } = this;
+    const { adopted, began, expected, isQuiet, merged, save, session, snapshot, text, update } = this;
     const { sid } = snapshot;
     if (snapshot.save === save) snapshot.save = undefined;
     if (update === undefined) {
@@ -267,7 +276,7 @@ class Committing {
     const changed = update === undefined ? session : update.session;
     // Whatever becomes of that: the session's lock is held, and the save has ended.
     if (this.isWritten)
-      guard(() => adopted.wrote({ sid, session: changed, text, expected }), adopted.onError);
+      guard(() => adopted.wrote({ sid, session: changed, text, expected, isQuiet }), adopted.onError);
     this.callback(failed, stored);
   }
 }

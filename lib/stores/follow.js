@@ -5,6 +5,7 @@ const { firstAnswer, thrown } = require('./tickets.js');
 const { commit } = require('./commit.js');
 const { snapshotOf } = require('../session/snapshot.js');
 const { textOf } = require('../session/session-data.js');
+const { ORIGINAL } = require('./store-calls.js');
 const { copyOfSession } = require('./stored.js');
 
 /** @typedef {import('./adopted-store.js').AdoptedStore} AdoptedStore */
@@ -65,6 +66,7 @@ function follow(adopted) {
       for (const watcher of adopted.watchers) watcher.knows(req.sessionID, text, clock);
     }
     adopted.methods?.give(session);
+    for (const watcher of adopted.watchers) watcher.opened(req);
     return session;
   });
 
@@ -135,7 +137,9 @@ function followRegenerate(adopted) {
         (done) =>
           original.regenerate.call(self, req, (/** @type {unknown} */ error) => done(failed ?? error)),
         (error) => {
-          if (!error) adopted.methods?.give(req?.session);
+          if (error) return;
+          adopted.methods?.give(req?.session);
+          for (const watcher of adopted.watchers) watcher.opened(req);
         },
         callback,
       );
@@ -218,6 +222,7 @@ function followMethod(adopted, method, value) {
     }
     return value(...args);
   }
+  Object.defineProperty(ours, ORIGINAL, { value: adopted.original[method] });
   followed[method] = ours;
   Object.defineProperty(store, method, {
     configurable: true,

@@ -22,6 +22,11 @@ const FOLLOWED = ['get', 'set', 'touch', 'destroy', 'regenerate', 'clear', 'crea
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
 
+/** Where a method of ours has the store's own. Every copy of this package knows it by this name. */
+const ORIGINAL = Symbol.for('io-session original');
+/** Of what another copy of this package follows, too, these are called past it: to it, what we write is what it has loaded. */
+const PAST_OTHERS = new Set(['set', 'createSession']);
+
 /**
  * A store's method as the store itself has it: a Proxy around the store may give another, and that one may call what we put in
  * its place.
@@ -30,11 +35,15 @@ const TIMEOUT = 10_000;
  * @param {string} method
  */
 function methodOf(store, method) {
+  let found = store[method];
   for (let at = store; at !== null; at = Object.getPrototypeOf(at)) {
     const own = Object.getOwnPropertyDescriptor(at, method);
-    if (own !== undefined) return own.value ?? store[method];
+    if (own === undefined) continue;
+    found = own.value ?? found;
+    break;
   }
-  return store[method];
+  while (PAST_OTHERS.has(method) && found?.[ORIGINAL] !== undefined) found = found[ORIGINAL];
+  return found;
 }
 
 /** Our calls to a session store: each has a deadline and one answer, and writes of sessions are in the native side's versions. */
@@ -288,4 +297,5 @@ function converting(make, callback) {
   };
 }
 
+module.exports.ORIGINAL = ORIGINAL;
 module.exports.StoreCalls = StoreCalls;

@@ -109,7 +109,7 @@ function isEnding(value) {
 
 /** @param {any} value */
 function isPrefix(value) {
-  return typeof value === 'string' && /^(?:\/[\w.~-]+)+$/.test(value);
+  return typeof value === 'string' && /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+$/.test(value);
 }
 
 /** @param {any} value */

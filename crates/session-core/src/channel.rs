@@ -3,7 +3,7 @@
 /// Most characters (Unicode scalar values) of a channel name.
 const MAX_LENGTH: usize = 128;
 
-/// A channel name: 1 to 128 characters, none of them a control character, and not `__proto__`.
+/// A channel name: 1 to 128 characters, none of them a control character, and not `__proto__`, `.` or `..`.
 ///
 /// It comes from the path of the handshake's GET, so from anybody, and becomes a property of the session
 /// (`session.__socket[channel]`). Names such as `constructor` and `toString` are allowed: JavaScript must look them up as
@@ -18,8 +18,8 @@ impl ChannelName {
         let is_well_formed = !name.is_empty()
             && name.chars().nth(MAX_LENGTH).is_none()
             && !name.chars().any(char::is_control)
-            // As the name of a property it would reach an object's prototype.
-            && name != "__proto__";
+            // As the name of a property it would reach an object's prototype; in a path the others are taken out by any client.
+            && !["__proto__", ".", ".."].contains(&name);
         is_well_formed.then(|| Self(name.to_owned()))
     }
 

@@ -78,6 +78,10 @@ function authenticate(connection, done) {
     // `__zappa_key`.
     if (socket.recovered) connection.isLost = failed?.code === 'ERR_MISSING_DATA';
     if (failed && !CLIENTS.includes(failed.code)) connection.report(failed, 'connection');
+    connection.isFresh = true;
+    setImmediate(() => {
+      connection.isFresh = false;
+    });
     caller.runInAsyncScope(done, undefined, failed ?? undefined);
   });
 }

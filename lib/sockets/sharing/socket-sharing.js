@@ -67,6 +67,11 @@ class SocketSharing extends Sharing {
     if (isFollowed && !isSameContent(before, text)) this.cluster.tellChange(sid);
   }
 
+  /** @param {any} req */
+  opened(req) {
+    this.responses.opened(req);
+  }
+
   /** @param {import('../binding/key-lookup.js').Found} found */
   isOver(found) {
     return super.isOver(found) || this.cluster.hasEnded(found.sid);
@@ -129,7 +134,11 @@ class SocketSharing extends Sharing {
       // While the store is still known: what it has there of its own goes.
       connection.leave();
       // In the middle of an event, or of its connecting, it keeps its session.
-      if (connection.isGone && socket.connected) takeSession(socket);
+      const idle = () => {
+        if (connection.isGone && socket.connected && connection.running.length === 0) takeSession(socket);
+      };
+      connection.idle = idle;
+      idle();
     }
     for (const restore of this.namespaces.values()) restore();
     this.namespaces.clear();

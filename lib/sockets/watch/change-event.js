@@ -38,11 +38,7 @@ class ChangeEvent extends SocketEvent {
   }
 
   save() {
-    const { connection } = this;
-    connection.telling += 1;
-    this.commit(() => {
-      connection.telling -= 1;
-    });
+    this.commit(() => {});
   }
 
   /** The app's function threw or rejected: that ends no process. @param {unknown} error */
@@ -55,5 +51,7 @@ class ChangeEvent extends SocketEvent {
     }
   }
 }
+
+ChangeEvent.prototype.isQuiet = true;
 
 module.exports.ChangeEvent = ChangeEvent;

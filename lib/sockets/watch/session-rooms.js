@@ -26,7 +26,15 @@ function roomsFor(connection, text) {
   if (rooms === undefined || sid === undefined) return [];
   try {
     const session = adopted.openSession(adopted.requestFor(sid), { text }, adopted.clock, sharing.methods);
+    /** @type {any} */
     const names = rooms(session);
+    if (typeof names?.then === 'function') {
+      guard(
+        () => names,
+        () => {},
+      );
+      throw wrong('it must return an array of names, and no promise for one');
+    }
     if (!Array.isArray(names)) throw wrong('it must return an array of names');
     for (const name of names) check(name, socket.nsp);
     return [...new Set(names)];
@@ -67,8 +75,8 @@ function correctRooms(connection, names) {
   // As in Socket.IO, the first room of a socket that is connecting is its own.
   if (names.length > 0 && !isInRoom(socket, socket.id)) join(socket.id);
   for (const room of names) {
-    // The app has joined it by itself, and leaves it by itself.
-    if (rooms.has(room) || isInRoom(socket, room)) continue;
+    // The app may have joined it by itself, and leaves it by itself then.
+    if (isInRoom(socket, room)) continue;
     join(room);
     rooms.add(room);
   }

@@ -74,10 +74,10 @@ class Watch {
   }
 
   /** @param {import('../../stores/adopted-store.js').SessionWritten} written */
-  wrote({ sid, session, text, expected }) {
+  wrote({ sid, session, text, expected, isQuiet: isTold }) {
     const maker = heldBy(session?.req)?.connection;
     // A change by `onSessionChange` is told to nobody: two sockets would answer each other for ever.
-    const isQuiet = maker?.isTelling === true;
+    const isQuiet = isTold ?? maker?.isTelling === true;
     const bound = this.sessions.get(sid);
     this.isQuiet = isQuiet;
     bound?.wrote(text, expected, maker);
@@ -88,6 +88,11 @@ class Watch {
   /** @param {string} sid @param {any} cookie */
   touched(sid, cookie) {
     this.sessions.get(sid)?.touched(cookie);
+  }
+
+  /** @param {any} req */
+  opened(req) {
+    this.sharing.opened(req);
   }
 
   /** Another process has changed a session. @param {string} sid */
