@@ -2,10 +2,11 @@
 
 // What an app may still do with its store after it has been adopted.
 
+const path = require('node:path');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { MemoryStore } = require('express-session');
-const { shareSession } = require('..');
+const { EmbeddedStore, shareSession } = require('..');
 const { fixture } = require('./support/fixture.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
@@ -84,3 +85,56 @@ test('a store whose class regenerates by itself, with private fields, goes on to
   assert.notEqual(next, sid);
   assert.equal(store.regenerated, 2);
 });
+
+// The package's JavaScript once more, as a hot reload or jest.resetModules() has it; the addon is the same.
+function secondCopy() {
+  const root = path.join(__dirname, '..');
+  for (const file of Object.keys(require.cache)) {
+    if (file === path.join(root, 'index.js') || file.startsWith(path.join(root, 'lib', path.sep)))
+      delete require.cache[file];
+  }
+  return require('..');
+}
+
+for (const [name, open] of Object.entries({
+  MemoryStore: () => new MemoryStore(),
+  EmbeddedStore: () => new EmbeddedStore(),
+})) {
+  test(
+    `a store that two copies of the package share, and then one, has what each acknowledges, on ${name}`,
+    LIMIT,
+    async (t) => {
+      const store = open();
+      const app = ({ app, io }) => {
+        app.get('/put', (req, res) => {
+          req.session[req.query.field] = 1;
+          res.json(1);
+        });
+        io.on('connection', (socket) => {
+          socket.on('put', (field, ack) => {
+            socket.session[field] = 1;
+            ack('saved');
+          });
+        });
+      };
+      const stored = (sid) =>
+        new Promise((resolve, reject) =>
+          store.get(sid, (error, data) => (error ? reject(error) : resolve(data))),
+        );
+      const first = await shareFixture(t, { store, app });
+      const second = await shareFixture(t, { store, app, share: secondCopy().shareSession });
+      const check = async (f) => {
+        const { browser, socket, sid } = await f.bound();
+        assert.equal(await socket.ask('put', 'bySocket'), 'saved');
+        assert.equal((await stored(sid)).bySocket, 1);
+        await browser.json('/put?field=byHttp');
+        const { byHttp, bySocket, user } = await stored(sid);
+        assert.deepEqual({ byHttp, bySocket, user }, { byHttp: 1, bySocket: 1, user: 'ann' });
+      };
+      await check(second);
+      await check(first);
+      first.sharing.close();
+      await check(second);
+    },
+  );
+}

@@ -189,6 +189,34 @@ for (const version of [2, 4]) {
         assert.equal(await seen.promise, 'bea');
       });
 
+      test(
+        `reload() gives a leaving socket's listener an empty session, where none is stored, on ${name}`,
+        LIMIT,
+        async (t) => {
+          const told = [];
+          const seen = [];
+          const f = await shareFixture(t, {
+            socketIoVersion: version,
+            store: STORES[name].make(),
+            options: { onError: ({ message }) => told.push(message) },
+          });
+          f.io.on('connection', (socket) => {
+            socket.on('disconnect', async () => {
+              const { user } = await socket.session.reload();
+              seen.push(user);
+            });
+          });
+          const stranger = await f.connect();
+          const { browser, socket } = await f.bound();
+          const ended = socket.next('session:end');
+          await browser.request('/logout');
+          await ended;
+          for (const client of [stranger, socket]) client.close();
+          await until(() => seen.length + told.length >= 2, 'both have left');
+          assert.deepEqual({ seen, told }, { seen: [undefined, undefined], told: [] });
+        },
+      );
+
       test(`a listener that fails saves nothing and ends nothing, on ${name}`, LIMIT, async (t) => {
         const told = [];
         const f = await shareFixture(t, {

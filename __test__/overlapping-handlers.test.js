@@ -452,6 +452,38 @@ describe('a listener that never ends', () => {
   });
 });
 
+test(
+  'a packet that a middleware of its socket drops is not kept, as by Socket.IO alone',
+  LIMIT,
+  async (t) => {
+    const refs = [];
+    const { bound } = await listening(
+      t,
+      { flood() {} },
+      {
+        app: ({ io }) => {
+          io.on('connection', (socket) => {
+            socket.use(([event, data], next) => {
+              if (event === 'flood') refs.push(new WeakRef(data));
+              else next();
+            });
+          });
+        },
+      },
+    );
+    const { socket } = await bound();
+    const PACKETS = 200;
+    for (let n = 0; n < PACKETS; n += 1) socket.send('flood', { n });
+    assert.equal((await socket.ask('read')).user, 'ann');
+    assert.equal(refs.length, PACKETS);
+    const left = () => {
+      collect();
+      return refs.filter((ref) => ref.deref()).length;
+    };
+    await until(() => left() < PACKETS / 4, 'they are collected', 10_000);
+  },
+);
+
 test('a dozen namespaces that connect at once on one connection are no leak to Node.js', LIMIT, async (t) => {
   const warnings = [];
   const warned = ({ name, message }) => warnings.push(`${name}: ${message}`);

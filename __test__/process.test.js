@@ -59,6 +59,12 @@ for (const [row, what, event, kind, message] of FAILURES) {
   );
 }
 
+test('two listeners of one event that reject, without onError: Node has each, once', LIMIT, async (t) => {
+  const child = startChild(t, script('rejecting.js'));
+  const { unhandled } = await child.message('done');
+  assert.deepEqual(unhandled.sort(), ['no mail', 'no stock']);
+});
+
 for (const method of ['get', 'set']) {
   test(`C12: store.${method} fails without onError: a warning, and the process lives`, LIMIT, async (t) => {
     const { child, socket } = await childWithSocket(t, {});

@@ -9,7 +9,7 @@ const { fixture } = require('./support/fixture.js');
 const { LIMIT } = require('./support/limit.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { share } = require('./support/socket-client.js');
-const { until } = require('./support/wait.js');
+const { settle, until } = require('./support/wait.js');
 
 // `rooms` of a user with roles; what each `connection` listener has found.
 async function start(t, { socketIoVersion = 4, options, ioOptions, rooms, app: define = () => {} } = {}) {
@@ -105,6 +105,26 @@ for (const [what, rooms, message] of [
     assert.equal(errors[0][1], 'rooms');
   });
 }
+
+test(
+  'with an asynchronous function that rejects it joins none either, and onError is told',
+  LIMIT,
+  async (t) => {
+    const errors = [];
+    const f = await start(t, {
+      options: { onError: (_error, { event }) => errors.push(event) },
+      rooms: async () => {
+        throw new Error('the database is away');
+      },
+    });
+    const { socket } = await f.bound();
+    await socket.ask('roles', ['admin']);
+    // An unhandled rejection would fail the test.
+    await settle();
+    assert.deepEqual(f.roomsOf(socket.id), []);
+    assert.deepEqual(new Set(errors), new Set(['rooms']));
+  },
+);
 
 test('no socket gets into the room of another one by its id', LIMIT, async (t) => {
   const errors = [];

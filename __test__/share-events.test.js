@@ -307,6 +307,33 @@ for (const socketIoVersion of [2, 4]) {
         assert.deepEqual(await socket.ask('all'), { saved: true, isNew: true, renewed: true, gone: true });
       });
 
+      test(
+        'reload() gives a socket whose own session is not stored an empty one: a stranger, and who is logged out',
+        LIMIT,
+        async (t) => {
+          const failures = [];
+          const { bound, connect } = await begin(t, {
+            options: { onError: (error) => failures.push(error.message) },
+            app: listening({
+              reload: (socket, ack) => {
+                socket.session.unsaved = true;
+                socket.session.reload().then(
+                  (fresh) => ack([fresh.user ?? null, fresh.unsaved ?? null, fresh === socket.session]),
+                  ({ message }) => ack(message),
+                );
+              },
+            }),
+          });
+          const stranger = await connect();
+          const { browser, socket } = await bound();
+          const told = socket.next('session:end');
+          await browser.request('/logout');
+          await told;
+          for (const one of [stranger, socket]) assert.deepEqual(await one.ask('reload'), [null, null, true]);
+          assert.deepEqual(failures, []);
+        },
+      );
+
       test('code written for io.engine.use(session()) goes on working', LIMIT, async (t) => {
         const { bound } = await begin(t, {
           app: listening({
@@ -381,6 +408,59 @@ for (const socketIoVersion of [2, 4]) {
         else assert.deepEqual(errors, ['not for ann']);
       });
 
+      // A middleware that holds `later` back until the test lets it go on.
+      async function heldBack(t) {
+        const begun = deferred();
+        const go = deferred();
+        const errors = [];
+        const f = await begin(t, {
+          app: ({ io }) => {
+            io.on('connection', (socket) => {
+              socket.use(([event], next) => {
+                if (event !== 'later') return next();
+                begun.resolve();
+                go.promise.then(next);
+              });
+              socket.on('error', ({ message }) => errors.push(message));
+              socket.on('later', (ack) => {
+                socket.session.late = true;
+                ack(socket.session.user);
+              });
+              socket.on('read', (ack) => ack(socket.session.late ?? null));
+            });
+          },
+        });
+        return { ...f, begun: begun.promise, errors, go: go.resolve };
+      }
+
+      test(
+        'behind a middleware that goes on later the listeners have the session as it is by then, and save it',
+        LIMIT,
+        async (t) => {
+          const { begun, bound, go } = await heldBack(t);
+          const { browser, socket } = await bound();
+          const answer = socket.ask('later');
+          await begun;
+          await browser.request('/login?user=bea');
+          go();
+          assert.equal(await answer, 'bea');
+          const { late, user } = (await browser.json('/read')).body;
+          assert.deepEqual({ late, user }, { late: true, user: 'bea' });
+        },
+      );
+
+      test('an event that a middleware refuses later is told of, and not handled', LIMIT, async (t) => {
+        const { begun, bound, errors, go } = await heldBack(t);
+        const { socket } = await bound();
+        const told = socketIoVersion === 2 ? socket.next('error') : undefined;
+        socket.send('later', () => {});
+        await begun;
+        go(new Error('too many'));
+        assert.equal(await socket.ask('read'), null);
+        if (told) assert.equal(await told, 'too many');
+        else assert.deepEqual(errors, ['too many']);
+      });
+
       test('a socket without a session has one of its own, which goes with it', LIMIT, async (t) => {
         const { connect, store } = await begin(t, {
           app: listening({
@@ -402,6 +482,35 @@ for (const socketIoVersion of [2, 4]) {
         assert.equal((await stored(id)).count, 2);
         socket.close();
         await until(async () => (await stored(id)) === null, 'its record is gone');
+      });
+
+      test('close() leaves its session to a listener that is under way, and saves it', LIMIT, async (t) => {
+        const [begun, go, seen] = [deferred(), deferred(), deferred()];
+        let server;
+        const { bound, sharing } = await begin(t, {
+          options: { onError() {} },
+          app: listening({
+            slow: async (socket, ack) => {
+              server = socket;
+              socket.session.before = 1;
+              begun.resolve();
+              await go.promise;
+              seen.resolve(socket.session?.user);
+              socket.session.after = 2;
+              ack('saved');
+            },
+          }),
+        });
+        const { browser, socket } = await bound();
+        const answer = socket.ask('slow');
+        await begun.promise;
+        sharing.close();
+        go.resolve();
+        assert.equal(await seen.promise, 'ann');
+        assert.equal(await answer, 'saved');
+        const { before, after } = (await browser.json('/read')).body;
+        assert.deepEqual({ before, after }, { before: 1, after: 2 });
+        await until(() => server.session === undefined, 'the socket is given back');
       });
     });
   }
@@ -724,6 +833,113 @@ test(
   },
 );
 
+for (const socketIoVersion of [2, 4]) {
+  test(
+    `of several listeners that reject each is told to onError, with Socket.IO ${socketIoVersion}`,
+    LIMIT,
+    async (t) => {
+      const failures = [];
+      const [begun, go] = [deferred(), deferred()];
+      const rejecting = (message) => async () => {
+        await go.promise;
+        throw new Error(message);
+      };
+      const { connect } = await shareFixture(t, {
+        socketIoVersion,
+        options: { onError: (error, { event }) => failures.push([event, error.message]) },
+        app: ({ io }) => {
+          io.on('connection', rejecting('no greeting'));
+          io.on('connection', rejecting('no statistics'));
+          io.on('connection', (socket) => {
+            socket.on('order', rejecting('no stock'));
+            socket.on('order', rejecting('no mail'));
+            socket.on('order', () => {
+              begun.resolve();
+              throw new Error('no money');
+            });
+          });
+        },
+      });
+      const socket = await connect();
+      socket.send('order');
+      await begun.promise;
+      // An unhandled rejection would fail the test.
+      go.resolve();
+      await settle();
+      assert.deepEqual(failures.sort(), [
+        ['connection', 'no greeting'],
+        ['connection', 'no statistics'],
+        ['order', 'no mail'],
+        ['order', 'no money'],
+        ['order', 'no stock'],
+      ]);
+    },
+  );
+}
+
+test('an onAny listener and the event’s own that both reject are both told to onError', LIMIT, async (t) => {
+  const failures = [];
+  const [begun, go] = [deferred(), deferred()];
+  const { connect } = await shareFixture(t, {
+    options: { onError: (error, { event }) => failures.push([event, error.message]) },
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        socket.onAny(async () => {
+          await go.promise;
+          throw new Error('no audit');
+        });
+        socket.on('order', async () => {
+          begun.resolve();
+          await go.promise;
+          throw new Error('no stock');
+        });
+      });
+    },
+  });
+  const socket = await connect();
+  socket.send('order');
+  await begun.promise;
+  go.resolve();
+  await settle();
+  assert.deepEqual(failures.sort(), [
+    ['order', 'no audit'],
+    ['order', 'no stock'],
+  ]);
+});
+
+test(
+  'a thenable whose then() throws is told to onError, and who throws later saves nothing all the same',
+  LIMIT,
+  async (t) => {
+    const failures = [];
+    const { bound, store } = await shareFixture(t, {
+      options: { onError: (error, { event }) => failures.push([event, error.message]) },
+      app: listening({
+        query: () => ({
+          // biome-ignore lint/suspicious/noThenProperty: as a query builder has one.
+          then() {
+            throw new Error('no such table');
+          },
+        }),
+        bad: (socket) => {
+          socket.session.broken = true;
+          throw new Error('thrown');
+        },
+        ping: (_socket, ack) => ack('pong'),
+      }),
+    });
+    const { socket, sid } = await bound();
+    socket.send('query');
+    assert.equal(await socket.ask('ping'), 'pong');
+    assert.deepEqual(failures, [['query', 'no such table']]);
+    socket.send('bad');
+    await until(() => failures.length === 2, 'it is told');
+    assert.equal(await socket.ask('ping'), 'pong');
+    await settle();
+    assert.equal(store.read(sid).broken, undefined);
+  },
+);
+
 test('events of one socket start in order though the store answers out of order', LIMIT, async (t) => {
   const order = [];
   const { bound, store } = await shareFixture(t, {
@@ -953,6 +1169,56 @@ test('nor when an acknowledgement was never sent', LIMIT, async (t) => {
   await browser.request('/logout');
   assert.equal(f.seen(), undefined);
 });
+
+// An app that drops some packets by a middleware which does not go on, and the server's side of its socket.
+async function dropping(t) {
+  const failures = [];
+  let server;
+  const f = await shareFixture(t, {
+    options: { onError: (error) => failures.push(error.message) },
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        server = socket;
+        socket.use(([event], next) => {
+          if (event !== 'flood') next();
+        });
+        socket.on('flood', () => failures.push('it ran'));
+        socket.on('bad', () => {
+          socket.session.broken = true;
+          throw new Error('thrown');
+        });
+        socket.on('ping', (ack) => ack('pong'));
+      });
+    },
+  });
+  return { ...f, failures, seen: () => server.session?.user };
+}
+
+test('nor when a middleware has dropped a packet', LIMIT, async (t) => {
+  const { bound, seen } = await dropping(t);
+  const { browser, socket } = await bound();
+  socket.send('flood');
+  assert.equal(await socket.ask('ping'), 'pong');
+  assert.equal(seen(), 'ann');
+  await browser.request('/logout');
+  assert.equal(seen(), undefined);
+});
+
+test(
+  'a listener that throws saves nothing of its own, though a middleware has dropped a packet before',
+  LIMIT,
+  async (t) => {
+    const { bound, failures, store } = await dropping(t);
+    const { socket, sid } = await bound();
+    socket.send('flood');
+    socket.send('bad');
+    await until(() => failures.length > 0, 'it is told');
+    assert.equal(await socket.ask('ping'), 'pong');
+    assert.deepEqual(failures, ['thrown']);
+    await settle();
+    assert.equal(store.read(sid).broken, undefined);
+  },
+);
 
 test(
   'code outside of any event sees the session of a socket that was bound while a handler was under way',

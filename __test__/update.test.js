@@ -353,6 +353,110 @@ test("a socket's own session keeps its mark, and what its events count", LIMIT, 
   assert.deepEqual(store.read(socket.id), { cookie: { __io: true }, count: 22 });
 });
 
+// What both faces of an app call with the session that they have: `/do` and the event `do`.
+async function doing(t, store, acts) {
+  return shareFixture(t, {
+    store,
+    options: { onError() {} },
+    app({ app, io }) {
+      app.get('/do', async (req, res) => res.json(await acts[req.query.what](req.session)));
+      io.on('connection', (socket) => {
+        socket.on('do', async (what, ack) => ack(await acts[what](socket.session)));
+        socket.on('look', (ack) => ack(socket.session));
+      });
+    },
+  });
+}
+
+describe('inside of update(), without a callback', () => {
+  for (const method of ['reload', 'regenerate', 'save', 'destroy']) {
+    for (const where of ['an HTTP request', 'a socket']) {
+      test(`${method}() gives a promise, and ends no process, in ${where}`, LIMIT, async (t) => {
+        let given;
+        const f = await doing(t, new HostileStore(), {
+          async call(own) {
+            const updated = own.update(async (one) => {
+              given = one[method]();
+              await Promise.allSettled([given]);
+            });
+            // Whether the session is gone then is another question.
+            await Promise.allSettled([updated]);
+            return 'done';
+          },
+        });
+        const { browser, socket } = await f.bound();
+        if (where === 'a socket') assert.equal(await socket.ask('do', 'call'), 'done');
+        else assert.equal((await browser.json('/do?what=call')).body, 'done');
+        // An uncaught exception would fail the test.
+        await settle();
+        assert.ok(given instanceof Promise, 'it gives a promise');
+        if (method === 'save') await assert.rejects(given, /update\(\) saves what its function has changed/);
+      });
+    }
+  }
+});
+
+for (const [name, open] of Object.entries(STORES)) {
+  describe(`update of a session that is not stored yet, on ${name}`, () => {
+    // It takes two turns between what it reads and what it writes.
+    const count = async (one) => {
+      const { visits = 0 } = one;
+      await settle(2);
+      one.visits = visits + 1;
+    };
+    const fail = async (one) => {
+      one.half = 1;
+      one.cart.push('half');
+      await settle(2);
+      throw new Error('wrong');
+    };
+    const acts = {
+      visit: (own) => own.update(count).then(() => 'done'),
+      async visits(own) {
+        await Promise.all([own.update(count), own.update(count), own.update(count)]);
+        return own.visits;
+      },
+      async fail(own) {
+        own.cart = ['apple'];
+        const message = await own.update(fail).catch((error) => error.message);
+        return { message, cart: own.cart, half: own.half };
+      },
+    };
+
+    test('of several at once each counts, in a request', LIMIT, async (t) => {
+      const { browser: visitor } = await doing(t, open(), acts);
+      const browser = visitor();
+      assert.equal((await browser.json('/do?what=visits')).body, 3);
+      assert.equal((await browser.json('/read')).body.visits, 3);
+    });
+
+    test(
+      'of several at once each counts, in an event of a stranger, and in several events',
+      LIMIT,
+      async (t) => {
+        const { connect } = await doing(t, open(), acts);
+        const [one, other] = [await connect(), await connect()];
+        assert.equal(await one.ask('do', 'visits'), 3);
+        assert.equal((await one.ask('look')).visits, 3);
+        await Promise.all(Array.from({ length: 5 }, () => other.ask('do', 'visit')));
+        assert.equal((await other.ask('look')).visits, 5);
+      },
+    );
+
+    test('one whose function throws leaves nothing', LIMIT, async (t) => {
+      const { browser: visitor, connect } = await doing(t, open(), acts);
+      const [browser, socket] = [visitor(), await connect()];
+      const nothing = { message: 'wrong', cart: ['apple'] };
+      assert.deepEqual((await browser.json('/do?what=fail')).body, nothing);
+      assert.deepEqual(await socket.ask('do', 'fail'), nothing);
+      for (const own of [(await browser.json('/read')).body, await socket.ask('look')]) {
+        const { cart, half } = own;
+        assert.deepEqual({ cart, half }, { cart: ['apple'], half: undefined });
+      }
+    });
+  });
+}
+
 describe('compareAndSet', () => {
   test('a commit is one call of it, and a conflict is merged without reading again', LIMIT, async () => {
     const store = new CommittingTextStore();

@@ -15,7 +15,8 @@ const { settle } = require('./wait.js');
 const SECRET = 'not a secret';
 
 // `store: null`: the library's own. `kept`: one of support/stores.js, cleaned up behind the app. `before`: Express middlewares in front of the session. `splitPorts`: Express and
-// Socket.IO are two origins. `app(parts)` adds routes and listeners; it is called before anybody connects.
+// Socket.IO are two origins. `share`: shareSession of another copy. `app(parts)` adds routes and listeners; it is called before
+// anybody connects.
 async function shareFixture(
   t,
   {
@@ -29,10 +30,11 @@ async function shareFixture(
     sessionOptions = {},
     ioOptions = {},
     before = [],
+    share = shareSession,
     app: define = () => {},
   } = {},
 ) {
-  const sharing = shareSession({ store: store ?? undefined, ...options });
+  const sharing = share({ store: store ?? undefined, ...options });
   const app = express(expressVersion)();
   app.set('env', 'test');
   for (const middleware of before) app.use(middleware);
