@@ -65,8 +65,8 @@ function commit(adopted, session, { trusting = false, text, isQuiet }, callback)
       );
     mine = text ?? snapshot.spell(session);
     // Such a session could not be opened again: each request of its browser would fail.
-    if (typeof mine !== 'string' || !snapshot.keepsCookie(session))
-      throw failure('ERR_UNSAVABLE_SESSION', NO_COOKIE);
+    if (typeof mine !== 'string') throw failure('ERR_UNSAVABLE_SESSION');
+    if (!snapshot.keepsCookie(session)) throw failure('ERR_UNSAVABLE_SESSION', NO_COOKIE);
     save = snapshot.beginSave(session, mine);
   } catch (error) {
     callback(error);
