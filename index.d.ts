@@ -508,10 +508,10 @@ export interface IoSessionOptions {
   onError?(error: unknown, where: FailurePlace): void | Promise<void>;
 }
 
-/** See {@link IoSessionOptions.onSessionEnd}. A listener may declare its socket as Socket.IO's own `Socket`. */
+/** See {@link IoSessionOptions.onSessionEnd}. A listener that declares each field may have Socket.IO's own `Socket` among them. */
 export type SessionEndListener = { listener(end: SessionEnd): void | Promise<void> }['listener'];
 
-/** See {@link IoSessionOptions.onSessionChange}. A listener may declare its socket and session as its own types. */
+/** See {@link IoSessionOptions.onSessionChange}. A listener that declares each field may have its own types of socket and session. */
 export type SessionChangeListener = {
   listener(change: SessionChangeNotice): void | Promise<void>;
 }['listener'];
@@ -731,7 +731,7 @@ export interface EventSession {
   [field: string]: any;
 }
 
-/** What io-session needs of an express-session store. It may answer synchronously, later, or by a promise. */
+/** What io-session needs of an express-session store. It answers to the callback, synchronously or later, or by a promise of a value. */
 export interface SessionStore {
   get(sid: string, callback: (error: any, session?: any) => void): any;
   set(sid: string, session: any, callback?: (error?: any) => void): any;

@@ -204,6 +204,13 @@ function ownData({ driver }, data, text) {
   return isFresh || text === undefined ? data : copyOfSession(data, text);
 }
 
+/** Whether methods of ours have been put into an object: an app may have put others in the place of some. @param {any} object @param {{ [method: string]: any }} followed */
+function hasOurs(object, followed) {
+  return Object.entries(followed).some(
+    ([method, ours]) => Object.getOwnPropertyDescriptor(Object(object), method)?.value === ours,
+  );
+}
+
 /**
  * Puts a method of ours in the place of the store's, until it is given back.
  *
@@ -216,10 +223,8 @@ function followMethod(adopted, method, value) {
   const before = Object.getOwnPropertyDescriptor(store, method);
   /** @this {any} @param {any[]} args */
   function ours(...args) {
-    if (this !== adopted.self && this !== store) {
-      // The store is a Proxy, and this is what is in it: its class's own methods may work on nothing else.
-      if (Object.getOwnPropertyDescriptor(Object(this), method)?.value === ours) adopted.self = this;
-    }
+    // The store is a Proxy, and this is what is in it: its class's own methods may work on nothing else.
+    if (this !== adopted.self && this !== store && hasOurs(this, followed)) adopted.self = this;
     return value(...args);
   }
   Object.defineProperty(ours, ORIGINAL, { value: adopted.original[method] });
