@@ -686,6 +686,48 @@ test('a socket that was bound by auth is bound again by shareSession after sessi
   assert.equal(f.seen.get(socket.id).user, 'somebody new');
 });
 
+test('after a login that reloads its session first, a socket is shared as the new user', LIMIT, async (t) => {
+  const { shareSession } = await client();
+  const [entered, go] = [deferred(), deferred()];
+  const f = await shareApp(t, {
+    app({ app }) {
+      app.get('/slow-login', (req, res) =>
+        req.session.reload(() =>
+          req.session.regenerate(async () => {
+            req.session.user = 'ben';
+            entered.resolve();
+            await go.promise;
+            res.json({});
+          }),
+        ),
+      );
+    },
+  });
+  const browser = await f.login();
+  const socket = await f.connect();
+  const told = outcomes();
+  await shareSession(socket.socket, { url: f.url, fetch: fetchOf(browser), ...told });
+  // The wait before it asks again is this test's to end.
+  const waits = [];
+  const { setTimeout } = globalThis;
+  t.mock.method(globalThis, 'setTimeout', (run, ms, ...args) =>
+    ms === 250 ? waits.push(run) : setTimeout(run, ms, ...args),
+  );
+  const login = browser.request('/slow-login');
+  await entered.promise;
+  // By its answer the client has had all that was sent before.
+  await socket.ask('read');
+  assert.equal(waits.length, 0, 'it is about to ask with the old cookie');
+  go.resolve();
+  await login;
+  await until(() => waits.length > 0, 'it hears that its session has ended');
+  const bound = told.bound();
+  waits[0]();
+  await bound;
+  const { id, user } = await socket.ask('read');
+  assert.deepEqual([id, user], [browser.sid, 'ben']);
+});
+
 for (const expressVersion of [4, 5]) {
   // Not by `fetch`, which asks past every cache when it is given a condition.
   const served = async (f, headers, method = 'GET') => {

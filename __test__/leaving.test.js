@@ -267,6 +267,27 @@ for (const version of [2, 4]) {
       },
     );
 
+    test("a reload() that fails in a leaving socket's listener is told to onError once", LIMIT, async (t) => {
+      const told = [];
+      const f = await shareFixture(t, {
+        socketIoVersion: version,
+        options: { onError: (_error, { event }) => told.push(event) },
+        app({ io }) {
+          io.on('connection', (socket) => {
+            socket.on('disconnect', async () => {
+              await socket.session.reload();
+            });
+          });
+        },
+      });
+      // Nothing is stored of a stranger.
+      const stranger = await f.connect();
+      stranger.close();
+      await until(() => told.includes('disconnect'), 'it is told');
+      await settle();
+      assert.deepEqual(told, ['disconnect']);
+    });
+
     test('a socket without a session of a browser has its own one as it leaves', LIMIT, async (t) => {
       const ids = [];
       const f = await shareFixture(t, { socketIoVersion: version });

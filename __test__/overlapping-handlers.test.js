@@ -416,6 +416,48 @@ describe('a listener that never ends', () => {
     await until(() => left() < ROUNDS / 4, 'those of long ago are collected', 10_000);
   });
 
+  test(
+    'keeps none beside several others of its kind, and finds its own where it has gone on',
+    LIMIT,
+    async (t) => {
+      const refs = [];
+      const ends = [];
+      const { bound, connect } = await listening(t, {
+        async hang({ session }, ack) {
+          const end = deferred();
+          ends.push(end.resolve);
+          ack(session.n);
+          session[`ended${await end.promise}`] = true;
+        },
+        look({ session }, ack) {
+          refs.push(new WeakRef(session));
+          ack(session.n);
+        },
+      });
+      const { browser: page, key, socket } = await bound();
+      const other = await connect({ key });
+      const ROUNDS = 200;
+      // Each of them began with another session object.
+      const BEGINS = [0, 1, 2, 100];
+      for (let n = 0; n < ROUNDS; n += 1) {
+        await other.ask('write', { n });
+        if (BEGINS.includes(n)) assert.equal(await socket.ask('hang'), n);
+        assert.equal(await socket.ask('look'), n);
+      }
+      const left = () => {
+        collect();
+        return refs.filter((ref) => ref.deref()).length;
+      };
+      // 32, one for each that runs, and what the garbage collector has not come to.
+      await until(() => left() < ROUNDS / 4, 'those of long ago are collected', 10_000);
+      for (const [index, end] of ends.entries()) end(index);
+      await until(async () => {
+        const saved = await readBy(page);
+        return BEGINS.every((_n, index) => saved[`ended${index}`]);
+      }, 'what each of them changed in the end is saved');
+    },
+  );
+
   test('keeps no socket that has left', LIMIT, async (t) => {
     let collected = 0;
     const registry = new FinalizationRegistry(() => {

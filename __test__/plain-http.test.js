@@ -81,6 +81,12 @@ for (const [kind, makeHandler] of Object.entries(KINDS)) {
       assert.equal(await socket.ask('whoami'), 'nobody');
     });
 
+    test('gives it to a request in absolute form, as a proxy gets it', LIMIT, async (t) => {
+      const { browser } = await start(t);
+      const { status, text } = await browser.requestInAbsoluteForm(ROUTE);
+      assert.deepEqual([status, text], [200, (await browser.request(ROUTE)).text]);
+    });
+
     test('answers pages of allowed origins by CORS, and refuses all others', LIMIT, async (t) => {
       const { browser } = await start(t, { allowedOrigins: [APP] });
       const allowed = await browser.json(ROUTE, { headers: { origin: APP } });

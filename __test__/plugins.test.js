@@ -9,10 +9,12 @@ const path = require('node:path');
 const session = require('express-session');
 const { EmbeddedStore } = require('..');
 const { startChild } = require('./support/child.js');
+const { deferred } = require('./support/deferred.js');
 const { HttpClient } = require('./support/http-client.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { closeServer, listen } = require('./support/http-server.js');
 const { LIMIT } = require('./support/limit.js');
+const { plainIo } = require('./support/plain-io.js');
 const { suiteRedis } = require('./support/redis-server.js');
 const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const { express } = require('./support/versions.js');
@@ -68,6 +70,96 @@ describe('socketio-wildcard on Socket.IO 2', () => {
         },
       );
     }
+  }
+});
+
+for (const version of [2, 4]) {
+  test(
+    `socketio-wildcard before ours: close() leaves its onevent, Socket.IO ${version}`,
+    LIMIT,
+    async (t) => {
+      const wildcard = require('socketio-wildcard')();
+      const seen = [];
+      let own;
+      let server;
+      const { client, sharing } = await plainIo(t, {
+        version,
+        shares: true,
+        before(io) {
+          io.use(wildcard);
+          io.use((socket, next) => {
+            own = socket.onevent;
+            next();
+          });
+        },
+        connected(socket) {
+          server = socket;
+          socket.on('*', ({ data: [event] }) => seen.push(`* ${event}`));
+          socket.on('event', (ack) => {
+            seen.push('event');
+            ack();
+          });
+        },
+      });
+      await client.ask('event');
+      assert.deepEqual(seen, ['* event', 'event']);
+      sharing.close();
+      assert.equal(server.onevent, own);
+      await client.ask('event');
+      assert.deepEqual(seen, ['* event', 'event', '* event', 'event']);
+    },
+  );
+}
+
+describe('a method of its socket that an app has wrapped before ours', () => {
+  for (const [version, method, when] of [
+    [2, 'emit', 'while the socket is there'],
+    [2, 'emit', 'as the socket leaves'],
+    [4, 'ack', 'while the socket is there'],
+    [4, 'emitReserved', 'as the socket leaves'],
+    [4, '_cleanup', 'as the socket leaves'],
+  ]) {
+    test(`${method} of Socket.IO ${version} is called ${when}, as by Socket.IO alone`, LIMIT, async (t) => {
+      const logs = { alone: [], shared: [] };
+      for (const [how, log] of Object.entries(logs)) {
+        const left = deferred();
+        const { client } = await plainIo(t, {
+          version,
+          shares: how === 'shared',
+          before(io) {
+            io.use((socket, next) => {
+              const own = socket[method];
+              socket[method] = function (...args) {
+                log.push([method, ...args.filter((arg) => typeof arg === 'string')].join(' '));
+                return own.apply(this, args);
+              };
+              next();
+            });
+          },
+          connected(socket) {
+            socket.on('event', (ack) => {
+              socket.emit('hello');
+              ack();
+            });
+            socket.on('disconnecting', () => log.push('disconnecting'));
+            socket.on('disconnect', () => {
+              log.push('disconnect');
+              setImmediate(left.resolve);
+            });
+          },
+        });
+        const hello = client.next('hello');
+        await client.ask('event');
+        await hello;
+        if (when === 'as the socket leaves') {
+          log.length = 0;
+          client.close();
+          await left.promise;
+        }
+      }
+      assert.deepEqual(logs.shared, logs.alone);
+      assert.ok(logs.alone.some((line) => line.startsWith(method)));
+    });
   }
 });
 

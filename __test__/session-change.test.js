@@ -8,6 +8,7 @@ const path = require('node:path');
 const session = require('express-session');
 const { EmbeddedStore } = require('..');
 const { startChild } = require('./support/child.js');
+const { deferred } = require('./support/deferred.js');
 const { fixture } = require('./support/fixture.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { HttpClient } = require('./support/http-client.js');
@@ -50,6 +51,12 @@ async function start(t, { kept, store, socketIoVersion = 4, options, hook } = {}
         socket.on('name', (name, ack) => {
           socket.session.name = name;
           ack?.();
+        });
+        socket.on('name later', (name, ack) => {
+          setImmediate(() => {
+            socket.session.name = name;
+            ack();
+          });
         });
         socket.on('read', (ack) => ack({ ...socket.session }));
       });
@@ -105,25 +112,62 @@ test('a touch and a new key are no changes', LIMIT, async (t) => {
   assert.deepEqual(f.told, [[socket.id, 'Ann']]);
 });
 
-test(
-  'what the hook changes is saved, and told to nobody: two sockets do not answer each other',
-  LIMIT,
-  async (t) => {
-    let calls = 0;
-    const hook = ({ session: changed }) => {
-      calls += 1;
-      changed.seen = (changed.seen ?? 0) + 1;
-    };
-    const kept = await stores.redis(redis);
-    const f = await start(t, { kept, hook });
-    const { browser, key, sid } = await f.bound();
-    await f.connect({ key });
-    await browser.json('/name?name=Ann');
-    await until(async () => (await kept.read(sid)).seen >= 1, 'it is saved');
-    await settle(200);
-    assert.equal(calls, 2);
-  },
-);
+for (const [when, wait] of [
+  ['at once', undefined],
+  ['later', () => settle()],
+]) {
+  test(
+    `what the hook changes ${when} is saved, and told to nobody: two sockets do not answer each other`,
+    LIMIT,
+    async (t) => {
+      let calls = 0;
+      const count = (changed) => {
+        changed.seen = (changed.seen ?? 0) + 1;
+      };
+      const hook = ({ session: changed }) => {
+        calls += 1;
+        return wait ? wait().then(() => count(changed)) : count(changed);
+      };
+      const kept = await stores.redis(redis);
+      const f = await start(t, { kept, hook });
+      const { browser, key, sid } = await f.bound();
+      await f.connect({ key });
+      await browser.json('/name?name=Ann');
+      await until(async () => (await kept.read(sid)).seen >= 1, 'it is saved');
+      await settle(200);
+      assert.equal(calls, 2);
+    },
+  );
+}
+
+for (const [name, makeStore] of [
+  ['MemoryStore', () => new session.MemoryStore()],
+  ['a store that has to be waited for', () => new HostileStore()],
+]) {
+  test(
+    `what a handler changes in a callback, while the hook of its socket is under way, is told, with ${name}`,
+    LIMIT,
+    async (t) => {
+      const [entered, go] = [deferred(), deferred()];
+      let slow;
+      const hook = ({ socket }) => {
+        if (socket.id !== slow) return undefined;
+        entered.resolve();
+        return go.promise;
+      };
+      const f = await start(t, { store: makeStore(), hook });
+      t.after(go.resolve);
+      const { browser, socket, key } = await f.bound();
+      const second = await f.connect({ key });
+      slow = second.id;
+      await browser.json('/name?name=Ann');
+      await entered.promise;
+      await second.ask('name later', 'Bea');
+      const isTold = () => f.told.some(([id, name]) => id === socket.id && name === 'Bea');
+      await until(isTold, 'the other one is told');
+    },
+  );
+}
 
 for (const [how, hook] of [
   [

@@ -35,6 +35,10 @@ async function start(t, { socketIoVersion = 4, options, ioOptions, rooms, app: d
           socket.join(room);
           ack();
         });
+        socket.on('leave all', (ack) => {
+          for (const room of roomsOf(socket)) socket.leave(room);
+          ack();
+        });
       });
       define(parts);
     },
@@ -77,6 +81,17 @@ for (const socketIoVersion of [2, 4]) {
       await browser.request('/logout');
       await ended;
       assert.deepEqual(f.roomsOf(socket.id), ['mine', 'role:staff']);
+    });
+
+    test('that the app has had the socket leave are joined again at the next change', LIMIT, async (t) => {
+      const f = await start(t, { socketIoVersion });
+      const browser = await f.login();
+      await browser.json('/roles?roles=admin,staff');
+      const socket = await f.connect({ key: await f.keyOf(browser) });
+      await socket.ask('leave all');
+      assert.deepEqual(f.roomsOf(socket.id), []);
+      await browser.json('/roles?roles=staff,guest');
+      assert.deepEqual(f.roomsOf(socket.id), ['role:guest', 'role:staff']);
     });
   });
 }

@@ -256,6 +256,16 @@ describe('the response that ends a session', () => {
           res.json({});
         }),
       );
+      app.get('/slow/:end', (req, res) =>
+        req.session.reload(() =>
+          req.session[req.params.end](async () => {
+            if (req.session) req.session.user = 'ben';
+            entered.resolve();
+            await open.promise;
+            res.json({});
+          }),
+        ),
+      );
       app.get('/stream', async (_req, res) => {
         res.write('begun');
         await open.promise;
@@ -285,6 +295,24 @@ describe('the response that ends a session', () => {
     assert.deepEqual(await socket.ask('__zappa_key', { key }), { key });
     assert.equal((await socket.ask('read')).user, 'ben');
   });
+
+  for (const end of ['destroy', 'regenerate']) {
+    test(`is out before, too, where its request reloads the session and calls ${end}()`, LIMIT, async (t) => {
+      const { app, entered, go } = held();
+      const f = await shareApp(t, { app });
+      const { browser, socket } = await f.bound();
+      const told = socket.collect('session:end');
+      const response = browser.request(`/slow/${end}`);
+      await entered;
+      assert.equal((await socket.ask('read')).id, socket.id);
+      await settle();
+      assert.deepEqual(told, []);
+      const ended = socket.next('session:end');
+      go();
+      assert.deepEqual(await ended, { reason: end });
+      await response;
+    });
+  }
 
   test('is not waited for when it takes more than two seconds', LIMIT, async (t) => {
     const { app, go } = held();

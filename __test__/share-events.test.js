@@ -12,6 +12,7 @@ const { debugLines } = require('./support/debug-lines.js');
 const { deferred } = require('./support/deferred.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
+const { plainIo } = require('./support/plain-io.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { share } = require('./support/socket-client.js');
 const { settle, until } = require('./support/wait.js');
@@ -516,6 +517,97 @@ for (const socketIoVersion of [2, 4]) {
   }
 }
 
+describe('a change by HTTP while a middleware behind ours takes its time', () => {
+  // An app whose middleware is held, and a browser that has changed its session meanwhile.
+  async function changedMeanwhile(t, { visit = () => {}, connected, ...set }) {
+    const [entered, go] = [deferred(), deferred()];
+    const f = await shareFixture(t, {
+      ...set,
+      app: ({ io }) => {
+        io.use(async (socket, next) => {
+          visit(socket.session, socket);
+          entered.resolve();
+          await go.promise;
+          next();
+        });
+        io.on('connection', connected);
+      },
+    });
+    const browser = await f.login();
+    const connecting = f.connect({ key: await f.keyOf(browser) });
+    await entered.promise;
+    await browser.request('/login?user=bea');
+    return { ...f, browser, connecting, go: go.resolve };
+  }
+
+  const VISITS = {
+    'has not looked at the session': () => {},
+    'has looked at it': (session) => session.user,
+    'has changed it': (session) => {
+      session.checked = true;
+    },
+  };
+
+  for (const socketIoVersion of [2, 4]) {
+    for (const [name, makeStore] of Object.entries(STORES)) {
+      for (const [what, visit] of Object.entries(VISITS)) {
+        test(
+          `is seen by the connection listener, where that ${what}, Socket.IO ${socketIoVersion}, ${name}`,
+          LIMIT,
+          async (t) => {
+            const seen = [];
+            const { browser, connecting, go } = await changedMeanwhile(t, {
+              socketIoVersion,
+              store: makeStore(),
+              visit,
+              connected(socket) {
+                seen.push(socket.session.user);
+                socket.session.connected = true;
+              },
+            });
+            go();
+            await connecting;
+            await until(() => seen.length > 0, 'the listener is called');
+            assert.deepEqual(seen, ['bea']);
+            await until(async () => (await browser.json('/read')).body.connected, 'it is saved');
+            const { checked, user } = (await browser.json('/read')).body;
+            assert.deepEqual([checked, user], [what === 'has changed it' || undefined, 'bea']);
+          },
+        );
+      }
+    }
+
+    test(
+      `is seen there before the client's first events are handled, Socket.IO ${socketIoVersion}`,
+      LIMIT,
+      async (t) => {
+        const order = [];
+        const arrived = deferred();
+        const { browser, connecting, go, store } = await changedMeanwhile(t, {
+          socketIoVersion,
+          visit: (_session, { conn }) =>
+            conn.on('data', (data) => String(data).includes('hello') && arrived.resolve()),
+          connected(socket) {
+            order.push(`connection of ${socket.session.user}`);
+            socket.on('hello', (n) => order.push(`hello ${n}`));
+          },
+        });
+        // The store answers when the client has sent something.
+        store.always(
+          'get',
+          (run, answer) => arrived.promise.then(() => run(answer)),
+          (sid) => sid === browser.sid,
+        );
+        go();
+        const socket = await connecting;
+        for (const n of [1, 2]) socket.send('hello', n);
+        await until(() => order.length === 3, 'all are handled');
+        assert.deepEqual(order, ['connection of bea', 'hello 1', 'hello 2']);
+      },
+    );
+  }
+});
+
 test('a middleware of the socket may disconnect it: the event is not handled', LIMIT, async (t) => {
   const seen = [];
   const { bound } = await shareFixture(t, {
@@ -555,6 +647,46 @@ test('onAny listeners of Socket.IO 4 have the session, and save it', LIMIT, asyn
   socket.send('unknown');
   await until(async () => (await browser.json('/read')).body.lastEvent === 'unknown of ann', 'it is saved');
 });
+
+for (const [what, listen] of Object.entries({
+  'takes itself away skips no other one'(socket, seen) {
+    socket.onAny(function first() {
+      seen.push('first');
+      socket.offAny(first);
+    });
+    socket.onAny(() => seen.push('second'));
+  },
+  'adds another one adds it for the next event'(socket, seen) {
+    socket.onAny(function first() {
+      seen.push('first');
+      if (seen.length === 1) socket.onAny(() => seen.push('added'));
+    });
+  },
+  'puts another one in front of itself is called once for an event'(socket, seen) {
+    socket.onAny(function first() {
+      seen.push('first');
+      if (seen.length === 1) socket.prependAny(() => seen.push('added'));
+    });
+  },
+})) {
+  test(`an onAny listener that ${what}, as in Socket.IO`, LIMIT, async (t) => {
+    const seen = { alone: [], shared: [] };
+    for (const [how, log] of Object.entries(seen)) {
+      const { client } = await plainIo(t, {
+        shares: how === 'shared',
+        connected(socket) {
+          listen(socket, log);
+          socket.on('event', (ack) => ack());
+        },
+      });
+      for (let n = 0; n < 2; n += 1) {
+        await client.ask('event');
+        log.push('and');
+      }
+    }
+    assert.deepEqual(seen.shared, seen.alone);
+  });
+}
 
 test('who has the acknowledgement finds the change in the store', LIMIT, async (t) => {
   const { bound, store } = await shareFixture(t, {
@@ -736,6 +868,52 @@ for (const [what, drop, stored] of [
     assert.deepEqual(failures, ['scripted']);
   });
 }
+
+describe('a reload() that fails', () => {
+  // How often `onError` is told, and what the handler does with the promise.
+  const HANDLERS = {
+    'awaits, and goes on with its rejection': [1, async ({ session }) => void (await session.reload())],
+    returns: [1, ({ session }) => session.reload()],
+    'awaits, and catches what it rejects with': [
+      0,
+      async ({ session }) => {
+        try {
+          await session.reload();
+        } catch {}
+      },
+    ],
+    'gives a callback for it': [0, ({ session }) => void session.reload().catch(() => {})],
+    'does not await': [1, ({ session }) => void session.reload()],
+  };
+
+  for (const [what, [count, handle]] of Object.entries(HANDLERS)) {
+    test(`is told to onError ${count} times, where its handler ${what}`, LIMIT, async (t) => {
+      const told = [];
+      const failed = deferred();
+      const store = new HostileStore();
+      const { bound } = await shareFixture(t, {
+        store,
+        options: { onError: ({ message }) => told.push(message) },
+        app: listening({
+          again(socket) {
+            store.next('get', (_run, answer) => {
+              setImmediate(() => {
+                answer(new Error('of the store'));
+                failed.resolve();
+              });
+            });
+            return handle(socket);
+          },
+        }),
+      });
+      const { socket } = await bound();
+      socket.send('again');
+      await failed.promise;
+      await settle();
+      assert.deepEqual(told, Array(count).fill('of the store'));
+    });
+  }
+});
 
 test(
   'an event whose session cannot be loaded does not run, and is acknowledged with an error',
@@ -1315,6 +1493,83 @@ test('close() gives the store and the sockets back as they were', LIMIT, async (
   assert.deepEqual(after.sort(), before);
   assert.equal(store.get, HostileStore.prototype.get);
 });
+
+for (const socketIoVersion of [2, 4]) {
+  test(
+    `close() leaves an app's own socket.emit in its place, Socket.IO ${socketIoVersion}`,
+    LIMIT,
+    async (t) => {
+      const emitted = [];
+      const left = deferred();
+      let own;
+      let server;
+      const { bound, sharing } = await shareFixture(t, {
+        socketIoVersion,
+        app: ({ io }) => {
+          io.on('connection', (socket) => {
+            server = socket;
+            const { emit } = socket;
+            own = function (...args) {
+              emitted.push(args[0]);
+              return emit.apply(this, args);
+            };
+            socket.emit = own;
+            socket.on('greet', () => socket.emit('hello'));
+            socket.on('disconnect', left.resolve);
+          });
+        },
+      });
+      const { socket } = await bound();
+      sharing.close();
+      assert.equal(server.emit, own);
+      const hello = socket.next('hello');
+      socket.send('greet');
+      await hello;
+      assert.deepEqual(emitted, ['hello']);
+      socket.close();
+      await left.promise;
+    },
+  );
+
+  for (const order of ['before ours', 'behind ours']) {
+    test(
+      `close() leaves what an app has put into a namespace ${order}, Socket.IO ${socketIoVersion}`,
+      LIMIT,
+      async (t) => {
+        const told = [];
+        const connected = [];
+        // By this one Socket.IO tells of connections.
+        const method = socketIoVersion === 2 ? 'emit' : 'emitReserved';
+        let own;
+        const wrap = (namespace) => {
+          const tell = namespace[method];
+          own = function (...args) {
+            told.push(args[0]);
+            return tell.apply(this, args);
+          };
+          namespace[method] = own;
+        };
+        const f = await shareFixture(t, {
+          socketIoVersion,
+          app: ({ io }) => {
+            if (order === 'before ours') wrap(io.of('/'));
+            io.on('connection', (socket) => connected.push(socket.id));
+          },
+        });
+        await f.bound();
+        if (order === 'behind ours') wrap(f.io.of('/'));
+        f.sharing.close();
+        assert.equal(f.io.of('/')[method], own);
+        told.length = 0;
+        connected.length = 0;
+        const socket = await f.connect();
+        await until(() => connected.length > 0, 'the connection is told');
+        assert.deepEqual(connected, [socket.id]);
+        assert.deepEqual(told, ['connect', 'connection']);
+      },
+    );
+  }
+}
 
 for (const [name, makeStore] of Object.entries(STORES)) {
   test(`update is exact between sockets and HTTP requests of one session, with ${name}`, LIMIT, async (t) => {

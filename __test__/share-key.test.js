@@ -178,6 +178,11 @@ describe('what is no session of the store is refused', () => {
     null: () => null,
     'a session id': (req) => req.sessionID,
     'a plain object': (req) => JSON.parse(JSON.stringify(req.session)),
+    'an object without save() that names the store': ({ sessionStore }) => ({
+      id: 'x',
+      cookie: {},
+      req: { sessionStore },
+    }),
     'a session of another store': () => {
       const req = { sessionID: 'x', sessionStore: new session.MemoryStore() };
       return new session.Session(req, { cookie: {} });

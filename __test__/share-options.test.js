@@ -31,6 +31,11 @@ for (const [name, expected, values] of [
       ['', '""'],
       ['/a b', '"/a b"'],
       ['/:x', '"/:x"'],
+      // Browsers take such a segment out of a path.
+      ['/.', '"/."'],
+      ['/..', '"/.."'],
+      ['/app/../api', '"/app/../api"'],
+      ['/app/./api', '"/app/./api"'],
       [7, '7'],
     ],
   ],
@@ -43,6 +48,9 @@ for (const [name, expected, values] of [
       ['a\n', String.raw`"a\n"`],
       ['a'.repeat(129), 'aaa'],
       [1, '1'],
+      // Browsers take such a segment out of the path of the key route.
+      ['.', '"."'],
+      ['..', '".."'],
     ],
   ],
   [
@@ -203,6 +211,11 @@ test('something that is no options is refused, and a store is told its place', (
 test('what a store lacks is named', () => {
   const lame = Object.assign(Object.create(null), { get() {}, set() {} });
   assert.throws(() => shareSession({ store: lame }), { name: 'TypeError', message: /'store'.*destroy/ });
+});
+
+test('a prefix and a channel may have dots in them', () => {
+  for (const prefix of ['/.well-known', '/v1.2', '/a..b']) shareSession({ prefix }).close();
+  for (const channel of ['...', '.a', 'a.b']) shareSession({ channel }).close();
 });
 
 test('an option that is undefined has its default', () => {

@@ -86,6 +86,12 @@ for (const expressVersion of [4, 5]) {
       assert.match(await text(socket), /^HTTP\/1\.1 403 /);
     });
 
+    test('gives its key to a request in absolute form, as a proxy gets it', LIMIT, async (t) => {
+      const browser = await (await shareApp(t, { expressVersion })).login();
+      const { status, text } = await browser.requestInAbsoluteForm(ROUTE);
+      assert.deepEqual([status, text], [200, (await browser.request(ROUTE)).text]);
+    });
+
     test('refuses what another page has the browser load, which sends no Origin', LIMIT, async (t) => {
       const f = await shareApp(t, { expressVersion, ...ALLOWING });
       const browser = await f.login();

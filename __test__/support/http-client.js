@@ -2,6 +2,10 @@
 
 // A browser as far as HTTP goes: it keeps its cookies. `prefix`: where its app has the key route.
 
+const { once } = require('node:events');
+const http = require('node:http');
+const { text } = require('node:stream/consumers');
+
 class HttpClient {
   constructor(url, { prefix = '/zappa' } = {}) {
     this.url = url;
@@ -23,6 +27,14 @@ class HttpClient {
     // The last byte leaves the server only when express-session has saved the session.
     const text = await response.text();
     return { status: response.status, headers: response.headers, text };
+  }
+
+  // As a client asks a proxy: by the whole URL.
+  async requestInAbsoluteForm(path) {
+    const { hostname, port } = new URL(this.url);
+    const headers = { cookie: `connect.sid=${this.cookies.get('connect.sid')}` };
+    const [response] = await once(http.get({ hostname, port, path: this.url + path, headers }), 'response');
+    return { status: response.statusCode, text: await text(response) };
   }
 
   async json(path, options) {
