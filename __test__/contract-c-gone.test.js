@@ -4,6 +4,7 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
+const { deferred } = require('./support/deferred.js');
 const { fixture } = require('./support/fixture.js');
 const { heldApp } = require('./support/held-app.js');
 const { LIMIT } = require('./support/limit.js');
@@ -108,6 +109,28 @@ test(
 );
 
 test(
+  'C13: a touch that is on its way at the logout, where a touch is a read and a write, brings nothing back',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t);
+    const { browser, sid } = await f.bound();
+    const old = browser.copy();
+    const [reached, go] = [deferred(), deferred()];
+    f.store.next('touch', (_run, answer) => {
+      const read = f.store.read(sid);
+      reached.resolve();
+      go.promise.then(() => f.store.inner.set(sid, read, answer));
+    });
+    const slow = old.request('/read');
+    await reached.promise;
+    await browser.request('/logout');
+    go.resolve();
+    await slow;
+    await assertGone(f, old);
+  },
+);
+
+test(
   'C13: a logout that the store fails to do leaves the session as it is, with what a handler writes',
   LIMIT,
   async (t) => {
@@ -162,6 +185,61 @@ test('C13b: logout while a slow HTTP request runs is not undone by a socket writ
   await logout;
   await assertGone(f, old);
 });
+
+for (const how of ['logout', 'regenerate']) {
+  test(
+    `C13b: a request that begins while a ${how} is on its way to the store, and ends behind it, brings nothing back`,
+    LIMIT,
+    async (t) => {
+      const held = heldApp({
+        http(session) {
+          session.late = true;
+        },
+      });
+      const f = await fixture(t, { app: held.app });
+      const browser = await f.login();
+      const old = browser.copy();
+      const hold = f.store.hold('destroy', (sid) => sid === old.sid);
+      const end = browser.request(`/${how}`);
+      await hold.reached;
+      const slow = old.copy().request('/held');
+      await held.http.entered;
+      hold.release();
+      await end;
+      held.http.go();
+      await slow;
+      await assertGone(f, old);
+    },
+  );
+
+  test(
+    `C13b: a socket that shares while a ${how} is on its way to the store, and writes behind it, brings nothing back`,
+    LIMIT,
+    async (t) => {
+      const held = heldApp({
+        event(session) {
+          session.late = true;
+        },
+      });
+      const f = await fixture(t, { app: held.app });
+      const { browser, key, socket } = await f.bound();
+      const old = browser.copy();
+      // The key's record goes with the session, and is there as long.
+      const holds = [old.sid, key].map((one) => f.store.hold('destroy', (id) => id === one));
+      const end = browser.request(`/${how}`);
+      for (const { reached } of holds) await reached;
+      // It is unbound by now; whether it is bound once more is for the library to say.
+      await socket.ask('__zappa_key', { key });
+      const answer = socket.ask('held', {});
+      await held.event.entered;
+      for (const { release } of holds) release();
+      await end;
+      held.event.go();
+      await answer;
+      await assertGone(f, old);
+    },
+  );
+}
 
 test('C13b: logout while the write of a handler is on its way to the store', LIMIT, async (t) => {
   const f = await fixture(t);

@@ -280,9 +280,9 @@ for (const version of [2, 4]) {
           });
         },
       });
-      // Nothing is stored of a stranger.
-      const stranger = await f.connect();
-      stranger.close();
+      const { socket } = await f.bound();
+      f.store.always('get', 'error');
+      socket.close();
       await until(() => told.includes('disconnect'), 'it is told');
       await settle();
       assert.deepEqual(told, ['disconnect']);

@@ -93,6 +93,44 @@ describe('an acknowledgement is true', () => {
     assert.equal((await readBy(browser)).order, undefined);
   });
 
+  for (const socketIoVersion of [2, 4]) {
+    test(
+      `where a handler has put in a field whose getter throws, on Socket.IO ${socketIoVersion}: each event is answered`,
+      LIMIT,
+      async (t) => {
+        const [begun, go] = [deferred(), deferred()];
+        const { bound } = await listening(
+          t,
+          {
+            async slow(socket, ack) {
+              Object.defineProperty(socket.session, 'balance', {
+                configurable: true,
+                enumerable: true,
+                get() {
+                  throw new Error('no balance');
+                },
+              });
+              begun.resolve();
+              await go.promise;
+              ack('ok');
+            },
+          },
+          { socketIoVersion },
+        );
+        const { browser, socket } = await bound();
+        const slow = socket.ask('slow');
+        await begun.promise;
+        // An uncaught exception would fail the test.
+        const next = await socket.ask('echo', 'pong');
+        assert.ok(next === 'pong' || next.code === 'ERR_UNSAVABLE_SESSION', JSON.stringify(next));
+        go.resolve();
+        assert.equal((await slow).code, 'ERR_UNSAVABLE_SESSION');
+        assert.equal((await readBy(browser)).user, 'ann');
+        assert.equal(await socket.ask('echo', 'pong'), 'pong');
+      },
+    );
+  }
+
   test('where another handler has thrown, and the change was made in a callback', LIMIT, async (t) => {
     const [begun, select, changed, insert] = [deferred(), deferred(), deferred(), deferred()];
     const { bound, errors } = await listening(t, {

@@ -114,9 +114,7 @@ for (const version of [2, 4]) {
 describe('a method of its socket that an app has wrapped before ours', () => {
   for (const [version, method, when] of [
     [2, 'emit', 'while the socket is there'],
-    [2, 'emit', 'as the socket leaves'],
     [4, 'ack', 'while the socket is there'],
-    [4, 'emitReserved', 'as the socket leaves'],
     [4, '_cleanup', 'as the socket leaves'],
   ]) {
     test(`${method} of Socket.IO ${version} is called ${when}, as by Socket.IO alone`, LIMIT, async (t) => {

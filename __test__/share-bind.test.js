@@ -253,6 +253,43 @@ test('a key whose session is logged out while it is being looked up binds nothin
   await isStranger(f, await connecting);
 });
 
+const PRESENTED = {
+  'with the connection': (f, key) => f.connect({ key }),
+  'by __zappa_key': async (f, key) => {
+    const socket = await f.connect();
+    await socket.ask('__zappa_key', { key });
+    return socket;
+  },
+};
+
+for (const [how, present] of Object.entries(PRESENTED)) {
+  test(
+    `a key that comes ${how} while the store works on a logout binds nobody for longer than that`,
+    LIMIT,
+    async (t) => {
+      const f = await shareApp(t);
+      const browser = await f.login();
+      const { sid } = browser;
+      const key = await f.keyOf(browser);
+      // The key's record goes with the session, and is there as long.
+      const holds = [sid, key].map((one) => f.store.hold('destroy', (id) => id === one));
+      const logout = browser.request('/logout');
+      for (const { reached } of holds) await reached;
+      const socket = await present(f, key);
+      const told = socket.collect('session:end');
+      const wasBound = f.sharing.socketsOf(sid).length > 0;
+      for (const { release } of holds) release();
+      await logout;
+      assert.deepEqual(f.sharing.socketsOf(sid), []);
+      const { id, user } = await socket.ask('read');
+      assert.deepEqual([id, user], [socket.id, undefined]);
+      // Who was not refused is told.
+      if (wasBound) await until(() => told.length > 0, 'its client is told');
+      assert.deepEqual(told, wasBound ? [{ reason: 'destroy' }] : []);
+    },
+  );
+}
+
 test('a second key binds the socket to its session, and no longer to the first', LIMIT, async (t) => {
   const f = await shareApp(t);
   const { socket, sid } = await f.bound();

@@ -13,9 +13,11 @@ const { shareSession } = require('..');
 const { adoptedBy } = require('../lib/stores/adopted-store.js');
 const { deferred } = require('./support/deferred.js');
 const { LIMIT } = require('./support/limit.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const { shareApp } = require('./support/share-app.js');
 const { shareFixture } = require('./support/share-fixture.js');
-const { share } = require('./support/socket-client.js');
+const { keyPath, share } = require('./support/socket-client.js');
+const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
 
 // How a session ends, and the reason that is given. An expiry is noticed by the next event.
@@ -753,6 +755,98 @@ describe('sharing.close()', () => {
     f.sharing.close();
     assert.equal(await left.promise, 'ann');
   });
+
+  test(
+    'while a key is being made: the next shareSession does not take that for its own',
+    LIMIT,
+    async (t) => {
+      const old = await shareApp(t);
+      const browser = await old.login();
+      const keys = [];
+      const hold = old.store.hold('set', (id) => id !== browser.sid && keys.push(id));
+      const asked = browser.json(keyPath('', { prefix: '/io-session' }).slice(0, -1));
+      await hold.reached;
+      old.sharing.close();
+      // It has another store, and the session in it, but no record of the key.
+      const next = await shareApp(t);
+      next.store.plant(browser.sid, old.store.read(browser.sid));
+      hold.release();
+      await asked;
+      const socket = await next.connect({ key: keys[0] });
+      assert.equal((await socket.ask('read')).id, socket.id);
+    },
+  );
+});
+
+describe('sharing.close() while handlers of two tabs are under way', () => {
+  const redis = suiteRedis();
+  const STORES = {
+    MemoryStore: () => stores.memory(),
+    EmbeddedStore: () => stores.embedded(),
+    'connect-redis': () => stores.redis(redis),
+  };
+
+  // Both have changed the session, and go on when they are told to.
+  async function underWay(t, open) {
+    const kept = await open();
+    const begun = [];
+    const go = deferred();
+    const f = await shareApp(t, {
+      kept,
+      app({ app, io }) {
+        app.get('/set', (req, res) => {
+          req.session[req.query.field] = 'by HTTP';
+          res.json({});
+        });
+        io.on('connection', (socket) => {
+          socket.on('slow', async (field, ack) => {
+            const { session } = socket;
+            session[field] = 'begun';
+            begun.push(field);
+            await go.promise;
+            session[field] = 'done';
+            ack('ok');
+          });
+        });
+      },
+    });
+    const { browser, key, sid, socket } = await f.bound();
+    const second = await f.connect({ key });
+    const answers = Promise.all([socket.ask('slow', 'first'), second.ask('slow', 'second')]);
+    await until(() => begun.length === 2, 'both are under way');
+    return { answers, browser, go: go.resolve, kept, sharing: f.sharing, sid };
+  }
+
+  for (const [name, open] of Object.entries(STORES)) {
+    test(
+      `saves what they acknowledge, beside what HTTP has written meanwhile, on ${name}`,
+      LIMIT,
+      async (t) => {
+        const { answers, browser, go, kept, sharing, sid } = await underWay(t, open);
+        await browser.request('/set?field=before');
+        sharing.close();
+        await browser.request('/set?field=after');
+        go();
+        assert.deepEqual(await answers, ['ok', 'ok']);
+        const { before, after, first, second, user } = await kept.read(sid);
+        assert.deepEqual([before, after, user], ['by HTTP', 'by HTTP', 'ann']);
+        assert.deepEqual([first, second], ['done', 'done']);
+      },
+    );
+
+    for (const order of ['before it', 'behind it']) {
+      test(`does not bring back a session that was logged out ${order}, on ${name}`, LIMIT, async (t) => {
+        const { answers, browser, go, kept, sharing, sid } = await underWay(t, open);
+        if (order === 'before it') await browser.request('/logout');
+        sharing.close();
+        if (order === 'behind it') await browser.request('/logout');
+        go();
+        await answers;
+        await settle();
+        assert.equal(await kept.read(sid), undefined);
+      });
+    }
+  }
 });
 
 test('thousands of events that were going to write to a session which ends, end', LIMIT, async (t) => {

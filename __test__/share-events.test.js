@@ -13,8 +13,10 @@ const { deferred } = require('./support/deferred.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
 const { plainIo } = require('./support/plain-io.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { share } = require('./support/socket-client.js');
+const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
 
 const STORES = {
@@ -941,6 +943,66 @@ test(
   },
 );
 
+// What a store, or an app's onError, may fail with.
+const thrower = (what) => () => {
+  throw new Error(what);
+};
+const bare = () => Object.assign(Object.create(null), { reason: 'away' });
+const without = (field) => Object.defineProperty(new Error('away'), field, { get: thrower(field) });
+const ODD = {
+  'an object without a prototype': bare,
+  'an Error whose code is one': () => Object.assign(new Error('away'), { code: bare() }),
+  'an object whose toString throws': () => ({ toString: thrower('toString') }),
+  'a Proxy whose traps throw': () =>
+    new Proxy({}, { get: thrower('get'), getPrototypeOf: thrower('getPrototypeOf'), has: thrower('has') }),
+  'an Error whose code throws': () => without('code'),
+  'an Error whose message throws': () => without('message'),
+  'an Error whose stack throws': () => without('stack'),
+};
+
+for (const [what, make] of Object.entries(ODD)) {
+  for (const [how, onError] of [
+    ['and there is no onError', undefined],
+    ['and onError takes it', () => {}],
+    [
+      'and onError throws such a thing',
+      () => {
+        throw make();
+      },
+    ],
+    ['and onError rejects with such a thing', async () => Promise.reject(make())],
+  ]) {
+    // An uncaught exception would fail the test.
+    test(`a store fails with ${what}, ${how}: each event is answered`, LIMIT, async (t) => {
+      const { bound, store } = await shareFixture(t, {
+        options: { onError },
+        app: listening({
+          change: (socket, ack) => {
+            socket.session.changed = true;
+            ack('done');
+          },
+          bad: (_socket, ack) => {
+            ack('done');
+            if (onError) throw make();
+          },
+        }),
+      });
+      const { socket, sid } = await bound();
+      for (const method of ['get', 'set']) {
+        store.next(
+          method,
+          (_run, answer) => setImmediate(answer, make()),
+          (id) => id === sid,
+        );
+        assert.equal((await socket.ask('change')).code, 'ERR_STORE_UNAVAILABLE', method);
+      }
+      assert.equal(await socket.ask('bad'), 'done');
+      assert.equal(await socket.ask('change'), 'done');
+      await settle();
+    });
+  }
+}
+
 test(
   'a database’s error is logged without the values of its command, which name the session',
   LIMIT,
@@ -1285,6 +1347,51 @@ test(
     assert.equal(await socket.ask('read'), 'ann');
   },
 );
+
+describe('a session whose cookie a handler has taken away is not saved', () => {
+  const redis = suiteRedis();
+  const KEPT = {
+    MemoryStore: () => stores.memory(),
+    EmbeddedStore: () => stores.embedded(),
+    'connect-redis': () => stores.redis(redis),
+  };
+  // The first takes what a client sends.
+  const TAKES = {
+    'by Object.assign': ({ session }) => Object.assign(session, JSON.parse('{"cookie":null,"name":"eve"}')),
+    'by delete': ({ session }) => {
+      session.name = 'eve';
+      delete session.cookie;
+    },
+  };
+
+  for (const [name, open] of Object.entries(KEPT)) {
+    for (const [how, take] of Object.entries(TAKES)) {
+      test(`${how}, on ${name}`, LIMIT, async (t) => {
+        const kept = await open();
+        const failures = [];
+        const { bound } = await shareFixture(t, {
+          kept,
+          options: { onError: ({ code }, { event }) => failures.push([event, code]) },
+          app: listening({
+            take: (socket, ack) => {
+              take(socket);
+              ack('done');
+            },
+            read: (socket, ack) => ack(socket.session.user),
+          }),
+        });
+        const { browser, sid, socket } = await bound();
+        const before = await kept.read(sid);
+        assert.equal((await socket.ask('take')).code, 'ERR_UNSAVABLE_SESSION');
+        assert.deepEqual(failures, [['take', 'ERR_UNSAVABLE_SESSION']]);
+        assert.deepEqual(await kept.read(sid), before);
+        const { body, status } = await browser.json('/read');
+        assert.deepEqual([status, body.user, body.name], [200, 'ann', undefined]);
+        assert.equal(await socket.ask('read'), 'ann');
+      });
+    }
+  }
+});
 
 test('after a logout code outside of any event does not see the session any more', LIMIT, async (t) => {
   let server;
