@@ -5,7 +5,7 @@
 const path = require('node:path');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
-const { MemoryStore } = require('express-session');
+const { MemoryStore, Store } = require('express-session');
 const { EmbeddedStore, shareSession } = require('..');
 const { fixture } = require('./support/fixture.js');
 const { HostileStore } = require('./support/hostile-store.js');
@@ -138,3 +138,45 @@ for (const [name, open] of Object.entries({
     },
   );
 }
+
+test(
+  'methods of a store in a Proxy, with private fields, may be wrapped after it is adopted',
+  LIMIT,
+  async (t) => {
+    class PrivateStore extends Store {
+      #texts = new Map();
+      get(sid, callback) {
+        const text = this.#texts.get(sid);
+        setImmediate(callback, null, text && JSON.parse(text));
+      }
+      set(sid, data, callback) {
+        this.#texts.set(sid, JSON.stringify(data));
+        setImmediate(callback, null);
+      }
+      destroy(sid, callback) {
+        this.#texts.delete(sid);
+        setImmediate(callback, null);
+      }
+    }
+    const store = new Proxy(new PrivateStore(), {
+      get(target, name) {
+        const value = Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const f = await shareFixture(t, {
+      store,
+      app({ io }) {
+        io.on('connection', (socket) => socket.on('whoami', (ack) => ack(socket.session.user)));
+      },
+    });
+    for (const name of ['get', 'set', 'destroy']) {
+      const method = store[name];
+      store[name] = function (...args) {
+        return method.apply(this, args);
+      };
+    }
+    const { socket } = await f.bound();
+    assert.equal(await socket.ask('whoami'), 'ann');
+  },
+);
