@@ -150,6 +150,12 @@ export interface Ended {
   keys: Array<string>
 }
 
+/**
+ * The store has destroyed a session, which has taken from the clock `began` until now: what was loaded or bound meanwhile goes,
+ * too. Nothing where a new session has been written under its id since.
+ */
+export declare function endLate(store: number, sid: string, began: number): Ended
+
 /** All errors of the library; functions that fail give an index into this table. */
 export declare function errors(): Array<ErrorText>
 
@@ -182,6 +188,9 @@ export declare function keyMade(store: number, key: string, maxAge: number): voi
  * Throws when a text is no JSON object.
  */
 export declare function merge(base: string, mine: string, theirs: string): string | null
+
+/** A new session, which nobody has loaded, is being written. Gives the clock after it. */
+export declare function newSession(store: number, sid: string): number
 
 /** Destroying the session failed: it is still there. */
 export declare function notEnded(store: number, sid: string): void

@@ -1765,3 +1765,63 @@ test('a change that is acknowledged is written once', LIMIT, async (t) => {
     ['get', 'get', 'set'],
   );
 });
+
+describe('what a middleware of a socket lets pass', () => {
+  for (const socketIoVersion of [2, 4]) {
+    test(
+      `is not saved where its handler fails before it acknowledges, Socket.IO ${socketIoVersion}`,
+      LIMIT,
+      async (t) => {
+        const failed = deferred();
+        const { bound, store } = await shareFixture(t, {
+          socketIoVersion,
+          store: new HostileStore(),
+          options: { onError: failed.resolve },
+          app({ io }) {
+            io.on('connection', (socket) => {
+              socket.use((_packet, next) => next());
+              socket.on('spoil', async (ack) => {
+                socket.session.spoilt = true;
+                failed.promise.then(() => ack());
+                await null;
+                throw new Error('not today');
+              });
+            });
+          },
+        });
+        const { sid, socket } = await bound();
+        await socket.ask('spoil');
+        assert.equal(store.read(sid).spoilt, undefined);
+      },
+    );
+
+    test(
+      `is not handled when its socket has left meanwhile, Socket.IO ${socketIoVersion}`,
+      LIMIT,
+      async (t) => {
+        const log = [];
+        const [held, left] = [deferred(), deferred()];
+        const { bound } = await shareFixture(t, {
+          socketIoVersion,
+          app({ io }) {
+            io.on('connection', (socket) => {
+              socket.use((_packet, next) => {
+                held.resolve(next);
+              });
+              socket.on('late', () => log.push('late'));
+              socket.on('disconnect', left.resolve);
+            });
+          },
+        });
+        const { socket } = await bound();
+        socket.send('late');
+        const next = await held.promise;
+        socket.close();
+        await left.promise;
+        next();
+        await settle();
+        assert.deepEqual(log, []);
+      },
+    );
+  }
+});

@@ -11,7 +11,7 @@ const { startRedis } = require('./support/redis-server.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const stores = require('./support/stores.js');
-const { until } = require('./support/wait.js');
+const { settle, until } = require('./support/wait.js');
 
 // A store that takes the time to live from the cookie of what it is given, as connect-redis does, with a clock of its own, and
 // whose touch leaves the text alone.
@@ -215,3 +215,24 @@ test('a session that is destroyed while its first save is on its way stays so', 
   await until(() => store.count('destroy') === 2, 'it is destroyed once more');
   await until(() => store.text(sid) === undefined, 'it is gone');
 });
+
+test(
+  'a session that is set anew under its id while the old one is being destroyed stays',
+  LIMIT,
+  async (t) => {
+    const store = new HostileStore();
+    const { login } = await shareFixture(t, { store });
+    const { sid } = await login();
+    const hold = store.hold('destroy', (id) => id === sid);
+    const destroyed = new Promise((resolve) => store.destroy(sid, resolve));
+    await hold.reached;
+    const set = new Promise((resolve) => store.set(sid, { cookie: {}, user: 'bob' }, resolve));
+    hold.release();
+    await destroyed;
+    // The store works in order.
+    await new Promise((resolve) => store.inner.set(sid, { cookie: {}, user: 'bob' }, resolve));
+    await set;
+    await settle();
+    assert.equal(store.read(sid).user, 'bob');
+  },
+);

@@ -88,6 +88,29 @@ pub fn end(store: u32, sid: String) -> Ended {
     Ended { sockets, keys: keys.iter().map(ToString::to_string).collect() }
 }
 
+/// The store has destroyed a session, which has taken from the clock `began` until now: what was loaded or bound meanwhile goes,
+/// too. Nothing where a new session has been written under its id since.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn end_late(store: u32, sid: String, began: f64) -> Ended {
+    let (sockets, keys) = with_store(store, |store, now| {
+        if store.versions.gone_since(&sid, began as u64, now) {
+            store.end(&sid, now)
+        } else {
+            Default::default()
+        }
+    })
+    .unwrap_or_default();
+    Ended { sockets, keys: keys.iter().map(ToString::to_string).collect() }
+}
+
+/// A new session, which nobody has loaded, is being written. Gives the clock after it.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn new_session(store: u32, sid: String) -> f64 {
+    with_store(store, |store, now| store.versions.new_session(&sid, now)).unwrap_or(0) as f64
+}
+
 /// Destroying the session failed: it is still there.
 #[napi(catch_unwind)]
 pub fn not_ended(store: u32, sid: String) {

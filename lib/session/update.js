@@ -66,7 +66,11 @@ async function updateSession(adopted, sid, session, change, methods) {
 async function updatedNew(adopted, sid, session, change, methods) {
   const base = JSON.stringify(session);
   const fresh = open(adopted, sid, { text: base }, adopted.clock, methods);
+  const { cookie } = fresh;
   await changed(adopted, fresh, change);
+  // Saved meanwhile: it is a stored session by now.
+  if ((snapshotOf(session)?.stored ?? null) !== null) return updated(adopted, sid, session, change, methods);
+  if (fresh.cookie !== cookie || !snapshotOf(fresh)?.hasCookie(fresh)) session.cookie = fresh.cookie;
   // What handlers have changed meanwhile stays.
   patch(session, JSON.parse(merge(base, JSON.stringify(fresh), JSON.stringify(session))));
   return session;

@@ -165,10 +165,10 @@ class Connection {
   }
 
   /** The socket leaves: events that came before run now, with the current session, as by Socket.IO they would have run before. */
-  startPending() {
-    const { pending = [] } = this;
-    this.pending = undefined;
-    for (const event of pending) event.startEarly();
+  startPending(isOne = (/** @type {SocketEvent} */ _event) => true) {
+    const started = [...(this.pending ?? [])].filter(isOne);
+    for (const event of started) this.pending?.delete(event);
+    for (const event of started) event.startEarly();
   }
 
   /** A handler has ended. @param {SocketEvent} event */
@@ -281,6 +281,8 @@ Connection.prototype.rooms = undefined;
 Connection.prototype.isWelcome = true;
 /** Whether the app is about to be told of a change of its session. @type {boolean} */
 Connection.prototype.isToBeTold = false;
+/** How many packets its middlewares (`socket.use`) have neither let pass nor refused. @type {number} */
+Connection.prototype.filtered = 0;
 /** Called when no handler runs any more. @type {(() => void) | undefined} */
 Connection.prototype.idle = undefined;
 /** Whether nothing of the socket is left. @type {boolean} */

@@ -161,7 +161,9 @@ class SharedConnection extends Connection {
   leaving(name, args) {
     const { socket } = this;
     [this.reason] = args;
-    if (BY_CLIENT.has(this.reason ?? '')) this.startPending();
+    const isByClient = BY_CLIENT.has(this.reason ?? '');
+    // That it has connected, the app is told before.
+    this.startPending((event) => isByClient || /** @type {SharedEvent} */ (event).emitter !== socket);
     if (socket.listenerCount(name) > 0) new SharedEvent(this, socket, [name, ...args]).startNow();
     if (name === 'disconnect') this.leave();
     else if (this.sid !== undefined) {
@@ -231,6 +233,8 @@ function dispatch(event) {
 SharedConnection.prototype.isWelcome = false;
 /** Whether its session was loaded in this round of the event loop. @type {boolean} */
 SharedConnection.prototype.isFresh = false;
+/** How many events that its middlewares have let pass later wait for the store. @type {number} */
+SharedConnection.prototype.passing = 0;
 /** Why it has left, in Socket.IO's words. @type {string | undefined} */
 SharedConnection.prototype.reason = undefined;
 /** Whether it has come back without the session that it had, and has not been told. @type {boolean} */

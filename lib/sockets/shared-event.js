@@ -23,7 +23,10 @@ class SharedEvent extends SocketEvent {
     this.plugin = plugin;
     /** Acknowledges the event, where its client waits for that. */
     this.ack = packet && connection.ackOf(packet);
-    this.args = this.ack ? [...args, this.held(this.ack)] : args;
+    this.heldAck = this.ack && this.held(this.ack);
+    this.args = this.heldAck ? [...args, this.heldAck] : args;
+    /** Whether a middleware has let it pass later, and it waits for the store. */
+    this.isPassing = false;
     /** What the listeners have returned that a plugin has called through us. @type {Results | undefined} */
     this.results = undefined;
   }
@@ -46,6 +49,7 @@ class SharedEvent extends SocketEvent {
   /** @param {unknown} error */
   refuse(error) {
     const { connection, emitter, name } = this;
+    this.stopPassing();
     if (emitter === connection.socket) return super.refuse(error);
     // The app has to hear of its sockets, whatever the store does.
     connection.report(error, name);
@@ -92,28 +96,58 @@ class SharedEvent extends SocketEvent {
    * packet by never saying so.
    */
   filter() {
-    const { args, connection, ack } = this;
-    const { socket } = connection;
+    const { args, connection } = this;
     let isNow = true;
-    const passed = (/** @type {any} */ error) => {
-      if (error) this.refusePacket(error);
-      else if (!connection.isExpelled) {
-        const rest = new SharedEvent(connection, socket, args);
-        rest.ack = ack;
-        if (isNow) rest.start();
-        else rest.dispatch();
-      }
-    };
-    runMiddlewares(socket, args, (error) => process.nextTick(passed, error));
-    // Behind what they have let pass immediately.
-    process.nextTick(() => {
+    setImmediate(() => {
       isNow = false;
     });
+    connection.filtered += 1;
+    let left = 1;
+    const passed = (/** @type {any} */ error) => {
+      // One may say so twice.
+      connection.filtered -= left;
+      left = 0;
+      if (error) this.refusePacket(error);
+      else if (connection.socket.connected) this.goOn(isNow);
+      connection.idle?.();
+    };
+    runMiddlewares(connection.socket, args, (error) => process.nextTick(passed, error));
+  }
+
+  /** The middlewares have let it pass. @param {boolean} isNow whether its session has just been loaded */
+  goOn(isNow) {
+    const { ack, args, connection, heldAck } = this;
+    const rest = new SharedEvent(connection, connection.socket, args);
+    if (ack && args.at(-1) === heldAck) {
+      rest.ack = ack;
+      rest.args = [...args.slice(0, -1), rest.held(ack)];
+    }
+    // In the order in which they have passed.
+    if (isNow && connection.passing === 0) {
+      rest.start();
+      return;
+    }
+    connection.passing += 1;
+    rest.isPassing = true;
+    rest.dispatch();
+  }
+
+  /** It has waited for its place. */
+  stopPassing() {
+    if (this.isPassing) this.connection.passing -= 1;
+    this.isPassing = false;
+  }
+
+  start() {
+    this.stopPassing();
+    return super.start();
   }
 
   /** A middleware has refused the event. @param {any} error */
   refusePacket(error) {
     const { connection, name } = this;
+    // What they have changed since.
+    this.commit(() => {});
     try {
       refuseEvent(connection.socket, error);
     } catch (thrown) {

@@ -72,16 +72,18 @@ class SocketEvent {
         inContext(() => this.start());
       };
       const go = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
-        if (connection.pending?.delete(this) && connection.pending.size === 0) connection.pending = undefined;
         try {
           if (isStarted) return;
           inContext(() => {
             if (error) return this.refuse(error);
             if (clock === undefined) this.look();
             else this.loaded(new Loaded(sid, stored, clock), began);
-            return this.start();
+            // Its session has ended, and the app has its sockets disconnected then: it has been started meanwhile.
+            return isStarted ? undefined : this.start();
           });
         } finally {
+          connection.pending?.delete(this);
+          if (connection.pending?.size === 0) connection.pending = undefined;
           connection.waiting -= 1;
           connection.leaveWhenIdle();
         }

@@ -159,7 +159,7 @@ class AdoptedStore extends StoreCalls {
     const isSession = typeof session?.req === 'object' && typeof session.cookie === 'object';
     const text = isSession ? textOf(session) : undefined;
     const isKnown = typeof sid === 'string';
-    if (isKnown) this.written(sid);
+    if (isKnown) this.isNew(sid);
     const began = this.clock;
     return call(
       (done) => this.original.set.call(this.self, sid, session, done),
@@ -203,27 +203,27 @@ class AdoptedStore extends StoreCalls {
     /** @type {(() => void)[]} */
     const after = [];
     for (const sid of sids) this.end(sid, reason, after);
+    const began = this.clock;
     const note = (/** @type {unknown} */ error) => {
       if (error && !meansMissing(error)) {
         for (const sid of sids) native.notEnded(this.number, sid);
         return;
       }
       // Until now it was there to be loaded, and sockets to be bound to it.
-      if (!this.readsAtOnce) for (const sid of sids) this.endLate(sid, reason);
+      if (!this.readsAtOnce) for (const sid of sids) this.endLate(sid, reason, began);
       for (const listener of after.splice(0)) listener();
     };
     return call(run, note, callback);
   }
 
-  /** The store has destroyed a session that had ended before: what came in between ends, too. @param {string} sid @param {'destroy' | 'regenerate'} reason */
-  endLate(sid, reason) {
-    const sockets = this.forget(sid);
+  /** The store has destroyed a session that had ended before: what came in between ends, too. @param {string} sid @param {'destroy' | 'regenerate'} reason @param {number} began the clock then */
+  endLate(sid, reason, began) {
+    const sockets = this.forget(native.endLate(this.number, sid, began));
     if (sockets.length > 0) for (const listener of this.onEnd) listener({ sid, sockets, reason });
   }
 
-  /** Nothing that was loaded before is written back, and the keys of a session go with it. @param {string} sid @returns {string[]} its sockets */
-  forget(sid) {
-    const { sockets, keys } = native.end(this.number, sid);
+  /** Nothing that was loaded before is written back, and the keys of a session go with it. @param {native.Ended} ended @returns {string[]} its sockets */
+  forget({ sockets, keys }) {
     this.ticked();
     for (const key of keys) this.discard(key);
     return sockets;
@@ -237,7 +237,7 @@ class AdoptedStore extends StoreCalls {
    * @param {(() => void)[]} [after] where listeners put what is to follow; undefined when another process has done it
    */
   end(sid, reason, after) {
-    const sockets = this.forget(sid);
+    const sockets = this.forget(native.end(this.number, sid));
     publish('end', sid, { reason, sockets: sockets.length, elsewhere: after === undefined });
     for (const listener of this.onEnd) listener({ sid, sockets, reason, after });
   }

@@ -205,8 +205,9 @@ class StoreCalls {
    * Writes a session with the store's own `set`, as it is.
    * @param {import('./drivers/index.js').Commit} commit @param {(error: unknown, outcome: true) => void} done
    */
-  put({ clock, session, sid, timeout }, done) {
-    this.written(sid);
+  put({ clock, expected, session, sid, timeout }, done) {
+    if (expected === null) this.isNew(sid);
+    else this.written(sid);
     this.putUnlessGone(sid, session, clock, timeout, (error) => {
       this.written(sid);
       done(error, true);
@@ -275,6 +276,11 @@ class StoreCalls {
    */
   written(id) {
     if (!this.readsAtOnce) this.clock = native.written(this.number, id);
+  }
+
+  /** The same of a session that is new: nobody has loaded it. @param {string} id */
+  isNew(id) {
+    if (!this.readsAtOnce) this.clock = native.newSession(this.number, id);
   }
 
   /** What has happened to a session since a load. @param {string} id @param {number} since */

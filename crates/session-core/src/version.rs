@@ -30,6 +30,8 @@ struct Entry {
     written: u64,
     /// The clock at the last destroy; 0 if never.
     gone: u64,
+    /// The clock at the last write of a new session, which nobody had loaded; 0 if never.
+    new: u64,
     /// When, in ms.
     at: u64,
 }
@@ -53,6 +55,23 @@ impl Versions {
     /// A write to `sid` starts or ends now (`now` in ms). Gives the clock after it.
     pub fn written(&mut self, sid: &str, now: u64) -> u64 {
         self.entry(sid, now).written
+    }
+
+    /// A new session is being written under `sid`.
+    pub fn new_session(&mut self, sid: &str, now: u64) -> u64 {
+        let entry = self.entry(sid, now);
+        entry.new = entry.written;
+        entry.new
+    }
+
+    /// The store has destroyed `sid`, which took from `began` until now: what was loaded meanwhile is gone, too. False where a new
+    /// session has been written there since, which stays.
+    pub fn gone_since(&mut self, sid: &str, began: u64, now: u64) -> bool {
+        let is_gone = self.entries.get(sid).is_none_or(|entry| entry.new <= began);
+        if is_gone {
+            self.gone(sid, now);
+        }
+        is_gone
     }
 
     /// `sid` is destroyed now (`now` in ms).
@@ -100,7 +119,7 @@ impl Versions {
             self.forget(|entry| entry.written > middle);
         }
         self.clock += 1;
-        let entry = self.entries.entry(sid.into()).or_insert(Entry { written: 0, gone: 0, at: 0 });
+        let entry = self.entries.entry(sid.into()).or_insert(Entry { written: 0, gone: 0, new: 0, at: 0 });
         (entry.written, entry.at) = (self.clock, now);
         entry
     }

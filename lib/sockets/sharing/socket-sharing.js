@@ -135,7 +135,8 @@ class SocketSharing extends Sharing {
       connection.leave();
       // In the middle of an event, or of its connecting, it keeps its session.
       const idle = () => {
-        if (connection.isGone && socket.connected && connection.running.length === 0) takeSession(socket);
+        const isIdle = connection.running.length === 0 && connection.filtered === 0;
+        if (connection.isGone && socket.connected && isIdle) takeSession(socket);
       };
       connection.idle = idle;
       idle();
