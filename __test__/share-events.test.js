@@ -1455,6 +1455,48 @@ test('nor when an acknowledgement was never sent', LIMIT, async (t) => {
   assert.equal(f.seen(), undefined);
 });
 
+test(
+  'an event that a middleware has let pass later runs before one that comes after that',
+  LIMIT,
+  async (t) => {
+    const store = new HostileStore();
+    const begun = deferred();
+    const go = deferred();
+    const log = [];
+    const { bound } = await shareFixture(t, {
+      store,
+      app: ({ io }) => {
+        io.on('connection', (socket) => {
+          socket.use(async ([event], next) => {
+            if (event === 'first') {
+              begun.resolve();
+              await go.promise;
+            }
+            next();
+          });
+          socket.on('first', () => log.push('first'));
+          socket.on('second', (ack) => ack(log.push('second')));
+        });
+      },
+    });
+    const { sid, socket } = await bound();
+    socket.send('first');
+    await begun.promise;
+    const load = () => store.hold('get', (id) => id === sid);
+    const [passed, later] = [load(), load()];
+    go.resolve();
+    await passed.reached;
+    const answer = socket.ask('second');
+    await later.reached;
+    later.release();
+    await settle();
+    assert.deepEqual(log, []);
+    passed.release();
+    assert.equal(await answer, 2);
+    assert.deepEqual(log, ['first', 'second']);
+  },
+);
+
 // An app that drops some packets by a middleware which does not go on, and the server's side of its socket.
 async function dropping(t) {
   const failures = [];
