@@ -1484,6 +1484,8 @@ test(
     await begun.promise;
     const load = () => store.hold('get', (id) => id === sid);
     const [passed, later] = [load(), load()];
+    // The session that it was given is not a fresh one any more.
+    await settle();
     go.resolve();
     await passed.reached;
     const answer = socket.ask('second');
