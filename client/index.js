@@ -21,7 +21,7 @@ const deadline = (fail, ms = DEADLINE) =>
   setTimeout(fail, ms, failure('The handshake took too long', 'ERR_HANDSHAKE_TIMEOUT'));
 
 /** @type {(id: any[], options: types.ShareOptions, signal: any) => Promise<string>} */
-const askKey = (
+const askKey = async (
   id,
   { url = '', prefix = '/io-session', channel = '__local', fetch = globalThis.fetch },
   signal,
@@ -42,8 +42,20 @@ const askKey = (
   };
   // One tab at a time: without a session, each would be given its own. A sandboxed frame may not lock.
   const { isSecureContext, navigator, origin } = /** @type {any} */ (globalThis);
-  const locks = isSecureContext && origin !== 'null' && navigator.locks;
-  return locks ? locks.request('io-session', { signal }, ask) : ask();
+  const locks = isSecureContext && origin !== 'null' && navigator?.locks;
+  if (!locks) return ask();
+  let isLocked = false;
+  const locked = () => {
+    isLocked = true;
+    return ask();
+  };
+  try {
+    return await locks.request('io-session', { signal }, locked);
+  } catch (error) {
+    // No lock is to be had here: as without.
+    if (isLocked || signal.aborted) throw error;
+    return ask();
+  }
 };
 
 /** @type {(options: types.ShareOptions, ms: number, tell: any) => Promise<string | undefined>} */

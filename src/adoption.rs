@@ -15,6 +15,8 @@ thread_local! {
     static STORES: RefCell<HashMap<u32, Adoption>> = RefCell::default();
     /// The last number: none is used again, since a call for a store that is given back may still come.
     static LAST: Cell<u32> = const { Cell::new(0) };
+    /// The latest clock of the stores that were given back: handlers that have loaded a session then may go on.
+    static LATEST: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Runs with an adopted store and the time in ms; nothing when there is no store of this number.
@@ -33,14 +35,16 @@ pub fn with_store<R>(store: u32, run: impl FnOnce(&mut Adoption, u64) -> R) -> O
 pub fn adopt() -> u32 {
     let number = LAST.get() + 1;
     LAST.set(number);
-    STORES.with_borrow_mut(|stores| stores.insert(number, Adoption::default()));
+    STORES.with_borrow_mut(|stores| stores.insert(number, Adoption::starting_at(LATEST.get())));
     number
 }
 
 /// Forgets all about a store.
 #[napi(catch_unwind)]
 pub fn disown(store: u32) {
-    STORES.with_borrow_mut(|stores| stores.remove(&store));
+    let adoption = STORES.with_borrow_mut(|stores| stores.remove(&store));
+    let clock = adoption.map_or(0, |adoption| adoption.versions.clock());
+    LATEST.set(LATEST.get().max(clock));
 }
 
 /// The clock of a store's versions, which a load notes.

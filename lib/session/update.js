@@ -210,18 +210,30 @@ function rebase(session, fresh, clock) {
   snapshot.updates += 1;
 }
 
-/** Makes an object what JSON says. @param {any} target @param {any} source */
-function patch(target, source) {
-  for (const key of Object.keys(target)) {
-    if (key !== 'cookie' && !Object.hasOwn(source, key)) delete target[key];
-  }
+/** Makes a session what JSON says. Its cookie stays. @param {any} session @param {any} source */
+function patch(session, source) {
+  // What `Session` has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`, `id`.
+  patchObject(
+    session,
+    source,
+    (key) =>
+      key !== 'cookie' && (Object.prototype.propertyIsEnumerable.call(session, key) || !(key in session)),
+  );
+}
+
+/** Makes an object what JSON says. @param {any} target @param {any} source @param {(key: string) => boolean} isFree whether a field may be another one */
+function patchObject(target, source, isFree = () => true) {
+  for (const key of Object.keys(target)) if (isFree(key) && !Object.hasOwn(source, key)) delete target[key];
   for (const [key, theirs] of Object.entries(source)) {
-    const isField = Object.prototype.propertyIsEnumerable.call(target, key);
-    // What `Session` has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`, `id`.
-    if (!isField && key in target) continue;
+    if (!isFree(key)) continue;
+    const isField = Object.hasOwn(target, key);
     const mine = isField ? target[key] : undefined;
-    if (isPlain(mine) && isPlain(theirs)) patch(mine, theirs);
-    else if (key !== 'cookie' && JSON.stringify(mine) !== JSON.stringify(theirs)) target[key] = theirs;
+    if (isPlain(mine) && isPlain(theirs) && !Object.isFrozen(mine)) patchObject(mine, theirs);
+    else if (!isField) {
+      // Not by an assignment: of `__proto__` that makes no field.
+      const field = { configurable: true, enumerable: true, value: theirs, writable: true };
+      Object.defineProperty(target, key, field);
+    } else if (JSON.stringify(mine) !== JSON.stringify(theirs)) target[key] = theirs;
   }
 }
 

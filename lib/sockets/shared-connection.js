@@ -14,6 +14,7 @@ const {
   deliver,
   isClosed,
   isHeard,
+  leaveRoom,
   makeAck,
   recoverableFor,
   rememberRoom,
@@ -122,7 +123,7 @@ class SharedConnection extends Connection {
         this.held = undefined;
         this.adopted.waiting -= held.length;
         // It has left again, and the app has never heard of it.
-        if (this.hasLeft && !sharing.closed) return;
+        if (!socket.connected) return;
         if (error && sharing.options.required) {
           socket.disconnect();
           return;
@@ -169,7 +170,19 @@ class SharedConnection extends Connection {
     else if (this.sid !== undefined) {
       rememberRoom(socket, roomOf(this.sid));
       rememberSessionRooms(this);
+    } else {
+      for (const room of this.former ?? []) rememberRoom(socket, room);
+      this.former = undefined;
     }
+  }
+
+  /** It is known whose socket it is: a recovered one leaves our rooms that it had before, and that are not its session's. */
+  leaveFormerRooms() {
+    const { former = [], sharing, sid, socket } = this;
+    this.former = undefined;
+    // Recovered once more, by now.
+    if (sharing.connections.get(socket.id) !== this) return;
+    for (const room of former) if (sid === undefined || room !== roomOf(sid)) leaveRoom(socket, room);
   }
 
   /** Whether the app has disconnected it. */
@@ -188,6 +201,7 @@ class SharedConnection extends Connection {
 
   leave() {
     this.connected();
+    this.leaveFormerRooms();
     super.leave();
   }
 
@@ -196,7 +210,7 @@ class SharedConnection extends Connection {
     const { adopted, id, sharing, socket } = this;
     const duration = sharing.closed ? 0 : recoverableFor(socket, this.reason);
     if (duration === 0) super.discardOwn();
-    else setTimeout(() => sharing.connections.has(id) || adopted.store.destroy(id), duration).unref();
+    else setTimeout(() => sharing.connections.has(id) || adopted.destroyOwn(id), duration).unref();
   }
 
   /** Extends the life of the session, if the app wants that, once in the interval. @param {string} event that keeps it alive */
@@ -235,6 +249,8 @@ SharedConnection.prototype.isWelcome = false;
 SharedConnection.prototype.isFresh = false;
 /** How many events that its middlewares have let pass later wait for the store. @type {number} */
 SharedConnection.prototype.passing = 0;
+/** The rooms of ours that it had before it was recovered, until it is known whose socket it is. @type {string[] | undefined} */
+SharedConnection.prototype.former = undefined;
 /** Why it has left, in Socket.IO's words. @type {string | undefined} */
 SharedConnection.prototype.reason = undefined;
 /** Whether it has come back without the session that it had, and has not been told. @type {boolean} */

@@ -111,7 +111,11 @@ class SharedEvent extends SocketEvent {
       else if (connection.socket.connected) this.goOn(isNow);
       connection.idle?.();
     };
-    runMiddlewares(connection.socket, args, (error) => process.nextTick(passed, error));
+    // Socket.IO waits for the current operation. A socket that leaves has no later one.
+    const { isHurried } = connection;
+    runMiddlewares(connection.socket, args, (error) =>
+      isHurried ? passed(error) : process.nextTick(passed, error),
+    );
   }
 
   /** The middlewares have let it pass. @param {boolean} isNow whether its session has just been loaded */

@@ -38,19 +38,15 @@ class SocketRequest {
     this.sessionStore = held.connection.adopted.store;
   }
 
-  /** The Socket.IO socket. */
-  get #socket() {
-    return /** @type {any} */ (this)[SESSION].connection.socket;
-  }
-
-  /** The HTTP request of the handshake. */
-  get #handshake() {
-    return handshakeRequest(this.#socket) ?? this.#socket.request ?? {};
-  }
-
   /** A failure that nobody waits for. @param {unknown} error */
   report(error) {
     /** @type {any} */ (this)[SESSION].connection.report(error);
+  }
+
+  /** Saves what handlers have changed in older objects of the session. @param {(error?: unknown) => void} done */
+  commitOlder(done) {
+    const held = /** @type {any} */ (this)[SESSION];
+    held.connection.commitOlder(held, done);
   }
 
   /** The socket's own session, which is not stored, is an empty one again. */
@@ -60,7 +56,7 @@ class SocketRequest {
 
   /** The headers of the handshake. @returns {{ [name: string]: any }} */
   get headers() {
-    return this.#socket.handshake?.headers ?? {};
+    return socketOf(this).handshake?.headers ?? {};
   }
 
   /** The header of this name. @param {string} name @returns {any} */
@@ -79,7 +75,7 @@ class SocketRequest {
 
   /** The TCP connection of the handshake. */
   get socket() {
-    return this.#handshake.socket ?? this.#handshake.connection ?? {};
+    return handshakeOf(this).socket ?? handshakeOf(this).connection ?? {};
   }
 
   get connection() {
@@ -88,7 +84,7 @@ class SocketRequest {
 
   /** The client's address. */
   get ip() {
-    return this.#socket.handshake?.address;
+    return socketOf(this).handshake?.address;
   }
 
   get ips() {
@@ -96,11 +92,11 @@ class SocketRequest {
   }
 
   get method() {
-    return this.#handshake.method ?? 'GET';
+    return handshakeOf(this).method ?? 'GET';
   }
 
   get url() {
-    return this.#socket.handshake?.url ?? '/';
+    return socketOf(this).handshake?.url ?? '/';
   }
 
   get originalUrl() {
@@ -108,11 +104,11 @@ class SocketRequest {
   }
 
   get query() {
-    return this.#socket.handshake?.query ?? {};
+    return socketOf(this).handshake?.query ?? {};
   }
 
   get secure() {
-    return this.#socket.handshake?.secure === true;
+    return socketOf(this).handshake?.secure === true;
   }
 
   get protocol() {
@@ -124,6 +120,17 @@ class SocketRequest {
     const { host } = this.headers;
     return typeof host === 'string' ? host.replace(/:\d+$/, '') : undefined;
   }
+}
+
+/** The Socket.IO socket. @param {any} req */
+function socketOf(req) {
+  return req[SESSION].connection.socket;
+}
+
+/** The HTTP request of the handshake. @param {any} req */
+function handshakeOf(req) {
+  const socket = socketOf(req);
+  return handshakeRequest(socket) ?? socket.request ?? {};
 }
 
 /** The session object that a request belongs to, where it is not one of HTTP. @param {any} req @returns {SocketSession | undefined} */

@@ -9,6 +9,7 @@ const { SocketRequest } = require('./socket-request.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
+/** @typedef {{ base: string, mine: string }} Change of a session's text */
 
 /** What is loaded for a session of a socket's own: nothing. */
 const NOTHING = new Loaded(undefined, undefined, undefined);
@@ -43,8 +44,10 @@ class SocketSession {
     this.session = undefined;
     /** The session object that took its place. @type {SocketSession | undefined} */
     this.newer = undefined;
-    /** What handlers have changed in the object before, and is not saved: they find it here, too. @type {{ base: string, mine: string } | undefined} */
+    /** What handlers have changed in older objects, and is not saved: they find it here, too. @type {Change[] | undefined} */
     this.carried = undefined;
+    /** Whether it has such changes: they are the older objects' own, which save them. */
+    this.isAhead = false;
     /** Whether its changes are not to be saved: a handler has failed, or a client was told that they could not be saved. */
     this.isDropped = false;
     /** Whether the session has ended, while handlers that saw it still run. */
@@ -87,14 +90,20 @@ class SocketSession {
     const began = clock ?? adopted.clock;
     const session = adopted.openSession(this.asRequest(), given, began, sharing.methods);
     if (isOwn) markOwn(session, stored === undefined);
-    if (this.carried !== undefined && stored !== undefined) {
-      const { base, mine } = this.carried;
-      patch(session, JSON.parse(merge(base, mine, stored.text)));
-    }
+    if (this.carried !== undefined && stored !== undefined) this.takeOver(session, stored.text, this.carried);
     this.carried = undefined;
     // From now on the snapshot of the `Session` has the text.
     this.stored = undefined;
     return session;
+  }
+
+  /** @param {any} session @param {string} stored its text @param {Change[]} changes */
+  takeOver(session, stored, changes) {
+    const text = changes.reduce((theirs, { base, mine }) => merge(base, mine, theirs), stored);
+    patch(session, JSON.parse(text));
+    const snapshot = snapshotOf(session);
+    if (snapshot !== undefined) snapshot.base = snapshot.spell(session);
+    this.isAhead = true;
   }
 
   /** A `Session` was made, or the app has put one in its place. @param {any} session */
@@ -106,7 +115,7 @@ class SocketSession {
 
   /** Whether it still stands for what the store holds. @param {Loaded} loaded */
   standsFor({ stored, clock }) {
-    if (this.isEnded) return false;
+    if (this.isEnded || this.isAhead) return false;
     if (!this.isOpen) return this.stored?.text === stored?.text;
     const snapshot = snapshotOf(this.session);
     if (snapshot === undefined || snapshot.sid !== this.id || !snapshot.isShown(this.session)) return false;
@@ -121,7 +130,7 @@ class SocketSession {
     return typeof stored === 'string' ? { text: stored } : this.stored;
   }
 
-  /** What was changed and is not saved, for the object that takes its place. */
+  /** What was changed and is not saved, for the objects that take its place. @returns {Change | undefined} */
   unsavedChange() {
     const session = this.changeable();
     const snapshot = snapshotOf(session);
@@ -154,7 +163,12 @@ class SocketSession {
     return this.asRequest().session ?? undefined;
   }
 
-  /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for @param {import('./socket-event.js').SocketEvent} event that saves it */
+  /**
+   * Saves what was changed.
+   *
+   * @param {(error?: unknown) => void} done called now if nothing has to be waited for
+   * @param {import('./socket-event.js').SocketEvent} [event] that saves it
+   */
   commit(done, event) {
     const session = this.changeable();
     if (session === undefined) {
@@ -195,7 +209,7 @@ class SocketSession {
       done(error);
     };
     if (snapshot)
-      commitSession(adopted, session, { trusting: false, text, isQuiet: event.isQuiet }, answered);
+      commitSession(adopted, session, { trusting: false, text, isQuiet: event?.isQuiet }, answered);
     else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));
   }
 }

@@ -87,9 +87,10 @@ class AdoptedStore extends StoreCalls {
     native.disown(this.number);
   }
 
-  /** What stands for the request of a session that has none. @param {string} sid */
-  requestFor(sid) {
-    return { sessionID: sid, sessionStore: this.store, session: undefined };
+  /** What stands for the request of a session that has none of its own. @param {string} sid @param {any} [like] the request of one like it */
+  requestFor(sid, like) {
+    const request = { sessionID: sid, sessionStore: this.store, session: undefined };
+    return like ? Object.create(like, Object.getOwnPropertyDescriptors(request)) : request;
   }
 
   /**
@@ -102,8 +103,8 @@ class AdoptedStore extends StoreCalls {
    * @returns {any}
    */
   openSession(req, stored, clock, methods) {
-    const { followed, Session, store } = this;
-    const isOurs = store.createSession === followed.createSession;
+    const { Session, store } = this;
+    const isOurs = this.hasOwn('createSession');
     if (isOurs && stored.data === undefined && Session !== undefined) {
       const { prototype } = Session;
       const lazy = new LazySession(
@@ -144,6 +145,19 @@ class AdoptedStore extends StoreCalls {
     // express-session leaves out what its prototype has: that is no change.
     if (Object.keys(session).length !== keys) snapshot.base = snapshot.spell(session);
     return session;
+  }
+
+  /** Destroys the session of a socket's own, which nobody waits for. @param {string} id */
+  destroyOwn(id) {
+    if (!this.isReleased) {
+      this.store.destroy(id);
+      return;
+    }
+    // Nothing tells its commits any more that it is gone: the last one goes before.
+    this.commits.enter(id, this.timeout, (_failed, _stored, leave) => {
+      this.discard(id);
+      leave();
+    });
   }
 
   /** A session has been written, and its lock is held: nothing may wait for it. @param {SessionWritten} written */
@@ -189,10 +203,30 @@ class AdoptedStore extends StoreCalls {
 
   /** Destroys all sessions: those that sockets are bound to end as by `destroy`. @param {Done} callback */
   clear(callback) {
-    const sids = new Set([...this.bound].flatMap((list) => [...list()]));
+    const sids = new Set();
+    const add = () => {
+      for (const list of this.bound) for (const sid of list()) sids.add(sid);
+    };
+    const clear = (/** @type {Done} */ done) =>
+      this.original.clear.call(this.self, (/** @type {unknown} */ error) => {
+        // Those that were bound meanwhile.
+        if (!error) add();
+        done(error);
+      });
+    add();
+    this.cleared();
+    return this.endAll(sids, 'destroy', clear, (error) => {
+      // And what was loaded.
+      if (!error) this.clearedAt = this.cleared();
+      callback(error);
+    });
+  }
+
+  /** All sessions are destroyed: what was loaded before is read again. @returns {number} the clock */
+  cleared() {
     native.cleared(this.number);
     this.ticked();
-    return this.endAll(sids, 'destroy', (done) => this.original.clear.call(this.self, done), callback);
+    return this.clock;
   }
 
   /**
@@ -218,8 +252,11 @@ class AdoptedStore extends StoreCalls {
 
   /** The store has destroyed a session that had ended before: what came in between ends, too. @param {string} sid @param {'destroy' | 'regenerate'} reason @param {number} began the clock then */
   endLate(sid, reason, began) {
+    const wasWritten = this.since(sid, began) === 'changed';
     const sockets = this.forget(native.endLate(this.number, sid, began));
     if (sockets.length > 0) for (const listener of this.onEnd) listener({ sid, sockets, reason });
+    // The store may have destroyed it before that.
+    if (wasWritten && this.since(sid, began) === 'gone') this.discard(sid);
   }
 
   /** Nothing that was loaded before is written back, and the keys of a session go with it. @param {native.Ended} ended @returns {string[]} its sockets */

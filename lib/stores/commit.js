@@ -118,6 +118,8 @@ class Committing {
     this.expected = this.snapshot.stored;
     this.text = save.text;
     this.attempts = 0;
+    /** Whether `expected` is what was there a moment ago, and not when the session was loaded. */
+    this.isRead = false;
     this.merged = false;
     this.isWritten = false;
     this.began = begin('commit');
@@ -132,7 +134,10 @@ class Committing {
    */
   begin(updatesBefore, stored) {
     // That is what is there, unless another process has been quicker: to expect what was loaded before would be in vain.
-    if (stored !== undefined && this.update === undefined) this.expected = stored;
+    if (stored !== undefined && this.update === undefined) {
+      this.expected = stored;
+      this.isRead = true;
+    }
     try {
       this.renews = this.snapshot.renews(this.session);
       // An update that it has waited for has changed the session: the text of before would undo that.
@@ -156,7 +161,7 @@ class Committing {
     try {
       this.text = expected === null || expected === snapshot.base ? save.text : this.merge(expected);
       const { text } = this;
-      if (text === expected && !renews && !trusting) {
+      if (text === expected && this.isRead && !renews && !trusting) {
         // Nothing of ours is left to write.
         this.finish(null, text);
         return;
@@ -205,7 +210,7 @@ class Committing {
     const { cookie } = data;
     // An app has put something else in the place of the cookie.
     if (sessionData(data) === undefined) return session;
-    const copy = original.createSession.call(self, adopted.requestFor(snapshot.sid), data);
+    const copy = original.createSession.call(self, adopted.requestFor(snapshot.sid, session.req), data);
     if (cookie.__io === true) markOwn(copy, false);
     else if (!driver.compareAndSet && snapshot.hasCookie(session)) renewLife(copy, cookie);
     return copy;
@@ -247,6 +252,7 @@ class Committing {
       );
     } else {
       this.expected = outcome;
+      this.isRead = true;
       this.attempt();
     }
   }
@@ -267,28 +273,20 @@ class Committing {
       const outcome = error ? 'failed' : stored === undefined ? 'dropped' : 'written';
       publish('commit', sid, { merged, outcome }, began);
     }
-    let failed = error;
     if (stored !== undefined) {
       snapshot.wrote(session, save.text, stored, adopted.clock);
       snapshot.isMerged = stored !== save.text;
-      if (update !== undefined) failed = told(update);
+      if (update !== undefined) {
+        // It is written, whatever the caller's session says to that: an object in it may be sealed.
+        update.outcome = true;
+        guard(update.written, adopted.onError);
+      }
     }
     const changed = update === undefined ? session : update.session;
     // Whatever becomes of that: the session's lock is held, and the save has ended.
     if (this.isWritten)
       guard(() => adopted.wrote({ sid, session: changed, text, expected, isQuiet }), adopted.onError);
-    this.callback(failed, stored);
-  }
-}
-
-/** An update is written. @param {Update} update @returns {unknown} why its session cannot be told so */
-function told(update) {
-  try {
-    update.written();
-    update.outcome = true;
-    return null;
-  } catch (error) {
-    return error;
+    this.callback(error, stored);
   }
 }
 

@@ -1,7 +1,7 @@
 'use strict';
 
 const { randomBytes } = require('node:crypto');
-const { firstAnswer, thrown } = require('./tickets.js');
+const { ask, firstAnswer, thrown } = require('./tickets.js');
 const { commit } = require('./commit.js');
 const { snapshotOf } = require('../session/snapshot.js');
 const { textOf } = require('../session/session-data.js');
@@ -97,7 +97,19 @@ function follow(adopted) {
         if (adopted.discardIfGone(sid, began) || error) return;
         for (const watcher of adopted.watchers) watcher.touched(sid, session?.cookie);
       };
-      return call((done) => original.touch.call(adopted.self, sid, session, done), note, callback);
+      const run = (/** @type {Done} */ done) =>
+        call((answered) => original.touch.call(adopted.self, sid, session, answered), note, done);
+      const { compareAndSet, readText } = adopted.driver;
+      if (compareAndSet || readText || !isKnown) return run(callback);
+      // It may be a read and a write: what is committed in between would be undone.
+      adopted.commits.enter(sid, adopted.timeout, (failed, _stored, leave) => {
+        const left = (/** @type {unknown} */ error) => {
+          leave();
+          callback(error);
+        };
+        if (failed) left(failed);
+        else ask(left, adopted, run);
+      });
     });
   }
 

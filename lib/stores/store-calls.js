@@ -70,6 +70,8 @@ class StoreCalls {
     for (const method of FOLLOWED) this.original[method] = methodOf(store, method);
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
+    /** The clock when the store had been cleared last. */
+    this.clearedAt = 0;
     /** Whether no sharing uses it any more, and it has its own methods again: what is under way goes on. */
     this.isReleased = false;
     /** A session's `Cookie`. @param {any} cookie as it is stored */
@@ -120,11 +122,12 @@ class StoreCalls {
    * A store may have worked off a destroy before a write, though it was called after it: then there is another destroy.
    *
    * @param {string} id
-   * @param {number} began the clock when the write began, or its session was loaded
+   * @param {number} began the clock when the write began
+   * @param {number} [loaded] the clock when its session was loaded
    */
-  discardIfGone(id, began) {
+  discardIfGone(id, began, loaded = began) {
     // What answers at once works off everything in order.
-    const isGone = !this.readsAtOnce && this.since(id, began) === 'gone';
+    const isGone = !this.readsAtOnce && (began < this.clearedAt || this.since(id, loaded) === 'gone');
     if (isGone) this.discard(id);
     return isGone;
   }
@@ -229,8 +232,9 @@ class StoreCalls {
   /** @param {string} id @param {any} record @param {number} clock @param {number} timeout ms @param {Done} done */
   putUnlessGone(id, record, clock, timeout, done) {
     this.used();
+    const began = this.clock;
     const answered = (/** @type {unknown} */ error) => {
-      this.discardIfGone(id, clock);
+      this.discardIfGone(id, began, clock);
       done(error);
     };
     ask(answered, { timeout }, (callback) => this.original.set.call(this.self, id, record, callback));

@@ -25,6 +25,12 @@ pub struct Adoption {
 }
 
 impl Adoption {
+    /// A store is adopted: its clock starts behind `clock`, and what was loaded until then counts as written.
+    #[must_use]
+    pub fn starting_at(clock: u64) -> Self {
+        Self { versions: Versions::starting_at(clock), ..Self::default() }
+    }
+
     /// A session is destroyed at `now` (ms): gives the sockets that lose it and the keys whose records go with it.
     pub fn end(&mut self, sid: &str, now: u64) -> (Vec<String>, Vec<Key>) {
         self.versions.gone(sid, now);

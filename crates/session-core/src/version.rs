@@ -42,10 +42,18 @@ pub struct Versions {
     clock: u64,
     /// Writes up to here may have been forgotten.
     forgotten: u64,
+    /// The clock when all sessions were destroyed last.
+    cleared: u64,
     entries: HashMap<Box<str>, Entry>,
 }
 
 impl Versions {
+    /// Versions whose clock starts behind `clock`: what was loaded until then counts as written.
+    #[must_use]
+    pub fn starting_at(clock: u64) -> Self {
+        Self { clock: clock + 1, forgotten: clock + 1, ..Self::default() }
+    }
+
     /// The clock: what a load notes.
     #[must_use]
     pub const fn clock(&self) -> u64 {
@@ -90,8 +98,7 @@ impl Versions {
     /// Every session was destroyed: a session that was loaded before counts as written, so that it is read again.
     pub fn cleared(&mut self) {
         self.clock += 1;
-        self.forgotten = self.clock;
-        self.entries = HashMap::new();
+        self.cleared = self.clock;
     }
 
     /// What has happened to `sid` since a load that noted `clock`.
@@ -99,6 +106,7 @@ impl Versions {
     pub fn since(&self, sid: &str, clock: u64) -> Since {
         match self.entries.get(sid) {
             Some(entry) if entry.gone > clock => Since::Gone,
+            _ if self.cleared > clock => Since::Changed,
             Some(entry) if entry.written > clock => Since::Changed,
             None if self.forgotten > clock => Since::Changed,
             _ => Since::Unchanged,
@@ -190,6 +198,13 @@ mod tests {
         assert_eq!(versions.since("a", before), Since::Changed);
         assert_eq!(versions.since("b", before), Since::Changed);
         assert_eq!(versions.since("b", versions.clock()), Since::Unchanged);
+    }
+
+    #[test]
+    fn what_was_loaded_before_the_versions_began_counts_as_changed() {
+        let versions = Versions::starting_at(7);
+        assert_eq!(versions.since("a", 7), Since::Changed);
+        assert_eq!(versions.since("a", versions.clock()), Since::Unchanged);
     }
 
     #[test]

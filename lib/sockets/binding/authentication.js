@@ -7,8 +7,8 @@ const { isCrossOrigin } = require('../../http/origins.js');
 const { sessionIdOfCookie } = require('../../http/cookies.js');
 const { failure } = require('../../support/errors.js');
 const { KeyLookup, lookUp, textOfKey } = require('./key-lookup.js');
-const { PREFIX, roomOf } = require('../rooms.js');
-const { hideRooms, leaveRoom } = require('../socket-io.js');
+const { PREFIX } = require('../rooms.js');
+const { hideRooms } = require('../socket-io.js');
 const { leaveSessionRooms, recoverSessionRooms } = require('../watch/session-rooms.js');
 
 /** @typedef {import('../sharing/socket-sharing.js').SocketSharing} SocketSharing */
@@ -59,8 +59,10 @@ function authenticate(connection, done) {
   // Its session is loaded together with others, and it must not go on in their async context.
   const caller = new AsyncResource('io-session');
   // It has the rooms again that it had before. It may be another session's by now.
-  const former = socket.recovered ? hideRooms(socket, PREFIX) : [];
-  recoverSessionRooms(connection, former);
+  if (socket.recovered) {
+    connection.former = hideRooms(socket, PREFIX);
+    recoverSessionRooms(connection, connection.former);
+  }
   find(sharing, socket, (error, found) => {
     // Closed while we were looking: a socket like any other.
     if (sharing.adopted === undefined) {
@@ -71,9 +73,8 @@ function authenticate(connection, done) {
     // Logged out while we were looking.
     if (found && sharing.isOver(found)) failed = failure('ERR_MISSING_DATA');
     else if (found && !connection.hasLeft) failed = connection.bind(found);
-    const { sid } = connection;
-    for (const room of former) if (sid === undefined || room !== roomOf(sid)) leaveRoom(socket, room);
-    if (sid === undefined) leaveSessionRooms(connection);
+    connection.leaveFormerRooms();
+    if (connection.sid === undefined) leaveSessionRooms(connection);
     // What a recovered socket has shown was good once: that session has ended. One that shows nothing may have shared by
     // `__zappa_key`.
     if (socket.recovered) connection.isLost = failed?.code === 'ERR_MISSING_DATA';
