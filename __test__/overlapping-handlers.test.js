@@ -603,3 +603,103 @@ test('a dozen namespaces that connect at once on one connection are no leak to N
   await Promise.all(connected);
   assert.deepEqual(warnings, []);
 });
+
+describe('a handler whose session object has been replaced, since HTTP has written and another event has begun', () => {
+  const STORES = {
+    MemoryStore: () => new MemoryStore(),
+    EmbeddedStore: () => new EmbeddedStore(),
+    'a store that has to be waited for': () => new HostileStore(),
+  };
+  // What it changes before and after that, and what is stored then.
+  const HANDLERS = {
+    'takes back what it has changed': {
+      first: (socket) => Object.assign(socket.session, { busy: true }),
+      last: (socket) => {
+        delete socket.session.busy;
+      },
+      stored: { user: 'bea' },
+    },
+    'changes the object that it holds once more': {
+      first: (socket) => Object.assign(socket.session, { step: 1 }),
+      last: (_socket, session) => {
+        session.step = 2;
+      },
+      stored: { user: 'bea', step: 2 },
+    },
+    'changes the current object once more, and saves it': {
+      first: (socket) => Object.assign(socket.session, { step: 1 }),
+      last: async (socket) => {
+        socket.session.step = 2;
+        await socket.session.save();
+      },
+      stored: { user: 'bea', step: 2 },
+    },
+    'changes nothing more': {
+      first: (socket) => Object.assign(socket.session, { step: 1 }),
+      last: () => {},
+      stored: { user: 'bea', step: 1 },
+    },
+    'updates another field': {
+      first: (socket) => Object.assign(socket.session, { step: 1 }),
+      last: async (socket) => {
+        await socket.session.update((session) => {
+          session.count = 1;
+        });
+        assert.deepEqual([socket.session.step, socket.session.count], [1, 1]);
+      },
+      stored: { user: 'bea', step: 1, count: 1 },
+    },
+    fails: {
+      first: (socket) => Object.assign(socket.session, { busy: true }),
+      last: () => {
+        throw new Error('on purpose');
+      },
+      stored: { user: 'bea' },
+    },
+  };
+
+  for (const [name, open] of Object.entries(STORES)) {
+    for (const [what, { first, last, stored }] of Object.entries(HANDLERS)) {
+      for (const looks of [true, false]) {
+        const does = looks ? 'writes, too' : 'does not look at the session';
+        test(`${what}: that is stored, where the other event ${does}, on ${name}`, LIMIT, async (t) => {
+          const [changed, go, begun, end] = [deferred(), deferred(), deferred(), deferred()];
+          const { bound, errors } = await listening(
+            t,
+            {
+              async change(socket, ack) {
+                const { session } = socket;
+                first(socket);
+                changed.resolve();
+                await go.promise;
+                await last(socket, session);
+                ack('ok');
+              },
+              async other(socket, ack) {
+                if (looks) socket.session.seen = true;
+                begun.resolve();
+                await end.promise;
+                ack('ok');
+              },
+            },
+            { store: open() },
+          );
+          const { browser, socket } = await bound();
+          const answer = socket.ask('change');
+          await changed.promise;
+          await browser.request('/login?user=bea');
+          const other = socket.ask('other');
+          await begun.promise;
+          go.resolve();
+          if (what === 'fails') await until(() => errors.length > 0, 'it is told');
+          else assert.equal(await answer, 'ok');
+          end.resolve();
+          assert.equal(await other, 'ok');
+          const { cookie: _cookie, __socket: _keys, ...data } = await readBy(browser);
+          assert.deepEqual(data, looks ? { ...stored, seen: true } : stored);
+          assert.deepEqual(errors, what === 'fails' ? ['on purpose'] : []);
+        });
+      }
+    }
+  }
+});

@@ -15,7 +15,7 @@ const { deferred } = require('./support/deferred.js');
 const { LIMIT } = require('./support/limit.js');
 const { suiteRedis } = require('./support/redis-server.js');
 const { shareApp } = require('./support/share-app.js');
-const { shareFixture } = require('./support/share-fixture.js');
+const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const { keyPath, share } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
@@ -32,6 +32,8 @@ const ENDS = {
     },
   ],
 };
+
+const cookieOf = ({ cookies }) => [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
 
 async function isStranger(f, socket, sid) {
   const messages = socket.collect('news');
@@ -615,6 +617,57 @@ describe('connection state recovery', () => {
     assert.deepEqual(ends, [0]);
   });
 
+  test('a socket that is lost again before that is known comes back to what it had', LIMIT, async (t) => {
+    const f = await shareApp(t, {
+      ...recovering,
+      options: { rooms: ({ user }) => (user ? [`user:${user}`] : []) },
+    });
+    const bound = await lively(f);
+    const hold = await returnUnknown(f, bound);
+    const messages = bound.socket.collect('news');
+    await lose(bound, async () => {
+      await until(() => f.io.sockets.sockets.size === 0, 'the server has noticed');
+      f.sharing.to(bound.sid).emit('news', 'meanwhile');
+    });
+    hold.release();
+    assert.equal((await bound.socket.ask('read')).user, 'ann');
+    assert.deepEqual(messages, ['meanwhile']);
+    const ended = bound.socket.next('session:end');
+    await bound.browser.request('/logout');
+    await ended;
+    f.io.to('user:ann').emit('news', 'for ann');
+    await isStranger(f, bound.socket, bound.sid);
+    assert.deepEqual(messages, ['meanwhile']);
+  });
+
+  for (const leaves of [true, false]) {
+    const what = leaves ? 'that leaves after that is not announced' : 'keeps no room of its session';
+    test(`closed before that is known: a socket ${what}`, LIMIT, async (t) => {
+      let connected = 0;
+      const f = await shareFixture(t, {
+        ...recovering,
+        app({ io }) {
+          io.on('connection', () => {
+            connected += 1;
+          });
+        },
+      });
+      const bound = await lively(f);
+      const hold = await returnUnknown(f, bound);
+      connected = 0;
+      f.sharing.close();
+      if (leaves) {
+        bound.socket.close();
+        await until(() => f.io.sockets.sockets.size === 0, 'it has left');
+      }
+      hold.release();
+      await settle();
+      assert.equal(connected, leaves ? 0 : 1);
+      const rooms = [...f.io.of('/').adapter.rooms.keys()];
+      assert.deepEqual(rooms, leaves ? [] : [bound.socket.id]);
+    });
+  }
+
   test('an event of its former connection that is under way does not unbind it', LIMIT, async (t) => {
     const f = await shareApp(t, recovering);
     const bound = await lively(f);
@@ -712,6 +765,41 @@ describe('sharing.close()', () => {
     await until(() => f.store.ids().length === 0, 'it is gone');
   });
 
+  test('leaves nothing there, where an event of it still waits for the store', LIMIT, async (t) => {
+    const f = await shareApp(t);
+    const socket = await f.connect();
+    await socket.ask('write', { note: 'a stranger’s' });
+    await until(() => f.store.read(socket.id), 'it is written');
+    const hold = f.store.hold('get', (id) => id === socket.id);
+    socket.send('write', { note: 'another one' });
+    await hold.reached;
+    f.sharing.close();
+    hold.release();
+    await until(() => f.store.ids().length === 0, 'it is gone');
+    await settle();
+    assert.deepEqual(f.store.ids(), []);
+  });
+
+  test(
+    'is the end of no process, where a store is closed that has a recoverable socket’s own session',
+    LIMIT,
+    async (t) => {
+      const f = await shareApp(t, {
+        ioOptions: { connectionStateRecovery: { maxDisconnectionDuration: 50 } },
+      });
+      const socket = await f.connect();
+      await socket.ask('write', { note: 'a stranger’s' });
+      socket.socket.io.engine.close();
+      await until(() => f.io.sockets.sockets.size === 0, 'the server has noticed');
+      f.sharing.close();
+      f.store.taken();
+      // An unhandled rejection would fail the test.
+      f.store.always('destroy', 'error');
+      await until(() => f.store.count('destroy') > 0, 'it is not recovered in time');
+      await settle();
+    },
+  );
+
   test('leaves its namespace to the next shareSession', LIMIT, async (t) => {
     const f = await shareFixture(t, {
       app: ({ io }) =>
@@ -778,6 +866,119 @@ describe('sharing.close()', () => {
   );
 });
 
+describe('a session is not back', () => {
+  // A socket's write that is under way at the store, where the session is there when it begins.
+  async function writing(f, sid, socket) {
+    const hold = f.store.hold('set', (id) => id === sid);
+    const answer = socket.ask('write', { late: true });
+    await hold.reached;
+    return { answer, release: hold.release };
+  }
+
+  test('where a write comes between its destroy and the answer to that', LIMIT, async (t) => {
+    const f = await shareApp(t, { options: { cookie: { secret: SECRET } } });
+    const browser = await f.login();
+    const [asked, effect] = [deferred(), deferred()];
+    const answered = deferred();
+    f.store.next('destroy', (run, answer) => {
+      asked.resolve();
+      effect.promise.then(() => run((...given) => answered.promise.then(() => answer(...given))));
+    });
+    const logout = browser.request('/logout');
+    await asked.promise;
+    const socket = await f.connect({ cookie: cookieOf(browser) });
+    const { answer, release } = await writing(f, browser.sid, socket);
+    effect.resolve();
+    await until(() => f.store.read(browser.sid) === undefined, 'it is destroyed');
+    release();
+    await answer;
+    answered.resolve();
+    await logout;
+    await until(() => f.store.read(browser.sid) === undefined, 'it is destroyed again');
+    await settle();
+    assert.equal(f.store.read(browser.sid), undefined);
+  });
+
+  test('where a socket is bound to it while the store is being cleared', LIMIT, async (t) => {
+    const f = await shareApp(t, { options: { cookie: { secret: SECRET } } });
+    const browser = await f.login();
+    const hold = f.store.hold('clear');
+    const cleared = new Promise((resolve) => f.sharing.store.clear(resolve));
+    await hold.reached;
+    const socket = await f.connect({ cookie: cookieOf(browser) });
+    assert.equal((await socket.ask('read')).user, 'ann');
+    const { answer, release } = await writing(f, browser.sid, socket);
+    const ended = socket.next('session:end');
+    hold.release();
+    await cleared;
+    assert.deepEqual(await ended, { reason: 'destroy' });
+    release();
+    await answer;
+    await settle();
+    assert.deepEqual(f.store.ids(), []);
+    assert.equal(f.sharing.stats().sockets, 0);
+  });
+
+  for (const order of ['before', 'after']) {
+    test(
+      `where a handler's sharing was closed, and its store is shared again ${order} the logout`,
+      LIMIT,
+      async (t) => {
+        const [begun, go] = [deferred(), deferred()];
+        const f = await shareApp(t, {
+          app({ io }) {
+            io.on('connection', (socket) =>
+              socket.on('slow', async (ack) => {
+                socket.session.slow = true;
+                begun.resolve();
+                await go.promise;
+                ack('ok');
+              }),
+            );
+          },
+        });
+        const { browser, sid, socket } = await f.bound();
+        const answer = socket.ask('slow');
+        await begun.promise;
+        f.sharing.close();
+        if (order === 'after') await browser.request('/logout');
+        const next = shareSession({ store: f.store });
+        t.after(() => next.close());
+        if (order === 'before') await browser.request('/logout');
+        go.resolve();
+        await answer;
+        await settle();
+        assert.equal(f.store.read(sid), undefined);
+      },
+    );
+  }
+
+  test('nor are old values, where a store is shared again', LIMIT, async (t) => {
+    const [begun, go] = [deferred(), deferred()];
+    const f = await shareApp(t, {
+      app({ app }) {
+        app.get('/slow', async (req, res) => {
+          begun.resolve();
+          await go.promise;
+          req.session.slow = true;
+          res.json({});
+        });
+      },
+    });
+    const browser = await f.login();
+    const answer = browser.request('/slow');
+    await begun.promise;
+    f.sharing.close();
+    const next = shareSession({ store: f.store });
+    t.after(() => next.close());
+    await browser.request('/login?user=bea');
+    go.resolve();
+    await answer;
+    const { slow, user } = f.store.read(browser.sid);
+    assert.deepEqual({ slow, user }, { slow: true, user: 'bea' });
+  });
+});
+
 describe('sharing.close() while handlers of two tabs are under way', () => {
   const redis = suiteRedis();
   const STORES = {
@@ -786,8 +987,8 @@ describe('sharing.close() while handlers of two tabs are under way', () => {
     'connect-redis': () => stores.redis(redis),
   };
 
-  // Both have changed the session, and go on when they are told to.
-  async function underWay(t, open) {
+  // Both go on when they are told to. `slow` has changed the session by then, `late` has not looked at it.
+  async function underWay(t, open, event) {
     const kept = await open();
     const begun = [];
     const go = deferred();
@@ -807,22 +1008,32 @@ describe('sharing.close() while handlers of two tabs are under way', () => {
             session[field] = 'done';
             ack('ok');
           });
+          socket.on('late', async (field, ack) => {
+            begun.push(field);
+            await go.promise;
+            socket.session[field] = 'done';
+            ack('ok');
+          });
         });
       },
     });
     const { browser, key, sid, socket } = await f.bound();
     const second = await f.connect({ key });
-    const answers = Promise.all([socket.ask('slow', 'first'), second.ask('slow', 'second')]);
+    const answers = Promise.all([socket.ask(event, 'first'), second.ask(event, 'second')]);
     await until(() => begun.length === 2, 'both are under way');
     return { answers, browser, go: go.resolve, kept, sharing: f.sharing, sid };
   }
 
-  for (const [name, open] of Object.entries(STORES)) {
+  for (const [name, event] of Object.keys(STORES).flatMap((name) => [
+    [name, 'slow'],
+    [name, 'late'],
+  ])) {
+    const open = STORES[name];
     test(
-      `saves what they acknowledge, beside what HTTP has written meanwhile, on ${name}`,
+      `saves what they acknowledge, beside what HTTP has written meanwhile, on ${name}, event ${event}`,
       LIMIT,
       async (t) => {
-        const { answers, browser, go, kept, sharing, sid } = await underWay(t, open);
+        const { answers, browser, go, kept, sharing, sid } = await underWay(t, open, event);
         await browser.request('/set?field=before');
         sharing.close();
         await browser.request('/set?field=after');
@@ -835,16 +1046,20 @@ describe('sharing.close() while handlers of two tabs are under way', () => {
     );
 
     for (const order of ['before it', 'behind it']) {
-      test(`does not bring back a session that was logged out ${order}, on ${name}`, LIMIT, async (t) => {
-        const { answers, browser, go, kept, sharing, sid } = await underWay(t, open);
-        if (order === 'before it') await browser.request('/logout');
-        sharing.close();
-        if (order === 'behind it') await browser.request('/logout');
-        go();
-        await answers;
-        await settle();
-        assert.equal(await kept.read(sid), undefined);
-      });
+      test(
+        `does not bring back a session that was logged out ${order}, on ${name}, event ${event}`,
+        LIMIT,
+        async (t) => {
+          const { answers, browser, go, kept, sharing, sid } = await underWay(t, open, event);
+          if (order === 'before it') await browser.request('/logout');
+          sharing.close();
+          if (order === 'behind it') await browser.request('/logout');
+          go();
+          await answers;
+          await settle();
+          assert.equal(await kept.read(sid), undefined);
+        },
+      );
     }
   }
 });

@@ -115,7 +115,8 @@ class HostileStore extends session.Store {
 
   act(method, sid, args, callback = () => {}) {
     this.calls.push({ method, sid });
-    const run = (answer) => this.inner[method](sid, ...args, answer);
+    const given = sid === undefined ? args : [sid, ...args];
+    const run = (answer) => this.inner[method](...given, answer);
     const index = this.scripts.findIndex((script) => script.method === method && script.match(sid, ...args));
     if (index < 0) {
       run(callback);
@@ -146,7 +147,7 @@ class HostileStore extends session.Store {
   }
 
   clear(callback) {
-    this.inner.clear(callback);
+    this.act('clear', undefined, [], callback);
   }
 }
 
