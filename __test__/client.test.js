@@ -848,3 +848,37 @@ test("the types take Socket.IO 4's own sockets and refuse what is wrong", LIMIT,
     assert.fail(error.stdout);
   }
 });
+
+// What a page may find in the place of the Locks API.
+const LOCKS = {
+  'refuses by promise': { locks: { request: async () => Promise.reject(new Error('not allowed')) } },
+  throws: {
+    locks: {
+      request() {
+        throw new Error('not allowed');
+      },
+    },
+  },
+  'is missing': undefined,
+};
+
+for (const [what, navigator] of Object.entries(LOCKS)) {
+  test(`where the Locks API ${what}, the key is asked for without a lock`, LIMIT, async (t) => {
+    const globals = { isSecureContext: true, origin: 'https://page.example', navigator };
+    for (const [name, value] of Object.entries(globals)) {
+      const before = Object.getOwnPropertyDescriptor(globalThis, name);
+      Object.defineProperty(globalThis, name, { configurable: true, value });
+      t.after(() => {
+        if (before) Object.defineProperty(globalThis, name, before);
+        else delete globalThis[name];
+      });
+    }
+    const { browser, connect, url } = await shareApp(t);
+    const person = browser();
+    await person.request('/login?user=ann');
+    const socket = await connect();
+    const { shareSession } = await client();
+    await shareSession(socket.socket, { url, fetch: fetchOf(person) });
+    assert.equal((await socket.ask('read')).user, 'ann');
+  });
+}

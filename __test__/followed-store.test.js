@@ -7,10 +7,12 @@ const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { MemoryStore, Store } = require('express-session');
 const { EmbeddedStore, shareSession } = require('..');
+const { deferred } = require('./support/deferred.js');
 const { fixture } = require('./support/fixture.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
 const { shareFixture } = require('./support/share-fixture.js');
+const { settle } = require('./support/wait.js');
 
 test('an adopted store still answers by promise where no callback is given', LIMIT, async (t) => {
   const f = await fixture(t);
@@ -178,5 +180,127 @@ test(
     }
     const { socket } = await f.bound();
     assert.equal(await socket.ask('whoami'), 'ann');
+  },
+);
+
+// Keeps texts. What a touch has read is written when the test says so.
+class TouchingStore extends Store {
+  texts = new Map();
+  touching = undefined;
+
+  get(sid, callback) {
+    const text = this.texts.get(sid);
+    setImmediate(callback, null, text && JSON.parse(text));
+  }
+
+  set(sid, data, callback) {
+    const text = JSON.stringify(data);
+    setImmediate(() => {
+      this.texts.set(sid, text);
+      callback(null);
+    });
+  }
+
+  touch(sid, { cookie }, callback) {
+    const data = JSON.parse(this.texts.get(sid));
+    this.touching.reached.resolve();
+    this.touching.go.promise.then(() => this.set(sid, { ...data, cookie }, callback));
+  }
+
+  destroy(sid, callback) {
+    this.texts.delete(sid);
+    setImmediate(callback, null);
+  }
+}
+
+test('a change is not undone by a touch of a store that reads and writes for it', LIMIT, async (t) => {
+  const store = new TouchingStore();
+  const { bound } = await shareFixture(t, {
+    store,
+    app({ app, io }) {
+      app.get('/look', (req, res) => res.json(req.session.user));
+      io.on('connection', (socket) => {
+        socket.on('write', (ack) => {
+          socket.session.written = true;
+          ack('saved');
+        });
+        socket.on('update', async (ack) => {
+          await socket.session.update((session) => {
+            session.updated = true;
+          });
+          ack('updated');
+        });
+      });
+    },
+  });
+  const { browser, sid, socket } = await bound();
+  store.touching = { reached: deferred(), go: deferred() };
+  const looked = browser.json('/look');
+  await store.touching.reached.promise;
+  const answers = Promise.all([socket.ask('write'), socket.ask('update')]);
+  await settle(200);
+  store.touching.go.resolve();
+  assert.deepEqual(await answers, ['saved', 'updated']);
+  assert.equal((await looked).body, 'ann');
+  const { updated, written } = JSON.parse(store.texts.get(sid));
+  assert.deepEqual({ updated, written }, { updated: true, written: true });
+});
+
+test(
+  'a touch that is never answered holds up the changes of its session for storeTimeout',
+  LIMIT,
+  async (t) => {
+    const store = new TouchingStore();
+    const { bound } = await shareFixture(t, {
+      store,
+      options: { storeTimeout: 500, onError() {} },
+      app({ io }) {
+        io.on('connection', (socket) =>
+          socket.on('write', (ack) => {
+            socket.session.written = true;
+            ack('saved');
+          }),
+        );
+      },
+    });
+    const { browser, socket } = await bound();
+    store.touching = { reached: deferred(), go: deferred() };
+    const read = browser.request('/read');
+    await store.touching.reached.promise;
+    await read.catch(() => {});
+    assert.equal(await socket.ask('write'), 'saved');
+  },
+);
+
+test(
+  'a store that looks at the request of a session in its set() finds it at each save',
+  LIMIT,
+  async (t) => {
+    const seen = [];
+    class AuditingStore extends TouchingStore {
+      set(sid, session, callback) {
+        if (session.req) seen.push(session.req.headers['x-name'] ?? session.req.get('host'));
+        super.set(sid, session, callback);
+      }
+    }
+    const { browser, bound, url } = await shareFixture(t, {
+      store: new AuditingStore(),
+      app({ io }) {
+        io.on('connection', (socket) =>
+          socket.on('write', (ack) => {
+            socket.session.written = true;
+            ack('saved');
+          }),
+        );
+      },
+    });
+    const client = browser();
+    const login = (user) => client.request(`/login?user=${user}`, { headers: { 'x-name': user } });
+    for (const user of ['ann', 'bea', 'cleo']) assert.equal((await login(user)).status, 200);
+    assert.deepEqual(seen.splice(0), ['ann', 'bea', 'cleo']);
+    const { socket } = await bound();
+    seen.splice(0);
+    assert.equal(await socket.ask('write'), 'saved');
+    assert.deepEqual(seen, [new URL(url).host]);
   },
 );

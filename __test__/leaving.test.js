@@ -158,6 +158,35 @@ for (const version of [2, 4]) {
   }
 
   describe(`Socket.IO ${version}: what a socket leaves behind`, () => {
+    for (const uses of [false, true]) {
+      const behind = uses ? ', behind a middleware of the socket' : '';
+      test(
+        `an event that waits for the store when its client leaves is handled${behind}`,
+        LIMIT,
+        async (t) => {
+          const handled = [];
+          const f = await shareFixture(t, { socketIoVersion: version });
+          f.io.on('connection', (socket) => {
+            if (uses) socket.use((_packet, next) => next());
+            socket.on('last', (item) => {
+              handled.push(item);
+              socket.session.last = item;
+            });
+            socket.on('disconnect', () => handled.push('disconnect'));
+          });
+          const { browser, sid, socket } = await f.bound();
+          const hold = f.store.hold('get', (id) => id === sid);
+          socket.send('last', 'words');
+          await hold.reached;
+          socket.close();
+          await until(() => handled.length === 2, 'both are handled');
+          assert.deepEqual(handled, ['words', 'disconnect']);
+          hold.release();
+          await until(async () => (await browser.json('/read')).body.last === 'words', 'it is saved');
+        },
+      );
+    }
+
     for (const name of ['MemoryStore', 'EmbeddedStore', 'a store that has to be waited for']) {
       test(`what its listeners change is saved, asynchronous ones too, on ${name}`, LIMIT, async (t) => {
         const go = deferred();

@@ -65,6 +65,18 @@ test('two listeners of one event that reject, without onError: Node has each, on
   assert.deepEqual(unhandled.sort(), ['no mail', 'no stock']);
 });
 
+test(
+  'a handler that throws when its socket leaves, without onError: all sockets of the client leave',
+  LIMIT,
+  async (t) => {
+    const child = startChild(t, script('leaving.js'));
+    const { sockets, told, uncaught } = await child.message('done');
+    assert.deepEqual(uncaught, ['on purpose']);
+    assert.deepEqual(told, ['disconnecting', 'disconnect', 'disconnecting', 'disconnect']);
+    assert.equal(sockets, 0);
+  },
+);
+
 for (const method of ['get', 'set']) {
   test(`C12: store.${method} fails without onError: a warning, and the process lives`, LIMIT, async (t) => {
     const { child, socket } = await childWithSocket(t, {});

@@ -563,3 +563,74 @@ describe('compareAndSet', () => {
     }
   });
 });
+
+describe('update of an object in the session', () => {
+  const app = ({ app, io }) => {
+    const put = (text) => (one) => Object.assign(one, { prefs: JSON.parse(text) });
+    const count = (one) => {
+      one.state = { n: one.state.n + 1 };
+    };
+    app.get('/new', async (req, res) => {
+      req.session.prefs = {};
+      req.session.state = Object.freeze({ n: 0 });
+      await req.session.update(put(req.query.text));
+      await req.session.update(count);
+      res.json(req.session);
+    });
+    io.on('connection', (socket) => {
+      socket.on('put', async (text, ack) => {
+        socket.session.puts = (socket.session.puts ?? 0) + 1;
+        await socket.session.update(put(text));
+        ack(JSON.stringify(socket.session.prefs));
+      });
+      socket.on('count', async (ack) => {
+        socket.session.state ??= Object.freeze({ n: 0 });
+        await socket.session.save();
+        await socket.session.update(count);
+        ack(socket.session.state.n);
+      });
+      socket.on('seal', async (ack) => {
+        socket.session.state = Object.seal({ n: 0 });
+        await socket.session.save();
+        const n = await socket.session.update((one) => {
+          one.state = { n: 1, more: true };
+          return 1;
+        });
+        ack(n);
+      });
+    });
+  };
+
+  for (const key of ['cookie', 'constructor', 'hasOwnProperty', '__proto__', 'id']) {
+    test(`reaches its field ${key}, in the store and in the session at hand`, LIMIT, async (t) => {
+      const { bound, browser } = await shareFixture(t, { app });
+      const { browser: known, socket } = await bound();
+      const stored = async (one) => JSON.stringify((await one.json('/read')).body.prefs);
+      for (const value of ['yes', 'no']) {
+        const text = `{"${key}":"${value}","deep":{"${key}":1}}`;
+        assert.equal(await socket.ask('put', text), text);
+        assert.equal(await stored(known), text);
+        const fresh = browser();
+        await fresh.json(`/new?text=${encodeURIComponent(text)}`);
+        assert.equal(await stored(fresh), text);
+      }
+      assert.equal((await known.json('/read')).body.puts, 2);
+    });
+  }
+
+  test('takes the place of one that is frozen', LIMIT, async (t) => {
+    const { bound, browser } = await shareFixture(t, { app });
+    const { browser: known, socket } = await bound();
+    assert.equal(await socket.ask('count'), 1);
+    assert.equal(await socket.ask('count'), 2);
+    assert.equal((await known.json('/read')).body.state.n, 2);
+    assert.equal((await browser().json('/new?text={}')).body.state.n, 1);
+  });
+
+  test('is written, and fulfilled, where one in the session at hand is sealed', LIMIT, async (t) => {
+    const { bound } = await shareFixture(t, { app, options: { onError() {} } });
+    const { browser, socket } = await bound();
+    assert.equal(await socket.ask('seal'), 1);
+    assert.deepEqual((await browser.json('/read')).body.state, { n: 1, more: true });
+  });
+});
