@@ -304,3 +304,48 @@ test(
     assert.deepEqual(seen, [new URL(url).host]);
   },
 );
+
+// Stores one of whose methods calls another one of its own.
+const CALLS_ITSELF = {
+  'touch calls set': class extends TouchingStore {
+    touch(sid, session, callback) {
+      this.set(sid, session, callback);
+    }
+  },
+  'touch calls get and set': class extends TouchingStore {
+    touch(sid, { cookie }, callback) {
+      this.get(sid, (_error, data) => this.set(sid, { ...data, cookie }, callback));
+    }
+  },
+  'set calls touch': class extends TouchingStore {
+    set(sid, session, callback) {
+      super.set(sid, session, () => this.touch(sid, session, callback));
+    }
+    touch(_sid, _session, callback) {
+      setImmediate(callback, null);
+    }
+  },
+};
+
+for (const [what, Own] of Object.entries(CALLS_ITSELF)) {
+  test(`a store whose ${what} waits for nothing, and loses nothing`, LIMIT, async (t) => {
+    const { bound } = await shareFixture(t, {
+      store: new Own(),
+      options: { storeTimeout: 600_000 },
+      app({ io }) {
+        io.on('connection', (socket) =>
+          socket.on('count', (ack) => {
+            socket.session.count = (socket.session.count ?? 0) + 1;
+            ack('saved');
+          }),
+        );
+      },
+    });
+    const { browser, socket } = await bound();
+    const events = Array.from({ length: 20 }, () => socket.ask('count'));
+    const pages = Array.from({ length: 20 }, () => browser.json('/read'));
+    for (const { status } of await Promise.all(pages)) assert.equal(status, 200);
+    await Promise.all(events);
+    assert.equal((await browser.json('/read')).body.count, 20);
+  });
+}

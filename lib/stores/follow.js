@@ -73,6 +73,8 @@ function follow(adopted) {
   define('set', (sid, session, callback) => {
     adopted.used();
     const snapshot = snapshotOf(session);
+    // The store's own `touch` may call it, which has the lock.
+    adopted.touching.get(session)?.();
     // A session that is new, or a record: there is nothing to merge with.
     if (snapshot === undefined || snapshot.sid !== sid) return adopted.setNew(sid, session, callback);
     // Not before the caller has gone on, as with any store.
@@ -100,15 +102,18 @@ function follow(adopted) {
       const run = (/** @type {Done} */ done) =>
         call((answered) => original.touch.call(adopted.self, sid, session, answered), note, done);
       const { compareAndSet, readText } = adopted.driver;
-      if (compareAndSet || readText || !isKnown) return run(callback);
+      // The store's own `set` may call it, which has the lock.
+      if (compareAndSet || readText || !isKnown || adopted.writing.has(session)) return run(callback);
       // It may be a read and a write: what is committed in between would be undone.
       adopted.commits.enter(sid, adopted.timeout, (failed, _stored, leave) => {
-        const left = (/** @type {unknown} */ error) => {
-          leave();
+        const release = () => adopted.touching.delete(session) && leave();
+        const touched = (/** @type {unknown} */ error) => {
+          release();
           callback(error);
         };
-        if (failed) left(failed);
-        else ask(left, adopted, run);
+        adopted.touching.set(session, release);
+        if (failed) touched(failed);
+        else ask(touched, adopted, run);
       });
     });
   }

@@ -70,6 +70,10 @@ class StoreCalls {
     for (const method of FOLLOWED) this.original[method] = methodOf(store, method);
     /** Ours, to see whether the app has put others in their place. @type {{ [method: string]: any }} */
     this.followed = {};
+    /** What the store is writing right now. @type {Set<any>} */
+    this.writing = new Set();
+    /** The sessions whose lock a touch has, and what gives it back. @type {Map<any, () => void>} */
+    this.touching = new Map();
     /** The clock when the store had been cleared last. */
     this.clearedAt = 0;
     /** Whether no sharing uses it any more, and it has its own methods again: what is under way goes on. */
@@ -234,9 +238,11 @@ class StoreCalls {
     this.used();
     const began = this.clock;
     const answered = (/** @type {unknown} */ error) => {
+      this.writing.delete(record);
       this.discardIfGone(id, began, clock);
       done(error);
     };
+    this.writing.add(record);
     ask(answered, { timeout }, (callback) => this.original.set.call(this.self, id, record, callback));
   }
 
