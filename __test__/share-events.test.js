@@ -1598,9 +1598,9 @@ test('stats and the diagnostics channels tell what is done, and no session id', 
   const slow = socket.ask('slow');
   await entered.promise;
   await browser.request('/login?user=bea');
-  await socket.ask('fast');
   go.resolve();
   await slow;
+  await socket.ask('fast');
   const stats = sharing.stats();
   assert.deepEqual([stats.sockets, stats.binds, stats.loads, stats.drops], [1, 1, 2, 0]);
   assert.ok(stats.commits >= 2);

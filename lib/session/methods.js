@@ -95,24 +95,6 @@ function reloading(reload) {
 }
 
 /**
- * `save`, which saves what handlers have changed in older objects of a socket's session before: what is changed last counts.
- *
- * @param {(this: any, callback: (error?: any) => void) => any} save
- * @returns {(this: any, callback: (error?: any) => void) => any}
- */
-function saving(save) {
-  return function (callback) {
-    /** @type {unknown} */
-    let failed;
-    // Those wait for the store in front of this one.
-    this.req.commitOlder?.((/** @type {unknown} */ error) => {
-      failed = error;
-    });
-    return save.call(this, (error) => callback(error ?? failed));
-  };
-}
-
-/**
  * Changes what is stored, exactly; see index.d.ts.
  *
  * @this {any}
@@ -124,8 +106,6 @@ async function update(change) {
   if (adopted === undefined) {
     throw new TypeError('io-session: update(fn): the session store of this session is not shared any more.');
   }
-  const { req } = this;
-  if (req.commitOlder !== undefined) await new Promise((resolve) => req.commitOlder(resolve));
   /** @type {any} */
   let result;
   const changing = async (/** @type {any} */ session) => {
@@ -147,7 +127,7 @@ const requestMethods = new Methods(() => ({ update }));
 /** The methods of a session in a socket's events. */
 const socketMethods = new Methods((prototype) => ({
   update,
-  save: promising(saving(prototype.save), (session) => session),
+  save: promising(prototype.save, (session) => session),
   reload: promising(reloading(prototype.reload), (_session, req) => req.session),
   regenerate: promising(prototype.regenerate, (_session, req) => req.session),
   destroy: promising(prototype.destroy, () => undefined),

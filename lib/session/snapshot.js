@@ -16,6 +16,7 @@ const snapshots = new WeakMap();
  * A save that is under way.
  *
  * @typedef {object} Save
+ * @property {string} base what it is measured against
  * @property {string} text the session's own text, which is not in `base` yet
  * @property {Done[]} waiting for its end
  */
@@ -71,7 +72,7 @@ class Snapshot {
   /** A save begins. @param {any} session @param {string} text what it writes @returns {Save} */
   beginSave(session, text) {
     this.isExact = this.isFaithful(session);
-    this.save = { text, waiting: [] };
+    this.save = { base: this.base, text, waiting: [] };
     return this.save;
   }
 

@@ -228,7 +228,7 @@ function patchObject(target, source, isFree = () => true) {
     if (!isFree(key)) continue;
     const isField = Object.hasOwn(target, key);
     const mine = isField ? target[key] : undefined;
-    if (isPlain(mine) && isPlain(theirs) && !Object.isFrozen(mine)) patchObject(mine, theirs);
+    if (isPlain(mine) && isPlain(theirs) && Object.isExtensible(mine)) patchObject(mine, theirs);
     else if (!isField) {
       // Not by an assignment: of `__proto__` that makes no field.
       const field = { configurable: true, enumerable: true, value: theirs, writable: true };
@@ -242,4 +242,17 @@ function isPlain(value) {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-module.exports = { patch, updateSession };
+/**
+ * The same, to a text that was loaded.
+ *
+ * @param {AdoptedStore} adopted
+ * @param {any} session
+ * @param {string} sid
+ * @param {Stored} stored
+ * @param {number} clock when the load began
+ */
+function rebaseTo(adopted, session, sid, stored, clock) {
+  rebase(session, open(adopted, sid, stored, clock), clock);
+}
+
+module.exports = { rebaseTo, updateSession };

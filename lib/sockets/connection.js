@@ -99,10 +99,9 @@ class Connection {
     const { current } = this;
     if (this.bound?.sid === sid && stored !== undefined) this.bound?.learn(stored.text, clock);
     if (current.sid === sid) {
-      if (current.standsFor(loaded)) return;
+      if (current.standsFor(loaded) || current.follow(loaded)) return;
       if (!current.isOpen && !current.isEnded) {
         // Nobody has looked at it.
-        current.carried = this.unsavedChanges(sid);
         current.stored = stored;
         current.clock = clock;
         return;
@@ -110,32 +109,7 @@ class Connection {
       // A timer's change, say: it is saved with the next acknowledgement or at the end of the next handler.
       if (this.running.length === 0 && current.isChanged()) this.changed ??= current;
     }
-    const next = new SocketSession(this, loaded);
-    next.carried = this.unsavedChanges(sid);
-    this.replace(next);
-  }
-
-  /** What handlers have changed in a session, and is not saved: first what was changed in the oldest object. @param {string | undefined} sid */
-  unsavedChanges(sid) {
-    /** @type {import('./socket-session.js').Change[]} */
-    const changes = [];
-    for (let at = this.oldest; at !== undefined; at = at.newer) {
-      const change = at.sid === sid && at.isOpen && !at.isEnded ? at.unsavedChange() : undefined;
-      if (change !== undefined) changes.push(change);
-    }
-    return changes.length > 0 ? changes : undefined;
-  }
-
-  /** The oldest session object that a running handler may hold, or that was changed outside of one. @returns {SocketSession | undefined} */
-  get oldest() {
-    return this.changed ?? this.running[0]?.first ?? this.current;
-  }
-
-  /** Saves the objects that are older than one which is being saved. @param {SocketSession} session @param {(error?: unknown) => void} done called once, with the first failure */
-  commitOlder(session, done) {
-    const older = [];
-    for (let at = this.oldest; at !== undefined && at.order < session.order; at = at.newer) older.push(at);
-    commitAll(older, done);
+    this.replace(new SocketSession(this, loaded));
   }
 
   /** Another session object is the current one. @param {SocketSession} session */
@@ -147,9 +121,7 @@ class Connection {
     // Handlers that never end hold them all: what was current long ago goes, but for those that they began with.
     const firsts = new Set(this.running.map(({ first }) => first));
     let kept = oldest;
-    const isWanted = (/** @type {SocketSession} */ one) =>
-      firsts.has(one) || one.unsavedChange() !== undefined;
-    while (kept.newer !== undefined && isWanted(kept.newer)) kept = kept.newer;
+    while (kept.newer !== undefined && firsts.has(kept.newer)) kept = kept.newer;
     if (kept.newer?.newer !== undefined) kept.newer = kept.newer.newer;
   }
 
@@ -173,21 +145,34 @@ class Connection {
       for (let at = /** @type {SocketSession | undefined} */ (start); at && !open.has(at); at = at.newer)
         open.add(at);
     }
+    let left = 1;
+    /** @type {unknown} */
+    let first;
+    const ended = (/** @type {unknown} */ error) => {
+      first ??= error;
+      left -= 1;
+      if (left === 0) done(first);
+    };
     for (const session of open) {
+      left += 1;
       // Dropped since another event has failed: this one acknowledges what it has changed there.
       if (!event.hasFailed && session.order >= since.order) session.isDropped = false;
+      session.commit(ended, event);
     }
-    commitAll(open, done, event);
+    ended(undefined);
   }
 
   /** The socket leaves: events that came before run now, with the current session, as by Socket.IO they would have run before. */
   startPending(isOne = (/** @type {SocketEvent} */ _event) => true) {
     const started = [...(this.pending ?? [])].filter(isOne);
     for (const event of started) this.pending?.delete(event);
-    this.isHurried = true;
+    /** @type {(() => void)[]} */
+    const passed = [];
+    this.passed = passed;
     for (const event of started) {
       try {
         event.startEarly();
+        for (const goOn of passed.splice(0)) goOn();
       } catch (error) {
         // Socket.IO is about to tell others that the socket leaves.
         process.nextTick(() => {
@@ -195,7 +180,7 @@ class Connection {
         });
       }
     }
-    this.isHurried = false;
+    this.passed = undefined;
   }
 
   /** A handler has ended. @param {SocketEvent} event */
@@ -212,9 +197,7 @@ class Connection {
   /** Makes the current session object anew, without what is not saved. */
   drop() {
     const { current } = this;
-    if (this.running.length > 0) return;
-    current.carried = undefined;
-    if (!current.isOpen || !(current.isAhead || current.isChanged())) return;
+    if (!current.isOpen || this.running.length > 0 || !current.isChanged()) return;
     current.isDropped = true;
     const { clock, sid } = current;
     this.replace(new SocketSession(this, { sid, stored: current.lastStored(), clock }));
@@ -294,29 +277,6 @@ class Connection {
   }
 }
 
-/**
- * Saves session objects, one after the other.
- *
- * @param {Iterable<SocketSession>} sessions
- * @param {(error?: unknown) => void} done called once, with the first failure
- * @param {SocketEvent} [event] that saves them
- */
-function commitAll(sessions, done, event) {
-  let left = 1;
-  /** @type {unknown} */
-  let first;
-  const ended = (/** @type {unknown} */ error) => {
-    first ??= error;
-    left -= 1;
-    if (left === 0) done(first);
-  };
-  for (const session of sessions) {
-    left += 1;
-    session.commit(ended, event);
-  }
-  ended(undefined);
-}
-
 // Few connections have these.
 
 /** The session that it was bound to while handlers were running. @type {Found | undefined} */
@@ -335,8 +295,8 @@ Connection.prototype.isWelcome = true;
 Connection.prototype.isToBeTold = false;
 /** How many packets its middlewares (`socket.use`) have neither let pass nor refused. @type {number} */
 Connection.prototype.filtered = 0;
-/** Whether events run right now that the socket's leaving does not wait for. */
-Connection.prototype.isHurried = false;
+/** While the events of a socket that leaves are started: what its middlewares let pass. @type {(() => void)[] | undefined} */
+Connection.prototype.passed = undefined;
 /** Called when no handler runs any more. @type {(() => void) | undefined} */
 Connection.prototype.idle = undefined;
 /** Whether nothing of the socket is left. @type {boolean} */

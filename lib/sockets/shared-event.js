@@ -111,11 +111,11 @@ class SharedEvent extends SocketEvent {
       else if (connection.socket.connected) this.goOn(isNow);
       connection.idle?.();
     };
-    // Socket.IO waits for the current operation. A socket that leaves has no later one.
-    const { isHurried } = connection;
-    runMiddlewares(connection.socket, args, (error) =>
-      isHurried ? passed(error) : process.nextTick(passed, error),
-    );
+    runMiddlewares(connection.socket, args, (error) => {
+      // Socket.IO waits for the current operation. A socket that leaves has no later one.
+      if (connection.passed) connection.passed.push(() => passed(error));
+      else process.nextTick(passed, error);
+    });
   }
 
   /** The middlewares have let it pass. @param {boolean} isNow whether its session has just been loaded */

@@ -43,12 +43,6 @@ class SocketRequest {
     /** @type {any} */ (this)[SESSION].connection.report(error);
   }
 
-  /** Saves what handlers have changed in older objects of the session. @param {(error?: unknown) => void} done */
-  commitOlder(done) {
-    const held = /** @type {any} */ (this)[SESSION];
-    held.connection.commitOlder(held, done);
-  }
-
   /** The socket's own session, which is not stored, is an empty one again. */
   startAnew() {
     /** @type {any} */ (this)[SESSION].open();

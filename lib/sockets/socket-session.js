@@ -1,15 +1,14 @@
 'use strict';
 
-const { commitSession, merge } = require('../stores/commit.js');
+const { commitSession } = require('../stores/commit.js');
 const { failure, isFailure } = require('../support/errors.js');
-const { patch } = require('../session/update.js');
+const { rebaseTo } = require('../session/update.js');
 const { ask } = require('../stores/tickets.js');
 const { Loaded } = require('../stores/stored.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 
 /** @typedef {import('../stores/stored.js').Stored} Stored */
-/** @typedef {{ base: string, mine: string }} Change of a session's text */
 
 /** What is loaded for a session of a socket's own: nothing. */
 const NOTHING = new Loaded(undefined, undefined, undefined);
@@ -44,10 +43,6 @@ class SocketSession {
     this.session = undefined;
     /** The session object that took its place. @type {SocketSession | undefined} */
     this.newer = undefined;
-    /** What handlers have changed in older objects, and is not saved: they find it here, too. @type {Change[] | undefined} */
-    this.carried = undefined;
-    /** Whether it has such changes: they are the older objects' own, which save them. */
-    this.isAhead = false;
     /** Whether its changes are not to be saved: a handler has failed, or a client was told that they could not be saved. */
     this.isDropped = false;
     /** Whether the session has ended, while handlers that saw it still run. */
@@ -90,20 +85,9 @@ class SocketSession {
     const began = clock ?? adopted.clock;
     const session = adopted.openSession(this.asRequest(), given, began, sharing.methods);
     if (isOwn) markOwn(session, stored === undefined);
-    if (this.carried !== undefined && stored !== undefined) this.takeOver(session, stored.text, this.carried);
-    this.carried = undefined;
     // From now on the snapshot of the `Session` has the text.
     this.stored = undefined;
     return session;
-  }
-
-  /** @param {any} session @param {string} stored its text @param {Change[]} changes */
-  takeOver(session, stored, changes) {
-    const text = changes.reduce((theirs, { base, mine }) => merge(base, mine, theirs), stored);
-    patch(session, JSON.parse(text));
-    const snapshot = snapshotOf(session);
-    if (snapshot !== undefined) snapshot.base = snapshot.spell(session);
-    this.isAhead = true;
   }
 
   /** A `Session` was made, or the app has put one in its place. @param {any} session */
@@ -115,7 +99,7 @@ class SocketSession {
 
   /** Whether it still stands for what the store holds. @param {Loaded} loaded */
   standsFor({ stored, clock }) {
-    if (this.isEnded || this.isAhead) return false;
+    if (this.isEnded) return false;
     if (!this.isOpen) return this.stored?.text === stored?.text;
     const snapshot = snapshotOf(this.session);
     if (snapshot === undefined || snapshot.sid !== this.id || !snapshot.isShown(this.session)) return false;
@@ -130,16 +114,24 @@ class SocketSession {
     return typeof stored === 'string' ? { text: stored } : this.stored;
   }
 
-  /** What was changed and is not saved, for the objects that take its place. @returns {Change | undefined} */
-  unsavedChange() {
+  /**
+   * Brings it up to what was loaded, if it has changes that are not saved: they stay, and are changes of that.
+   *
+   * @param {Loaded} loaded
+   * @returns {boolean} whether it stands for that now
+   */
+  follow({ stored, clock }) {
     const session = this.changeable();
     const snapshot = snapshotOf(session);
-    if (snapshot === undefined || snapshot.sid !== this.id || this.unsaved !== undefined) return undefined;
+    if (snapshot === undefined || snapshot.sid !== this.id || this.isEnded) return false;
+    if (stored === undefined || clock === undefined || this.unsaved !== undefined) return false;
     try {
-      const mine = snapshot.spell(session);
-      return mine === snapshot.base ? undefined : { base: snapshot.base, mine };
+      if (snapshot.save === undefined && !snapshot.isChanged(snapshot.spell(session))) return false;
+      rebaseTo(this.connection.adopted, session, this.id, stored, clock);
+      return true;
     } catch {
-      return undefined;
+      // It cannot be written, or has no text: it is frozen, say.
+      return false;
     }
   }
 
@@ -163,12 +155,7 @@ class SocketSession {
     return this.asRequest().session ?? undefined;
   }
 
-  /**
-   * Saves what was changed.
-   *
-   * @param {(error?: unknown) => void} done called now if nothing has to be waited for
-   * @param {import('./socket-event.js').SocketEvent} [event] that saves it
-   */
+  /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for @param {import('./socket-event.js').SocketEvent} event that saves it */
   commit(done, event) {
     const session = this.changeable();
     if (session === undefined) {
@@ -209,7 +196,7 @@ class SocketSession {
       done(error);
     };
     if (snapshot)
-      commitSession(adopted, session, { trusting: false, text, isQuiet: event?.isQuiet }, answered);
+      commitSession(adopted, session, { trusting: false, text, isQuiet: event.isQuiet }, answered);
     else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));
   }
 }

@@ -114,9 +114,13 @@ class Committing {
     // Not before the lock is held: the commit in front of it may have been this session's own.
     this.snapshot = /** @type {Snapshot} */ (snapshotOf(session));
     this.renews = false;
+    /** What stands for the request of what is written. @type {any} */
+    this.request = undefined;
     /** What the text to write was merged with. */
     this.expected = this.snapshot.stored;
     this.text = save.text;
+    /** How often the session had been updated when its text was made. */
+    this.updates = this.snapshot.updates;
     this.attempts = 0;
     /** Whether `expected` is what was there a moment ago, and not when the session was loaded. */
     this.isRead = false;
@@ -141,7 +145,11 @@ class Committing {
     try {
       this.renews = this.snapshot.renews(this.session);
       // An update that it has waited for has changed the session: the text of before would undo that.
-      if (this.snapshot.updates !== updatesBefore) this.save.text = this.snapshot.spell(this.session);
+      if (this.snapshot.updates !== updatesBefore) {
+        this.save.base = this.snapshot.base;
+        this.save.text = this.snapshot.spell(this.session);
+      }
+      this.updates = this.snapshot.updates;
     } catch (error) {
       this.finish(error);
       return;
@@ -159,7 +167,7 @@ class Committing {
       return;
     }
     try {
-      this.text = expected === null || expected === snapshot.base ? save.text : this.merge(expected);
+      this.text = expected === null || expected === save.base ? save.text : this.merge(expected);
       const { text } = this;
       if (text === expected && this.isRead && !renews && !trusting) {
         // Nothing of ours is left to write.
@@ -190,7 +198,7 @@ class Committing {
   merge(theirs) {
     const { save, snapshot } = this;
     const began = begin('merge');
-    const text = merge(snapshot.base, save.text, theirs);
+    const text = merge(save.base, save.text, theirs);
     this.merged = true;
     publish('merge', snapshot.sid, { attempt: this.attempts }, began);
     return text;
@@ -210,7 +218,8 @@ class Committing {
     const { cookie } = data;
     // An app has put something else in the place of the cookie.
     if (sessionData(data) === undefined) return session;
-    const copy = original.createSession.call(self, adopted.requestFor(snapshot.sid, session.req), data);
+    this.request = adopted.requestFor(snapshot.sid, session.req);
+    const copy = original.createSession.call(self, this.request, data);
     if (cookie.__io === true) markOwn(copy, false);
     else if (!driver.compareAndSet && snapshot.hasCookie(session)) renewLife(copy, cookie);
     return copy;
@@ -268,14 +277,19 @@ class Committing {
   finish(error, stored) {
     const { adopted, began, expected, isQuiet, merged, save, session, snapshot, text, update } = this;
     const { sid } = snapshot;
+    // The store may keep what it was given: that is not to keep the socket.
+    if (this.request) Object.setPrototypeOf(this.request, Object.prototype);
     if (snapshot.save === save) snapshot.save = undefined;
     if (update === undefined) {
       const outcome = error ? 'failed' : stored === undefined ? 'dropped' : 'written';
       publish('commit', sid, { merged, outcome }, began);
     }
     if (stored !== undefined) {
-      snapshot.wrote(session, save.text, stored, adopted.clock);
-      snapshot.isMerged = stored !== save.text;
+      // The session has been brought up to what others have written since: what it has saved is not its own any more.
+      const isSame = snapshot.updates === this.updates;
+      const mine = isSame ? save.text : merge(save.base, save.text, snapshot.base);
+      snapshot.wrote(session, mine, stored, adopted.clock);
+      snapshot.isMerged = stored !== mine;
       if (update !== undefined) {
         // It is written, whatever the caller's session says to that: an object in it may be sealed.
         update.outcome = true;

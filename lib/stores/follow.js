@@ -1,7 +1,8 @@
 'use strict';
 
+const { AsyncResource } = require('node:async_hooks');
 const { randomBytes } = require('node:crypto');
-const { ask, firstAnswer, thrown } = require('./tickets.js');
+const { firstAnswer, thrown } = require('./tickets.js');
 const { commit } = require('./commit.js');
 const { snapshotOf } = require('../session/snapshot.js');
 const { textOf } = require('../session/session-data.js');
@@ -74,7 +75,7 @@ function follow(adopted) {
     adopted.used();
     const snapshot = snapshotOf(session);
     // The store's own `touch` may call it, which has the lock.
-    adopted.touching.get(session)?.();
+    adopted.touches.letIn(sid);
     // A session that is new, or a record: there is nothing to merge with.
     if (snapshot === undefined || snapshot.sid !== sid) return adopted.setNew(sid, session, callback);
     // Not before the caller has gone on, as with any store.
@@ -104,17 +105,7 @@ function follow(adopted) {
       const { compareAndSet, readText } = adopted.driver;
       // The store's own `set` may call it, which has the lock.
       if (compareAndSet || readText || !isKnown || adopted.writing.has(session)) return run(callback);
-      // It may be a read and a write: what is committed in between would be undone.
-      adopted.commits.enter(sid, adopted.timeout, (failed, _stored, leave) => {
-        const release = () => adopted.touching.delete(session) && leave();
-        const touched = (/** @type {unknown} */ error) => {
-          release();
-          callback(error);
-        };
-        adopted.touching.set(session, release);
-        if (failed) touched(failed);
-        else ask(touched, adopted, run);
-      });
+      adopted.touches.add(sid, AsyncResource.bind(callback), run);
     });
   }
 

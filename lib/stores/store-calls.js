@@ -72,8 +72,6 @@ class StoreCalls {
     this.followed = {};
     /** What the store is writing right now. @type {Set<any>} */
     this.writing = new Set();
-    /** The sessions whose lock a touch has, and what gives it back. @type {Map<any, () => void>} */
-    this.touching = new Map();
     /** The clock when the store had been cleared last. */
     this.clearedAt = 0;
     /** Whether no sharing uses it any more, and it has its own methods again: what is under way goes on. */
@@ -275,7 +273,7 @@ class StoreCalls {
 
   /** Sessions have ended, or all were cleared away. */
   ticked() {
-    this.clock = native.clock(this.number);
+    if (!this.isReleased) this.clock = native.clock(this.number);
   }
 
   /**
@@ -285,12 +283,12 @@ class StoreCalls {
    * @param {string} id
    */
   written(id) {
-    if (!this.readsAtOnce) this.clock = native.written(this.number, id);
+    if (!this.readsAtOnce && !this.isReleased) this.clock = native.written(this.number, id);
   }
 
   /** The same of a session that is new: nobody has loaded it. @param {string} id */
   isNew(id) {
-    if (!this.readsAtOnce) this.clock = native.newSession(this.number, id);
+    if (!this.readsAtOnce && !this.isReleased) this.clock = native.newSession(this.number, id);
   }
 
   /** What has happened to a session since a load. @param {string} id @param {number} since */

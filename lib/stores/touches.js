@@ -1,0 +1,59 @@
+'use strict';
+
+const { ask } = require('./tickets.js');
+
+/** @typedef {(error?: unknown) => void} Done */
+/** @typedef {{ run: (done: Done) => any, callbacks: Done[] }} Touch */
+
+/**
+ * Touches of a store that may read and write for each: what is committed in between would be undone, so they take the session's
+ * lock. Those that wait for it are one: what counts is the latest end.
+ */
+class Touches {
+  /** @param {import('./adopted-store.js').AdoptedStore} adopted */
+  constructor(adopted) {
+    this.adopted = adopted;
+    /** Those that wait, by session. @type {Map<string, Touch>} */
+    this.waiting = new Map();
+    /** How the lock of a session that is being touched is given back. @type {Map<string, () => void>} */
+    this.held = new Map();
+  }
+
+  /** @param {string} sid @param {Done} callback @param {Touch['run']} run calls the store */
+  add(sid, callback, run) {
+    const known = this.waiting.get(sid);
+    if (known !== undefined) {
+      known.run = run;
+      known.callbacks.push(callback);
+      return;
+    }
+    const touch = { run, callbacks: [callback] };
+    this.waiting.set(sid, touch);
+    const { adopted } = this;
+    // Those who wait for the lock are to have time left.
+    const timeout = adopted.timeout / 2;
+    adopted.commits.enter(sid, adopted.timeout, (failed, _stored, leave) => {
+      this.waiting.delete(sid);
+      const touched = (/** @type {unknown} */ error) => {
+        if (this.held.get(sid) === leave) this.letIn(sid);
+        for (const done of touch.callbacks) done(error);
+      };
+      if (failed) {
+        leave();
+        touched(failed);
+        return;
+      }
+      this.held.set(sid, leave);
+      ask(touched, { timeout }, touch.run);
+    });
+  }
+
+  /** A touch has ended, or the store's own calls its `set`: the next one may write. @param {string} sid */
+  letIn(sid) {
+    const leave = this.held.get(sid);
+    this.held.delete(sid);
+    leave?.();
+  }
+}
+
+module.exports.Touches = Touches;
