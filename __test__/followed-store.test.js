@@ -2,6 +2,7 @@
 
 // What an app may still do with its store after it has been adopted.
 
+const { AsyncLocalStorage } = require('node:async_hooks');
 const path = require('node:path');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
@@ -349,3 +350,84 @@ for (const [what, Own] of Object.entries(CALLS_ITSELF)) {
     assert.equal((await browser.json('/read')).body.count, 20);
   });
 }
+
+test('touches of one session that wait are one call, answered where each was asked', LIMIT, async (t) => {
+  const store = new TouchingStore();
+  const touched = t.mock.method(store, 'touch');
+  const contexts = new AsyncLocalStorage();
+  const seen = [];
+  const { bound } = await shareFixture(t, {
+    store,
+    before: [(req, _res, next) => contexts.run(req.query.page, next)],
+    app({ app }) {
+      app.get('/look', (req, res) => {
+        res.on('finish', () => seen.push([req.query.page, contexts.getStore()]));
+        res.json(req.session.user);
+      });
+    },
+  });
+  const { browser } = await bound();
+  store.touching = { reached: deferred(), go: deferred() };
+  const before = touched.mock.callCount();
+  const looked = Array.from({ length: 10 }, (_, page) => browser.json(`/look?page=${page}`));
+  await store.touching.reached.promise;
+  await settle(200);
+  store.touching.go.resolve();
+  for (const { body } of await Promise.all(looked)) assert.equal(body, 'ann');
+  assert.ok(touched.mock.callCount() - before < 10, 'some waited');
+  assert.equal(seen.length, 10);
+  for (const [page, context] of seen) assert.equal(context, page);
+});
+
+test('a store that keeps the object that it is given does not keep the socket', LIMIT, async (t) => {
+  const given = [];
+  class KeepingStore extends TouchingStore {
+    set(sid, session, callback) {
+      given.push(session);
+      super.set(sid, session, callback);
+    }
+  }
+  const { bound } = await shareFixture(t, {
+    store: new KeepingStore(),
+    app({ io }) {
+      io.on('connection', (socket) =>
+        socket.on('write', (ack) => {
+          socket.session.written = true;
+          ack('saved');
+        }),
+      );
+    },
+  });
+  const { socket } = await bound();
+  given.splice(0);
+  assert.equal(await socket.ask('write'), 'saved');
+  assert.equal(given.length, 1);
+  assert.equal(Object.getPrototypeOf(given[0].req), Object.prototype);
+});
+
+test('a handler that goes on after clear() and close() saves, and destroys nothing', LIMIT, async (t) => {
+  const store = new HostileStore();
+  const [begun, go] = [deferred(), deferred()];
+  const { bound, sharing } = await shareFixture(t, {
+    store,
+    app({ io }) {
+      io.on('connection', (socket) =>
+        socket.on('write', async (ack) => {
+          begun.resolve();
+          await go.promise;
+          socket.session.written = true;
+          ack('saved');
+        }),
+      );
+    },
+  });
+  await new Promise((resolve) => sharing.store.clear(resolve));
+  const { sid, socket } = await bound();
+  const answer = socket.ask('write');
+  await begun.promise;
+  sharing.close();
+  go.resolve();
+  assert.equal(await answer, 'saved');
+  await settle();
+  assert.equal(store.read(sid)?.written, true);
+});

@@ -187,6 +187,37 @@ for (const version of [2, 4]) {
       );
     }
 
+    test('a handler that fails then, behind a middleware of the socket, saves nothing', LIMIT, async (t) => {
+      const told = [];
+      const f = await shareFixture(t, {
+        socketIoVersion: version,
+        options: { onError: ({ message }) => told.push(message) },
+      });
+      f.io.on('connection', (socket) => {
+        socket.use((_packet, next) => next());
+        socket.on('bad', () => {
+          socket.session.bad = true;
+          throw new Error('on purpose');
+        });
+        socket.on('good', () => {
+          socket.session.good = true;
+        });
+      });
+      const { browser, sid, socket } = await f.bound();
+      const load = () => f.store.hold('get', (id) => id === sid);
+      const holds = [load(), load()];
+      for (const [at, event] of ['bad', 'good'].entries()) {
+        socket.send(event);
+        await holds[at].reached;
+      }
+      socket.close();
+      await until(() => told.length > 0, 'it has left');
+      for (const { release } of holds) release();
+      await until(async () => (await browser.json('/read')).body.good, 'the other one is saved');
+      assert.deepEqual(told, ['on purpose']);
+      assert.equal((await browser.json('/read')).body.bad, undefined);
+    });
+
     for (const name of ['MemoryStore', 'EmbeddedStore', 'a store that has to be waited for']) {
       test(`what its listeners change is saved, asynchronous ones too, on ${name}`, LIMIT, async (t) => {
         const go = deferred();
