@@ -566,7 +566,7 @@ export interface IoSessionError extends Error {
  * - `ERR_INVALID_DOCUMENT`: the store's text of a session is no JSON object
  *
  * Of an {@link EmbeddedStore}:
- * - `ERR_STORE_FULL`: `maxSessions` or `maxBytes` is reached, and `evict` is off (503)
+ * - `ERR_STORE_FULL`: `maxSessions` or `maxBytes` is reached, and `evict` is off, or a session alone is larger than `maxBytes` (503)
  * - `ERR_SESSION_TOO_LARGE`: the session has more than `maxSessionBytes`; what was stored before is still there
  * - `ERR_STORE_PATH_IN_USE`: another process, or a store of another name, has the file open
  * - `ERR_STORE_DAMAGED`: the file is damaged, or is not an `EmbeddedStore`'s; it has been left as it was
@@ -818,6 +818,11 @@ export function redisCompareAndSet(client: any): CommittingStore['compareAndSet'
 export interface SessionSocket {
   id: string;
   handshake: any;
+  request?: any;
+  data?: any;
+  nsp?: any;
+  rooms?: any;
+  connected?: boolean;
   join(room: string): any;
   leave(room: string): any;
   disconnect(close?: boolean): any;

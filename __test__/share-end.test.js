@@ -248,6 +248,53 @@ test('dynamic namespaces that Socket.IO has closed are forgotten', LIMIT, async 
   assert.equal(await news, 3);
 });
 
+test('dynamic namespaces that pages of a wrong origin have asked for are forgotten', LIMIT, async (t) => {
+  const f = await shareApp(t, {
+    namespaces: [/^\/room-\d+$/],
+    ioOptions: { cleanupEmptyChildNamespaces: true },
+    options: { allowedOrigins: ['https://app.example'] },
+  });
+  const extraHeaders = { origin: 'https://evil.example' };
+  for (let n = 0; n < 5; n += 1) {
+    await assert.rejects(f.connect({ namespace: `/room-${n}`, extraHeaders }));
+  }
+  await until(() => f.io._nsps.size === 1, 'Socket.IO has closed them');
+  // One for each namespace that is served.
+  assert.ok(f.sharing.to('a sid').senders.length <= 1);
+});
+
+for (const socketIoVersion of [2, 4]) {
+  test(
+    `a client that connects twice to a namespace of Socket.IO ${socketIoVersion} leaves nothing behind`,
+    LIMIT,
+    async (t) => {
+      const left = [];
+      const f = await shareApp(t, {
+        socketIoVersion,
+        namespaces: ['/chat'],
+        ioOptions: { allowEIO3: true },
+        app: ({ io }) =>
+          io.of('/chat').on('connection', (one) => one.on('disconnect', () => left.push(one.id))),
+      });
+      const key = await f.keyOf(await f.login());
+      const hold = f.store.hold('get', (id) => id === key);
+      const { socket } = await f.connect({ version: 2 });
+      // As a client does that disconnects before it is connected, and connects again.
+      for (let n = 0; n < 2; n += 1) socket.io.packet({ type: 0, nsp: '/chat', query: `key=${key}` });
+      await hold.reached;
+      await settle();
+      hold.release();
+      await until(() => f.sharing.stats().sockets > 0, 'it is bound');
+      socket.close();
+      await until(() => left.length > 0, 'it has left');
+      await settle();
+      assert.equal(f.sharing.stats().sockets, 0);
+      const [watched] = [...adoptedBy(f.store).watchers];
+      assert.equal(watched.sessions.size, 0);
+    },
+  );
+}
+
 describe('the response that ends a session', () => {
   const held = () => {
     const [entered, open] = [deferred(), deferred()];

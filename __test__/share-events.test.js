@@ -1870,3 +1870,24 @@ describe('what a middleware of a socket lets pass', () => {
     );
   }
 });
+
+test(
+  'what somebody has put into a MemoryStore that is no JSON is no session, and ends no process',
+  LIMIT,
+  async (t) => {
+    const store = new MemoryStore();
+    const { bound, connect, keyOf, login, sharing } = await shareFixture(t, {
+      store,
+      app: listening({ whoami: (socket, ack) => ack(socket.session.user ?? null) }),
+    });
+    const { sid, socket } = await bound();
+    const other = await login();
+    const key = await keyOf(other);
+    for (const id of [sid, other.sid]) store.sessions[id] = 'no JSON';
+    const ended = socket.next('session:end');
+    assert.equal(await socket.ask('whoami'), null);
+    assert.deepEqual(await ended, { reason: 'expire' });
+    assert.equal(await (await connect({ key })).ask('whoami'), null);
+    assert.equal(sharing.stats().sockets, 0);
+  },
+);

@@ -7,7 +7,7 @@ const { failure } = require('../support/errors.js');
 const { servedByAnother, socketIo3 } = require('../support/warnings.js');
 const { SharedConnection } = require('./shared-connection.js');
 const { connectionOf, giveSession } = require('./shared-properties.js');
-const { followNamespace, followSocket, isParent, isSocketIo3 } = require('./socket-io.js');
+const { followNamespace, followSocket, isParent, isSocketIo3, whileConnecting } = require('./socket-io.js');
 
 /** @typedef {import('./sharing/socket-sharing.js').SocketSharing} SocketSharing */
 
@@ -23,16 +23,21 @@ const SHARING = Symbol('io-session sharing');
 function socketMiddleware(sharing) {
   return (socket, next) => {
     // Socket.IO has the middleware still when it is closed. The namespace is another sharing's by now, perhaps.
-    const error = sharing.closed ? undefined : serve(sharing, socket.nsp);
-    if (error !== undefined || sharing.closed || connectionOf(socket) !== undefined) {
-      next(error);
+    if (sharing.closed || connectionOf(socket) !== undefined) {
+      next();
       return;
     }
     const { allowedOrigins, required, trustProxy } = sharing.options;
     const { headers = {} } = socket.handshake;
+    // Before the namespace is served: a page of anywhere may make dynamic ones.
     if (allowedOrigins.length > 0 && isCrossOrigin(headers, allowedOrigins, trustProxy)) {
       debug('refused a connection of %j: not one of allowedOrigins', headers.origin);
       next(refusal(sharing, failure('ERR_BAD_ORIGIN')));
+      return;
+    }
+    const error = serve(sharing, socket.nsp);
+    if (error !== undefined) {
+      next(error);
       return;
     }
     authenticate(share(sharing, socket), (failed) =>
@@ -43,9 +48,13 @@ function socketMiddleware(sharing) {
 
 /** Gives a socket its session, and follows its events. @param {SocketSharing} sharing @param {any} socket */
 function share(sharing, socket) {
+  const former = sharing.connections.get(socket.id);
   // A recovered socket takes over: it has the id of its former connection, and is bound by itself.
-  sharing.connections.get(socket.id)?.unbind();
+  if (socket.recovered) former?.unbind();
+  else former?.leave();
   const connection = new SharedConnection(sharing, socket);
+  // A client of protocol 3 has connected to the namespace once more, by the same id. Socket.IO tells one of the two when it leaves.
+  if (former !== undefined && !socket.recovered) whileConnecting(socket, () => connection.leave());
   sharing.connections.set(socket.id, connection);
   giveSession(socket, connection);
   followSocket(socket, connection);

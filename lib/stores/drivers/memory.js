@@ -13,7 +13,12 @@ function memoryDriver(store) {
     exact: 'processes',
     readText(sid) {
       const text = store.sessions[sid];
-      return text !== undefined && isLive(text) ? text : undefined;
+      try {
+        return text !== undefined && isLive(text) ? text : undefined;
+      } catch {
+        // Somebody has put something else there: it is no session.
+        return undefined;
+      }
     },
     compareAndSet(sid, expected, { text }, callback) {
       const { sessions } = store;
