@@ -4,7 +4,7 @@ const { setTimeout } = require('node:timers');
 const { setImmediate: nextTurn } = require('node:timers/promises');
 const { commitSession, merge } = require('../stores/commit.js');
 const { failure } = require('../support/errors.js');
-const { markOwn, snapshotOf } = require('./snapshot.js');
+const { LEFT_OUT, markOwn, snapshotOf } = require('./snapshot.js');
 const { dataOf } = require('../stores/stored.js');
 
 /** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
@@ -199,7 +199,9 @@ function rebase(session, fresh, clock) {
   const isUnchanged = mine === snapshot.base;
   const text = isUnchanged ? base : merge(snapshot.base, mine, base);
   if (snapshot.hasCookie(session)) {
-    session.cookie = fresh.cookie;
+    // A handler may hold it.
+    if (Object.isFrozen(session.cookie)) session.cookie = fresh.cookie;
+    else Object.assign(session.cookie, fresh.cookie);
     Object.assign(snapshot, { cookie, rawCookie });
   }
   patch(session, JSON.parse(text));
@@ -223,13 +225,19 @@ function patch(session, source) {
 
 /** Makes an object what JSON says. @param {any} target @param {any} source @param {(key: string) => boolean} isFree whether a field may be another one */
 function patchObject(target, source, isFree = () => true) {
-  for (const key of Object.keys(target)) if (isFree(key) && !Object.hasOwn(source, key)) delete target[key];
+  for (const key of Object.keys(target)) {
+    const isGone = isFree(key) && !Object.hasOwn(source, key);
+    if (isGone && !LEFT_OUT.has(typeof target[key])) delete target[key];
+  }
   for (const [key, theirs] of Object.entries(source)) {
     if (!isFree(key)) continue;
     const isField = Object.hasOwn(target, key);
     const mine = isField ? target[key] : undefined;
     if (isPlain(mine) && isPlain(theirs) && Object.isExtensible(mine)) patchObject(mine, theirs);
-    else if (!isField) {
+    else if (Array.isArray(mine) && Array.isArray(theirs) && Object.isExtensible(mine)) {
+      patchObject(mine, theirs);
+      mine.length = theirs.length;
+    } else if (!isField) {
       // Not by an assignment: of `__proto__` that makes no field.
       const field = { configurable: true, enumerable: true, value: theirs, writable: true };
       Object.defineProperty(target, key, field);

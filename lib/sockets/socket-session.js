@@ -102,10 +102,12 @@ class SocketSession {
     if (this.isEnded) return false;
     if (!this.isOpen) return this.stored?.text === stored?.text;
     const snapshot = snapshotOf(this.session);
-    if (snapshot === undefined || snapshot.sid !== this.id || !snapshot.isShown(this.session)) return false;
-    if ((snapshot.stored ?? undefined) === stored?.text) return !snapshot.isMerged;
-    // Saved since the load began: what was loaded is older.
-    return clock !== undefined && snapshot.clock > clock && stored !== undefined;
+    if (snapshot === undefined || snapshot.sid !== this.id) return false;
+    // Saved since the load began: what was loaded is older. A session of the socket's own nobody else destroys.
+    const isOlder = clock !== undefined && snapshot.clock > clock;
+    if (isOlder && (stored !== undefined || this.sid === undefined)) return true;
+    if (!snapshot.isShown(this.session)) return false;
+    return (snapshot.stored ?? undefined) === stored?.text && !snapshot.isMerged;
   }
 
   /** What the store holds, as far as this object knows. @returns {Stored | undefined} */
@@ -190,8 +192,12 @@ class SocketSession {
     const { connection } = this;
     const { adopted } = connection;
     if (this.sid === undefined && snapshot?.sid === connection.id) connection.isStored = true;
+    const updates = snapshot?.updates;
     const answered = (/** @type {unknown} */ error) => {
       this.unsaved = error ? unsaved : undefined;
+      // Brought up to what others have written meanwhile, it has another text.
+      if (error && snapshot && snapshot.updates !== updates)
+        this.unsaved = `${session.id} ${snapshot.spell(session)}`;
       this.failure = error;
       done(error);
     };

@@ -146,8 +146,8 @@ class Committing {
       this.renews = this.snapshot.renews(this.session);
       // An update that it has waited for has changed the session: the text of before would undo that.
       if (this.snapshot.updates !== updatesBefore) {
+        this.save.text = merge(this.save.base, this.save.text, this.snapshot.base);
         this.save.base = this.snapshot.base;
-        this.save.text = this.snapshot.spell(this.session);
       }
       this.updates = this.snapshot.updates;
     } catch (error) {

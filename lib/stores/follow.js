@@ -75,7 +75,7 @@ function follow(adopted) {
     adopted.used();
     const snapshot = snapshotOf(session);
     // The store's own `touch` may call it, which has the lock.
-    adopted.touches.letIn(sid);
+    adopted.touches.letIn(sid, session);
     // A session that is new, or a record: there is nothing to merge with.
     if (snapshot === undefined || snapshot.sid !== sid) return adopted.setNew(sid, session, callback);
     // Not before the caller has gone on, as with any store.
@@ -105,7 +105,7 @@ function follow(adopted) {
       const { compareAndSet, readText } = adopted.driver;
       // The store's own `set` may call it, which has the lock.
       if (compareAndSet || readText || !isKnown || adopted.writing.has(session)) return run(callback);
-      adopted.touches.add(sid, AsyncResource.bind(callback), run);
+      adopted.touches.add(sid, session, AsyncResource.bind(callback), run);
     });
   }
 

@@ -3,7 +3,7 @@
 const { ask } = require('./tickets.js');
 
 /** @typedef {(error?: unknown) => void} Done */
-/** @typedef {{ run: (done: Done) => any, callbacks: Done[] }} Touch */
+/** @typedef {{ session: any, run: (done: Done) => any, callbacks: Done[] }} Touch */
 
 /**
  * Touches of a store that may read and write for each: what is committed in between would be undone, so they take the session's
@@ -15,19 +15,20 @@ class Touches {
     this.adopted = adopted;
     /** Those that wait, by session. @type {Map<string, Touch>} */
     this.waiting = new Map();
-    /** How the lock of a session that is being touched is given back. @type {Map<string, () => void>} */
+    /** What is being touched, and how the lock of it is given back. @type {Map<string, { session: any, leave: () => void }>} */
     this.held = new Map();
   }
 
-  /** @param {string} sid @param {Done} callback @param {Touch['run']} run calls the store */
-  add(sid, callback, run) {
+  /** @param {string} sid @param {any} session @param {Done} callback @param {Touch['run']} run calls the store */
+  add(sid, session, callback, run) {
     const known = this.waiting.get(sid);
     if (known !== undefined) {
       known.run = run;
+      known.session = session;
       known.callbacks.push(callback);
       return;
     }
-    const touch = { run, callbacks: [callback] };
+    const touch = { run, session, callbacks: [callback] };
     this.waiting.set(sid, touch);
     const { adopted } = this;
     // Those who wait for the lock are to have time left.
@@ -35,7 +36,7 @@ class Touches {
     adopted.commits.enter(sid, adopted.timeout, (failed, _stored, leave) => {
       this.waiting.delete(sid);
       const touched = (/** @type {unknown} */ error) => {
-        if (this.held.get(sid) === leave) this.letIn(sid);
+        if (this.held.get(sid)?.leave === leave) this.letIn(sid, touch.session);
         for (const done of touch.callbacks) done(error);
       };
       if (failed) {
@@ -43,16 +44,17 @@ class Touches {
         touched(failed);
         return;
       }
-      this.held.set(sid, leave);
+      this.held.set(sid, { session: touch.session, leave });
       ask(touched, { timeout }, touch.run);
     });
   }
 
-  /** A touch has ended, or the store's own calls its `set`: the next one may write. @param {string} sid */
-  letIn(sid) {
-    const leave = this.held.get(sid);
+  /** A touch has ended, or the store's own calls its `set`: the next one may write. @param {string} sid @param {any} session */
+  letIn(sid, session) {
+    const held = this.held.get(sid);
+    if (held === undefined || held.session !== session) return;
     this.held.delete(sid);
-    leave?.();
+    held.leave();
   }
 }
 
