@@ -181,7 +181,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_record_reads_back_as_it_was_written(
-            id in ".{1,80}", name in "[^\\p{Cc}]{1,40}", age in 0_u64..1_000_000_000_000, now in 0_u64..9_000_000_000_000
+            id in ".{1,80}",
+            name in "[^\\p{Cc}]{1,40}".prop_filter("a part of a path", |name| ![".", ".."].contains(&name.as_str())),
+            age in 0_u64..1_000_000_000_000,
+            now in 0_u64..9_000_000_000_000,
         ) {
             let text = record_text(&id, &channel(&name), age, now);
             prop_assert_eq!(session_of(&text, Some(&name)), Some(id));
