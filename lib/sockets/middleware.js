@@ -24,7 +24,7 @@ function socketMiddleware(sharing) {
   return (socket, next) => {
     // Socket.IO has the middleware still when it is closed. The namespace is another sharing's by now, perhaps.
     if (sharing.closed || connectionOf(socket) !== undefined) {
-      next();
+      next(sharing.closed ? undefined : serve(sharing, socket.nsp));
       return;
     }
     const { allowedOrigins, required, trustProxy } = sharing.options;
