@@ -184,6 +184,16 @@ test(
   },
 );
 
+// An app that writes at an event.
+function writing({ io }) {
+  io.on('connection', (socket) =>
+    socket.on('write', (ack) => {
+      socket.session.written = true;
+      ack('saved');
+    }),
+  );
+}
+
 // Keeps texts. What a touch has read is written when the test says so.
 class TouchingStore extends Store {
   texts = new Map();
@@ -220,11 +230,8 @@ test('a change is not undone by a touch of a store that reads and writes for it'
     store,
     app({ app, io }) {
       app.get('/look', (req, res) => res.json(req.session.user));
+      writing({ io });
       io.on('connection', (socket) => {
-        socket.on('write', (ack) => {
-          socket.session.written = true;
-          ack('saved');
-        });
         socket.on('update', async (ack) => {
           await socket.session.update((session) => {
             session.updated = true;
@@ -255,14 +262,7 @@ test(
     const { bound } = await shareFixture(t, {
       store,
       options: { storeTimeout: 500, onError() {} },
-      app({ io }) {
-        io.on('connection', (socket) =>
-          socket.on('write', (ack) => {
-            socket.session.written = true;
-            ack('saved');
-          }),
-        );
-      },
+      app: writing,
     });
     const { browser, socket } = await bound();
     store.touching = { reached: deferred(), go: deferred() };
@@ -286,14 +286,7 @@ test(
     }
     const { browser, bound, url } = await shareFixture(t, {
       store: new AuditingStore(),
-      app({ io }) {
-        io.on('connection', (socket) =>
-          socket.on('write', (ack) => {
-            socket.session.written = true;
-            ack('saved');
-          }),
-        );
-      },
+      app: writing,
     });
     const client = browser();
     const login = (user) => client.request(`/login?user=${user}`, { headers: { 'x-name': user } });
@@ -389,14 +382,7 @@ test('a store that keeps the object that it is given does not keep the socket', 
   }
   const { bound } = await shareFixture(t, {
     store: new KeepingStore(),
-    app({ io }) {
-      io.on('connection', (socket) =>
-        socket.on('write', (ack) => {
-          socket.session.written = true;
-          ack('saved');
-        }),
-      );
-    },
+    app: writing,
   });
   const { socket } = await bound();
   given.splice(0);

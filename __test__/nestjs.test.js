@@ -122,7 +122,7 @@ test('the files of docs/nestjs.md compile, and gateways share the session', LIMI
   await browser.request('/login?name=Ann');
   assert.equal(await me(), 'Ann');
 
-  const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  const { cookie } = browser;
   const byCookie = await connectSocket(url, { extraHeaders: { cookie } });
   t.after(() => byCookie.close());
   assert.deepEqual(await byCookie.ask('rename', 'Bob'), { name: 'Bob' });

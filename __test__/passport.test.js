@@ -33,7 +33,7 @@ function visit(t, url) {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        cookie: [...http.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+        cookie: http.cookie,
       },
       body: JSON.stringify(body),
     });

@@ -28,12 +28,10 @@ const STORES = {
   'connect-redis': () => stores.redis(redis),
 };
 
-const cookieOf = ({ cookies }) => [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-
 // How a socket is bound. `again`: what its client does once it is back. `user`: whose it is.
 const WAYS = {
   'by its key in auth': { connection: async (f, browser) => ({ key: await f.keyOf(browser) }) },
-  'by its cookie': { connection: async (_f, browser) => ({ cookie: cookieOf(browser) }) },
+  'by its cookie': { connection: async (_f, browser) => ({ cookie: browser.cookie }) },
   'by __zappa_key': {
     connection: async () => ({}),
     again: async (f, browser, client) => client.ask('__zappa_key', { key: await f.keyOf(browser) }),

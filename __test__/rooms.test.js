@@ -58,7 +58,7 @@ const WAYS = {
   'its key in auth': { connection: async (f, browser) => ({ key: await f.keyOf(browser) }) },
   'its cookie': {
     connection: async (_f, browser) => ({
-      cookie: [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+      cookie: browser.cookie,
     }),
   },
   __zappa_key: {

@@ -33,8 +33,6 @@ const ENDS = {
   ],
 };
 
-const cookieOf = ({ cookies }) => [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-
 async function isStranger(f, socket, sid) {
   const messages = socket.collect('news');
   f.sharing.to(sid).emit('news', 'to a session that has ended');
@@ -933,7 +931,7 @@ describe('a session is not back', () => {
     });
     const logout = browser.request('/logout');
     await asked.promise;
-    const socket = await f.connect({ cookie: cookieOf(browser) });
+    const socket = await f.connect({ cookie: browser.cookie });
     const { answer, release } = await writing(f, browser.sid, socket);
     effect.resolve();
     await until(() => f.store.read(browser.sid) === undefined, 'it is destroyed');
@@ -952,7 +950,7 @@ describe('a session is not back', () => {
     const hold = f.store.hold('clear');
     const cleared = new Promise((resolve) => f.sharing.store.clear(resolve));
     await hold.reached;
-    const socket = await f.connect({ cookie: cookieOf(browser) });
+    const socket = await f.connect({ cookie: browser.cookie });
     assert.equal((await socket.ask('read')).user, 'ann');
     const { answer, release } = await writing(f, browser.sid, socket);
     const ended = socket.next('session:end');

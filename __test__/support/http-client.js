@@ -14,7 +14,7 @@ class HttpClient {
   }
 
   async request(path, { method = 'GET', headers = {} } = {}) {
-    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const { cookie } = this;
     const response = await fetch(this.url + path, {
       method,
       headers: { ...(cookie && { cookie }), ...headers },
@@ -47,6 +47,11 @@ class HttpClient {
     const other = new HttpClient(this.url, this);
     other.cookies = new Map(this.cookies);
     return other;
+  }
+
+  // The header that its cookies go by.
+  get cookie() {
+    return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
   }
 
   // The session id inside express-session's signed cookie.

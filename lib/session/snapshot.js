@@ -18,6 +18,7 @@ const snapshots = new WeakMap();
  * @typedef {object} Save
  * @property {string} base what it is measured against
  * @property {string} text the session's own text, which is not in `base` yet
+ * @property {number} updates how often the session had been updated when that was made
  * @property {Done[]} waiting for its end
  */
 
@@ -72,7 +73,7 @@ class Snapshot {
   /** A save begins. @param {any} session @param {string} text what it writes @returns {Save} */
   beginSave(session, text) {
     this.isExact = this.isFaithful(session);
-    this.save = { base: this.base, text, waiting: [] };
+    this.save = { base: this.base, text, updates: this.updates, waiting: [] };
     return this.save;
   }
 

@@ -212,6 +212,19 @@ function rebase(session, fresh, clock) {
   snapshot.updates += 1;
 }
 
+/**
+ * The same, to a text that was loaded.
+ *
+ * @param {AdoptedStore} adopted
+ * @param {any} session
+ * @param {string} sid
+ * @param {Stored} stored
+ * @param {number} clock when the load began
+ */
+function rebaseTo(adopted, session, sid, stored, clock) {
+  rebase(session, open(adopted, sid, stored, clock), clock);
+}
+
 /** Makes a session what JSON says. Its cookie stays. @param {any} session @param {any} source */
 function patch(session, source) {
   // What `Session` has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`, `id`.
@@ -248,19 +261,6 @@ function patchObject(target, source, isFree = () => true) {
 /** @param {any} value */
 function isPlain(value) {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-}
-
-/**
- * The same, to a text that was loaded.
- *
- * @param {AdoptedStore} adopted
- * @param {any} session
- * @param {string} sid
- * @param {Stored} stored
- * @param {number} clock when the load began
- */
-function rebaseTo(adopted, session, sid, stored, clock) {
-  rebase(session, open(adopted, sid, stored, clock), clock);
 }
 
 module.exports = { rebaseTo, updateSession };

@@ -23,20 +23,21 @@ const SHARING = Symbol('io-session sharing');
 function socketMiddleware(sharing) {
   return (socket, next) => {
     // Socket.IO has the middleware still when it is closed. The namespace is another sharing's by now, perhaps.
-    if (sharing.closed || connectionOf(socket) !== undefined) {
-      next(sharing.closed ? undefined : serve(sharing, socket.nsp));
+    if (sharing.closed) {
+      next();
       return;
     }
     const { allowedOrigins, required, trustProxy } = sharing.options;
     const { headers = {} } = socket.handshake;
+    const isKnown = connectionOf(socket) !== undefined;
     // Before the namespace is served: a page of anywhere may make dynamic ones.
-    if (allowedOrigins.length > 0 && isCrossOrigin(headers, allowedOrigins, trustProxy)) {
+    if (!isKnown && allowedOrigins.length > 0 && isCrossOrigin(headers, allowedOrigins, trustProxy)) {
       debug('refused a connection of %j: not one of allowedOrigins', headers.origin);
       next(refusal(sharing, failure('ERR_BAD_ORIGIN')));
       return;
     }
     const error = serve(sharing, socket.nsp);
-    if (error !== undefined) {
+    if (error !== undefined || isKnown) {
       next(error);
       return;
     }
@@ -50,11 +51,13 @@ function socketMiddleware(sharing) {
 function share(sharing, socket) {
   const former = sharing.connections.get(socket.id);
   // A recovered socket takes over: it has the id of its former connection, and is bound by itself.
-  if (socket.recovered) former?.unbind();
-  else former?.leave();
+  former?.unbind();
   const connection = new SharedConnection(sharing, socket);
-  // A client of protocol 3 has connected to the namespace once more, by the same id. Socket.IO tells one of the two when it leaves.
-  if (former !== undefined && !socket.recovered) whileConnecting(socket, () => connection.leave());
+  if (former !== undefined && !socket.recovered) {
+    // A client of protocol 3 has connected to the namespace once more, by the same id. Socket.IO tells one of the two when it leaves.
+    former.leave();
+    whileConnecting(socket, () => connection.leave());
+  }
   sharing.connections.set(socket.id, connection);
   giveSession(socket, connection);
   followSocket(socket, connection);

@@ -65,6 +65,7 @@ class AdoptedStore extends StoreCalls {
     this.waiting = 0;
     /** For the writes of a session. While it is held, no code of the app's runs. */
     this.commits = new Locks(this);
+    /** For its touches, where they read and write. */
     this.touches = new Touches(this);
     /** For the updates of a session, the app's functions included. */
     this.updates = new Locks(this);

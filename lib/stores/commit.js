@@ -54,7 +54,7 @@ function commitSession(adopted, session, options, callback) {
 function commit(adopted, session, { trusting = false, text, isQuiet }, callback) {
   adopted.used();
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
-  const { update, updates } = snapshot;
+  const { update } = snapshot;
   let mine;
   /** @type {import('../session/snapshot.js').Save} */
   let save;
@@ -86,7 +86,7 @@ function commit(adopted, session, { trusting = false, text, isQuiet }, callback)
       },
     );
     if (failed) committing.finish(failed);
-    else committing.begin(updates, stored);
+    else committing.begin(stored);
   });
 }
 
@@ -119,8 +119,6 @@ class Committing {
     /** What the text to write was merged with. */
     this.expected = this.snapshot.stored;
     this.text = save.text;
-    /** How often the session had been updated when its text was made. */
-    this.updates = this.snapshot.updates;
     this.attempts = 0;
     /** Whether `expected` is what was there a moment ago, and not when the session was loaded. */
     this.isRead = false;
@@ -133,10 +131,9 @@ class Committing {
   /**
    * The lock is held.
    *
-   * @param {number} updatesBefore how often the session had been updated when its text was made
    * @param {string | undefined} stored what the commit that it has waited for has written
    */
-  begin(updatesBefore, stored) {
+  begin(stored) {
     // That is what is there, unless another process has been quicker: to expect what was loaded before would be in vain.
     if (stored !== undefined && this.update === undefined) {
       this.expected = stored;
@@ -145,16 +142,20 @@ class Committing {
     try {
       this.renews = this.snapshot.renews(this.session);
       // An update that it has waited for has changed the session: the text of before would undo that.
-      if (this.snapshot.updates !== updatesBefore) {
-        this.save.text = merge(this.save.base, this.save.text, this.snapshot.base);
-        this.save.base = this.snapshot.base;
-      }
-      this.updates = this.snapshot.updates;
+      this.rebase();
     } catch (error) {
       this.finish(error);
       return;
     }
     this.attempt();
+  }
+
+  /** The session may have been brought up to what others have written since its text was made. So is that. */
+  rebase() {
+    const { save, snapshot } = this;
+    const { base, updates } = snapshot;
+    if (updates === save.updates) return;
+    Object.assign(save, { base, text: merge(save.base, save.text, base), updates });
   }
 
   /** Merges with what is expected to be stored, and writes. */
@@ -285,11 +286,9 @@ class Committing {
       publish('commit', sid, { merged, outcome }, began);
     }
     if (stored !== undefined) {
-      // The session has been brought up to what others have written since: what it has saved is not its own any more.
-      const isSame = snapshot.updates === this.updates;
-      const mine = isSame ? save.text : merge(save.base, save.text, snapshot.base);
-      snapshot.wrote(session, mine, stored, adopted.clock);
-      snapshot.isMerged = stored !== mine;
+      this.rebase();
+      snapshot.wrote(session, save.text, stored, adopted.clock);
+      snapshot.isMerged = stored !== save.text;
       if (update !== undefined) {
         // It is written, whatever the caller's session says to that: an object in it may be sealed.
         update.outcome = true;

@@ -271,9 +271,9 @@ class StoreCalls {
     ask(answered, commit, run);
   }
 
-  /** Sessions have ended, or all were cleared away. */
-  ticked() {
-    if (!this.isReleased) this.clock = native.clock(this.number);
+  /** Something was noted on the native side, which knows no clock of a store that was given back. */
+  ticked(clock = native.clock(this.number)) {
+    if (!this.isReleased) this.clock = clock;
   }
 
   /**
@@ -283,12 +283,12 @@ class StoreCalls {
    * @param {string} id
    */
   written(id) {
-    if (!this.readsAtOnce && !this.isReleased) this.clock = native.written(this.number, id);
+    if (!this.readsAtOnce) this.ticked(native.written(this.number, id));
   }
 
   /** The same of a session that is new: nobody has loaded it. @param {string} id */
   isNew(id) {
-    if (!this.readsAtOnce && !this.isReleased) this.clock = native.newSession(this.number, id);
+    if (!this.readsAtOnce) this.ticked(native.newSession(this.number, id));
   }
 
   /** What has happened to a session since a load. @param {string} id @param {number} since */

@@ -23,9 +23,7 @@ class Touches {
   add(sid, session, callback, run) {
     const known = this.waiting.get(sid);
     if (known !== undefined) {
-      known.run = run;
-      known.session = session;
-      known.callbacks.push(callback);
+      Object.assign(known, { run, session }).callbacks.push(callback);
       return;
     }
     const touch = { run, session, callbacks: [callback] };
