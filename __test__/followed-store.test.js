@@ -254,6 +254,20 @@ test('a change is not undone by a touch of a store that reads and writes for it'
   assert.deepEqual({ updated, written }, { updated: true, written: true });
 });
 
+test('an HTTP save waits for a touch of its session that is under way', LIMIT, async (t) => {
+  const store = new TouchingStore();
+  const { bound } = await shareFixture(t, { store });
+  const { browser, sid } = await bound();
+  store.touching = { reached: deferred(), go: deferred() };
+  const read = browser.request('/read');
+  await store.touching.reached.promise;
+  const login = browser.request('/login?user=bea');
+  await settle(200);
+  store.touching.go.resolve();
+  for (const { status } of await Promise.all([read, login])) assert.equal(status, 200);
+  assert.equal(JSON.parse(store.texts.get(sid)).user, 'bea');
+});
+
 test(
   'a touch that is never answered holds up the changes of its session for storeTimeout',
   LIMIT,

@@ -703,3 +703,137 @@ describe('a handler with a change that is not saved, when HTTP has written and a
     }
   }
 });
+
+describe('what a handler holds of its session stays its own, when HTTP has written and another event has begun', () => {
+  // Of a session with `{ list: [{ qty: 1 }] }`. `hold` takes something, `change` changes it after HTTP has put 9 into the list.
+  const HELD = {
+    'an array': {
+      hold: ({ list }) => list,
+      change: (list) => list.push('a'),
+      list: [{ qty: 1 }, 9, 'a'],
+    },
+    'an item of an array': {
+      hold: ({ list }) => list[0],
+      change: (item) => {
+        item.qty = 5;
+      },
+      list: [{ qty: 5 }, 9],
+    },
+    'the cookie': {
+      hold: ({ cookie }) => cookie,
+      change: (cookie) => {
+        cookie.maxAge = 5_000_000;
+      },
+      list: [{ qty: 1 }, 9],
+      maxAge: 5_000_000,
+    },
+    'a function, which no save has': {
+      hold: (session) => Object.assign(session, { greet: () => 'hello' }),
+      change: (session) => {
+        session.said = session.greet();
+      },
+      list: [{ qty: 1 }, 9],
+      said: 'hello',
+    },
+  };
+
+  for (const [what, { hold, change, list, maxAge = 600_000, said }] of Object.entries(HELD)) {
+    for (const open of [() => new MemoryStore(), () => new HostileStore()]) {
+      test(`${what}, on ${open().constructor.name}`, LIMIT, async (t) => {
+        const [begun, go] = [deferred(), deferred()];
+        const { bound, store } = await listening(
+          t,
+          {
+            async change(socket, ack) {
+              const { session } = socket;
+              session.busy = true;
+              const held = hold(session);
+              begun.resolve();
+              await go.promise;
+              change(held);
+              ack('ok');
+            },
+            other: (_socket, ack) => ack('ok'),
+          },
+          {
+            store: open(),
+            sessionOptions: { cookie: { maxAge: 600_000 } },
+            app: ({ app }) => {
+              app.get('/list', (req, res) => {
+                req.session.list = [{ qty: 1 }, ...(req.query.also ? [9] : [])];
+                res.json({});
+              });
+            },
+          },
+        );
+        const { browser, sid, socket } = await bound();
+        await browser.request('/list');
+        const answer = socket.ask('change');
+        await begun.promise;
+        await browser.request('/list?also=1');
+        assert.equal(await socket.ask('other'), 'ok');
+        go.resolve();
+        assert.equal(await answer, 'ok');
+        const stored = JSON.parse((store.inner ?? store).sessions[sid]);
+        assert.deepEqual(stored.list, list);
+        assert.equal(stored.cookie.originalMaxAge, maxAge);
+        assert.equal(stored.said, said);
+      });
+    }
+  }
+});
+
+test('a load that began before a save brings nothing back that the save has changed', LIMIT, async (t) => {
+  const [saved, go] = [deferred(), deferred()];
+  const { bound, store } = await listening(t, {
+    async count(socket, ack) {
+      const { session } = socket;
+      // A field that no save shows.
+      session.nothing = undefined;
+      session.count = 1;
+      await session.save();
+      session.other = true;
+      saved.resolve();
+      await go.promise;
+      session.count += 1;
+      ack('ok');
+    },
+    look: (_socket, ack) => ack('ok'),
+  });
+  const { sid, socket } = await bound();
+  const set = store.hold('set', (id) => id === sid);
+  const answer = socket.ask('count');
+  await set.reached;
+  const load = store.holdAnswer('get', (id) => id === sid);
+  const looked = socket.ask('look');
+  await load.reached;
+  set.release();
+  await saved.promise;
+  load.release();
+  assert.equal(await looked, 'ok');
+  go.resolve();
+  assert.equal(await answer, 'ok');
+  assert.equal(store.read(sid).count, 2);
+});
+
+test("a stranger's first save is not undone by an event whose load overlaps it", LIMIT, async (t) => {
+  const { connect, store } = await listening(t, {
+    put(socket, field, ack) {
+      socket.session[field] = 1;
+      ack('ok');
+    },
+  });
+  const socket = await connect();
+  const set = store.hold('set', (id) => id === socket.id);
+  const first = socket.ask('put', 'x');
+  await set.reached;
+  const load = store.holdAnswer('get', (id) => id === socket.id);
+  const second = socket.ask('put', 'y');
+  await load.reached;
+  set.release();
+  assert.equal(await first, 'ok');
+  load.release();
+  assert.equal(await second, 'ok');
+  const { x, y } = store.read(socket.id);
+  assert.deepEqual({ x, y }, { x: 1, y: 1 });
+});
