@@ -837,3 +837,87 @@ test("a stranger's first save is not undone by an event whose load overlaps it",
   const { x, y } = store.read(socket.id);
   assert.deepEqual({ x, y }, { x: 1, y: 1 });
 });
+
+test(
+  'a field that is called like a method, written as it was stored, is saved once and no change after that',
+  LIMIT,
+  async (t) => {
+    const store = new MemoryStore();
+    const { bound } = await listening(
+      t,
+      {
+        put(socket, ack) {
+          socket.session.constructor = 0;
+          ack('ok');
+        },
+        look: (socket, ack) => ack(socket.session.user),
+      },
+      { store },
+    );
+    const { browser, sid, socket } = await bound();
+    const { constructor: _none, ...data } = JSON.parse(store.sessions[sid]);
+    store.sessions[sid] = JSON.stringify({ ...data, constructor: 0 });
+    assert.equal(await socket.ask('put'), 'ok');
+    // Another program writes the session.
+    store.sessions[sid] = JSON.stringify({ ...data, user: 'bea' });
+    assert.equal(await socket.ask('look'), 'bea');
+    await settle();
+    assert.deepEqual(JSON.parse(store.sessions[sid]), { ...data, user: 'bea' });
+    assert.equal((await readBy(browser)).user, 'bea');
+  },
+);
+
+test('a field that is taken back while its save is under way is gone in the end', LIMIT, async (t) => {
+  const { bound, store } = await listening(t, {
+    async flash(socket, ack) {
+      const { session } = socket;
+      session.busy = true;
+      const saved = session.save();
+      delete session.busy;
+      ack('ok');
+      await saved;
+    },
+  });
+  const { sid, socket } = await bound();
+  assert.equal(await socket.ask('flash'), 'ok');
+  await settle();
+  assert.equal(store.read(sid).busy, undefined);
+});
+
+test(
+  'a change that a client was told could not be saved is not saved, though others have written meanwhile',
+  LIMIT,
+  async (t) => {
+    const go = deferred();
+    const { bound, errors, store } = await listening(t, {
+      async change(socket, ack) {
+        socket.session.lost = true;
+        ack('ok');
+        await go.promise;
+      },
+      other: () => {},
+    });
+    const { browser, sid, socket } = await bound();
+    const failed = deferred();
+    const reached = deferred();
+    store.next('set', (_run, answer) => {
+      reached.resolve();
+      failed.promise.then(() => answer(new Error('down')));
+    });
+    const answer = socket.ask('change');
+    await reached.promise;
+    store.plant(sid, { ...store.read(sid), user: 'bea' });
+    const loaded = store.holdAnswer('get', (id) => id === sid);
+    socket.send('other');
+    await loaded.reached;
+    loaded.release();
+    await settle();
+    failed.resolve();
+    assert.equal((await answer).code, 'ERR_STORE_UNAVAILABLE');
+    go.resolve();
+    await until(() => errors.length > 0, 'it is told');
+    await settle();
+    const { lost, user } = (await browser.json('/read')).body;
+    assert.deepEqual({ lost, user }, { lost: undefined, user: 'bea' });
+  },
+);

@@ -169,6 +169,7 @@ class LazySession extends Snapshot {
     this.leftOut = Object.keys(data).filter((key) => this.isReserved(target, key));
     for (const key of this.leftOut) delete data[key];
     this.base = this.without(this.base);
+    for (const save of this.saves) save.text = this.without(save.text);
     if (!values.has('cookie')) values.set('cookie', this.cookieOf(data.cookie));
     for (const [key, value] of values) data[key] = value;
     for (const [key, value] of Object.entries(data)) {
@@ -189,7 +190,7 @@ class LazySession extends Snapshot {
   wrote(session, mine, stored, clock) {
     // Else the text of before would stay as long as nobody looks.
     if (mine === this.speltFields.text) this.fields = this.speltFields;
-    super.wrote(session, mine === this.spelt ? this.without(mine) : mine, stored, clock);
+    super.wrote(session, mine, stored, clock);
   }
 
   /** @param {any} session */

@@ -16,11 +16,12 @@ const snapshots = new WeakMap();
  * A save that is under way.
  *
  * @typedef {object} Save
- * @property {string} base what it is measured against
  * @property {string} text the session's own text, which is not in `base` yet
- * @property {number} updates how often the session had been updated when that was made
  * @property {Done[]} waiting for its end
  */
+
+/** @type {Save[]} */
+const NO_SAVES = [];
 
 /** What a `Session` was when it was loaded: what its changes are measured against. */
 class Snapshot {
@@ -50,10 +51,10 @@ class Snapshot {
     this.updating = false;
     /** The update that is writing the session. @type {import('../stores/commit.js').Update | undefined} */
     this.update = undefined;
-    /** How often an update has changed the session, so that a text that was made before is an old one. */
-    this.updates = 0;
     /** The last save, while it is under way. @type {Save | undefined} */
     this.save = undefined;
+    /** All of them that are under way. @type {Save[]} */
+    this.saves = NO_SAVES;
     /** Whether the session can be made again of what was saved. If not, the next event sees what is stored: a text in place of a `Date`. */
     this.isExact = true;
     /** Whether the last save has merged it with changes of others, which the session does not have. */
@@ -73,8 +74,15 @@ class Snapshot {
   /** A save begins. @param {any} session @param {string} text what it writes @returns {Save} */
   beginSave(session, text) {
     this.isExact = this.isFaithful(session);
-    this.save = { base: this.base, text, updates: this.updates, waiting: [] };
+    this.save = { text, waiting: [] };
+    this.saves = [...this.saves, this.save];
     return this.save;
+  }
+
+  /** A save has ended. @param {Save} save */
+  endSave(save) {
+    if (this.save === save) this.save = undefined;
+    this.saves = this.saves.filter((one) => one !== save);
   }
 
   /** Whether the session has nothing that its text does not show: it is not frozen, and no field is left out. @param {any} session */

@@ -204,12 +204,15 @@ function rebase(session, fresh, clock) {
     else Object.assign(session.cookie, fresh.cookie);
     Object.assign(snapshot, { cookie, rawCookie });
   }
+  const before = snapshot.base;
   patch(session, JSON.parse(text));
-  snapshot.base = isUnchanged ? snapshot.spell(session) : base;
+  const now = snapshot.spell(session);
+  // And what is being saved: the text of before would undo what others have written.
+  for (const save of snapshot.saves) save.text = save.text === mine ? now : merge(before, save.text, base);
+  snapshot.base = isUnchanged ? now : base;
   snapshot.stored = stored;
   snapshot.isMerged = false;
   snapshot.clock = clock;
-  snapshot.updates += 1;
 }
 
 /**

@@ -192,18 +192,18 @@ class SocketSession {
     const { connection } = this;
     const { adopted } = connection;
     if (this.sid === undefined && snapshot?.sid === connection.id) connection.isStored = true;
-    const updates = snapshot?.updates;
+    /** @type {import('../session/snapshot.js').Save | undefined} */
+    let save;
     const answered = (/** @type {unknown} */ error) => {
-      this.unsaved = error ? unsaved : undefined;
       // Brought up to what others have written meanwhile, it has another text.
-      if (error && snapshot && snapshot.updates !== updates)
-        this.unsaved = `${session.id} ${snapshot.spell(session)}`;
+      this.unsaved = error ? `${session.id} ${save?.text ?? text}` : undefined;
       this.failure = error;
       done(error);
     };
-    if (snapshot)
+    if (snapshot) {
       commitSession(adopted, session, { trusting: false, text, isQuiet: event.isQuiet }, answered);
-    else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));
+      if (snapshot.save?.text === text) save = snapshot.save;
+    } else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));
   }
 }
 

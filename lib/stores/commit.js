@@ -118,6 +118,9 @@ class Committing {
     this.request = undefined;
     /** What the text to write was merged with. */
     this.expected = this.snapshot.stored;
+    /** The session's own text, and what that is measured against. */
+    this.mine = save.text;
+    this.base = this.snapshot.base;
     this.text = save.text;
     this.attempts = 0;
     /** Whether `expected` is what was there a moment ago, and not when the session was loaded. */
@@ -139,10 +142,11 @@ class Committing {
       this.expected = stored;
       this.isRead = true;
     }
+    // The save in front of it may have changed both, and so may an update.
+    this.base = this.snapshot.base;
+    this.mine = this.save.text;
     try {
       this.renews = this.snapshot.renews(this.session);
-      // An update that it has waited for has changed the session: the text of before would undo that.
-      this.rebase();
     } catch (error) {
       this.finish(error);
       return;
@@ -150,17 +154,9 @@ class Committing {
     this.attempt();
   }
 
-  /** The session may have been brought up to what others have written since its text was made. So is that. */
-  rebase() {
-    const { save, snapshot } = this;
-    const { base, updates } = snapshot;
-    if (updates === save.updates) return;
-    Object.assign(save, { base, text: merge(save.base, save.text, base), updates });
-  }
-
   /** Merges with what is expected to be stored, and writes. */
   attempt() {
-    const { adopted, expected, renews, save, session, snapshot, trusting, update } = this;
+    const { adopted, base, expected, mine, renews, session, snapshot, trusting, update } = this;
     const { clock, sid } = snapshot;
     if (adopted.probe?.running !== undefined && expected !== null) {
       // A store that may be able to compare and set: between a read and a write of ours another process could write.
@@ -168,7 +164,7 @@ class Committing {
       return;
     }
     try {
-      this.text = expected === null || expected === save.base ? save.text : this.merge(expected);
+      this.text = expected === null || expected === base ? mine : this.merge(expected);
       const { text } = this;
       if (text === expected && this.isRead && !renews && !trusting) {
         // Nothing of ours is left to write.
@@ -197,11 +193,10 @@ class Committing {
 
   /** The text to write, where somebody else has written as well. @param {string} theirs */
   merge(theirs) {
-    const { save, snapshot } = this;
     const began = begin('merge');
-    const text = merge(save.base, save.text, theirs);
+    const text = merge(this.base, this.mine, theirs);
     this.merged = true;
-    publish('merge', snapshot.sid, { attempt: this.attempts }, began);
+    publish('merge', this.snapshot.sid, { attempt: this.attempts }, began);
     return text;
   }
 
@@ -280,13 +275,12 @@ class Committing {
     const { sid } = snapshot;
     // The store may keep what it was given: that is not to keep the socket.
     if (this.request) Object.setPrototypeOf(this.request, Object.prototype);
-    if (snapshot.save === save) snapshot.save = undefined;
+    snapshot.endSave(save);
     if (update === undefined) {
       const outcome = error ? 'failed' : stored === undefined ? 'dropped' : 'written';
       publish('commit', sid, { merged, outcome }, began);
     }
     if (stored !== undefined) {
-      this.rebase();
       snapshot.wrote(session, save.text, stored, adopted.clock);
       snapshot.isMerged = stored !== save.text;
       if (update !== undefined) {
