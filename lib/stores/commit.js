@@ -281,8 +281,9 @@ class Committing {
       publish('commit', sid, { merged, outcome }, began);
     }
     if (stored !== undefined) {
+      // What the session leaves out by itself, a field called like a method, is no change of others.
+      snapshot.isMerged = stored !== save.text && (snapshot.isMerged || expected !== snapshot.stored);
       snapshot.wrote(session, save.text, stored, adopted.clock);
-      snapshot.isMerged = stored !== save.text;
       if (update !== undefined) {
         // It is written, whatever the caller's session says to that: an object in it may be sealed.
         update.outcome = true;
