@@ -14,7 +14,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use redb::StorageBackend;
+use redb::{StorageBackend, backends::FileBackend};
 
 #[derive(Debug)]
 enum Write {
@@ -25,7 +25,9 @@ enum Write {
 
 #[derive(Debug)]
 struct Held {
-    file: File,
+    file: FileBackend,
+    /// The same file, for its lock.
+    lock: File,
     /// What is held back; nothing once the file is trusted.
     writes: Mutex<Vec<Write>>,
     trusted: AtomicBool,
@@ -38,7 +40,7 @@ pub struct Backend(Arc<Held>);
 impl Drop for Held {
     fn drop(&mut self) {
         // That it is closed is not enough: a child process that is being made has it for a moment, too.
-        let _ = self.file.unlock();
+        let _ = self.lock.unlock();
     }
 }
 
@@ -69,7 +71,10 @@ impl Backend {
             TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
             TryLockError::Error(error) => error,
         })?;
-        Ok(Self(Arc::new(Held { file, writes: Mutex::default(), trusted: AtomicBool::new(trusted) })))
+        let lock = file.try_clone()?;
+        let file = FileBackend::new(file).map_err(io::Error::other)?;
+        let (writes, trusted) = (Mutex::default(), AtomicBool::new(trusted));
+        Ok(Self(Arc::new(Held { file, lock, writes, trusted })))
     }
 
     /// Makes the writes that were held back, now that the file's content is verified. Later writes are made immediately.
@@ -80,7 +85,7 @@ impl Backend {
         let mut writes = self.0.writes.lock();
         for write in writes.drain(..) {
             match write {
-                Write::Bytes(offset, bytes) => self.write_now(offset, &bytes)?,
+                Write::Bytes(offset, bytes) => self.0.file.write(offset, &bytes)?,
                 Write::Length(length) => self.0.file.set_len(length)?,
                 Write::Sync => self.0.file.sync_data()?,
             }
@@ -97,54 +102,11 @@ impl Backend {
         self.0.writes.lock().push(write());
         true
     }
-
-    #[cfg(unix)]
-    fn read_now(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(&self.0.file, out, offset)
-    }
-
-    #[cfg(unix)]
-    fn write_now(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        std::os::unix::fs::FileExt::write_all_at(&self.0.file, bytes, offset)
-    }
-
-    // Each call names its offset, so that no two of them share a cursor.
-    #[cfg(windows)]
-    fn read_now(&self, mut offset: u64, mut out: &mut [u8]) -> io::Result<()> {
-        while !out.is_empty() {
-            match std::os::windows::fs::FileExt::seek_read(&self.0.file, out, offset) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => {
-                    out = &mut out[read..];
-                    offset += read as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    #[cfg(windows)]
-    fn write_now(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match std::os::windows::fs::FileExt::seek_write(&self.0.file, bytes, offset) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    bytes = &bytes[written..];
-                    offset += written as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
 }
 
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
-        let length = self.0.file.metadata()?.len();
+        let length = self.0.file.len()?;
         let held = self.0.writes.lock();
         Ok(held.iter().fold(length, |length, write| match write {
             Write::Bytes(offset, bytes) => length.max(offset + bytes.len() as u64),
@@ -155,15 +117,15 @@ impl StorageBackend for Backend {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         if self.0.trusted.load(Ordering::Acquire) {
-            return self.read_now(offset, out);
+            return self.0.file.read(offset, out);
         }
         if offset + out.len() as u64 > self.len()? {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         out.fill(0);
-        let there = self.0.file.metadata()?.len().saturating_sub(offset);
+        let there = self.0.file.len()?.saturating_sub(offset);
         let there = usize::try_from(there).unwrap_or(usize::MAX).min(out.len());
-        self.read_now(offset, &mut out[..there])?;
+        self.0.file.read(offset, &mut out[..there])?;
         for write in self.0.writes.lock().iter() {
             match write {
                 Write::Bytes(at, bytes) => overlay(offset, out, *at, bytes),
@@ -195,7 +157,7 @@ impl StorageBackend for Backend {
         if self.hold(|| Write::Bytes(offset, data.into())) {
             return Ok(());
         }
-        self.write_now(offset, data)
+        self.0.file.write(offset, data)
     }
 
     /// The lock stays: after a failure the engine begins anew on the same file.
