@@ -43,7 +43,7 @@ async function serve(port) {
     await client.set(`sess:${sid}`, text, { EX: DAY / 1000 });
     const connection = new SharedConnection(sharing, silentSocket(nsp, `socket-${n}`));
     sharing.connections.set(connection.id, connection);
-    connection.bind({ sid, stored: { text }, clock: sharing.adopted.clock() });
+    connection.bind({ sid, stored: { text }, clock: sharing.adopted.clock });
   }
   process.on('message', () => process.send({ cpu: process.cpuUsage(), ...sharing.stats() }));
   process.send('ready');

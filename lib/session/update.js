@@ -215,15 +215,7 @@ function rebase(session, fresh, clock) {
   snapshot.clock = clock;
 }
 
-/**
- * The same, to a text that was loaded.
- *
- * @param {AdoptedStore} adopted
- * @param {any} session
- * @param {string} sid
- * @param {Stored} stored
- * @param {number} clock when the load began
- */
+/** The same, to a text that was loaded. @param {AdoptedStore} adopted @param {any} session @param {string} sid @param {Stored} stored @param {number} clock when the load began */
 function rebaseTo(adopted, session, sid, stored, clock) {
   rebase(session, open(adopted, sid, stored, clock), clock);
 }

@@ -84,17 +84,7 @@ function followNamespace(namespace, connected) {
 
 /** @typedef {{ data?: any[], id?: number | null }} Packet */
 
-/**
- * What is called for a socket that is followed.
- *
- * @typedef {object} Follower
- * @property {(packet?: Packet, plugin?: (packet: any) => void) => void} receive an event has arrived, and a plugin is to have it
- * @property {(id: number) => (...values: any[]) => void} ack an acknowledgement is made
- * @property {(event: string, args: any[]) => void} leaving `disconnecting` or `disconnect` is told
- * @property {() => void} cleaned the socket has left its namespace, or is refused
- */
-
-/** Where a socket has its follower. */
+/** Where a socket has the connection that follows it. */
 const FOLLOWER = Symbol('io-session follower');
 /** Where a socket has what `onevent` is, and the plugin's that is behind it. */
 const ONEVENT = Symbol('io-session onevent');
@@ -165,7 +155,7 @@ const FOLLOWED = {
   },
 };
 
-/** Follows the events of a socket. @param {any} socket @param {Follower} follower */
+/** Follows the events of a socket. @param {any} socket @param {import('./shared-connection.js').SharedConnection} follower */
 function followSocket(socket, follower) {
   put(socket, FOLLOWER, follower);
   put(socket, ONEVENT, receive);

@@ -73,18 +73,12 @@ function commit(adopted, session, { trusting = false, text, isQuiet }, callback)
     return;
   }
   adopted.commits.enter(snapshot.sid, adopted.timeout, (failed, stored, leave) => {
-    const committing = new Committing(
-      adopted,
-      session,
-      save,
-      { trusting, isQuiet },
-      update,
-      (error, written) => {
-        leave(written);
-        callback(error);
-        for (const done of save.waiting) done(error);
-      },
-    );
+    const options = { trusting: trusting && update === undefined, isQuiet, update };
+    const committing = new Committing(adopted, session, save, options, (error, written) => {
+      leave(written);
+      callback(error);
+      for (const done of save.waiting) done(error);
+    });
     if (failed) committing.finish(failed);
     else committing.begin(stored);
   });
@@ -99,19 +93,18 @@ class Committing {
    * @param {AdoptedStore} adopted
    * @param {any} session
    * @param {import('../session/snapshot.js').Save} save
-   * @param {{ trusting: boolean, isQuiet: boolean | undefined }} options
-   * @param {Update | undefined} update
+   * @param {{ trusting: boolean, isQuiet: boolean | undefined, update: Update | undefined }} options
    * @param {(error: unknown, written?: string) => void} callback
    */
-  constructor(adopted, session, save, { trusting, isQuiet }, update, callback) {
+  constructor(adopted, session, save, { trusting, isQuiet, update }, callback) {
     this.adopted = adopted;
     this.session = session;
     this.save = save;
-    this.trusting = trusting && update === undefined;
+    this.trusting = trusting;
     this.isQuiet = isQuiet;
     this.update = update;
     this.callback = callback;
-    // Not before the lock is held: the commit in front of it may have been this session's own.
+    // Looked at when the lock is held: the save in front of it may have changed all of it, and so may an update.
     this.snapshot = /** @type {Snapshot} */ (snapshotOf(session));
     this.renews = false;
     /** What stands for the request of what is written. @type {any} */
@@ -142,9 +135,6 @@ class Committing {
       this.expected = stored;
       this.isRead = true;
     }
-    // The save in front of it may have changed both, and so may an update.
-    this.base = this.snapshot.base;
-    this.mine = this.save.text;
     try {
       this.renews = this.snapshot.renews(this.session);
     } catch (error) {

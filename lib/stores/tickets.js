@@ -102,7 +102,7 @@ function hear(returned, callback) {
       // `undefined` is no answer: the callback is still to come.
       if (value !== undefined) callback(null, value);
     },
-    (/** @type {unknown} */ error) => callback(rejected(error)),
+    (/** @type {unknown} */ error) => callback(error ?? new Error('The session store rejected.')),
   );
 }
 
@@ -127,11 +127,6 @@ function firstAnswer(run, answered) {
   } catch (error) {
     done(thrown(error));
   }
-}
-
-/** What a store rejected with, as an error. @param {unknown} error */
-function rejected(error) {
-  return error ?? new Error('The session store rejected.');
 }
 
 /** What a store threw, as an error. @param {unknown} error */
@@ -166,7 +161,6 @@ module.exports = {
   hear,
   /** Opens the queue of a socket: its events run in order. */
   openQueue: () => tickets.openQueue(),
-  rejected,
   takePlace,
   thrown,
 };

@@ -51,7 +51,6 @@ class SocketSharing extends Sharing {
     /** Its store, after `close()`, too. */
     this.own = /** @type {import('./sharing.js').AdoptedStore} */ (this.adopted);
     this.own.methods = requestMethods;
-    this.exact = this.own.exact;
   }
 
   get touchInterval() {
@@ -115,10 +114,8 @@ class SocketSharing extends Sharing {
   /** What it has done, and what it holds. */
   stats() {
     const { binds, own } = this;
-    // A probe may have told more since. A store that was given back tells nothing.
-    if (!this.closed) this.exact = own.exact;
     const sockets = this.boundTo().length;
-    return { exact: this.exact, sockets, binds, ...own.counts, timeouts: countTimeouts() };
+    return { exact: own.exact, sockets, binds, ...own.counts, timeouts: countTimeouts() };
   }
 
   /** Gives everything back as it was. */

@@ -41,7 +41,7 @@ class BoundSession {
     this.seen = performance.now();
     if (text === this.text) return;
     if (this.text === undefined || !this.isOutdated(clock)) {
-      this.take(text, undefined);
+      this.take(text);
       return;
     }
     this.isWanted = true;
@@ -54,14 +54,15 @@ class BoundSession {
    * @param {string} text
    * @param {string | null | undefined} expected what was stored before
    * @param {Connection | undefined} maker whose handler has changed it
+   * @param {boolean} isQuiet whether the change is told to nobody
    */
-  wrote(text, expected, maker) {
+  wrote(text, expected, maker, isQuiet) {
     this.seen = performance.now();
     const before = this.text;
     if (text === before) return;
     // What somebody else had written before, and nobody here has seen, is a change for its maker, too.
     const isStrange = before !== undefined && typeof expected === 'string' && expected !== before;
-    this.take(text, isStrange && !isSameContent(expected, before) ? undefined : maker);
+    this.take(text, isStrange && !isSameContent(expected, before) ? undefined : maker, isQuiet);
   }
 
   /** The life of the session was extended. @param {any} cookie */
@@ -72,8 +73,8 @@ class BoundSession {
     this.moveEnd(endOfCookie(cookie));
   }
 
-  /** @param {string} text @param {Connection | undefined} maker */
-  take(text, maker) {
+  /** @param {string} text @param {Connection} [maker] @param {boolean} [isQuiet] */
+  take(text, maker, isQuiet = false) {
     const before = this.text;
     this.text = text;
     try {
@@ -81,7 +82,7 @@ class BoundSession {
     } catch {
       // It is no JSON: those who open the session are told so.
     }
-    if (before !== undefined) this.watch.followed(this, before, maker);
+    if (before !== undefined) this.watch.followed(this, before, maker, isQuiet);
   }
 
   /** @param {number} end */

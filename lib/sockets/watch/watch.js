@@ -31,8 +31,6 @@ class Watch {
     /** @type {Map<string, BoundSession>} */
     this.sessions = new Map();
     this.lookUps = new LookUps(this);
-    /** Whether a change is told to nobody. */
-    this.isQuiet = false;
     /** Made when the first socket is bound. @type {DueTimes | undefined} */
     this.dueTimes = undefined;
   }
@@ -74,14 +72,11 @@ class Watch {
   }
 
   /** @param {import('../../stores/adopted-store.js').SessionWritten} written */
-  wrote({ sid, session, text, expected, isQuiet: isTold }) {
+  wrote({ sid, session, text, expected, isQuiet: isSaid }) {
     const maker = heldBy(session?.req)?.connection;
     // A change by `onSessionChange` is told to nobody: two sockets would answer each other for ever.
-    const isQuiet = isTold ?? maker?.isTelling === true;
-    const bound = this.sessions.get(sid);
-    this.isQuiet = isQuiet;
-    bound?.wrote(text, expected, maker);
-    this.isQuiet = false;
+    const isQuiet = isSaid ?? maker?.isTelling === true;
+    this.sessions.get(sid)?.wrote(text, expected, maker, isQuiet);
     if (!isQuiet && typeof expected === 'string') this.sharing.spreadChange(sid, expected, text);
   }
 
@@ -107,8 +102,9 @@ class Watch {
    * @param {BoundSession} bound
    * @param {string} before
    * @param {Connection | undefined} maker whose own change it is
+   * @param {boolean} isQuiet whether it is told to nobody
    */
-  followed(bound, before, maker) {
+  followed(bound, before, maker, isQuiet) {
     const { sharing } = this;
     const { onSessionChange, rooms } = sharing.options;
     const { sid, text } = bound;
@@ -120,7 +116,7 @@ class Watch {
       const names = roomsFor(first, text);
       for (const connection of connections) correctRooms(connection, names);
     }
-    const told = this.isQuiet ? [] : connections.filter((connection) => connection !== maker);
+    const told = isQuiet ? [] : connections.filter((connection) => connection !== maker);
     if (told.length === 0) return;
     first.adopted.counts.changes += 1;
     publish('change', sid, { sockets: told.length });

@@ -1,9 +1,8 @@
 'use strict';
 
 const { randomUUID } = require('node:crypto');
-const { setTimeout } = require('node:timers');
 const { isDeepStrictEqual } = require('node:util');
-const { hear } = require('../tickets.js');
+const { ask } = require('../tickets.js');
 
 /** How long what a probe writes lives, in ms. */
 const LIFE = 60_000;
@@ -103,15 +102,8 @@ class Probe {
   /** The first answer, in time. @param {(done: (error: unknown, value?: any) => void) => unknown} call @returns {Promise<any>} */
   answer(call) {
     return new Promise((resolve, reject) => {
-      const left = Math.max(1, this.end - performance.now());
-      const timer = setTimeout(reject, left, new Error('The probe was not answered.'));
-      timer.unref();
-      const done = (/** @type {unknown} */ error, /** @type {any} */ value) => {
-        clearTimeout(timer);
-        if (error) reject(error);
-        else resolve(value);
-      };
-      hear(call(done), done);
+      const timeout = Math.max(1, this.end - performance.now());
+      ask((error, value) => (error ? reject(error) : resolve(value)), { timeout }, call);
     });
   }
 }

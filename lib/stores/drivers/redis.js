@@ -3,7 +3,7 @@
 const { createHash } = require('node:crypto');
 const { isLive } = require('../../session/session-data.js');
 const { Batches } = require('../batches.js');
-const { firstAnswer, rejected, thrown } = require('../tickets.js');
+const { firstAnswer } = require('../tickets.js');
 
 /** @typedef {(error: unknown, reply?: any) => void} Callback */
 
@@ -76,11 +76,11 @@ function ofNodeRedis(client) {
   const modern = client.options?.legacyMode ? client.v4 : client;
   /** @type {Commands & { run: {} }} */
   const commands = {
-    get: (name, callback) => byPromise(callback, () => modern.get(name)),
-    getAll: (names, callback) => byPromise(callback, () => modern.mGet(names)),
+    get: (name, callback) => firstAnswer(() => modern.get(name), callback),
+    getAll: (names, callback) => firstAnswer(() => modern.mGet(names), callback),
     run(command, script, names, args, callback) {
       const options = { keys: names, arguments: args };
-      byPromise(callback, () => modern[command === 'eval' ? 'eval' : 'evalSha'](script, options));
+      firstAnswer(() => modern[command === 'eval' ? 'eval' : 'evalSha'](script, options), callback);
     },
   };
   return modern.clientSideCache ? throughCache(commands.get, commands.run) : commands;
@@ -149,23 +149,6 @@ function ofOthers(client) {
           firstAnswer((done) => client[command](script, names.length, ...names, ...args, done), callback)
       : undefined,
   };
-}
-
-/**
- * Calls a client that answers by promise.
- *
- * @param {Callback} callback
- * @param {() => Promise<any>} call
- */
-function byPromise(callback, call) {
-  try {
-    call().then(
-      (reply) => callback(null, reply),
-      (error) => callback(rejected(error)),
-    );
-  } catch (error) {
-    callback(thrown(error));
-  }
 }
 
 /**
@@ -283,25 +266,19 @@ function compareAndSet(store, client, sid, expected, { text, session, renew }, c
  * @returns {import('./index.js').Driver}
  */
 function redisDriver(store) {
-  /** @type {import('./index.js').Driver} */
-  const driver = {
-    exact: 'process',
-    loadText: (sid, callback) => commandsOf(store.client).get(store.prefix + sid, callback),
+  const commands = () => commandsOf(store.client);
+  const nameOf = (/** @type {string} */ sid) => store.prefix + sid;
+  const { getAll, run, tell } = commands();
+  return {
+    exact: run ? 'processes' : 'process',
+    loadText: (sid, callback) => commands().get(nameOf(sid), callback),
+    loadTexts: getAll && ((sids, callback) => commands().getAll?.(sids.map(nameOf), callback)),
+    tell: tell && ((sid, callback) => commands().tell?.(nameOf(sid), callback)),
+    compareAndSet:
+      run &&
+      ((sid, expected, change, callback) =>
+        compareAndSet(store, store.client, sid, expected, change, callback)),
   };
-  if (commandsOf(store.client).getAll !== undefined) {
-    driver.loadTexts = (sids, callback) => {
-      const names = sids.map((sid) => store.prefix + sid);
-      commandsOf(store.client).getAll?.(names, callback);
-    };
-  }
-  if (commandsOf(store.client).tell !== undefined)
-    driver.tell = (sid, callback) => commandsOf(store.client).tell?.(store.prefix + sid, callback);
-  if (commandsOf(store.client).run !== undefined) {
-    driver.exact = 'processes';
-    driver.compareAndSet = (sid, expected, change, callback) =>
-      compareAndSet(store, store.client, sid, expected, change, callback);
-  }
-  return driver;
 }
 
 /** Whether a store has what connect-redis has. Only a probe can tell whether it is one. @param {any} store */
