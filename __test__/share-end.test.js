@@ -296,7 +296,7 @@ for (const socketIoVersion of [2, 4]) {
       await until(() => left.length > 0, 'it has left');
       await settle();
       assert.equal(f.sharing.stats().sockets, 0);
-      const [watched] = [...adoptedBy(f.store).watchers];
+      const [{ watch: watched }] = adoptedBy(f.store).users;
       assert.equal(watched.sessions.size, 0);
     },
   );

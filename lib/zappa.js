@@ -6,7 +6,7 @@ const { failure } = require('./support/errors.js');
 const { HostEvent, hostConnection } = require('./sockets/host-event.js');
 const { Sharing } = require('./sockets/sharing/sharing.js');
 const { KEY_EVENT, presentKey } = require('./sockets/binding/key-event.js');
-const { readOptions } = require('./support/options.js');
+const { OF_ZAPPA, readOptions } = require('./support/options.js');
 
 const WHERE = 'context.session_store';
 
@@ -50,7 +50,8 @@ function checkContext(caller, host, method) {
 function sharingOf(context) {
   const known = sharings.get(context);
   if (known) return known;
-  const sharing = new Sharing(() => readOptions(context.app.settings.io_session, "the setting 'io_session'"));
+  const read = () => readOptions(context.app.settings.io_session, "the setting 'io_session'");
+  const sharing = new Sharing(() => ({ ...OF_ZAPPA, ...read() }));
   sharings.set(context, sharing);
   let store = context.session_store;
   sharing.use(store, WHERE);
@@ -118,6 +119,4 @@ function bind_middleware(host) {
   );
 }
 
-module.exports.bind_express = bind_express;
-module.exports.bind_io = bind_io;
-module.exports.bind_middleware = bind_middleware;
+module.exports = { bind_express, bind_io, bind_middleware };

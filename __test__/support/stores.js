@@ -295,10 +295,10 @@ async function embedded() {
     };
   }
   const ids = async () => Object.keys(await EmbeddedStore.prototype.all.call(store));
-  const text = async (id) => table.get(id);
+  const text = async (id) => table.get(id) ?? undefined;
   return {
     store,
-    read: async (id) => parsed(table.get(id)),
+    read: async (id) => parsed(table.get(id) ?? undefined),
     text,
     ttl: undefined,
     ids,

@@ -9,12 +9,4 @@ function answer(res, status, body) {
   res.end(body);
 }
 
-/** Ends a response with JSON. @param {any} res @param {number} status @param {object} [body] */
-function answerJson(res, status, body) {
-  // Not `res.json`: only Express has it, and it would make a 304 of a credential.
-  res.setHeader('Content-Type', 'application/json; charset=utf-8');
-  answer(res, status, body && JSON.stringify(body));
-}
-
 module.exports.answer = answer;
-module.exports.answerJson = answerJson;

@@ -1,6 +1,10 @@
 'use strict';
 
 const signature = require('cookie-signature');
+const { attempt } = require('../support/errors.js');
+
+/** @import { SocketSharing } from '../sockets/sharing/socket-sharing.js' */
+/** @import { CookieOptions } from '../support/options.js' */
 
 /** How express-session marks a cookie that is signed. */
 const SIGNED = 's:';
@@ -14,7 +18,7 @@ const seen = new WeakSet();
  * nothing is a percent sign.
  *
  * @param {unknown} header
- * @param {import('../support/options.js').CookieOptions} options
+ * @param {CookieOptions} options
  * @returns {string | undefined} undefined where there is no such cookie, or it is signed with none of the secrets
  */
 function sessionIdOfCookie(header, { name, secrets }) {
@@ -34,17 +38,11 @@ function* cookies(header) {
     const equals = pair.indexOf('=');
     if (equals === -1) continue;
     const name = pair.slice(0, equals).trim();
-    const value = pair.slice(equals + 1).trim();
-    yield [name, decoded(/^".*"$/.test(value) ? value.slice(1, -1) : value)];
-  }
-}
-
-/** @param {string} value */
-function decoded(value) {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
+    const value = pair
+      .slice(equals + 1)
+      .trim()
+      .replace(/^"(.*)"$/, '$1');
+    yield [name, attempt(() => decodeURIComponent(value), value)];
   }
 }
 
@@ -53,7 +51,7 @@ function decoded(value) {
  * another name, or is signed with none of the option's secrets. Then no socket will ever be bound by it. Looks at one cookie
  * of each sharing.
  *
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} req
  * @returns {'name' | 'secret' | undefined}
  */
@@ -70,5 +68,4 @@ function wrongWithCookie(sharing, req) {
   return sessionIdOfCookie(header, options) === undefined ? 'secret' : undefined;
 }
 
-module.exports.sessionIdOfCookie = sessionIdOfCookie;
-module.exports.wrongWithCookie = wrongWithCookie;
+module.exports = { sessionIdOfCookie, wrongWithCookie };

@@ -1,9 +1,9 @@
 'use strict';
 
-const { answerJson } = require('./answer.js');
+const { answer } = require('./answer.js');
 const { SessionKey } = require('./session-key.js');
 
-/** @typedef {import('../sockets/sharing/sharing.js').Sharing} Sharing */
+/** @import { Sharing } from '../sockets/sharing/sharing.js' */
 
 /**
  * Answers a GET of a key, after what has to be stored is stored.
@@ -30,10 +30,10 @@ function refuseKey(sharing, res, error) {
 /** Ends the response, once; express-session saves the session before. @param {any} res @param {number} status @param {object} [body] */
 function end(res, status, body) {
   if (res.headersSent) return;
-  // A credential: no cache keeps it.
+  // A credential: no cache keeps it. Not by `res.json`: only Express has it, and it would make a 304 of this.
   res.setHeader('Cache-Control', 'no-store');
-  answerJson(res, status, body);
+  res.setHeader('Content-Type', 'application/json; charset=utf-8');
+  answer(res, status, body && JSON.stringify(body));
 }
 
-module.exports.answerKey = answerKey;
-module.exports.refuseKey = refuseKey;
+module.exports = { answerKey, refuseKey };

@@ -1,16 +1,16 @@
 'use strict';
 
 const debug = require('debug')('io-session');
-const { answer, answerJson } = require('./answer.js');
+const { answer } = require('./answer.js');
 const { clientModule } = require('./client-module.js');
 const { admit } = require('./origins.js');
 const { wrongWithCookie } = require('./cookies.js');
-const { failure } = require('../support/errors.js');
+const { attempt, failure } = require('../support/errors.js');
 const { answerKey, refuseKey } = require('./key-route.js');
 const { requestMethods } = require('../session/methods.js');
 const { lookForMistakes, warnOfCookie, warnOfMount } = require('../support/warnings.js');
 
-/** @typedef {import('../sockets/sharing/socket-sharing.js').SocketSharing} SocketSharing */
+/** @import { SocketSharing } from '../sockets/sharing/socket-sharing.js' */
 
 /**
  * The Express middleware: answers `GET <prefix>/socket/:channel_name[/:socket_id]` with a key, and
@@ -39,8 +39,14 @@ function expressMiddleware(sharing) {
     else if (path === `${prefix}/client.js`) serve(sharing, req, res, clientModule);
     else {
       const [, channel] = keyPath.exec(path) ?? [];
-      if (channel === undefined) next();
-      else serve(sharing, req, res, () => answerWithKey(sharing, req, res, decoded(channel)));
+      // No channel is empty: what is no percent-encoding.
+      const name = channel && attempt(() => decodeURIComponent(channel), '');
+      if (name === undefined) next();
+      else
+        serve(sharing, req, res, () => {
+          if (lookForMistakes(sharing, req)) refuseKey(sharing, res, failure('ERR_NO_SESSION'));
+          else answerKey(sharing, { req, res }, name);
+        });
     }
   };
 }
@@ -57,9 +63,8 @@ function serve(sharing, req, res, give) {
   const { allowedOrigins, trustProxy } = sharing.options;
   if (!admit(req, res, allowedOrigins, trustProxy)) {
     const { origin, 'sec-fetch-site': site } = req.headers;
-    const error = failure('ERR_BAD_ORIGIN');
     debug('refused the key route to %j: not one of allowedOrigins', origin ?? site);
-    answerJson(res, error.status, sharing.answerTo(error));
+    refuseKey(sharing, res, failure('ERR_BAD_ORIGIN'));
     return;
   }
   if (req.method !== 'OPTIONS') {
@@ -71,25 +76,10 @@ function serve(sharing, req, res, give) {
   answer(res, 204);
 }
 
-/** @param {SocketSharing} sharing @param {any} req @param {any} res @param {string} channel */
-function answerWithKey(sharing, req, res, channel) {
-  if (lookForMistakes(sharing, req)) refuseKey(sharing, res, failure('ERR_NO_SESSION'));
-  else answerKey(sharing, { req, res }, channel);
-}
-
 /** The path of a request. One to a proxy has a whole URL in its place. @param {string} url */
 function pathOf(url) {
   if (!url.startsWith('/') && URL.canParse(url)) return new URL(url).pathname;
   return url.split('?', 1)[0];
-}
-
-/** @param {string} encoded @returns {string} empty, which is no channel, when it is no percent-encoding */
-function decoded(encoded) {
-  try {
-    return decodeURIComponent(encoded);
-  } catch {
-    return '';
-  }
 }
 
 module.exports.expressMiddleware = expressMiddleware;

@@ -84,6 +84,4 @@ function admit(req, res, allowed, trustProxy = false) {
   return true;
 }
 
-module.exports.admit = admit;
-module.exports.isCrossOrigin = isCrossOrigin;
-module.exports.isCrossOriginLoad = isCrossOriginLoad;
+module.exports = { admit, isCrossOrigin, isCrossOriginLoad };

@@ -6,7 +6,9 @@ const { snapshotOf } = require('../session/snapshot.js');
 const { sessionOfRecord } = require('../stores/record.js');
 const { lookForMistakes } = require('../support/warnings.js');
 
-/** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
+/** @import { Sharing } from '../sockets/sharing/sharing.js' */
+/** @import { SocketSharing } from '../sockets/sharing/socket-sharing.js' */
+/** @import { AdoptedStore } from '../stores/adopted-store.js' */
 
 /** Keys whose records are being set, and the requests that wait for them. @type {Map<string, ((error: unknown) => void)[]>} */
 const making = new Map();
@@ -14,7 +16,7 @@ const making = new Map();
 /** The key of a session for a channel: the one that the session remembers, if it is good still, else a new one. */
 class SessionKey {
   /**
-   * @param {import('../sockets/sharing/sharing.js').Sharing} sharing
+   * @param {Sharing} sharing
    * @param {any} session undefined for a request without one
    * @param {string} channel
    * @param {(error: unknown, key?: string, isNoted?: boolean) => void} done called once; `isNoted`: the key has been
@@ -53,7 +55,7 @@ class SessionKey {
       memo,
       channels: memos && isNew ? Object.keys(memos).length : 0,
       maxChannels: sharing.options.maxChannels,
-      maxKeys: sharing.maxKeysPerMinute,
+      maxKeys: sharing.options.maxKeysPerMinute,
       oneTime: sharing.options.oneTimeKeys,
     });
     if (step === 'check') this.check(key);
@@ -122,7 +124,7 @@ class SessionKey {
 /**
  * Gives a session's key to the app, for a page that is rendered on the server; see index.d.ts.
  *
- * @param {import('../sockets/sharing/socket-sharing.js').SocketSharing} sharing
+ * @param {SocketSharing} sharing
  * @param {any} session of a request
  * @param {unknown} channel
  * @returns {Promise<string>}
@@ -152,5 +154,4 @@ async function giveKey(sharing, session, channel) {
   }
 }
 
-module.exports.SessionKey = SessionKey;
-module.exports.giveKey = giveKey;
+module.exports = { SessionKey, giveKey };

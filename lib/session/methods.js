@@ -133,4 +133,6 @@ const socketMethods = new Methods((prototype) => ({
   destroy: promising(prototype.destroy, () => undefined),
 }));
 
-module.exports = { Methods, requestMethods, socketMethods };
+module.exports.Methods = Methods;
+module.exports.requestMethods = requestMethods;
+module.exports.socketMethods = socketMethods;

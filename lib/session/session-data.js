@@ -1,7 +1,7 @@
 'use strict';
 
 const { isDeepStrictEqual } = require('node:util');
-const { codeOf } = require('../support/errors.js');
+const { attempt, codeOf } = require('../support/errors.js');
 
 /**
  * How express-session begins a session's text, as far as the end in its cookie: what is so need not be parsed. No value of a cookie
@@ -74,23 +74,17 @@ function isLive(text) {
  * @param {string} other
  */
 function isSameContent(text, other) {
-  try {
-    return text === other || isDeepStrictEqual(contentOf(text), contentOf(other));
-  } catch {
-    // Nested deeper than the stack of this thread.
-    return false;
-  }
+  // It throws where they are nested deeper than the stack of this thread.
+  return text === other || attempt(() => isDeepStrictEqual(contentOf(text), contentOf(other)), false);
 }
 
 /** @param {string} text @returns {any} the text itself where a store has given no JSON */
 function contentOf(text) {
-  try {
+  return attempt(() => {
     const content = JSON.parse(text);
     for (const field of BESIDES) delete content[field];
     return content;
-  } catch {
-    return text;
-  }
+  }, text);
 }
 
 /** Whether session data can be made again of its JSON text. A session's cookie always can. @param {any} data */
@@ -113,11 +107,7 @@ function isJson(value) {
 
 /** The JSON text of session data; undefined where it has none, and its changes cannot be followed. @param {any} data */
 function textOf(data) {
-  try {
-    return JSON.stringify(data);
-  } catch {
-    return undefined;
-  }
+  return attempt(() => JSON.stringify(data), undefined);
 }
 
 module.exports = {

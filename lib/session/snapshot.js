@@ -2,6 +2,8 @@
 
 const { isFaithful } = require('./session-data.js');
 
+/** @import { Update } from '../stores/commit.js' */
+
 /** Types of values that JSON leaves out: a save does not show that their field is there, nor its place among the others. */
 const LEFT_OUT = new Set(['undefined', 'function', 'symbol']);
 
@@ -49,7 +51,7 @@ class Snapshot {
     this.isOwn = false;
     /** Whether the app's function of an update is changing the session right now: it is the update that saves it. */
     this.updating = false;
-    /** The update that is writing the session. @type {import('../stores/commit.js').Update | undefined} */
+    /** The update that is writing the session. @type {Update | undefined} */
     this.update = undefined;
     /** The last save, while it is under way. @type {Save | undefined} */
     this.save = undefined;
@@ -211,4 +213,9 @@ function markOwn(session, isNew) {
   if (isNew) snapshot.stored = null;
 }
 
-module.exports = { LEFT_OUT, SNAPSHOT, Snapshot, markOwn, remember, snapshotOf };
+module.exports.LEFT_OUT = LEFT_OUT;
+module.exports.SNAPSHOT = SNAPSHOT;
+module.exports.Snapshot = Snapshot;
+module.exports.markOwn = markOwn;
+module.exports.remember = remember;
+module.exports.snapshotOf = snapshotOf;

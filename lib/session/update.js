@@ -7,9 +7,13 @@ const { failure } = require('../support/errors.js');
 const { LEFT_OUT, markOwn, snapshotOf } = require('./snapshot.js');
 const { dataOf } = require('../stores/stored.js');
 
-/** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
-/** @typedef {import('../stores/stored.js').Stored} Stored */
-/** @typedef {import('./snapshot.js').Snapshot} Snapshot */
+/** @import { Methods } from './methods.js' */
+/** @import { Snapshot } from './snapshot.js' */
+/** @import { AdoptedStore } from '../stores/adopted-store.js' */
+/** @import { Update } from '../stores/commit.js' */
+/** @import { Outcome } from '../stores/drivers/index.js' */
+/** @import { Stored } from '../stores/stored.js' */
+
 /** @typedef {(session: any) => unknown} Change the app's function: is given a fresh `Session`, and may be called more than once */
 
 /** After so many attempts in a row a store that cannot compare is no longer believed to be written by others. */
@@ -26,7 +30,7 @@ const YIELDS = 10;
  * @param {any} session the caller's own `Session`, which has what was written afterwards, and keeps what it has not saved
  *   yet; undefined where there is none
  * @param {Change} change
- * @param {import('./methods.js').Methods} [methods] what the fresh session can do besides
+ * @param {Methods} [methods] what the fresh session can do besides
  * @returns {Promise<any>} `session`, or else the fresh one
  */
 async function updateSession(adopted, sid, session, change, methods) {
@@ -61,7 +65,7 @@ async function updateSession(adopted, sid, session, change, methods) {
  * The same of a session that is not stored yet: nobody else can write it, and it is saved as any new session is.
  *
  * @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change
- * @param {import('./methods.js').Methods | undefined} methods
+ * @param {Methods | undefined} methods
  */
 async function updatedNew(adopted, sid, session, change, methods) {
   const base = JSON.stringify(session);
@@ -89,7 +93,7 @@ async function changed(adopted, fresh, change) {
 
 /**
  * @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change
- * @param {import('./methods.js').Methods | undefined} methods
+ * @param {Methods | undefined} methods
  * @returns {Promise<any>}
  */
 async function updated(adopted, sid, session, change, methods) {
@@ -121,7 +125,7 @@ function load(adopted, sid) {
   });
 }
 
-/** Makes a fresh `Session` for the app's function. @param {AdoptedStore} adopted @param {string} sid @param {Stored} stored @param {number} clock @param {import('./methods.js').Methods} [methods] */
+/** Makes a fresh `Session` for the app's function. @param {AdoptedStore} adopted @param {string} sid @param {Stored} stored @param {number} clock @param {Methods} [methods] */
 function open(adopted, sid, stored, clock, methods) {
   const data = dataOf(stored);
   const isOwn = data.cookie.__io === true;
@@ -137,8 +141,8 @@ function open(adopted, sid, stored, clock, methods) {
  *
  * @param {AdoptedStore} adopted
  * @param {any} session
- * @param {import('../stores/commit.js').Update} update
- * @returns {Promise<import('../stores/drivers/index.js').Outcome>}
+ * @param {Update} update
+ * @returns {Promise<Outcome>}
  */
 async function write(adopted, session, update) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));

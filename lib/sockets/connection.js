@@ -10,17 +10,19 @@ const { leaveSessionRooms } = require('./watch/session-rooms.js');
 const { roomOf } = require('./rooms.js');
 const { enterRoom, leaveRoom } = require('./socket-io.js');
 
-/** @typedef {import('../stores/adopted-store.js').AdoptedStore} AdoptedStore */
-/** @typedef {import('../stores/stored.js').Loaded} Loaded */
-/** @typedef {import('./binding/key-lookup.js').Found} Found */
-/** @typedef {import('./socket-event.js').SocketEvent} SocketEvent */
+/** @import { Found } from './binding/key-lookup.js' */
+/** @import { Sharing } from './sharing/sharing.js' */
+/** @import { SocketEvent } from './socket-event.js' */
+/** @import { BoundSession } from './watch/bound-session.js' */
+/** @import { AdoptedStore } from '../stores/adopted-store.js' */
+/** @import { Loaded } from '../stores/stored.js' */
 
 /** How many session objects are kept for a handler that began long ago, where each was looked at. */
 const MOST_OBJECTS = 32;
 
 /** One socket that shares a session: the session it is bound to, its current session object, and its running handlers. */
 class Connection {
-  /** @param {import('./sharing/sharing.js').Sharing} sharing @param {any} socket */
+  /** @param {Sharing} sharing @param {any} socket */
   constructor(sharing, socket) {
     this.sharing = sharing;
     this.socket = socket;
@@ -32,7 +34,7 @@ class Connection {
     this.made = 0;
     /** The events whose handlers have not ended, in the order in which they began. @type {SocketEvent[]} */
     this.running = [];
-    /** The session that it is bound to, as this process watches it. @type {import('./watch/bound-session.js').BoundSession | undefined} */
+    /** The session that it is bound to, as this process watches it. @type {BoundSession | undefined} */
     this.bound = undefined;
     /** How many events wait for their place or for the store. */
     this.waiting = 0;
@@ -89,7 +91,7 @@ class Connection {
   /** No handler goes on with what was: the socket was bound to another session meanwhile, or its session has ended. */
   renew() {
     if (this.next !== undefined) this.makeCurrent(this.next);
-    else if (this.current.isEnded) this.startOwn();
+    else if (this.current.isEnded) this.replace(new SocketSession(this));
   }
 
   /** Makes a loaded session the current one. The current object stays if it stands for that text. @param {Loaded} loaded */
@@ -203,11 +205,6 @@ class Connection {
     this.replace(new SocketSession(this, { sid, stored: current.lastStored(), clock }));
   }
 
-  /** From now on the socket has a session of its own, which is empty. */
-  startOwn() {
-    this.replace(new SocketSession(this));
-  }
-
   /** The socket has lost its session. @param {string} reason */
   lose(reason) {
     const { sid } = this;
@@ -216,7 +213,7 @@ class Connection {
     this.changed = undefined;
     leaveSessionRooms(this);
     // Handlers that run see the session that they began with until the last of them has ended. No other code does.
-    if (this.running.length === 0) this.startOwn();
+    if (this.running.length === 0) this.replace(new SocketSession(this));
     else {
       this.current.isEnded = true;
       this.current.isShared = this.running.length > 1;

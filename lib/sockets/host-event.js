@@ -4,7 +4,8 @@ const { Connection } = require('./connection.js');
 const { SocketEvent } = require('./socket-event.js');
 const { LEAVING } = require('./socket-io.js');
 
-/** @typedef {import('./sharing/sharing.js').Sharing} Sharing */
+/** @import { Sharing } from './sharing/sharing.js' */
+/** @import { AdoptedStore } from '../stores/adopted-store.js' */
 
 /** Where a socket has its connection. */
 const CONNECTION = Symbol('io-session connection');
@@ -55,7 +56,7 @@ function hostConnection(sharing, socket, client) {
   const known = /** @type {HostConnection | undefined} */ (socket[CONNECTION]);
   if (known !== undefined) {
     // The app may have named another store since.
-    known.adopted = /** @type {import('./connection.js').AdoptedStore} */ (sharing.adopted);
+    known.adopted = /** @type {AdoptedStore} */ (sharing.adopted);
     return known;
   }
   const connection = new HostConnection(sharing, socket, client);
@@ -129,5 +130,4 @@ function isEmpty(object) {
   return object.constructor === Object;
 }
 
-module.exports.HostEvent = HostEvent;
-module.exports.hostConnection = hostConnection;
+module.exports = { HostEvent, hostConnection };

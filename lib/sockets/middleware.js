@@ -9,7 +9,7 @@ const { SharedConnection } = require('./shared-connection.js');
 const { connectionOf, giveSession } = require('./shared-properties.js');
 const { followNamespace, followSocket, isParent, isSocketIo3, whileConnecting } = require('./socket-io.js');
 
-/** @typedef {import('./sharing/socket-sharing.js').SocketSharing} SocketSharing */
+/** @import { SocketSharing } from './sharing/socket-sharing.js' */
 
 /** Where a namespace has the sharing whose sockets it serves. */
 const SHARING = Symbol('io-session sharing');
@@ -116,5 +116,4 @@ function refusal(sharing, error) {
   return Object.assign(new Error(message), { data: { code, message } });
 }
 
-module.exports.serveFromStart = serveFromStart;
-module.exports.socketMiddleware = socketMiddleware;
+module.exports = { serveFromStart, socketMiddleware };

@@ -29,6 +29,4 @@ function sessionRoom(sid) {
   return roomOf(sid);
 }
 
-module.exports.PREFIX = PREFIX;
-module.exports.roomOf = roomOf;
-module.exports.sessionRoom = sessionRoom;
+module.exports = { PREFIX, roomOf, sessionRoom };

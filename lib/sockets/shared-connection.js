@@ -21,7 +21,8 @@ const {
   whileConnecting,
 } = require('./socket-io.js');
 
-/** @typedef {import('./socket-io.js').Packet} Packet */
+/** @import { SocketSharing } from './sharing/socket-sharing.js' */
+/** @import { Packet } from './socket-io.js' */
 
 /** The reasons for which a socket leaves by itself. For any other the app has disconnected it. */
 const BY_CLIENT = new Set([
@@ -34,7 +35,7 @@ const BY_CLIENT = new Set([
 
 /** A connection of an app that calls `shareSession`: it follows the events of its socket. */
 class SharedConnection extends Connection {
-  /** @param {import('./sharing/socket-sharing.js').SocketSharing} sharing @param {any} socket */
+  /** @param {SocketSharing} sharing @param {any} socket */
   constructor(sharing, socket) {
     super(sharing, socket);
     this.sharing = sharing;

@@ -3,16 +3,19 @@
 const { anyListeners, hasMiddlewares, refuseEvent, runMiddlewares } = require('./socket-io.js');
 const { SocketEvent } = require('./socket-event.js');
 
+/** @import { SharedConnection } from './shared-connection.js' */
+/** @import { Packet } from './socket-io.js' */
+
 /** @typedef {Promise<unknown>[]} Results the promises that listeners have returned */
 /** @typedef {(...values: any[]) => void} Ack sends an acknowledgement */
 
 /** One event of a socket that shares a session by `shareSession`. */
 class SharedEvent extends SocketEvent {
   /**
-   * @param {import('./shared-connection.js').SharedConnection} connection
+   * @param {SharedConnection} connection
    * @param {any} emitter whose listeners are called: the socket, or for `connection` its namespace
    * @param {any[]} args the event's name, and what the listeners get
-   * @param {import('./socket-io.js').Packet} [packet] that it came in: listeners for any event and middlewares see those only
+   * @param {Packet} [packet] that it came in: listeners for any event and middlewares see those only
    * @param {(packet: any) => void} [plugin] the `onevent` of a plugin, which is to have the packet
    */
   constructor(connection, emitter, args, packet, plugin) {

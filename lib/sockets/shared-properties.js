@@ -2,7 +2,7 @@
 
 const { handshakeRequest, put } = require('./socket-io.js');
 
-/** @typedef {import('./shared-connection.js').SharedConnection} SharedConnection */
+/** @import { SharedConnection } from './shared-connection.js' */
 
 /** Where a socket has its connection. */
 const CONNECTION = Symbol('io-session connection');
@@ -78,6 +78,4 @@ function isOurs(request) {
   return Object.getOwnPropertyDescriptor(request, 'session')?.get === REQUEST_SESSION.get;
 }
 
-module.exports.connectionOf = connectionOf;
-module.exports.giveSession = giveSession;
-module.exports.takeSession = takeSession;
+module.exports = { connectionOf, giveSession, takeSession };

@@ -5,17 +5,19 @@ const { NO_QUEUE, openQueue, takePlace } = require('../stores/tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { Loaded } = require('../stores/stored.js');
 
-/** @typedef {import('../stores/stored.js').Stored} Stored */
+/** @import { Connection } from './connection.js' */
+/** @import { SocketSession } from './socket-session.js' */
+/** @import { Stored } from '../stores/stored.js' */
 
 const NOT_WAITING = () => {};
 
 /** One event of a socket: the stored session is loaded, the handlers run, and what they have changed is saved. */
 class SocketEvent {
-  /** @param {import('./connection.js').Connection} connection @param {string} name the event's own */
+  /** @param {Connection} connection @param {string} name the event's own */
   constructor(connection, name) {
     this.connection = connection;
     this.name = name;
-    /** The session object that was current when the handlers began. @type {import('./socket-session.js').SocketSession} */
+    /** The session object that was current when the handlers began. @type {SocketSession} */
     this.first = connection.current;
     /** What its changes could not be saved for. @type {unknown} */
     this.failure = undefined;

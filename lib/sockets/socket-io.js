@@ -1,5 +1,7 @@
 'use strict';
 
+/** @import { SharedConnection } from './shared-connection.js' */
+
 // The one file that names private members of Socket.IO.
 //
 // | member                          | version | what it is                                            |
@@ -155,7 +157,7 @@ const FOLLOWED = {
   },
 };
 
-/** Follows the events of a socket. @param {any} socket @param {import('./shared-connection.js').SharedConnection} follower */
+/** Follows the events of a socket. @param {any} socket @param {SharedConnection} follower */
 function followSocket(socket, follower) {
   put(socket, FOLLOWER, follower);
   put(socket, ONEVENT, receive);

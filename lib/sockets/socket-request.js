@@ -1,8 +1,8 @@
 'use strict';
 
-/** @typedef {import('./socket-session.js').SocketSession} SocketSession */
-
 const { handshakeRequest } = require('./socket-io.js');
+
+/** @import { SocketSession } from './socket-session.js' */
 
 /** Where a request has the session object that it belongs to. */
 const SESSION = Symbol('io-session');
@@ -132,5 +132,4 @@ function heldBy(req) {
   return req?.[SESSION];
 }
 
-module.exports.SocketRequest = SocketRequest;
-module.exports.heldBy = heldBy;
+module.exports = { SocketRequest, heldBy };

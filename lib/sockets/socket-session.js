@@ -8,7 +8,10 @@ const { Loaded } = require('../stores/stored.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 
-/** @typedef {import('../stores/stored.js').Stored} Stored */
+/** @import { Save } from '../session/snapshot.js' */
+/** @import { Connection } from './connection.js' */
+/** @import { SocketEvent } from './socket-event.js' */
+/** @import { Stored } from '../stores/stored.js' */
 
 /** What is loaded for a session of a socket's own: nothing. */
 const NOTHING = new Loaded(undefined, undefined, undefined);
@@ -24,7 +27,7 @@ const NO_SESSION =
  * that text at the first look. A socket has one current session object; handlers may still hold earlier ones.
  */
 class SocketSession {
-  /** @param {import('./connection.js').Connection} connection @param {Loaded} [loaded] */
+  /** @param {Connection} connection @param {Loaded} [loaded] */
   constructor(connection, { sid, stored, clock } = NOTHING) {
     this.connection = connection;
     /** The session that the socket is bound to; undefined for one of the socket's own. */
@@ -157,7 +160,7 @@ class SocketSession {
     return this.asRequest().session ?? undefined;
   }
 
-  /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for @param {import('./socket-event.js').SocketEvent} event that saves it */
+  /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for @param {SocketEvent} event that saves it */
   commit(done, event) {
     const session = this.changeable();
     if (session === undefined) {
@@ -192,7 +195,7 @@ class SocketSession {
     const { connection } = this;
     const { adopted } = connection;
     if (this.sid === undefined && snapshot?.sid === connection.id) connection.isStored = true;
-    /** @type {import('../session/snapshot.js').Save | undefined} */
+    /** @type {Save | undefined} */
     let save;
     const answered = (/** @type {unknown} */ error) => {
       // Brought up to what others have written meanwhile, it has another text.

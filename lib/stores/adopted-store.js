@@ -13,6 +13,9 @@ const { LazySession } = require('../session/lazy-session.js');
 const { StoreCalls } = require('./store-calls.js');
 const { dataOf } = require('./stored.js');
 
+/** @import { Methods } from '../session/methods.js' */
+/** @import { Stored } from './stored.js' */
+
 /**
  * A session has been destroyed.
  *
@@ -22,7 +25,6 @@ const { dataOf } = require('./stored.js');
  * @property {'destroy' | 'regenerate'} reason
  * @property {(() => void)[]} [after] called once the store has destroyed it; undefined when another process has
  *
- * @typedef {(end: SessionEnded) => void} EndListener
  * @typedef {(error?: unknown) => void} Done
  *
  * A session has been written by this process.
@@ -34,11 +36,19 @@ const { dataOf } = require('./stored.js');
  * @property {string | null | undefined} expected what was stored before; undefined where nobody knows
  * @property {boolean} [isQuiet] whether it is told to nobody, where that is known
  *
+ * A sharing, as far as its store knows it.
+ *
+ * @typedef {object} StoreUser
+ * @property {(end: SessionEnded) => void} sessionEnded
+ * @property {(req: any) => void} opened a request has been given another session object
+ * @property {(error: unknown) => void} storeFailed nobody else waits for the failure
+ * @property {() => Iterable<string>} boundTo gives the sessions that its sockets are bound to
+ * @property {StoreWatcher} watch
+ *
  * @typedef {object} StoreWatcher
  * @property {(sid: string, text: string, clock: number) => void} knows a session was loaded; when the load began
  * @property {(written: SessionWritten) => void} wrote
  * @property {(sid: string, cookie: any) => void} touched
- * @property {(req: any) => void} opened a request has been given another session object
  */
 
 /**
@@ -49,17 +59,11 @@ class AdoptedStore extends StoreCalls {
   /** @param {any} store */
   constructor(store) {
     super(store);
-    /** Told of each session that this process destroys. @type {Set<EndListener>} */
-    this.onEnd = new Set();
-    /** Told of the texts of sessions that become known in this process. @type {Set<StoreWatcher>} */
-    this.watchers = new Set();
-    /** Each gives the sessions that sockets of this process are bound to. @type {Set<() => Iterable<string>>} */
-    this.bound = new Set();
     /** The id of the session that `regenerate` is destroying right now. @type {string | undefined} */
     this.regenerating = undefined;
     /** What it has done in this process. */
     this.counts = { loads: 0, commits: 0, merges: 0, drops: 0, lookUps: 0, expirations: 0, changes: 0 };
-    /** What the sessions of HTTP requests can do besides. @type {import('../session/methods.js').Methods | undefined} */
+    /** What the sessions of HTTP requests can do besides. @type {Methods | undefined} */
     this.methods = undefined;
     /** How many commits, updates and packets wait. */
     this.waiting = 0;
@@ -73,17 +77,15 @@ class AdoptedStore extends StoreCalls {
     this.claimed = new Set();
     /** How each method is given back. @type {(() => void)[]} */
     this.restores = [];
-    /** How many sharings use it. */
-    this.users = 0;
     /** The class of its sessions, where it makes them as express-session does: they can be lazy. */
     this.Session = sessionClass(store.createSession, EmbeddedStore.prototype.createSession);
     follow(this);
   }
 
-  /** One sharing less uses it; after the last, the store is as it was. */
-  release() {
-    this.users -= 1;
-    if (this.users > 0) return;
+  /** A sharing uses it no more; after the last, the store is as it was. @param {StoreUser} user */
+  release(user) {
+    this.users.delete(user);
+    if (this.users.size > 0) return;
     adoptions.delete(this.store);
     for (const restore of this.restores) restore();
     this.isReleased = true;
@@ -100,9 +102,9 @@ class AdoptedStore extends StoreCalls {
    * Makes the `Session` of a request, an event's or one like it, and notes what it was.
    *
    * @param {any} req gets the session
-   * @param {import('./stored.js').Stored} stored
+   * @param {Stored} stored
    * @param {number} clock when its load began
-   * @param {import('../session/methods.js').Methods} [methods] what it can do besides
+   * @param {Methods} [methods] what it can do besides
    * @returns {any}
    */
   openSession(req, stored, clock, methods) {
@@ -165,7 +167,7 @@ class AdoptedStore extends StoreCalls {
 
   /** A session has been written, and its lock is held: nothing may wait for it. @param {SessionWritten} written */
   wrote(written) {
-    for (const watcher of this.watchers) watcher.wrote(written);
+    for (const { watch } of this.users) watch.wrote(written);
   }
 
   /**
@@ -208,7 +210,7 @@ class AdoptedStore extends StoreCalls {
   clear(callback) {
     const sids = new Set();
     const add = () => {
-      for (const list of this.bound) for (const sid of list()) sids.add(sid);
+      for (const user of this.users) for (const sid of user.boundTo()) sids.add(sid);
     };
     const clear = (/** @type {Done} */ done) =>
       this.original.clear.call(this.self, (/** @type {unknown} */ error) => {
@@ -257,7 +259,7 @@ class AdoptedStore extends StoreCalls {
   endLate(sid, reason, began) {
     const wasWritten = this.since(sid, began) === 'changed';
     const sockets = this.forget(native.endLate(this.number, sid, began));
-    if (sockets.length > 0) for (const listener of this.onEnd) listener({ sid, sockets, reason });
+    if (sockets.length > 0) for (const user of this.users) user.sessionEnded({ sid, sockets, reason });
     // The store may have destroyed it before that.
     if (wasWritten && this.since(sid, began) === 'gone') this.discard(sid);
   }
@@ -279,7 +281,7 @@ class AdoptedStore extends StoreCalls {
   end(sid, reason, after) {
     const sockets = this.forget(native.end(this.number, sid));
     publish('end', sid, { reason, sockets: sockets.length, elsewhere: after === undefined });
-    for (const listener of this.onEnd) listener({ sid, sockets, reason, after });
+    for (const user of this.users) user.sessionEnded({ sid, sockets, reason, after });
   }
 }
 
@@ -287,7 +289,7 @@ class AdoptedStore extends StoreCalls {
 const adoptions = new WeakMap();
 
 /**
- * Adopts a session store, once, for one more sharing.
+ * Adopts a session store, once.
  *
  * @param {any} store
  * @param {string} where how the app knows it, for the error
@@ -301,8 +303,9 @@ function adopt(store, where) {
   }
   const adopted = adoptions.get(store) ?? new AdoptedStore(store);
   adoptions.set(store, adopted);
-  adopted.users += 1;
   return adopted;
 }
 
-module.exports = { AdoptedStore, adopt, adoptedBy: (/** @type {object} */ store) => adoptions.get(store) };
+module.exports.AdoptedStore = AdoptedStore;
+module.exports.adopt = adopt;
+module.exports.adoptedBy = (/** @type {object} */ store) => adoptions.get(store);

@@ -10,9 +10,9 @@ const { isFaithful, sessionData } = require('../session/session-data.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 const { copyOfSession } = require('./stored.js');
 
-/** @typedef {import('./adopted-store.js').AdoptedStore} AdoptedStore */
-/** @typedef {import('../session/snapshot.js').Snapshot} Snapshot */
-/** @typedef {import('./drivers/index.js').Outcome} Outcome */
+/** @import { Save, Snapshot } from '../session/snapshot.js' */
+/** @import { AdoptedStore } from './adopted-store.js' */
+/** @import { Commit, Outcome } from './drivers/index.js' */
 
 /**
  * An update that is writing its session. It merges nothing: where somebody else has written meanwhile, it is told so.
@@ -56,7 +56,7 @@ function commit(adopted, session, { trusting = false, text, isQuiet }, callback)
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { update } = snapshot;
   let mine;
-  /** @type {import('../session/snapshot.js').Save} */
+  /** @type {Save} */
   let save;
   try {
     if (snapshot.updating)
@@ -92,7 +92,7 @@ class Committing {
   /**
    * @param {AdoptedStore} adopted
    * @param {any} session
-   * @param {import('../session/snapshot.js').Save} save
+   * @param {Save} save
    * @param {{ trusting: boolean, isQuiet: boolean | undefined, update: Update | undefined }} options
    * @param {(error: unknown, written?: string) => void} callback
    */
@@ -211,7 +211,7 @@ class Committing {
     return copy;
   }
 
-  /** Writes, as the store's driver does. @param {import('./drivers/index.js').Commit} commit */
+  /** Writes, as the store's driver does. @param {Commit} commit */
   write(commit) {
     const { adopted } = this;
     const done = (/** @type {any} */ error, /** @type {Outcome | undefined} */ outcome) =>

@@ -5,12 +5,14 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { FLAG, LONGEST, check, whole } = require('../support/rules.js');
 
+/** @import { Rule } from '../support/rules.js' */
+
 /** @typedef {import('../../index.js').EmbeddedStoreOptions} EmbeddedStoreOptions what an app may set */
 
 const DAY = 86_400_000;
 const MOST = Number.MAX_SAFE_INTEGER;
 
-/** @type {{ [name in keyof EmbeddedStoreOptions]-?: import('../support/rules.js').Rule }} */
+/** @type {{ [name in keyof EmbeddedStoreOptions]-?: Rule }} */
 const RULES = {
   name: ['a text', isText],
   path: ['a text', isText],

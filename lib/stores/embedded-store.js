@@ -1,26 +1,41 @@
 'use strict';
 
 const { EventEmitter } = require('node:events');
-const { readEmbeddedOptions } = require('./embedded-options.js');
-const { EmbeddedTable } = require('./embedded-table.js');
+const native = require('../../native.js');
 const { makersFor } = require('../session/express-session.js');
+const { endOf, endOfCookie } = require('../session/session-data.js');
+const { failure } = require('../support/errors.js');
+const { readEmbeddedOptions } = require('./embedded-options.js');
 
-/** Under this symbol a store has its table, for the commits of this package. */
+/** @import { EmbeddedStoreOptions, SessionChange } from '../../index.js' */
+/** @import { Outcome } from './drivers/index.js' */
+
+/** Under this symbol a store has its native table, which has sessions as texts. */
 const TABLE = Symbol('io-session table');
+/** And how long a session lives whose cookie has no end, in ms. */
+const TTL = Symbol('io-session ttl');
+/** The last moment that a `Date` can hold, in ms. */
+const LAST = 8.64e15;
+
+let flushesAtExit = false;
 
 /** express-session's session store for an app on one machine, held in Rust. See index.d.ts. */
 class EmbeddedStore extends EventEmitter {
-  /** @param {import('../../index.js').EmbeddedStoreOptions} [options] */
+  /** @param {EmbeddedStoreOptions} [options] */
   constructor(options) {
     super();
-    const table = new EmbeddedTable(readEmbeddedOptions(options));
-    Object.defineProperty(this, TABLE, { value: table });
+    const read = readEmbeddedOptions(options);
+    Object.defineProperties(this, { [TABLE]: { value: open(read) }, [TTL]: { value: read.ttl } });
+    if (read.path !== undefined && !flushesAtExit) {
+      flushesAtExit = true;
+      process.once('exit', native.flushStores);
+    }
   }
 
   /** @param {any} sid @param {(error: any, session?: any) => void} [callback] */
   get(sid, callback) {
     return answer(callback, () => {
-      const text = table(this).get(key(sid));
+      const text = read(this, key(sid));
       return text === undefined ? undefined : JSON.parse(text);
     });
   }
@@ -30,34 +45,39 @@ class EmbeddedStore extends EventEmitter {
     return answer(callback, () => {
       const text = typeof session === 'object' ? JSON.stringify(session) : undefined;
       if (!text?.startsWith('{')) throw new TypeError('io-session: a session must be an object.');
-      table(this).set(key(sid), text);
+      call(this, (table) => table.set(key(sid), text, endAt(this, endOf(text))));
     });
   }
 
   /** @param {any} sid @param {any} session @param {(error?: any) => void} [callback] */
   touch(sid, session, callback) {
-    return answer(callback, () => table(this).touch(key(sid), session?.cookie));
+    return answer(callback, () => {
+      const cookie = session?.cookie;
+      const text = JSON.stringify(cookie);
+      if (!text?.startsWith('{')) throw new TypeError('io-session: a session has no cookie.');
+      call(this, (table) => table.touch(key(sid), text, endAt(this, endOfCookie(cookie))));
+    });
   }
 
   /**
    * @param {any} sid
    * @param {string} expected
-   * @param {import('../../index.js').SessionChange} change
+   * @param {SessionChange} change
    * @param {(error: any, outcome?: true | string | null) => void} [callback]
    */
   compareAndSet(sid, expected, { text, renew }, callback) {
-    return answer(callback, () => table(this).compareAndSet(key(sid), expected, text, renew === true));
+    return answer(callback, () => compareAndSet(this, key(sid), expected, text, renew === true));
   }
 
   /** @param {any} sid @param {(error?: any) => void} [callback] */
   destroy(sid, callback) {
-    return answer(callback, () => table(this).destroy(key(sid)));
+    return answer(callback, () => call(this, (table) => void table.destroy(key(sid))));
   }
 
   /** @param {(error: any, sessions?: any) => void} [callback] */
   all(callback) {
     return answer(callback, () => {
-      const texts = table(this).call((native) => native.all());
+      const texts = call(this, (table) => table.all());
       const sessions = Object.create(null);
       for (let at = 0; at < texts.length; at += 2) sessions[texts[at]] = JSON.parse(texts[at + 1]);
       return sessions;
@@ -66,12 +86,12 @@ class EmbeddedStore extends EventEmitter {
 
   /** @param {(error: any, length?: number) => void} [callback] */
   length(callback) {
-    return answer(callback, () => table(this).call((native) => native.length()));
+    return answer(callback, () => call(this, (table) => table.length()));
   }
 
   /** @param {(error?: any) => void} [callback] */
   clear(callback) {
-    return answer(callback, () => table(this).call((native) => native.clear()));
+    return answer(callback, () => call(this, (table) => table.clear()));
   }
 
   /** @param {any} req @param {(error?: any) => void} callback */
@@ -105,24 +125,86 @@ class EmbeddedStore extends EventEmitter {
   }
 
   stats() {
-    return /** @type {any} */ (table(this).call((native) => native.stats()));
+    return /** @type {any} */ (call(this, (table) => table.stats()));
   }
 
-  flush() {
-    return table(this).flush();
+  /** Writes the changes that the file has not got yet. @returns {Promise<void>} */
+  async flush() {
+    const table = tableOf(this);
+    if (!table.isOpen) throw failure('ERR_STORE_CLOSED');
+    written(await table.flush());
   }
 
   async close() {
-    if (!table(this).isOpen) return;
-    const closed = table(this).close();
+    const table = tableOf(this);
+    if (!table.isOpen) return;
+    const closed = table.close();
     this.emit('disconnect');
-    await closed;
+    written(await closed);
   }
 }
 
-/** @param {any} store @returns {EmbeddedTable} */
-function table(store) {
+/** @param {any} store @returns {native.EmbeddedTable} */
+function tableOf(store) {
   return store[TABLE];
+}
+
+/** Calls a store's table; errors are this library's. @template T @param {any} store @param {(table: native.EmbeddedTable) => T} run */
+function call(store, run) {
+  try {
+    return run(tableOf(store));
+  } catch (error) {
+    const { code, message } = /** @type {any} */ (error);
+    throw code?.startsWith('ERR_') ? failure(code, message || undefined) : error;
+  }
+}
+
+/** The text of a session; undefined when there is none. @param {any} store @param {string} sid */
+function read(store, sid) {
+  return call(store, (table) => table.get(sid)) ?? undefined;
+}
+
+/**
+ * Writes a session if the stored text is the expected one.
+ *
+ * @param {any} store
+ * @param {string} sid
+ * @param {string} expected
+ * @param {string} text
+ * @param {boolean} renew whether the end is counted anew although the cookie is as it was
+ * @returns {Outcome}
+ */
+function compareAndSet(store, sid, expected, text, renew) {
+  return call(store, (table) => table.compareAndSet(sid, expected, text, endAt(store, endOf(text)), renew));
+}
+
+/** When a session ends that is written now, in ms since 1970. @param {any} store @param {number} end by its cookie; not finite where that has none */
+function endAt(store, end) {
+  return Number.isFinite(end) ? Math.min(Math.max(end, 0), LAST) : Date.now() + store[TTL];
+}
+
+/** @param {ReturnType<typeof readEmbeddedOptions>} options */
+function open(options) {
+  try {
+    return new native.EmbeddedTable(options);
+  } catch (error) {
+    const { code, message } = /** @type {any} */ (error);
+    const { name, path } = options;
+    if (code === 'OTHER_OPTIONS') {
+      const which = name === undefined ? `path '${path}'` : `name '${name}'`;
+      throw new TypeError(`io-session: an EmbeddedStore with the ${which} is open with other options.`);
+    }
+    if (!code?.startsWith('ERR_')) throw error;
+    const made = failure(code);
+    made.message = `${made.message.slice(0, -1)}: ${path}: ${message}.`;
+    throw made;
+  }
+}
+
+/** @param {string | null} reason why the file could not be written */
+function written(reason) {
+  if (reason !== null)
+    throw failure('ERR_STORE_FAILED', `The file of the session store could not be written: ${reason}`);
 }
 
 /** A session id as MemoryStore takes it: whatever makes a property name, save symbols. @param {any} sid @returns {string} */
@@ -151,4 +233,4 @@ function answer(callback, run) {
   }
 }
 
-module.exports = { EmbeddedStore, TABLE };
+module.exports = { EmbeddedStore, TABLE, compareAndSet, read };

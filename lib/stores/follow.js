@@ -9,7 +9,8 @@ const { textOf } = require('../session/session-data.js');
 const { ORIGINAL } = require('./store-calls.js');
 const { copyOfSession } = require('./stored.js');
 
-/** @typedef {import('./adopted-store.js').AdoptedStore} AdoptedStore */
+/** @import { AdoptedStore } from './adopted-store.js' */
+
 /** @typedef {(error?: unknown) => void} Done */
 
 /** As long as express-session's own ids are. */
@@ -64,10 +65,10 @@ function follow(adopted) {
     const clock = source?.clock ?? adopted.clock;
     const session = adopted.makeSession(req, ownData(adopted, data, text), text, clock);
     if (text !== undefined && typeof req?.sessionID === 'string') {
-      for (const watcher of adopted.watchers) watcher.knows(req.sessionID, text, clock);
+      for (const { watch } of adopted.users) watch.knows(req.sessionID, text, clock);
     }
     adopted.methods?.give(session);
-    for (const watcher of adopted.watchers) watcher.opened(req);
+    for (const user of adopted.users) user.opened(req);
     return session;
   });
 
@@ -98,7 +99,7 @@ function follow(adopted) {
         adopted.written(sid);
         // A touch may be a read and a write.
         if (adopted.discardIfGone(sid, began) || error) return;
-        for (const watcher of adopted.watchers) watcher.touched(sid, session?.cookie);
+        for (const { watch } of adopted.users) watch.touched(sid, session?.cookie);
       };
       const run = (/** @type {Done} */ done) =>
         call((answered) => original.touch.call(adopted.self, sid, session, answered), note, done);
@@ -147,7 +148,7 @@ function followRegenerate(adopted) {
         (error) => {
           if (error) return;
           adopted.methods?.give(req?.session);
-          for (const watcher of adopted.watchers) watcher.opened(req);
+          for (const user of adopted.users) user.opened(req);
         },
         callback,
       );

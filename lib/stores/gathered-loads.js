@@ -3,7 +3,9 @@
 const { Batches } = require('./batches.js');
 const { thrown } = require('./tickets.js');
 
-/** @typedef {import('./stored.js').Stored} Stored */
+/** @import { StoreCalls } from './store-calls.js' */
+/** @import { Stored } from './stored.js' */
+
 /** @typedef {(error: unknown, stored?: Stored) => void} Callback gets what the store has; runs no app code */
 /** @typedef {{ sid: string, waiting: Callback[] }} Load */
 
@@ -13,7 +15,7 @@ const { thrown } = require('./tickets.js');
  * what was stored when it came.
  */
 class GatheredLoads {
-  /** @param {import('./store-calls.js').StoreCalls} calls */
+  /** @param {StoreCalls} calls */
   constructor(calls) {
     this.calls = calls;
     /** Those that are not sent, by session. @type {Map<string, Load>} */

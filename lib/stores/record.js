@@ -1,6 +1,7 @@
 'use strict';
 
 const native = require('../../native.js');
+const { attempt } = require('../support/errors.js');
 
 /**
  * The session that a key's record names; null when it is no record, or one that a store has kept beyond its time.
@@ -10,12 +11,10 @@ const native = require('../../native.js');
  * @returns {string | null}
  */
 function sessionOfRecord(text, channel) {
-  try {
+  return attempt(() => {
     const ended = Date.parse(JSON.parse(text).cookie?.expires) <= Date.now();
     return ended ? null : native.sessionOfRecord(text, channel);
-  } catch {
-    return null;
-  }
+  }, null);
 }
 
 module.exports.sessionOfRecord = sessionOfRecord;

@@ -10,8 +10,10 @@ const { Probe } = require('./drivers/probe.js');
 const { storedOf, storedOfText } = require('./stored.js');
 const { meansMissing } = require('../session/session-data.js');
 
-/** @typedef {import('./stored.js').Stored} Stored */
-/** @typedef {import('./drivers/index.js').Outcome} Outcome */
+/** @import { StoreUser } from './adopted-store.js' */
+/** @import { Commit, Driver, Outcome } from './drivers/index.js' */
+/** @import { Stored } from './stored.js' */
+
 /** @typedef {(error: unknown) => void} Done */
 /** @typedef {(error: unknown, stored?: Stored) => void} Loaded gets undefined for what is missing */
 
@@ -59,11 +61,12 @@ class StoreCalls {
     this.clock = native.clock(this.number);
     /** ms; the app's `storeTimeout` once it is known. */
     this.timeout = TIMEOUT;
-    /** Who is told of failures that nobody waits for: each of its sharings. @type {Set<Done>} */
-    this.reporters = new Set();
+    /** The sharings that use it. @type {Set<StoreUser>} */
+    this.users = new Set();
+    /** A failure that nobody waits for. */
     this.onError = (/** @type {unknown} */ error) => {
-      if (this.reporters.size === 0) debug('%s', traceOf(error));
-      for (const report of this.reporters) report(error);
+      if (this.users.size === 0) debug('%s', traceOf(error));
+      for (const user of this.users) user.storeFailed(error);
     };
     /** @type {{ [method: string]: any }} */
     this.original = {};
@@ -79,7 +82,7 @@ class StoreCalls {
     /** A session's `Cookie`. @param {any} cookie as it is stored */
     this.makeCookie = (cookie) => this.original.createSession.call(this.self, {}, { cookie }).cookie;
     const { driver, candidate } = driverOf(store);
-    /** @type {import('./drivers/index.js').Driver} */
+    /** @type {Driver} */
     this.driver = driver;
     this.probe =
       candidate &&
@@ -208,7 +211,7 @@ class StoreCalls {
 
   /**
    * Writes a session with the store's own `set`, as it is.
-   * @param {import('./drivers/index.js').Commit} commit @param {(error: unknown, outcome: true) => void} done
+   * @param {Commit} commit @param {(error: unknown, outcome: true) => void} done
    */
   put({ clock, expected, session, sid, timeout }, done) {
     if (expected === null) this.isNew(sid);
@@ -252,7 +255,7 @@ class StoreCalls {
   /**
    * Compares and sets, as the driver does.
    *
-   * @param {import('./drivers/index.js').Commit} commit
+   * @param {Commit} commit
    * @param {(error: unknown, outcome?: Outcome) => void} done called now where nothing has to be waited for
    */
   compareAndSet(commit, done) {

@@ -80,4 +80,8 @@ function copyOf(value) {
   return prototype === Object.prototype || prototype === null ? copyOfFields(value) : value;
 }
 
-module.exports = { Loaded, copyOfSession, dataOf, storedOf, storedOfText };
+module.exports.Loaded = Loaded;
+module.exports.copyOfSession = copyOfSession;
+module.exports.dataOf = dataOf;
+module.exports.storedOf = storedOf;
+module.exports.storedOfText = storedOfText;

@@ -2,6 +2,8 @@
 
 const { ask } = require('./tickets.js');
 
+/** @import { AdoptedStore } from './adopted-store.js' */
+
 /** @typedef {(error?: unknown) => void} Done */
 /** @typedef {{ session: any, run: (done: Done) => any, callbacks: Done[] }} Touch */
 
@@ -10,7 +12,7 @@ const { ask } = require('./tickets.js');
  * lock. Those that wait for it are one: what counts is the latest end.
  */
 class Touches {
-  /** @param {import('./adopted-store.js').AdoptedStore} adopted */
+  /** @param {AdoptedStore} adopted */
   constructor(adopted) {
     this.adopted = adopted;
     /** Those that wait, by session. @type {Map<string, Touch>} */

@@ -13,20 +13,20 @@ const ROOT = path.join(__dirname, '..', '..');
  * @property {Error | undefined} refusal what the system said; nothing when it is not there at all
  */
 
-/** The C library of a Linux machine: in words, and as package names have it. */
-function libc() {
-  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (process.report.getReport());
-  const version = header.glibcVersionRuntime;
-  return version ? { words: `, glibc ${version}`, abi: '-gnu' } : { words: ', musl', abi: '-musl' };
-}
-
+/** What package names call this machine, and in words. */
 function machine() {
-  const none = { words: '', abi: process.platform === 'win32' ? '-msvc' : '' };
-  const { words, abi } = process.platform === 'linux' ? libc() : none;
-  const { platform, arch } = process;
+  const { arch, platform, versions } = process;
+  let [abi, libc] = platform === 'win32' ? ['-msvc', ''] : ['', ''];
+  if (platform === 'linux') {
+    const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
+      process.report.getReport()
+    );
+    const glibc = header.glibcVersionRuntime;
+    [abi, libc] = glibc ? ['-gnu', `, glibc ${glibc}`] : ['-musl', ', musl'];
+  }
   return {
     target: `${platform}-${arch}${abi}`,
-    words: `${platform} ${arch}${words}, Node.js ${process.versions.node}`,
+    words: `${platform} ${arch}${libc}, Node.js ${versions.node}`,
   };
 }
 

@@ -29,13 +29,14 @@ function failure(which, message) {
 }
 
 /**
- * What an error says of itself. An app and its store may fail with anything: a Proxy, an object whose getters throw.
+ * What a function gives, or something else where it throws: of an error, say, which may be anything, a Proxy or an object whose
+ * getters throw.
  *
  * @template T
  * @param {() => T} look
  * @param {T} otherwise
  */
-function ask(look, otherwise) {
+function attempt(look, otherwise) {
   try {
     return look();
   } catch {
@@ -45,23 +46,23 @@ function ask(look, otherwise) {
 
 /** Whether an error is one of ours. @param {unknown} error @returns {error is Failure} */
 function isFailure(error) {
-  return ask(() => error instanceof Failure, false);
+  return attempt(() => error instanceof Failure, false);
 }
 
 /** The words of whatever a store failed with, as the original puts them on the wire: `error.toString()`. @param {unknown} error */
 function words(error) {
   // An error of ours says its words alone, as the original's `error` texts do.
-  return isFailure(error) ? error.message : ask(() => String(error), 'Error');
+  return isFailure(error) ? error.message : attempt(() => String(error), 'Error');
 }
 
 /** Its message, where it has one. @param {any} error */
 function messageOf(error) {
-  return ask(() => (error instanceof Error ? String(error.message) : String(error)), 'Error');
+  return attempt(() => (error instanceof Error ? String(error.message) : String(error)), 'Error');
 }
 
 /** Its code, where it has one. @param {any} error @returns {string | undefined} */
 function codeOf(error) {
-  return ask(
+  return attempt(
     () => (error?.code === undefined || error.code === null ? undefined : String(error.code)),
     undefined,
   );
@@ -75,7 +76,9 @@ function codeOf(error) {
  * @returns {string}
  */
 function traceOf(error) {
-  return ask(() => (typeof error?.stack === 'string' ? error.stack : undefined), undefined) ?? words(error);
+  return (
+    attempt(() => (typeof error?.stack === 'string' ? error.stack : undefined), undefined) ?? words(error)
+  );
 }
 
 /** The failure of a store that has not answered in time. @param {number} timeout ms */
@@ -98,4 +101,4 @@ function guard(call, failed) {
   }
 }
 
-module.exports = { codeOf, failure, guard, isFailure, messageOf, timedOut, traceOf, words };
+module.exports = { attempt, codeOf, failure, guard, isFailure, messageOf, timedOut, traceOf, words };

@@ -3,6 +3,8 @@
 const native = require('../../native.js');
 const { FLAG, LONGEST, check, showNames, whole } = require('./rules.js');
 
+/** @import { Rule } from './rules.js' */
+
 /**
  * What an app may set, completed with the defaults; index.d.ts has the documentation of each.
  *
@@ -10,11 +12,13 @@ const { FLAG, LONGEST, check, showNames, whole } = require('./rules.js');
  * @typedef {import('../../index.js').ShareSessionOptions} GivenToShare
  * @typedef {'allowedOrigins' | 'onSessionChange' | 'rooms' | 'onError'} WithoutDefault
  * @typedef {'unbind' | 'disconnect' | ((end: { socket: any, reason: string }) => void)} Ending
- * @typedef {Omit<Required<Given>, WithoutDefault> & Pick<Given, WithoutDefault> & { onSessionEnd: Ending }} Options
+ * @typedef {{ channel: string | undefined, maxFailedKeys: number, maxKeysPerMinute: number, keepAlive: 'events' | 'connected', touchInterval: number | undefined }} OfSharing what only an app that calls `shareSession` may set
+ * @typedef {Omit<Required<Given>, WithoutDefault> & Pick<Given, WithoutDefault> & { onSessionEnd: Ending }} OfBoth
+ * @typedef {OfBoth & OfSharing} Options
  *
  * @typedef {{ name: string, secrets: string[] }} CookieOptions
  * @typedef {{ allowedOrigins: string[], store: any, cookie: CookieOptions | undefined, touchInterval: number | undefined, emitter: any[] }} Read
- * @typedef {Omit<Required<Omit<GivenToShare, keyof Given>> & Options, keyof Read> & Read} ShareOptions
+ * @typedef {Omit<Required<Omit<GivenToShare, keyof Given>> & Options, keyof Read> & Read & { channel: string }} ShareOptions
  */
 
 const DAY = 86_400_000;
@@ -25,10 +29,19 @@ const COOKIE_NAME = /^(?! )[ -:<>-~\x80-\xff]+(?<! )$/;
 /** More than any count is: no limit, for the native side. */
 const NO_LIMIT = 4_294_967_295;
 
-/** @type {import('./rules.js').Rule} */
+/** @type {Rule} */
 const FUNCTION = ['a function', (value) => typeof value === 'function'];
 
-/** @type {Options} */
+/** What a Zappa app has: its keys are for any channel, and as many as its clients ask for. @type {OfSharing} */
+const OF_ZAPPA = {
+  channel: undefined,
+  maxFailedKeys: 64,
+  maxKeysPerMinute: NO_LIMIT,
+  keepAlive: 'events',
+  touchInterval: undefined,
+};
+
+/** @type {OfBoth} */
 const DEFAULTS = {
   storeTimeout: 10_000,
   keyMaxAge: DAY,
@@ -42,7 +55,7 @@ const DEFAULTS = {
   onError: undefined,
 };
 
-/** @type {{ [name in keyof Options]-?: import('./rules.js').Rule }} */
+/** @type {{ [name in keyof OfBoth]-?: Rule }} */
 const RULES = {
   storeTimeout: [`a whole number of ms from 1 to ${LONGEST}`, whole(1, LONGEST)],
   keyMaxAge: ['a whole number of ms from 1000', whole(1000, Number.MAX_SAFE_INTEGER)],
@@ -76,7 +89,7 @@ const SHARE_DEFAULTS = {
   allowedOrigins: [],
 };
 
-/** @type {{ [name in keyof ShareOptions]-?: import('./rules.js').Rule }} */
+/** @type {{ [name in keyof ShareOptions]-?: Rule }} */
 const SHARE_RULES = {
   store: ['an express-session store', (value) => typeof value === 'object' && value !== null],
   prefix: ["a path such as '/io-session': with a slash in front and none at its end", isPrefix],
@@ -155,7 +168,7 @@ function readCookie({ name = 'connect.sid', secret, secrets = secret }) {
   return { name, secrets: Array.isArray(secrets) ? secrets : [secrets] };
 }
 
-/** Checks what a Zappa app has set. @param {unknown} given @param {string} where @returns {Options} */
+/** Checks what a Zappa app has set. @param {unknown} given @param {string} where @returns {OfBoth} */
 function readOptions(given, where) {
   return check(given ?? undefined, where, RULES, DEFAULTS);
 }
@@ -177,4 +190,4 @@ function readShareOptions(given) {
   return options.cookie === undefined ? options : { ...options, cookie: readCookie(options.cookie) };
 }
 
-module.exports = { NO_LIMIT, SHARE_DEFAULTS, readOptions, readShareOptions };
+module.exports = { OF_ZAPPA, readOptions, readShareOptions };

@@ -1,16 +1,16 @@
 'use strict';
 
+/** @import { SocketSharing } from '../sockets/sharing/socket-sharing.js' */
+
 const cluster = /** @type {import('node:cluster').Cluster} */ (
   /** @type {unknown} */ (require('node:cluster'))
 );
-
-/** @typedef {import('../sockets/sharing/socket-sharing.js').SocketSharing} SocketSharing */
 
 /** The main file of an installed Socket.IO. */
 const SOCKET_IO = /[\\/]socket\.io[\\/](?:dist|lib)[\\/]index\.js$/;
 
 /** What was warned of already, by sharing. @type {WeakMap<object, Set<string>>} */
-const warned = new WeakMap();
+const said = new WeakMap();
 
 /**
  * Looks, when a key is asked for, for mistakes in the set-up of an app, and names each once, as a process warning.
@@ -93,14 +93,9 @@ function warnOfMount(sharing, prefix) {
   );
 }
 
-/** What makes a middleware has been used as one. @param {string} call what was meant */
-function withoutParentheses(call) {
-  return `${call}: the parentheses are missing.`;
-}
-
-/** @param {string} call what was meant @returns {TypeError} */
+/** What makes a middleware has been used as one. @param {string} call what was meant @returns {TypeError} */
 function notCalled(call) {
-  return new TypeError(`io-session: ${withoutParentheses(call)}`);
+  return new TypeError(`io-session: ${call}: the parentheses are missing.`);
 }
 
 /**
@@ -111,9 +106,7 @@ function notCalled(call) {
  * @param {Function} next
  */
 function refuseSocket(sharing, next) {
-  const call = 'io.use(sharing.socket())';
-  warn(sharing, 'IO_SESSION_NOT_CALLED', withoutParentheses(call));
-  next(notCalled(call));
+  next(warned(sharing, 'IO_SESSION_NOT_CALLED', notCalled('io.use(sharing.socket())')));
 }
 
 /**
@@ -125,30 +118,40 @@ function refuseSocket(sharing, next) {
  */
 function servedByAnother(sharing, { name }) {
   const text = `the namespace '${name}' shares sessions by another shareSession() already: give each namespace one of them, or close() the other first.`;
-  warn(sharing, 'IO_SESSION_TWO_SHARINGS', text);
-  return new Error(`io-session: ${text}`);
-}
-
-/** @param {object} sharing @param {string} code @param {string} text */
-function warn(sharing, code, text) {
-  const codes = warned.get(sharing) ?? new Set();
-  warned.set(sharing, codes);
-  if (codes.has(code)) return;
-  codes.add(code);
-  process.emitWarning(`io-session: ${text}`, { code });
+  return warned(sharing, 'IO_SESSION_TWO_SHARINGS', new Error(`io-session: ${text}`));
 }
 
 /**
  * Socket.IO 3 tells nobody but itself of what happens to a socket.
  *
  * @param {SocketSharing} [sharing] the one that is to warn, where nobody sees the error
- * @returns {TypeError}
+ * @returns {Error}
  */
 function socketIo3(sharing) {
-  const text =
-    'Socket.IO 3 cannot share sessions: it tells nobody but itself when a socket connects or leaves. Install Socket.IO 2 or 4; clients of version 3 work with 4.';
-  if (sharing) warn(sharing, 'IO_SESSION_SOCKET_IO_3', text);
-  return new TypeError(`io-session: ${text}`);
+  const error = new TypeError(
+    'io-session: Socket.IO 3 cannot share sessions: it tells nobody but itself when a socket connects or leaves. Install Socket.IO 2 or 4; clients of version 3 work with 4.',
+  );
+  return sharing ? warned(sharing, 'IO_SESSION_SOCKET_IO_3', error) : error;
+}
+
+/** Warns of an error that nobody may see. @param {SocketSharing} sharing @param {string} code @param {Error} error */
+function warned(sharing, code, error) {
+  emit(sharing, code, error.message);
+  return error;
+}
+
+/** @param {object} sharing @param {string} code @param {string} text */
+function warn(sharing, code, text) {
+  emit(sharing, code, `io-session: ${text}`);
+}
+
+/** Once for a sharing. @param {object} sharing @param {string} code @param {string} message */
+function emit(sharing, code, message) {
+  const codes = said.get(sharing) ?? new Set();
+  said.set(sharing, codes);
+  if (codes.has(code)) return;
+  codes.add(code);
+  process.emitWarning(message, { code });
 }
 
 module.exports = {

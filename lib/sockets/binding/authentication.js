@@ -6,13 +6,15 @@ const native = require('../../../native.js');
 const { isCrossOrigin } = require('../../http/origins.js');
 const { sessionIdOfCookie } = require('../../http/cookies.js');
 const { failure } = require('../../support/errors.js');
-const { KeyLookup, lookUp, textOfKey } = require('./key-lookup.js');
+const { lookUp, lookUpKey, textOfKey } = require('./key-lookup.js');
 const { PREFIX } = require('../rooms.js');
 const { hideRooms } = require('../socket-io.js');
 const { leaveSessionRooms, recoverSessionRooms } = require('../watch/session-rooms.js');
 
-/** @typedef {import('../sharing/socket-sharing.js').SocketSharing} SocketSharing */
-/** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
+/** @import { WhenFound } from './key-lookup.js' */
+/** @import { SharedConnection } from '../shared-connection.js' */
+/** @import { SocketSharing } from '../sharing/socket-sharing.js' */
+/** @import { AdoptedStore } from '../../stores/adopted-store.js' */
 
 /** Longer than any session id that a cookie carries: a cookie is 4 KB at most. */
 const LONGEST_SID = 1024;
@@ -25,7 +27,7 @@ const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
  *
  * @param {SocketSharing} sharing
  * @param {any} socket
- * @param {import('./key-lookup.js').WhenFound} done
+ * @param {WhenFound} done
  */
 function find(sharing, socket, done) {
   const key = presented(socket);
@@ -35,23 +37,21 @@ function find(sharing, socket, done) {
     else lookUp(/** @type {AdoptedStore} */ (sharing.adopted), sid, done);
     return;
   }
-  const error = native.present(true, textOfKey(key), sharing.maxFailedKeys);
+  const error = native.present(true, textOfKey(key), sharing.options.maxFailedKeys);
   if (error !== -1) {
     done(failure(error));
     return;
   }
-  const lookup = new KeyLookup(sharing, key, (failed, found) => {
-    if (found) lookup.use();
-    lookup.release();
+  lookUpKey(sharing, key, (failed, found, end) => {
+    end(found !== undefined);
     done(failed, found);
   });
-  lookup.begin();
 }
 
 /**
  * Finds out whose socket it is, and binds it.
  *
- * @param {import('../shared-connection.js').SharedConnection} connection
+ * @param {SharedConnection} connection
  * @param {(error?: any) => void} done with what is wrong with its key or cookie
  */
 function authenticate(connection, done) {

@@ -5,9 +5,9 @@ const { failure } = require('../../support/errors.js');
 const { sessionOfRecord } = require('../../stores/record.js');
 const { isBrowserSession } = require('../../session/session-data.js');
 
-/** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
-/** @typedef {import('../../stores/stored.js').Stored} Stored */
-/** @typedef {import('../sharing/sharing.js').Sharing} Sharing */
+/** @import { Sharing } from '../sharing/sharing.js' */
+/** @import { AdoptedStore } from '../../stores/adopted-store.js' */
+/** @import { Stored } from '../../stores/stored.js' */
 
 /**
  * The session that a key leads to, or a cookie.
@@ -20,52 +20,43 @@ const { isBrowserSession } = require('../../session/session-data.js');
  * @typedef {(error: unknown, found?: Found) => void} WhenFound gets `ERR_MISSING_DATA` where there is none
  */
 
-/** Finds the session of one key. */
-class KeyLookup {
-  /** @param {Sharing} sharing @param {string} key well-formed @param {WhenFound} done */
-  constructor(sharing, key, done) {
-    this.adopted = /** @type {AdoptedStore} */ (sharing.adopted);
-    this.isOneTime = sharing.options.oneTimeKeys;
-    this.channel = sharing.channel;
-    this.key = key;
-    this.done = done;
-    /** Whether this is the one use of a one-time key. */
-    this.claims = false;
+/**
+ * Finds the session of a key, and binds by it.
+ *
+ * @param {Sharing} sharing
+ * @param {string} key well-formed
+ * @param {(error: unknown, found: Found | undefined, end: (isUsed: boolean) => void) => void} done calls `end` when the key has been used,
+ *   or is not going to be: until then nobody else can use a one-time key
+ */
+function lookUpKey(sharing, key, done) {
+  const { channel, oneTimeKeys } = sharing.options;
+  const adopted = /** @type {AdoptedStore} */ (sharing.adopted);
+  if (oneTimeKeys && adopted.claimed.has(key)) {
+    done(failure('ERR_MISSING_DATA'), undefined, () => {});
+    return;
   }
-
-  begin() {
-    const { adopted, channel, done, isOneTime, key } = this;
-    if (isOneTime && adopted.claimed.has(key)) {
-      done(failure('ERR_MISSING_DATA'));
-      return;
-    }
-    this.claims = isOneTime;
-    if (isOneTime) adopted.claimed.add(key);
-    const vouched = isOneTime ? null : native.vouchedSession(adopted.number, key, channel);
-    if (vouched !== null) {
-      lookUp(adopted, vouched, done);
-      return;
-    }
-    adopted.load(key, adopted, (error, stored) => {
-      const sid = stored === undefined ? null : sessionOfRecord(stored.text, channel);
-      if (error) done(error);
-      else if (sid === null) done(failure('ERR_MISSING_DATA'));
-      // A key is good only while its session exists.
-      else lookUp(adopted, sid, done);
-    });
+  if (oneTimeKeys) adopted.claimed.add(key);
+  const end = (/** @type {boolean} */ isUsed) => {
+    if (!oneTimeKeys) return;
+    adopted.claimed.delete(key);
+    if (!isUsed) return;
+    native.revokeKey(adopted.number, key);
+    adopted.discard(key);
+  };
+  /** @type {WhenFound} */
+  const found = (error, session) => done(error, session, end);
+  const vouched = oneTimeKeys ? null : native.vouchedSession(adopted.number, key, channel);
+  if (vouched !== null) {
+    lookUp(adopted, vouched, found);
+    return;
   }
-
-  /** The key has been used: a one-time key is good no more. */
-  use() {
-    if (!this.isOneTime) return;
-    native.revokeKey(this.adopted.number, this.key);
-    this.adopted.discard(this.key);
-  }
-
-  /** The key is nobody's right now. */
-  release() {
-    if (this.claims) this.adopted.claimed.delete(this.key);
-  }
+  adopted.load(key, adopted, (error, stored) => {
+    const sid = stored === undefined ? null : sessionOfRecord(stored.text, channel);
+    if (error) found(error);
+    else if (sid === null) found(failure('ERR_MISSING_DATA'));
+    // A key is good only while its session exists.
+    else lookUp(adopted, sid, found);
+  });
 }
 
 /** What a client has presented as its key, as a text: empty for what is none; undefined where it sent nothing. @param {unknown} presented */
@@ -83,6 +74,4 @@ function lookUp(adopted, sid, done) {
   });
 }
 
-module.exports.KeyLookup = KeyLookup;
-module.exports.lookUp = lookUp;
-module.exports.textOfKey = textOfKey;
+module.exports = { lookUp, lookUpKey, textOfKey };

@@ -3,6 +3,9 @@
 const { roomOf } = require('../rooms.js');
 const { idsIn, reachesOthers } = require('../socket-io.js');
 
+/** @import { SocketSharing } from './socket-sharing.js' */
+/** @import { SessionEnded } from '../../stores/adopted-store.js' */
+
 /** By which the processes of a cluster tell each other that a session has ended. */
 const END = 'io-session:end';
 /** By which they tell each other that a session has changed. */
@@ -14,7 +17,7 @@ const REASONS = ['destroy', 'regenerate'];
  * namespace, which every server has. They say the name of the session's room, which does not give its id away.
  */
 class Cluster {
-  /** @param {import('./socket-sharing.js').SocketSharing} sharing */
+  /** @param {SocketSharing} sharing */
   constructor(sharing) {
     this.sharing = sharing;
     /** The main namespaces of the servers. @type {Set<any>} */
@@ -53,7 +56,7 @@ class Cluster {
     this.mains.clear();
   }
 
-  /** This process has ended a session. @param {import('../../stores/adopted-store.js').SessionEnded} end */
+  /** This process has ended a session. @param {SessionEnded} end */
   tellEnd({ reason, sid }) {
     this.tell(END, roomOf(sid), reason);
   }

@@ -3,9 +3,11 @@
 const { sessionRoom } = require('../rooms.js');
 const { idsIn, reachesOthers } = require('../socket-io.js');
 
+/** @import { SocketSharing } from './socket-sharing.js' */
+
 /** Every socket of one session, in every process that Socket.IO's adapter or the app's emitter reaches. */
 class SessionSockets {
-  /** @param {import('./socket-sharing.js').SocketSharing} sharing @param {string} sid */
+  /** @param {SocketSharing} sharing @param {string} sid */
   constructor(sharing, sid) {
     this.room = sessionRoom(sid);
     const namespaces = [...sharing.namespaces.keys()];

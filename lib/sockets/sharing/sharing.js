@@ -5,12 +5,13 @@ const debug = require('debug')('io-session');
 const { adopt } = require('../../stores/adopted-store.js');
 const { codeOf, guard, isFailure, messageOf, traceOf, words } = require('../../support/errors.js');
 const { Watch } = require('../watch/watch.js');
-const { NO_LIMIT, SHARE_DEFAULTS } = require('../../support/options.js');
 
-/** @typedef {import('../../stores/adopted-store.js').AdoptedStore} AdoptedStore */
-/** @typedef {import('../../stores/adopted-store.js').SessionEnded} SessionEnded */
-/** @typedef {import('../../support/options.js').Options} Options */
-/** @typedef {import('../connection.js').Connection} Connection */
+/** @import { Methods } from '../../session/methods.js' */
+/** @import { Found } from '../binding/key-lookup.js' */
+/** @import { Connection } from '../connection.js' */
+/** @import { AdoptedStore, SessionEnded } from '../../stores/adopted-store.js' */
+/** @import { Options } from '../../support/options.js' */
+
 /** @typedef {{ socket?: any, event?: string }} Where where a failure was: a socket, and the name of its event */
 
 /** How long a failure that was warned of is not warned of again, in ms. */
@@ -27,25 +28,15 @@ class Sharing {
     this.adopted = undefined;
     /** The connections of its sockets in this process, by the id of the socket. @type {Map<string, Connection>} */
     this.connections = new Map();
-    /** The channel that keys have to be made for; any when it is undefined. @type {string | undefined} */
-    this.channel = undefined;
-    /** How many keys a socket may present in vain. */
-    this.maxFailedKeys = SHARE_DEFAULTS.maxFailedKeys;
-    /** How many keys a session may ask for in a minute. */
-    this.maxKeysPerMinute = NO_LIMIT;
     /** Whether the session is told which socket has presented its key, as a Zappa app's Express side needs it. */
     this.tellsExpress = true;
-    /** What its sockets' sessions can do besides. @type {import('../../session/methods.js').Methods | undefined} */
+    /** What its sockets' sessions can do besides. @type {Methods | undefined} */
     this.methods = undefined;
     /** How often it has bound a socket. */
     this.binds = 0;
     /** When a kind of failure was last warned of. @type {Map<string, number>} */
     this.warned = new Map();
     this.watch = new Watch(this);
-    this.onEnd = (/** @type {SessionEnded} */ end) => this.unbindAll(end);
-    /** The sessions that its sockets are bound to, for the store. */
-    this.boundTo = () => [...this.connections.values()].flatMap(({ sid }) => sid ?? []);
-    this.onFailure = (/** @type {unknown} */ error) => this.report(error, {});
   }
 
   /** @returns {O} */
@@ -61,38 +52,33 @@ class Sharing {
   use(store, where) {
     const adopted = store === undefined || store === null ? undefined : adopt(store, where);
     const before = this.adopted;
-    if (adopted === before) {
-      adopted?.release();
-      return;
-    }
-    before?.onEnd.delete(this.onEnd);
-    before?.bound.delete(this.boundTo);
-    before?.reporters.delete(this.onFailure);
-    before?.watchers.delete(this.watch);
+    if (adopted === before) return;
     this.watch.clear();
-    before?.release();
+    before?.release(this);
     this.adopted = adopted;
-    adopted?.onEnd.add(this.onEnd);
-    adopted?.bound.add(this.boundTo);
-    adopted?.watchers.add(this.watch);
+    adopted?.users.add(this);
     this.configureStore();
-  }
-
-  /** How often the life of a session is extended because a socket of it is connected, in ms. */
-  get touchInterval() {
-    return Number.POSITIVE_INFINITY;
   }
 
   /** Tells the store what the app has set, as soon as both are known. */
   configureStore() {
-    if (!this.adopted || !this.checked) return;
-    this.adopted.timeout = this.checked.storeTimeout;
-    this.adopted.reporters.add(this.onFailure);
+    if (this.adopted && this.checked) this.adopted.timeout = this.checked.storeTimeout;
+  }
+
+  /** The sessions that its sockets are bound to. */
+  boundTo() {
+    return [...this.connections.values()].flatMap(({ sid }) => sid ?? []);
   }
 
   /** A session has ended: its sockets in this process are unbound. @param {SessionEnded} end */
-  unbindAll({ sockets, reason }) {
+  sessionEnded({ sockets, reason }) {
     for (const socket of sockets) this.connections.get(socket)?.lose(reason);
+  }
+
+  /** The store has failed where nobody waits. @param {unknown} error */
+  storeFailed(error) {
+    // Whom to tell, the options say.
+    if (this.checked) this.report(error, {});
   }
 
   /** This process has written a session: others are told. @param {string} _sid @param {string} _before @param {string} _text */
@@ -101,7 +87,7 @@ class Sharing {
   /** A request has been given another session object. @param {any} _req */
   opened(_req) {}
 
-  /** Whether a session that was found has ended since. @param {import('../binding/key-lookup.js').Found} found */
+  /** Whether a session that was found has ended since. @param {Found} found */
   isOver({ sid, clock }) {
     return this.adopted?.since(sid, clock) === 'gone';
   }

@@ -12,9 +12,11 @@ const { unfollowSocket } = require('../socket-io.js');
 const { requestMethods, socketMethods } = require('../../session/methods.js');
 const { Sharing } = require('./sharing.js');
 
-/** @typedef {import('../../support/options.js').ShareOptions} ShareOptions */
-/** @typedef {import('../connection.js').Connection} Connection */
-/** @typedef {import('../../stores/adopted-store.js').SessionEnded} SessionEnded */
+/** @import { Found } from '../binding/key-lookup.js' */
+/** @import { Connection } from '../connection.js' */
+/** @import { Where } from './sharing.js' */
+/** @import { AdoptedStore, SessionEnded } from '../../stores/adopted-store.js' */
+/** @import { ShareOptions } from '../../support/options.js' */
 
 /** What tells a client that its session has ended. */
 const END_EVENT = 'session:end';
@@ -29,9 +31,6 @@ class SocketSharing extends Sharing {
   /** @param {ShareOptions} options */
   constructor(options) {
     super(() => options);
-    this.channel = options.channel;
-    this.maxFailedKeys = options.maxFailedKeys;
-    this.maxKeysPerMinute = options.maxKeysPerMinute;
     this.tellsExpress = false;
     this.methods = socketMethods;
     this.closed = false;
@@ -41,21 +40,18 @@ class SocketSharing extends Sharing {
     this.responses = new Responses();
     /** Whether the app has asked for the Socket.IO middleware. */
     this.servesSockets = false;
-    this.onEnd = (/** @type {SessionEnded} */ end) => {
-      this.unbindAll(end);
-      // Not before: a socket that shares again meanwhile would be given the session that is about to go.
-      // And their browsers are to have their new cookie by then.
-      end.after?.push(() => this.responses.whenOut(end.sid, () => this.cluster.tellEnd(end)));
-    };
     this.use(this.options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
     /** Its store, after `close()`, too. */
-    this.own = /** @type {import('./sharing.js').AdoptedStore} */ (this.adopted);
+    this.own = /** @type {AdoptedStore} */ (this.adopted);
     this.own.methods = requestMethods;
   }
 
-  get touchInterval() {
-    const { keepAlive, touchInterval } = this.options;
-    return keepAlive === 'connected' && touchInterval !== undefined ? touchInterval : super.touchInterval;
+  /** @param {SessionEnded} end */
+  sessionEnded(end) {
+    super.sessionEnded(end);
+    // Not before: a socket that shares again meanwhile would be given the session that is about to go. And the browsers are
+    // to have their new cookie by then.
+    end.after?.push(() => this.responses.whenOut(end.sid, () => this.cluster.tellEnd(end)));
   }
 
   /** @param {string} sid @param {string} before @param {string} text */
@@ -71,7 +67,7 @@ class SocketSharing extends Sharing {
     this.responses.opened(req);
   }
 
-  /** @param {import('../binding/key-lookup.js').Found} found */
+  /** @param {Found} found */
   isOver(found) {
     return super.isOver(found) || this.cluster.hasEnded(found.sid);
   }
@@ -101,7 +97,7 @@ class SocketSharing extends Sharing {
     return concealed(error).status;
   }
 
-  /** Its client is told no word of the store's: the app is. @param {unknown} error @param {import('./sharing.js').Where} where */
+  /** Its client is told no word of the store's: the app is. @param {unknown} error @param {Where} where */
   refused(error, where) {
     this.report(error, where);
   }

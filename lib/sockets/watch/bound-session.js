@@ -2,7 +2,8 @@
 
 const { endOf, endOfCookie, isSameContent } = require('../../session/session-data.js');
 
-/** @typedef {import('../connection.js').Connection} Connection */
+/** @import { Connection } from '../connection.js' */
+/** @import { Watch } from './watch.js' */
 
 /**
  * When a session is looked up whose date has passed, in ms after that: a store that counts in seconds keeps it up to 1 s
@@ -14,7 +15,7 @@ const SOON = 100;
 
 /** A session that sockets of this process are bound to. */
 class BoundSession {
-  /** @param {import('./watch.js').Watch} watch @param {string} sid @param {Connection} first */
+  /** @param {Watch} watch @param {string} sid @param {Connection} first */
   constructor(watch, sid, first) {
     this.watch = watch;
     this.sid = sid;

@@ -2,7 +2,7 @@
 
 const { SocketEvent } = require('../socket-event.js');
 
-/** @typedef {import('../connection.js').Connection} Connection */
+/** @import { Connection } from '../connection.js' */
 
 /** How `onError` knows it. */
 const NAME = 'onSessionChange';

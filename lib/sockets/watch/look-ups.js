@@ -1,6 +1,8 @@
 'use strict';
 
-/** @typedef {import('./bound-session.js').BoundSession} BoundSession */
+/** @import { BoundSession } from './bound-session.js' */
+/** @import { Watch } from './watch.js' */
+/** @import { AdoptedStore } from '../../stores/adopted-store.js' */
 
 /** How many sessions are looked up at once: an outage that ends is no rush on the store. */
 const MOST = 64;
@@ -12,7 +14,7 @@ const OUTAGE = 2;
  * again an interval later, and meanwhile one call at a time finds out whether the store is back.
  */
 class LookUps {
-  /** @param {import('./watch.js').Watch} watch */
+  /** @param {Watch} watch */
   constructor(watch) {
     this.watch = watch;
     /** @type {BoundSession[]} */
@@ -51,7 +53,7 @@ class LookUps {
     else while (this.waiting.length > 0 && this.inFlight < (this.failures > 0 ? 1 : MOST)) this.next(adopted);
   }
 
-  /** @param {import('../../stores/adopted-store.js').AdoptedStore} adopted */
+  /** @param {AdoptedStore} adopted */
   next(adopted) {
     const bound = /** @type {BoundSession} */ (this.waiting.shift());
     if (!this.watch.isWatched(bound)) {

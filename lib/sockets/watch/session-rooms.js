@@ -4,14 +4,14 @@ const { guard } = require('../../support/errors.js');
 const { PREFIX } = require('../rooms.js');
 const { isInRoom, isSocketId, put, rememberRoom } = require('../socket-io.js');
 
+/** @import { Connection } from '../connection.js' */
+
 /** How `onError` knows it. */
 const NAME = 'rooms';
 /** The longest name of a room. */
 const LONGEST = 400;
 /** By such rooms a socket that may be recovered remembers which of its rooms it has from its session. */
 const MARK = `${PREFIX}of:`;
-
-/** @typedef {import('../connection.js').Connection} Connection */
 
 /**
  * The rooms that the app wants a session's sockets to be in.
@@ -112,8 +112,4 @@ function recoverSessionRooms(connection, hidden) {
   for (const name of names) connection.rooms.add(name);
 }
 
-module.exports.correctRooms = correctRooms;
-module.exports.leaveSessionRooms = leaveSessionRooms;
-module.exports.recoverSessionRooms = recoverSessionRooms;
-module.exports.rememberSessionRooms = rememberSessionRooms;
-module.exports.roomsFor = roomsFor;
+module.exports = { correctRooms, leaveSessionRooms, recoverSessionRooms, rememberSessionRooms, roomsFor };

@@ -10,8 +10,10 @@ const { LookUps } = require('./look-ups.js');
 const { correctRooms, roomsFor } = require('./session-rooms.js');
 const { heldBy } = require('../socket-request.js');
 
-/** @typedef {import('../connection.js').Connection} Connection */
-/** @typedef {import('../binding/key-lookup.js').Found} Found */
+/** @import { Found } from '../binding/key-lookup.js' */
+/** @import { Connection } from '../connection.js' */
+/** @import { Sharing } from '../sharing/sharing.js' */
+/** @import { SessionWritten } from '../../stores/adopted-store.js' */
 
 /** How much sooner or later than `checkInterval` a session is looked up: not all of them at once. */
 const JITTER = 0.1;
@@ -25,7 +27,7 @@ const RETRY = 30_000;
  * what others change in it is told. It is a `StoreWatcher` of the app's session store.
  */
 class Watch {
-  /** @param {import('../sharing/sharing.js').Sharing} sharing */
+  /** @param {Sharing} sharing */
   constructor(sharing) {
     this.sharing = sharing;
     /** @type {Map<string, BoundSession>} */
@@ -33,6 +35,12 @@ class Watch {
     this.lookUps = new LookUps(this);
     /** Made when the first socket is bound. @type {DueTimes | undefined} */
     this.dueTimes = undefined;
+  }
+
+  /** How often the life of a session is extended because a socket of it is connected, in ms. */
+  get touchInterval() {
+    const { keepAlive, touchInterval } = this.sharing.options;
+    return (keepAlive === 'connected' && touchInterval) || Number.POSITIVE_INFINITY;
   }
 
   get times() {
@@ -71,7 +79,7 @@ class Watch {
     this.sessions.get(sid)?.learn(text, clock);
   }
 
-  /** @param {import('../../stores/adopted-store.js').SessionWritten} written */
+  /** @param {SessionWritten} written */
   wrote({ sid, session, text, expected, isQuiet: isSaid }) {
     const maker = heldBy(session?.req)?.connection;
     // A change by `onSessionChange` is told to nobody: two sockets would answer each other for ever.
@@ -83,11 +91,6 @@ class Watch {
   /** @param {string} sid @param {any} cookie */
   touched(sid, cookie) {
     this.sessions.get(sid)?.touched(cookie);
-  }
-
-  /** @param {any} req */
-  opened(req) {
-    this.sharing.opened(req);
   }
 
   /** Another process has changed a session. @param {string} sid */
@@ -136,7 +139,7 @@ class Watch {
     const retry = hasFailed ? (checkInterval || RETRY) * (1 - JITTER * Math.random()) : 0;
     const check = checkInterval || Number.POSITIVE_INFINITY;
     const atCheck = bound.seen - now + check * (1 - JITTER + 2 * JITTER * Math.random());
-    const inMs = hasFailed ? retry : Math.min(atCheck, bound.lastTouch - now + this.sharing.touchInterval);
+    const inMs = hasFailed ? retry : Math.min(atCheck, bound.lastTouch - now + this.touchInterval);
     const onGrid = Math.ceil((now + inMs) / GRID) * GRID - now;
     const due = hasFailed ? onGrid : Math.min(onGrid, bound.untilEnd);
     if (due !== Number.POSITIVE_INFINITY) this.times.set(bound.sid, Math.max(0, due));
@@ -144,7 +147,7 @@ class Watch {
 
   /** @param {BoundSession} bound */
   mustTouch(bound) {
-    return performance.now() - bound.lastTouch >= this.sharing.touchInterval;
+    return performance.now() - bound.lastTouch >= this.touchInterval;
   }
 
   /** The due time of a session has passed. @param {string} sid */

@@ -1,18 +1,22 @@
 'use strict';
 
+const { compareAndSet, read } = require('../embedded-store.js');
+
+/** @import { Driver } from './index.js' */
+
 /**
  * The driver of an EmbeddedStore: its sessions are read, compared and set on this thread, in one step that worker threads
  * cannot come between either.
  *
- * @param {import('../embedded-table.js').EmbeddedTable} table
- * @returns {import('./index.js').Driver}
+ * @param {any} store
+ * @returns {Driver}
  */
-function embeddedDriver(table) {
+function embeddedDriver(store) {
   return {
     exact: 'processes',
-    readText: (sid) => table.get(sid),
+    readText: (sid) => read(store, sid),
     compareAndSet(sid, expected, { text, renew }, callback) {
-      callback(null, table.compareAndSet(sid, expected, text, renew));
+      callback(null, compareAndSet(store, sid, expected, text, renew));
     },
   };
 }

@@ -1,7 +1,7 @@
 'use strict';
 
 const { copies } = require('../../session/express-session.js');
-const { EmbeddedStore, TABLE } = require('../embedded-store.js');
+const { EmbeddedStore } = require('../embedded-store.js');
 const { embeddedDriver } = require('./embedded.js');
 const { memoryDriver } = require('./memory.js');
 const { looksLikePostgres, postgresDriver } = require('./postgres.js');
@@ -88,7 +88,7 @@ function comparesItself(store) {
  * @returns {{ driver: Driver, candidate?: Driver }}
  */
 function driverOf(store) {
-  if (isPlain(store, EmbeddedStore)) return { driver: embeddedDriver(store[TABLE]) };
+  if (isPlain(store, EmbeddedStore)) return { driver: embeddedDriver(store) };
   if (isMemoryStore(store)) return { driver: memoryDriver(store) };
   /** @type {Driver} */
   const driver = { exact: 'process' };

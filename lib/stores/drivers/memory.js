@@ -2,11 +2,13 @@
 
 const { isLive } = require('../../session/session-data.js');
 
+/** @import { Driver } from './index.js' */
+
 /**
  * The driver of a MemoryStore, which keeps JSON texts under `sessions`: they are read, compared and set on this thread.
  *
  * @param {any} store
- * @returns {import('./index.js').Driver}
+ * @returns {Driver}
  */
 function memoryDriver(store) {
   return {

@@ -1,5 +1,7 @@
 'use strict';
 
+/** @import { Driver } from './index.js' */
+
 /** How long a session without a date lives where the store was given no `ttl`, in s: connect-pg-simple's own default. */
 const DAY = 86_400;
 /**
@@ -39,7 +41,7 @@ function looksLikePostgres(store) {
  * The driver of a connect-pg-simple store, over whatever it was given: a pool, pg-promise, or a pool of its own.
  *
  * @param {any} store
- * @returns {import('./index.js').Driver}
+ * @returns {Driver}
  */
 function postgresDriver(store) {
   return {

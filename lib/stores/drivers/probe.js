@@ -2,7 +2,11 @@
 
 const { randomUUID } = require('node:crypto');
 const { isDeepStrictEqual } = require('node:util');
+const { attempt } = require('../../support/errors.js');
 const { ask } = require('../tickets.js');
+
+/** @import { Driver } from './index.js' */
+/** @import { StoreCalls } from '../store-calls.js' */
 
 /** How long what a probe writes lives, in ms. */
 const LIFE = 60_000;
@@ -13,8 +17,8 @@ const AGAIN_AT_MOST = 300_000;
 /** Finds out whether a driver does what a store does, before it is used. */
 class Probe {
   /**
-   * @param {import('../store-calls.js').StoreCalls} adopted
-   * @param {import('./index.js').Driver} candidate
+   * @param {StoreCalls} adopted
+   * @param {Driver} candidate
    * @param {() => void} proven
    */
   constructor(adopted, candidate, proven) {
@@ -115,11 +119,9 @@ function says(data, text) {
 
 /** Whether two texts say the same. @param {any} text @param {string} other */
 function isSame(text, other) {
-  try {
-    return typeof text === 'string' && isDeepStrictEqual(JSON.parse(text), JSON.parse(other));
-  } catch {
-    return false;
-  }
+  return (
+    typeof text === 'string' && attempt(() => isDeepStrictEqual(JSON.parse(text), JSON.parse(other)), false)
+  );
 }
 
 module.exports.Probe = Probe;

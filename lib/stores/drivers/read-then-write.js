@@ -1,12 +1,15 @@
 'use strict';
 
+/** @import { AdoptedStore } from '../adopted-store.js' */
+/** @import { Commit, Outcome } from './index.js' */
+
 /**
  * Commits to a store that cannot compare and set: read again, compare, write. Between that read and write another process may
  * still write; commits of this process cannot, since those of one session wait for each other.
  *
- * @param {import('../adopted-store.js').AdoptedStore} adopted
- * @param {import('./index.js').Commit} commit
- * @param {(error: unknown, outcome?: import('./index.js').Outcome) => void} done
+ * @param {AdoptedStore} adopted
+ * @param {Commit} commit
+ * @param {(error: unknown, outcome?: Outcome) => void} done
  */
 function commitByReading(adopted, commit, done) {
   const { clock, expected, sid, timeout } = commit;

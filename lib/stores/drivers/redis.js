@@ -2,8 +2,11 @@
 
 const { createHash } = require('node:crypto');
 const { isLive } = require('../../session/session-data.js');
+const { attempt } = require('../../support/errors.js');
 const { Batches } = require('../batches.js');
 const { firstAnswer } = require('../tickets.js');
+
+/** @import { Change, Driver } from './index.js' */
 
 /** @typedef {(error: unknown, reply?: any) => void} Callback */
 
@@ -105,7 +108,8 @@ function throughCache(get, run) {
     if (waiting !== undefined) waiting.push(() => read(name, callback));
     else
       get(name, (error, text) => {
-        if (error || !text || !hasEnded(String(text))) callback(error, text);
+        // What is no session has no date.
+        if (error || !text || attempt(() => isLive(String(text)), true)) callback(error, text);
         else new Writes({ run }).send([{ name, args: ['', '', 'keep'], callback }]);
       });
   };
@@ -118,15 +122,6 @@ function throughCache(get, run) {
     tell: (name, callback) => run('eval', 'return 1', [name], [], () => callback()),
     unsettled,
   };
-}
-
-/** Whether the date of a session has passed; not of what is no session. @param {string} text */
-function hasEnded(text) {
-  try {
-    return !isLive(text);
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -235,7 +230,7 @@ function lifeOf(store, session) {
  * @param {any} client
  * @param {string} sid
  * @param {string} expected
- * @param {import('./index.js').Change} change
+ * @param {Change} change
  * @param {(error: unknown, outcome?: true | string | null) => void} callback
  */
 function compareAndSet(store, client, sid, expected, { text, session, renew }, callback) {
@@ -263,7 +258,7 @@ function compareAndSet(store, client, sid, expected, { text, session, renew }, c
  * by a script where the client runs scripts.
  *
  * @param {any} store
- * @returns {import('./index.js').Driver}
+ * @returns {Driver}
  */
 function redisDriver(store) {
   const commands = () => commandsOf(store.client);
@@ -290,7 +285,7 @@ function looksLikeRedis(store) {
  * Makes the `compareAndSet` of a connect-redis store that hides its client: 7 and 8.
  *
  * @param {any} client of node-redis or ioredis, a cluster's included
- * @returns {(this: any, sid: string, expected: string, change: import('./index.js').Change, callback: (error: unknown, outcome?: true | string | null) => void) => void}
+ * @returns {(this: any, sid: string, expected: string, change: Change, callback: (error: unknown, outcome?: true | string | null) => void) => void}
  * @throws {TypeError} when it is neither
  */
 function redisCompareAndSet(client) {
@@ -303,6 +298,4 @@ function redisCompareAndSet(client) {
   };
 }
 
-module.exports.looksLikeRedis = looksLikeRedis;
-module.exports.redisCompareAndSet = redisCompareAndSet;
-module.exports.redisDriver = redisDriver;
+module.exports = { looksLikeRedis, redisCompareAndSet, redisDriver };
