@@ -51,9 +51,7 @@ class SharedConnection extends Connection {
     if (socket.recovered) this.isStored = true;
   }
 
-  /**
-   * `socket.session`. One event of the socket may destroy the session while others go on: they keep the object that they had.
-   */
+  /** `socket.session`. One event of the socket may destroy the session while others go on: they keep the object that they had. */
   get session() {
     const { current } = this;
     return current.value ?? (current.isEnded && current.isShared ? current.session : undefined);

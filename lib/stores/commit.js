@@ -124,11 +124,7 @@ class Committing {
     this.end = performance.now() + adopted.timeout;
   }
 
-  /**
-   * The lock is held.
-   *
-   * @param {string | undefined} stored what the commit that it has waited for has written
-   */
+  /** The lock is held. @param {string | undefined} stored what the commit that it has waited for has written */
   begin(stored) {
     // That is what is there, unless another process has been quicker: to expect what was loaded before would be in vain.
     if (stored !== undefined && this.update === undefined) {

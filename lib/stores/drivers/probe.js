@@ -16,11 +16,7 @@ const AGAIN_AT_MOST = 300_000;
 
 /** Finds out whether a driver does what a store does, before it is used. */
 class Probe {
-  /**
-   * @param {StoreCalls} adopted
-   * @param {Driver} candidate
-   * @param {() => void} proven
-   */
+  /** @param {StoreCalls} adopted @param {Driver} candidate @param {() => void} proven */
   constructor(adopted, candidate, proven) {
     this.adopted = adopted;
     this.candidate = candidate;

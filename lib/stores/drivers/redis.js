@@ -69,12 +69,7 @@ function commandsOf(client) {
   return commands;
 }
 
-/**
- * node-redis from 4 on, which answers by promise.
- *
- * @param {any} client
- * @returns {Commands}
- */
+/** node-redis from 4 on, which answers by promise. @param {any} client @returns {Commands} */
 function ofNodeRedis(client) {
   const modern = client.options?.legacyMode ? client.v4 : client;
   /** @type {Commands & { run: {} }} */
