@@ -256,6 +256,35 @@ test('C13b: logout while the write of a handler is on its way to the store', LIM
   await assertGone(f, old);
 });
 
+test(
+  'C13b: a request that loads its session between a write behind the logout and the destroy that follows brings nothing back',
+  LIMIT,
+  async (t) => {
+    const held = heldApp({
+      http(session) {
+        session.late = true;
+      },
+    });
+    const f = await fixture(t, { app: held.app });
+    const { browser, socket } = await f.bound();
+    const old = browser.copy();
+    const write = f.store.hold('set', (sid) => sid === old.sid);
+    const answer = socket.ask('write', { written: 'slowly' });
+    await write.reached;
+    await browser.request('/logout');
+    const destroy = f.store.hold('destroy', (sid) => sid === old.sid);
+    write.release();
+    await destroy.reached;
+    const slow = old.copy().request('/held');
+    await held.http.entered;
+    destroy.release();
+    await settle();
+    held.http.go();
+    await Promise.all([slow, answer]);
+    await assertGone(f, old);
+  },
+);
+
 test('C13b: a plain handler that changes nothing does not bring a session back either', LIMIT, async (t) => {
   const held = heldApp({});
   const f = await fixture(t, { app: held.app });

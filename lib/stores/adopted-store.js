@@ -261,7 +261,13 @@ class AdoptedStore extends StoreCalls {
     const sockets = this.forget(native.endLate(this.number, sid, began));
     if (sockets.length > 0) for (const user of this.users) user.sessionEnded({ sid, sockets, reason });
     // The store may have destroyed it before that.
-    if (wasWritten && this.since(sid, began) === 'gone') this.discard(sid);
+    if (wasWritten && this.since(sid, began) === 'gone') this.destroyAgain(sid);
+  }
+
+  /** Destroys a session that was written after its end. What is loaded until the store has done so ends, too. @param {string} sid */
+  destroyAgain(sid) {
+    const began = this.clock;
+    this.discard(sid, () => this.endLate(sid, 'destroy', began));
   }
 
   /** Nothing that was loaded before is written back, and the keys of a session go with it. @param {native.Ended} ended @returns {string[]} its sockets */

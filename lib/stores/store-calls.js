@@ -133,14 +133,17 @@ class StoreCalls {
   discardIfGone(id, began, loaded = began) {
     // What answers at once works off everything in order.
     const isGone = !this.readsAtOnce && (began < this.clearedAt || this.since(id, loaded) === 'gone');
-    if (isGone) this.discard(id);
+    if (isGone) this.destroyAgain(id);
     return isGone;
   }
 
-  /** Destroys a record that nobody waits for. @param {string} id */
-  discard(id) {
+  /** Destroys a session that was written after its end. @abstract @param {string} _id */
+  destroyAgain(_id) {}
+
+  /** Destroys a record that nobody waits for. @param {string} id @param {() => void} [done] called when the store has */
+  discard(id, done) {
     ask(
-      (error) => error && this.onError(error),
+      (error) => (error && !meansMissing(error) ? this.onError(error) : done?.()),
       this,
       (done) => this.original.destroy.call(this.self, id, done),
     );
