@@ -2,6 +2,8 @@
 
 // First: a machine for which there is no addon is told so, and what to do.
 require('./native.js');
+// Then the timers, before a test of an app puts others in their place.
+require('./lib/support/timers.js');
 
 // Each part is loaded when it is first used. Explicit lines, so that `import { … } from 'io-session'` finds each name.
 /** @type {typeof import('./lib/zappa.js').bind_express} */

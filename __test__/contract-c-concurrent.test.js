@@ -201,6 +201,29 @@ test(
   },
 );
 
+test(
+  'C14b: what an HTTP request has written before an event came, the event sees, whatever an earlier handler saves meanwhile',
+  LIMIT,
+  async (t) => {
+    const held = heldApp({ event: changeByEvent });
+    const { browser, socket, sid, store } = await start(t, held);
+    const earlier = socket.ask('held', {});
+    await held.event.entered;
+    await browser.request(`/write?json=${encodeURIComponent('{"http":30}')}`);
+    const write = store.hold('set', (id) => id === sid);
+    held.event.go();
+    await write.reached;
+    const load = store.holdAnswer('get', (id) => id === sid);
+    const seen = socket.ask('read', {});
+    await load.reached;
+    write.release();
+    await earlier;
+    load.release();
+    const { session } = await seen;
+    assert.deepEqual([session.http, session.event], [30, [true, null]]);
+  },
+);
+
 test('C14c: two sockets of one session, one field each at once: both kept', LIMIT, async (t) => {
   const f = await fixture(t);
   const { browser, socket, sid } = await f.bound();

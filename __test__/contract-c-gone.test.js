@@ -285,6 +285,49 @@ test(
   },
 );
 
+test('C13b: saves that wait behind a write which a logout has overtaken are dropped', LIMIT, async (t) => {
+  const f = await fixture(t, {
+    app: (context) =>
+      context.on('save', function (data, ack) {
+        Object.assign(this.session, data);
+        this.session.save(() => ack({}));
+      }),
+  });
+  const { browser, socket } = await f.bound();
+  const old = browser.copy();
+  const first = f.store.hold('set', (sid) => sid === old.sid);
+  const answers = [socket.ask('save', { first: true })];
+  await first.reached;
+  answers.push(socket.ask('save', { second: true }));
+  await settle();
+  await browser.request('/logout');
+  const second = f.store.hold('set', (sid) => sid === old.sid);
+  first.release();
+  await settle();
+  second.release();
+  await Promise.all(answers);
+  await settle();
+  await assertGone(f, old);
+});
+
+test(
+  'C13b: a write that the store makes after its deadline, behind a logout, is undone',
+  LIMIT,
+  async (t) => {
+    const f = await fixture(t, { options: { storeTimeout: 50, onError() {} } });
+    const { browser, socket } = await f.bound();
+    const old = browser.copy();
+    const hold = f.store.hold('set', (sid) => sid === old.sid);
+    const late = socket.ask('write', { written: 'too late' });
+    await hold.reached;
+    await browser.request('/logout');
+    await late;
+    hold.release();
+    await settle();
+    await assertGone(f, old);
+  },
+);
+
 test('C13b: a plain handler that changes nothing does not bring a session back either', LIMIT, async (t) => {
   const held = heldApp({});
   const f = await fixture(t, { app: held.app });

@@ -3,6 +3,7 @@
 const { adoptedBy } = require('../stores/adopted-store.js');
 const { snapshotOf } = require('./snapshot.js');
 const { updateSession } = require('./update.js');
+const { nextTick } = require('../support/timers.js');
 
 /** The prototypes that have methods of ours. @type {WeakSet<object>} */
 const ours = new WeakSet();
@@ -89,7 +90,7 @@ function reloading(reload) {
     if (snapshotOf(this)?.stored !== null || typeof req.startAnew !== 'function')
       return reload.call(this, callback);
     req.startAnew();
-    process.nextTick(callback);
+    nextTick(callback);
     return this;
   };
 }

@@ -1,11 +1,10 @@
 'use strict';
 
-const { setTimeout } = require('node:timers');
-const { setImmediate: nextTurn } = require('node:timers/promises');
 const { commitSession, merge } = require('../stores/commit.js');
 const { failure } = require('../support/errors.js');
 const { LEFT_OUT, markOwn, snapshotOf } = require('./snapshot.js');
 const { dataOf } = require('../stores/stored.js');
+const { clearTimeout, nextTurn, setTimeout } = require('../support/timers.js');
 
 /** @import { Methods } from './methods.js' */
 /** @import { Snapshot } from './snapshot.js' */
@@ -104,7 +103,7 @@ async function updated(adopted, sid, session, change, methods) {
     if (stored === undefined) throw failure('ERR_SESSION_GONE');
     const fresh = open(adopted, sid, stored, clock, methods);
     await changed(adopted, fresh, change);
-    const written = () => session && rebase(session, fresh, adopted.clock);
+    const written = () => session && rebase(session, fresh);
     const outcome = await write(adopted, fresh, { session, written, isTold: attempt > TRIES });
     if (outcome === true) return session ?? fresh;
     if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
@@ -163,7 +162,7 @@ async function write(adopted, session, update) {
   if (update.outcome !== undefined) return update.outcome;
   // The app's `set` has written it in its own way.
   const mine = snapshot.spell(session);
-  snapshot.wrote(session, mine, mine, adopted.clock);
+  snapshot.wrote(session, mine, mine, adopted.clockAfter(snapshot.sid, snapshot.clock));
   update.written();
   return true;
 }
@@ -193,11 +192,10 @@ async function inTime(returned, timeout) {
  *
  * @param {any} session
  * @param {any} fresh what was written, as its snapshot says
- * @param {number} clock
  */
-function rebase(session, fresh, clock) {
+function rebase(session, fresh) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
-  const { base, cookie, rawCookie, stored } = /** @type {Snapshot} */ (snapshotOf(fresh));
+  const { base, clock, cookie, rawCookie, stored } = /** @type {Snapshot} */ (snapshotOf(fresh));
   snapshot.whole();
   const mine = snapshot.spell(session);
   const isUnchanged = mine === snapshot.base;
@@ -221,7 +219,7 @@ function rebase(session, fresh, clock) {
 
 /** The same, to a text that was loaded. @param {AdoptedStore} adopted @param {any} session @param {string} sid @param {Stored} stored @param {number} clock when the load began */
 function rebaseTo(adopted, session, sid, stored, clock) {
-  rebase(session, open(adopted, sid, stored, clock), clock);
+  rebase(session, open(adopted, sid, stored, clock));
 }
 
 /** Makes a session what JSON says. Its cookie stays. @param {any} session @param {any} source */

@@ -9,6 +9,7 @@ const { SocketSession } = require('./socket-session.js');
 const { leaveSessionRooms } = require('./watch/session-rooms.js');
 const { roomOf } = require('./rooms.js');
 const { enterRoom, leaveRoom } = require('./socket-io.js');
+const { nextTick } = require('../support/timers.js');
 
 /** @import { Found } from './binding/key-lookup.js' */
 /** @import { Sharing } from './sharing/sharing.js' */
@@ -94,11 +95,12 @@ class Connection {
     else if (this.current.isEnded) this.replace(new SocketSession(this));
   }
 
-  /** Makes a loaded session the current one. The current object stays if it stands for that text. @param {Loaded} loaded */
-  makeCurrent(loaded) {
+  /** Makes a loaded session the current one. The current object stays if it stands for that text. @param {Loaded} found */
+  makeCurrent(found) {
+    const { current } = this;
+    const loaded = current.sid === found.sid ? current.newest(found) : found;
     const { sid, stored, clock } = loaded;
     this.next = undefined;
-    const { current } = this;
     if (this.bound?.sid === sid && stored !== undefined) this.bound?.learn(stored.text, clock);
     if (current.sid === sid) {
       if (current.standsFor(loaded) || current.follow(loaded)) return;
@@ -177,7 +179,7 @@ class Connection {
         for (const goOn of passed.splice(0)) goOn();
       } catch (error) {
         // Socket.IO is about to tell others that the socket leaves.
-        process.nextTick(() => {
+        nextTick(() => {
           throw error;
         });
       }

@@ -20,6 +20,7 @@ const {
   rememberRoom,
   whileConnecting,
 } = require('./socket-io.js');
+const { nextTick, setTimeout } = require('../support/timers.js');
 
 /** @import { SocketSharing } from './sharing/socket-sharing.js' */
 /** @import { Packet } from './socket-io.js' */
@@ -88,7 +89,7 @@ class SharedConnection extends Connection {
     const isAlone = this.waiting === 0 && this.arrived === 0;
     if (plugin === undefined && isAlone && !isHeard(socket, name)) return;
     this.arrived += 1;
-    process.nextTick(dispatch, new SharedEvent(this, socket, packet.data ?? [], packet, plugin));
+    nextTick(dispatch, new SharedEvent(this, socket, packet.data ?? [], packet, plugin));
   }
 
   /** @param {Packet} packet */
@@ -117,7 +118,7 @@ class SharedConnection extends Connection {
     this.held = [];
     authenticate(this, (error) => {
       // Socket.IO tells of `connect` and `connection` in one go. Both have to be over.
-      process.nextTick(() => {
+      nextTick(() => {
         const { held = [] } = this;
         this.held = undefined;
         this.adopted.waiting -= held.length;

@@ -2,6 +2,7 @@
 
 const { anyListeners, hasMiddlewares, refuseEvent, runMiddlewares } = require('./socket-io.js');
 const { SocketEvent } = require('./socket-event.js');
+const { nextTick, setImmediate } = require('../support/timers.js');
 
 /** @import { SharedConnection } from './shared-connection.js' */
 /** @import { Packet } from './socket-io.js' */
@@ -117,7 +118,7 @@ class SharedEvent extends SocketEvent {
     runMiddlewares(connection.socket, args, (error) => {
       // Socket.IO waits for the current operation. A socket that leaves has no later one.
       if (connection.passed) connection.passed.push(() => passed(error));
-      else process.nextTick(passed, error);
+      else nextTick(passed, error);
     });
   }
 

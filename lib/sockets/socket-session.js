@@ -108,9 +108,23 @@ class SocketSession {
     if (snapshot === undefined || snapshot.sid !== this.id) return false;
     // Saved since the load began: what was loaded is older. A session of the socket's own nobody else destroys.
     const isOlder = clock !== undefined && snapshot.clock > clock;
-    if (isOlder && (stored !== undefined || this.sid === undefined)) return true;
+    if (isOlder && (stored !== undefined || this.sid === undefined))
+      return stored === undefined || !snapshot.isMerged;
     if (!snapshot.isShown(this.session)) return false;
     return (snapshot.stored ?? undefined) === stored?.text && !snapshot.isMerged;
+  }
+
+  /**
+   * What the store holds, by a load: where a save has merged changes of others since that began, what was written then. The object
+   * has them not, and what was loaded is older.
+   *
+   * @param {Loaded} loaded
+   */
+  newest(loaded) {
+    const snapshot = this.isOpen ? snapshotOf(this.session) : undefined;
+    if (snapshot?.sid !== this.id || !snapshot.isMerged || loaded.stored === undefined) return loaded;
+    if (snapshot.stored === null || snapshot.clock <= (loaded.clock ?? Infinity)) return loaded;
+    return new Loaded(loaded.sid, { text: snapshot.stored }, snapshot.clock);
   }
 
   /** What the store holds, as far as this object knows. @returns {Stored | undefined} */

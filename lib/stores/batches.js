@@ -1,5 +1,7 @@
 'use strict';
 
+const { setImmediate } = require('../support/timers.js');
+
 /** How many are sent at once at most: while the store works on them, everybody else waits. */
 const MOST = 64;
 /** How long each is sent by itself after the store has refused several at once, in ms. */

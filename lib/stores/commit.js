@@ -269,7 +269,7 @@ class Committing {
     if (stored !== undefined) {
       // What the session leaves out by itself, a field called like a method, is no change of others.
       snapshot.isMerged = stored !== save.text && (snapshot.isMerged || expected !== snapshot.stored);
-      snapshot.wrote(session, save.text, stored, adopted.clock);
+      snapshot.wrote(session, save.text, stored, adopted.clockAfter(sid, snapshot.clock));
       if (update !== undefined) {
         // It is written, whatever the caller's session says to that: an object in it may be sealed.
         update.outcome = true;

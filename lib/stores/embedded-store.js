@@ -6,6 +6,7 @@ const { makersFor } = require('../session/express-session.js');
 const { endOf, endOfCookie } = require('../session/session-data.js');
 const { failure } = require('../support/errors.js');
 const { readEmbeddedOptions } = require('./embedded-options.js');
+const { setImmediate } = require('../support/timers.js');
 
 /** @import { EmbeddedStoreOptions, SessionChange } from '../../index.js' */
 /** @import { Outcome } from './drivers/index.js' */

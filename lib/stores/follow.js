@@ -8,6 +8,7 @@ const { snapshotOf } = require('../session/snapshot.js');
 const { textOf } = require('../session/session-data.js');
 const { ORIGINAL } = require('./store-calls.js');
 const { copyOfSession } = require('./stored.js');
+const { nextTick } = require('../support/timers.js');
 
 /** @import { AdoptedStore } from './adopted-store.js' */
 
@@ -80,7 +81,7 @@ function follow(adopted) {
     // A session that is new, or a record: there is nothing to merge with.
     if (snapshot === undefined || snapshot.sid !== sid) return adopted.setNew(sid, session, callback);
     // Not before the caller has gone on, as with any store.
-    const done = (/** @type {unknown} */ error) => process.nextTick(callback, error);
+    const done = (/** @type {unknown} */ error) => nextTick(callback, error);
     commit(adopted, session, { trusting: true }, done);
   });
 
@@ -88,7 +89,7 @@ function follow(adopted) {
     define('touch', (sid, session, callback) => {
       const snapshot = snapshotOf(session);
       if (snapshot && adopted.since(sid, snapshot.clock) === 'gone') {
-        process.nextTick(callback, null);
+        nextTick(callback, null);
         return;
       }
       const isKnown = typeof sid === 'string';
@@ -188,7 +189,7 @@ function generateSession({ original, store }, req) {
 function call(run, note, callback) {
   return firstAnswer(run, (...answer) => {
     note(...answer);
-    process.nextTick(callback, ...answer);
+    nextTick(callback, ...answer);
   });
 }
 

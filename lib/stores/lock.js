@@ -1,6 +1,7 @@
 'use strict';
 
 const { failure, timedOut } = require('../support/errors.js');
+const { nextTick } = require('../support/timers.js');
 
 /** How many may wait for one session, or for one socket to be known. A client can make its own wait, as fast as it sends events. */
 const MOST = 10_000;
@@ -66,7 +67,7 @@ class Locks {
     }
     this.adopted.waiting -= 1;
     // Not one inside of the other: there may be thousands, and of a session that is gone each ends at once.
-    process.nextTick(next, stored);
+    nextTick(next, stored);
   }
 }
 

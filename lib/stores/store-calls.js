@@ -2,7 +2,7 @@
 
 const debug = require('debug')('io-session:store');
 const native = require('../../native.js');
-const { ask, hear } = require('./tickets.js');
+const { ask, firstAnswer, hear } = require('./tickets.js');
 const { traceOf } = require('../support/errors.js');
 const { GatheredLoads } = require('./gathered-loads.js');
 const { driverOf } = require('./drivers/index.js');
@@ -241,13 +241,24 @@ class StoreCalls {
   putUnlessGone(id, record, clock, timeout, done) {
     this.used();
     const began = this.clock;
+    let isAnswered = false;
     const answered = (/** @type {unknown} */ error) => {
+      isAnswered = true;
       this.writing.delete(record);
       this.discardIfGone(id, began, clock);
       done(error);
     };
+    const run = (/** @type {Done} */ callback) =>
+      firstAnswer(
+        (stored) => this.original.set.call(this.self, id, record, stored),
+        (error) => {
+          // After the deadline it may have been written all the same.
+          if (isAnswered) this.discardIfGone(id, began, clock);
+          else callback(error);
+        },
+      );
     this.writing.add(record);
-    ask(answered, { timeout }, (callback) => this.original.set.call(this.self, id, record, callback));
+    ask(answered, { timeout }, (callback) => void run(callback));
   }
 
   /** Extends a session's life in the store. @param {string} sid @param {any} session @param {Done} done */
@@ -295,6 +306,14 @@ class StoreCalls {
   /** The same of a session that is new: nobody has loaded it. @param {string} id */
   isNew(id) {
     if (!this.readsAtOnce) this.ticked(native.newSession(this.number, id));
+  }
+
+  /**
+   * The clock for what has just been written of a session: not after its end, so that nothing more of it is written.
+   * @param {string} id @param {number} since when it was loaded
+   */
+  clockAfter(id, since) {
+    return this.since(id, since) === 'gone' ? since : this.clock;
   }
 
   /** What has happened to a session since a load. @param {string} id @param {number} since */

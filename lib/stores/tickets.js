@@ -2,6 +2,7 @@
 
 const native = require('../../native.js');
 const { failure, timedOut } = require('../support/errors.js');
+const { nextTick } = require('../support/timers.js');
 
 /** The tickets of this copy of the JavaScript. @type {native.Tickets} */
 const tickets = new native.Tickets(expire);
@@ -46,7 +47,7 @@ function enter(answered, queue, timeout) {
     return entry;
   }
   entry.error = failure('ERR_OVERLOADED');
-  process.nextTick(proceed, entry);
+  nextTick(proceed, entry);
 }
 
 /** A store answered, or its deadline passed. @param {Entry} entry @param {unknown} error @param {unknown} [value] */
@@ -66,7 +67,7 @@ function answer(entry, error, value) {
 function go(ticket) {
   const entry = waiting.get(ticket);
   waiting.delete(ticket);
-  if (entry) process.nextTick(proceed, entry);
+  if (entry) nextTick(proceed, entry);
 }
 
 /**

@@ -10,6 +10,7 @@ const { lookUp, lookUpKey, textOfKey } = require('./key-lookup.js');
 const { PREFIX } = require('../rooms.js');
 const { hideRooms } = require('../socket-io.js');
 const { leaveSessionRooms, recoverSessionRooms } = require('../watch/session-rooms.js');
+const { setImmediate } = require('../../support/timers.js');
 
 /** @import { WhenFound } from './key-lookup.js' */
 /** @import { SharedConnection } from '../shared-connection.js' */

@@ -2,6 +2,7 @@
 
 const { roomOf } = require('../rooms.js');
 const { idsIn, reachesOthers } = require('../socket-io.js');
+const { setTimeout } = require('../../support/timers.js');
 
 /** @import { SocketSharing } from './socket-sharing.js' */
 /** @import { SessionEnded } from '../../stores/adopted-store.js' */

@@ -1,6 +1,7 @@
 'use strict';
 
 const { SocketEvent } = require('../socket-event.js');
+const { nextTick } = require('../../support/timers.js');
 
 /** @import { Connection } from '../connection.js' */
 
@@ -21,7 +22,7 @@ class ChangeEvent extends SocketEvent {
     connection.isToBeTold = true;
     const event = new ChangeEvent(connection);
     // The change may have been made in the middle of a commit, where no code of the app's may run.
-    process.nextTick(() => {
+    nextTick(() => {
       if (connection.hasLeft || connection.sid !== event.sid) connection.isToBeTold = false;
       else event.dispatch();
     });

@@ -1,5 +1,7 @@
 'use strict';
 
+const { setImmediate } = require('../../support/timers.js');
+
 /** @import { BoundSession } from './bound-session.js' */
 /** @import { Watch } from './watch.js' */
 /** @import { AdoptedStore } from '../../stores/adopted-store.js' */

@@ -5,6 +5,7 @@ const { isLive } = require('../../session/session-data.js');
 const { attempt } = require('../../support/errors.js');
 const { Batches } = require('../batches.js');
 const { firstAnswer } = require('../tickets.js');
+const { setImmediate } = require('../../support/timers.js');
 
 /** @import { Change, Driver } from './index.js' */
 
