@@ -20,7 +20,7 @@ export declare class DueTimes {
  * The sessions of an embedded store, as JSON texts by session id.
  *
  * Methods throw errors with the library's codes: `ERR_STORE_CLOSED`, `ERR_STORE_FULL`, `ERR_SESSION_TOO_LARGE`. `end` is the end of
- * the session in ms since 1970.
+ * the session in ms since 1970; `now` is the time, which JavaScript says: tests of an app put another `Date` in its place.
  */
 export declare class EmbeddedTable {
   /**
@@ -32,22 +32,22 @@ export declare class EmbeddedTable {
   /** Whether the table is open. */
   get isOpen(): boolean
   /** The text of a session; null when there is none. */
-  get(sid: string): string | null
+  get(sid: string, now: number): string | null
   /** Writes a session. */
-  set(sid: string, text: string, end: number): void
+  set(sid: string, text: string, end: number, now: number): void
   /** Gives a session another cookie; the rest of it is not looked at. Gives whether there is such a session. */
-  touch(sid: string, cookie: string, end: number): boolean
+  touch(sid: string, cookie: string, end: number, now: number): boolean
   /** Takes a session away. Gives whether there was one. */
   destroy(sid: string): boolean
   /**
    * Writes a session if the stored text is `expected`. Gives true when it is written, null when there is no such session,
    * else the text that is stored. It ends at `end`; without `renew` only where its cookie has changed.
    */
-  compareAndSet(sid: string, expected: string, text: string, end: number, renew: boolean): true | string | null
+  compareAndSet(sid: string, expected: string, text: string, end: number, renew: boolean, now: number): true | string | null
   /** The sessions: each id, and then its text. */
-  all(): Array<string>
+  all(now: number): Array<string>
   /** How many sessions there are. */
-  length(): number
+  length(now: number): number
   /** Takes every session away. */
   clear(): void
   /** The content of the table, and its work so far. */

@@ -943,6 +943,39 @@ test(
   },
 );
 
+for (const [name, storeMethod] of [
+  ['reload', 'get'],
+  ['destroy', 'destroy'],
+  ['regenerate', 'destroy'],
+]) {
+  for (const how of ['a promise', 'a callback']) {
+    test(
+      `${name}() with ${how} waits for a store that does not answer no longer than storeTimeout`,
+      LIMIT,
+      async (t) => {
+        const { bound, store } = await shareFixture(t, {
+          options: { storeTimeout: 100, onError() {} },
+          app: listening({
+            async run({ session }, ack) {
+              store.always(storeMethod, 'never');
+              const asked =
+                how === 'a promise'
+                  ? session[name]()
+                  : new Promise((resolve, reject) => {
+                      session[name]((error) => (error ? reject(error) : resolve()));
+                    });
+              ack(await asked.catch(({ code }) => code));
+            },
+          }),
+        });
+        const { socket } = await bound();
+        assert.equal(await socket.ask('run'), 'ERR_STORE_TIMEOUT');
+        store.behave();
+      },
+    );
+  }
+}
+
 // What a store, or an app's onError, may fail with.
 const thrower = (what) => () => {
   throw new Error(what);

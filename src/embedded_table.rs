@@ -87,7 +87,7 @@ fn refused(kind: Kind, bytes: usize) -> napi::Error<&'static str> {
 /// The sessions of an embedded store, as JSON texts by session id.
 ///
 /// Methods throw errors with the library's codes: `ERR_STORE_CLOSED`, `ERR_STORE_FULL`, `ERR_SESSION_TOO_LARGE`. `end` is the end of
-/// the session in ms since 1970.
+/// the session in ms since 1970; `now` is the time, which JavaScript says: tests of an app put another `Date` in its place.
 #[napi]
 pub struct EmbeddedTable {
     /// The store, and its key among the shared ones if it has one; nothing once it is closed.
@@ -126,23 +126,23 @@ impl EmbeddedTable {
 
     /// The text of a session; null when there is none.
     #[napi(catch_unwind)]
-    pub fn get<'env>(&self, env: &'env Env, sid: Utf16String) -> Result<Option<JsString<'env>>> {
-        let text = self.store()?.table.get(&sid::key(&sid), clock::epoch());
+    pub fn get<'env>(&self, env: &'env Env, sid: Utf16String, now: f64) -> Result<Option<JsString<'env>>> {
+        let text = self.store()?.table.get(&sid::key(&sid), now as u64);
         text.map(|text| string(env, &text)).transpose()
     }
 
     /// Writes a session.
     #[napi(catch_unwind)]
-    pub fn set(&self, sid: Utf16String, text: String, end: f64) -> Result<()> {
+    pub fn set(&self, sid: Utf16String, text: String, end: f64, now: f64) -> Result<()> {
         let (table, bytes) = (&self.store()?.table, text.len());
-        let set = table.set(&sid::key(&sid), text, end as u64, clock::epoch());
+        let set = table.set(&sid::key(&sid), text, end as u64, now as u64);
         set.map_err(|kind| refused(kind, bytes))
     }
 
     /// Gives a session another cookie; the rest of it is not looked at. Gives whether there is such a session.
     #[napi(catch_unwind)]
-    pub fn touch(&self, sid: Utf16String, cookie: String, end: f64) -> Result<bool> {
-        let touched = self.store()?.table.touch(&sid::key(&sid), &cookie, end as u64, clock::epoch());
+    pub fn touch(&self, sid: Utf16String, cookie: String, end: f64, now: f64) -> Result<bool> {
+        let touched = self.store()?.table.touch(&sid::key(&sid), &cookie, end as u64, now as u64);
         touched.map_err(|kind| failure(Failure::new(kind, "")))
     }
 
@@ -155,6 +155,7 @@ impl EmbeddedTable {
     /// Writes a session if the stored text is `expected`. Gives true when it is written, null when there is no such session,
     /// else the text that is stored. It ends at `end`; without `renew` only where its cookie has changed.
     #[napi(catch_unwind, ts_return_type = "true | string | null")]
+    #[allow(clippy::too_many_arguments, reason = "plain values cost JavaScript less than an object")]
     pub fn compare_and_set<'env>(
         &self,
         env: &'env Env,
@@ -163,9 +164,10 @@ impl EmbeddedTable {
         text: String,
         end: f64,
         renew: bool,
+        now: f64,
     ) -> Result<Option<Either<bool, JsString<'env>>>> {
         let (sid, due, bytes) = (sid::key(&sid), (end as u64, renew), text.len());
-        match self.store()?.table.compare_and_set(&sid, &expected, text, due, clock::epoch()) {
+        match self.store()?.table.compare_and_set(&sid, &expected, text, due, now as u64) {
             Ok(CompareAndSet::Written) => Ok(Some(Either::A(true))),
             Ok(CompareAndSet::Gone) => Ok(None),
             Ok(CompareAndSet::Changed(text)) => Ok(Some(Either::B(string(env, &text)?))),
@@ -175,9 +177,9 @@ impl EmbeddedTable {
 
     /// The sessions: each id, and then its text.
     #[napi(catch_unwind)]
-    pub fn all(&self) -> Result<Vec<Utf16String>> {
+    pub fn all(&self, now: f64) -> Result<Vec<Utf16String>> {
         let mut all = Vec::new();
-        self.store()?.table.each(clock::epoch(), |id, text, _| {
+        self.store()?.table.each(now as u64, |id, text, _| {
             all.push(sid::units(id).into());
             all.push(text.encode_utf16().collect::<Vec<u16>>().into());
         });
@@ -186,8 +188,8 @@ impl EmbeddedTable {
 
     /// How many sessions there are.
     #[napi(catch_unwind)]
-    pub fn length(&self) -> Result<f64> {
-        Ok(self.store()?.table.len(clock::epoch()) as f64)
+    pub fn length(&self, now: f64) -> Result<f64> {
+        Ok(self.store()?.table.len(now as u64) as f64)
     }
 
     /// Takes every session away.

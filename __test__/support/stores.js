@@ -295,10 +295,10 @@ async function embedded() {
     };
   }
   const ids = async () => Object.keys(await EmbeddedStore.prototype.all.call(store));
-  const text = async (id) => table.get(id) ?? undefined;
+  const text = async (id) => table.get(id, Date.now()) ?? undefined;
   return {
     store,
-    read: async (id) => parsed(table.get(id) ?? undefined),
+    read: async (id) => parsed(table.get(id, Date.now()) ?? undefined),
     text,
     ttl: undefined,
     ids,

@@ -1,6 +1,7 @@
 'use strict';
 
 const { adoptedBy } = require('../stores/adopted-store.js');
+const { ask } = require('../stores/tickets.js');
 const { snapshotOf } = require('./snapshot.js');
 const { updateSession } = require('./update.js');
 const { nextTick } = require('../support/timers.js');
@@ -79,6 +80,21 @@ function promising(method, result) {
 }
 
 /**
+ * A method that waits for the store no longer than a call to it may take.
+ *
+ * @param {(this: any, callback: (error?: any) => void) => any} method
+ * @returns {(this: any, callback: (error?: any) => void) => any}
+ */
+function inTime(method) {
+  return function (callback) {
+    const adopted = adoptedBy(this.req.sessionStore);
+    if (adopted === undefined) return method.call(this, callback);
+    ask(callback, adopted, (done) => void method.call(this, done));
+    return this;
+  };
+}
+
+/**
  * `reload`, which gives a socket whose own session is not stored another empty one.
  *
  * @param {(this: any, callback: (error?: any) => void) => any} reload
@@ -129,9 +145,9 @@ const requestMethods = new Methods(() => ({ update }));
 const socketMethods = new Methods((prototype) => ({
   update,
   save: promising(prototype.save, (session) => session),
-  reload: promising(reloading(prototype.reload), (_session, req) => req.session),
-  regenerate: promising(prototype.regenerate, (_session, req) => req.session),
-  destroy: promising(prototype.destroy, () => undefined),
+  reload: promising(reloading(inTime(prototype.reload)), (_session, req) => req.session),
+  regenerate: promising(inTime(prototype.regenerate), (_session, req) => req.session),
+  destroy: promising(inTime(prototype.destroy), () => undefined),
 }));
 
 module.exports.Methods = Methods;

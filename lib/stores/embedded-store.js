@@ -46,7 +46,7 @@ class EmbeddedStore extends EventEmitter {
     return answer(callback, () => {
       const text = typeof session === 'object' ? JSON.stringify(session) : undefined;
       if (!text?.startsWith('{')) throw new TypeError('io-session: a session must be an object.');
-      call(this, (table) => table.set(key(sid), text, endAt(this, endOf(text))));
+      call(this, (table) => table.set(key(sid), text, endAt(this, endOf(text)), Date.now()));
     });
   }
 
@@ -56,7 +56,7 @@ class EmbeddedStore extends EventEmitter {
       const cookie = session?.cookie;
       const text = JSON.stringify(cookie);
       if (!text?.startsWith('{')) throw new TypeError('io-session: a session has no cookie.');
-      call(this, (table) => table.touch(key(sid), text, endAt(this, endOfCookie(cookie))));
+      call(this, (table) => table.touch(key(sid), text, endAt(this, endOfCookie(cookie)), Date.now()));
     });
   }
 
@@ -78,7 +78,7 @@ class EmbeddedStore extends EventEmitter {
   /** @param {(error: any, sessions?: any) => void} [callback] */
   all(callback) {
     return answer(callback, () => {
-      const texts = call(this, (table) => table.all());
+      const texts = call(this, (table) => table.all(Date.now()));
       const sessions = Object.create(null);
       for (let at = 0; at < texts.length; at += 2) sessions[texts[at]] = JSON.parse(texts[at + 1]);
       return sessions;
@@ -87,7 +87,7 @@ class EmbeddedStore extends EventEmitter {
 
   /** @param {(error: any, length?: number) => void} [callback] */
   length(callback) {
-    return answer(callback, () => call(this, (table) => table.length()));
+    return answer(callback, () => call(this, (table) => table.length(Date.now())));
   }
 
   /** @param {(error?: any) => void} [callback] */
@@ -162,7 +162,7 @@ function call(store, run) {
 
 /** The text of a session; undefined when there is none. @param {any} store @param {string} sid */
 function read(store, sid) {
-  return call(store, (table) => table.get(sid)) ?? undefined;
+  return call(store, (table) => table.get(sid, Date.now())) ?? undefined;
 }
 
 /**
@@ -176,7 +176,8 @@ function read(store, sid) {
  * @returns {Outcome}
  */
 function compareAndSet(store, sid, expected, text, renew) {
-  return call(store, (table) => table.compareAndSet(sid, expected, text, endAt(store, endOf(text)), renew));
+  const end = endAt(store, endOf(text));
+  return call(store, (table) => table.compareAndSet(sid, expected, text, end, renew, Date.now()));
 }
 
 /** When a session ends that is written now, in ms since 1970. @param {any} store @param {number} end by its cookie; not finite where that has none */
