@@ -259,3 +259,41 @@ test('a get that the app has put in the place of the store’s is called for eac
   await answered(3);
   assert.deepEqual(asked, [sid, sid, sid]);
 });
+
+/** Compares and sets. While it `holds`, it answers to that when it is told to. */
+class ComparingStore extends ObjectStore {
+  compareAndSet(sid, expected, { text }, callback) {
+    const stored = JSON.stringify(this.sessions.get(sid));
+    if (stored === expected) this.sessions.set(sid, JSON.parse(text));
+    const answer = () => callback(null, stored === expected || stored);
+    if (this.holds) this.answer = answer;
+    else answer();
+  }
+}
+
+test(
+  'an event sees what another process wrote before it came, though a save of its socket ends in the same round',
+  LIMIT,
+  async (t) => {
+    const store = new ComparingStore();
+    const f = await crowd(t, {
+      store,
+      sockets: 1,
+      run(current, n) {
+        current.own = (current.own ?? n) + 1;
+        return current.theirs;
+      },
+    });
+    store.holds = true;
+    f.arrive();
+    await until(() => store.answer, 'the first event saves');
+    store.sessions.get(f.sid).theirs = 'of another process';
+    f.arrive();
+    // The second event waits to be loaded by now.
+    await new Promise(process.nextTick);
+    store.holds = false;
+    store.answer();
+    await f.answered(2);
+    assert.deepEqual(f.answers, [undefined, 'of another process']);
+  },
+);

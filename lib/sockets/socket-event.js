@@ -73,7 +73,8 @@ class SocketEvent {
         isStarted = true;
         inContext(() => this.start());
       };
-      const go = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) => {
+      /** @type {(error: unknown, stored?: Stored, clock?: number) => void} */
+      const go = (error, stored, clock) => {
         try {
           if (isStarted) return;
           inContext(() => {
@@ -91,10 +92,8 @@ class SocketEvent {
         }
       };
       if (connection.queue === NO_QUEUE) connection.queue = openQueue();
-      /** Undefined where no load has begun. @type {number | undefined} */
-      let clock;
       if (storedId === undefined || adopted.isAtHand()) takePlace(go, connection.queue, timeout);
-      else clock = adopted.load(storedId, { queue: connection.queue, timeout }, go);
+      else adopted.load(storedId, { queue: connection.queue, timeout }, go);
     });
   }
 

@@ -6,8 +6,8 @@ const { thrown } = require('./tickets.js');
 /** @import { StoreCalls } from './store-calls.js' */
 /** @import { Stored } from './stored.js' */
 
-/** @typedef {(error: unknown, stored?: Stored) => void} Callback gets what the store has; runs no app code */
-/** @typedef {{ sid: string, waiting: Callback[] }} Load */
+/** @typedef {(error: unknown, stored: Stored | undefined, clock: number) => void} Callback gets what the store has, and the clock when it was asked; runs no app code */
+/** @typedef {{ sid: string, waiting: Callback[], clock: number }} Load */
 
 /**
  * Loads of one session that come in one round of the event loop are one, and those of several are one command where the store
@@ -31,14 +31,18 @@ class GatheredLoads {
       known.waiting.push(callback);
       return;
     }
-    const load = { sid, waiting: [callback] };
+    const load = { sid, waiting: [callback], clock: 0 };
     this.unsent.set(sid, load);
     this.batches.add(load);
   }
 
   /** @param {Load[]} loads */
   send(loads) {
-    for (const { sid } of loads) this.unsent.delete(sid);
+    for (const load of loads) {
+      this.unsent.delete(load.sid);
+      // A save that has ended in this round is no later than the load.
+      load.clock = this.calls.clock;
+    }
     if (loads.length === 1 || this.calls.driver.loadTexts === undefined) {
       for (const load of loads) this.sendOne(load);
       return;
@@ -67,12 +71,12 @@ class GatheredLoads {
    * @param {unknown} error
    * @param {Stored} [stored]
    */
-  answer({ sid, waiting }, error, stored) {
+  answer({ sid, waiting, clock }, error, stored) {
     const [first, ...others] = waiting.splice(0);
-    first?.(error, stored);
+    first?.(error, stored, clock);
     for (const callback of others) {
-      if (stored?.data === undefined) callback(error, stored);
-      else this.sendOne({ sid, waiting: [callback] });
+      if (stored?.data === undefined) callback(error, stored, clock);
+      else this.sendOne({ sid, waiting: [callback], clock: this.calls.clock });
     }
   }
 }

@@ -15,7 +15,7 @@ const { meansMissing } = require('../session/session-data.js');
 /** @import { Stored } from './stored.js' */
 
 /** @typedef {(error: unknown) => void} Done */
-/** @typedef {(error: unknown, stored?: Stored) => void} Loaded gets undefined for what is missing */
+/** @typedef {(error: unknown, stored?: Stored) => void} WhenLoaded gets undefined for what is missing */
 
 /** What `native.since` says. */
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
@@ -154,24 +154,30 @@ class StoreCalls {
    *
    * @param {string} sid
    * @param {{ queue?: number, timeout: number }} options the queue of the socket in whose order it is answered; ms
-   * @param {Loaded} done
-   * @returns {number} the clock when the load began
+   * @param {(error: unknown, stored: Stored | undefined, clock: number) => void} done gets the clock when the store was asked
    */
   load(sid, options, done) {
     this.used();
     const { loads, store } = this;
     const hasOwnGet = this.hasOwn('get');
-    const began = this.clock;
+    let clock = this.clock;
+    const loaded = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) =>
+      done(error, stored, clock);
     ask(
       (error, value) => {
-        if (error) done(meansMissing(error) ? null : error);
-        else if (hasOwnGet) done(null, value);
-        else converting(storedOf, done)(null, value);
+        if (error) loaded(meansMissing(error) ? null : error, undefined);
+        else if (hasOwnGet) loaded(null, value);
+        else converting(storedOf, loaded)(null, value);
       },
       options,
-      (callback) => (hasOwnGet ? loads.get(sid, callback) : store.get(sid, callback)),
+      (callback) => {
+        if (!hasOwnGet) return store.get(sid, callback);
+        loads.get(sid, (error, stored, sent) => {
+          clock = sent;
+          callback(error, stored);
+        });
+      },
     );
-    return began;
   }
 
   /**
@@ -187,10 +193,10 @@ class StoreCalls {
       done(undefined, text === undefined ? undefined : { text }, this.clock);
       return;
     }
-    const clock = this.load(sid, this, (error, stored) => done(error, stored, clock));
+    this.load(sid, this, done);
   }
 
-  /** Asks the store now. @param {string} sid @param {Loaded} callback */
+  /** Asks the store now. @param {string} sid @param {WhenLoaded} callback */
   loadNow(sid, callback) {
     const { driver, original, self } = this;
     const answered = converting(driver.loadText ? storedOfText : storedOf, callback);
@@ -322,7 +328,7 @@ class StoreCalls {
   }
 }
 
-/** What takes a store's answer. @param {(given: any) => Stored | undefined} make @param {Loaded} callback */
+/** What takes a store's answer. @param {(given: any) => Stored | undefined} make @param {WhenLoaded} callback */
 function converting(make, callback) {
   return (/** @type {unknown} */ error, /** @type {any} */ given) => {
     let failed = error;
