@@ -513,3 +513,36 @@ for (const face of Object.keys(FACES)) {
     },
   );
 }
+
+test(
+  'after an update() socket.session is what was written, whatever an event has loaded meanwhile',
+  LIMIT,
+  async (t) => {
+    const [began, goOn] = [deferred(), deferred()];
+    const f = await FACES.shareSession(t, {
+      events: {
+        async update(socket, _data, ack) {
+          const { session } = socket;
+          assert.equal(session.n, undefined);
+          began.resolve();
+          await goOn.promise;
+          await session.update((fresh) => {
+            fresh.n = 1;
+          });
+          ack([session.n, socket.session.n, socket.session.http]);
+        },
+        see: ({ session }, _data, ack) => ack(session.http),
+      },
+    });
+    const { browser, sid, socket } = await f.bound();
+    const updated = socket.ask('update', null);
+    await began.promise;
+    await f.write(browser, { http: 'written' });
+    const write = f.store.hold('set', (id) => id === sid);
+    goOn.resolve();
+    await write.reached;
+    assert.equal(await socket.ask('see', null), 'written');
+    write.release();
+    assert.deepEqual(await updated, [1, 1, 'written']);
+  },
+);

@@ -105,7 +105,10 @@ async function updated(adopted, sid, session, change, methods) {
     await changed(adopted, fresh, change);
     const written = () => session && rebase(session, fresh);
     const outcome = await write(adopted, fresh, { session, written, isTold: attempt > TRIES });
-    if (outcome === true) return session ?? fresh;
+    if (outcome === true) {
+      session?.req?.updated?.(snapshotOf(fresh));
+      return session ?? fresh;
+    }
     if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
       throw failure('ERR_SESSION_GONE');
     if (performance.now() > end)

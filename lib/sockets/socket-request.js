@@ -1,7 +1,9 @@
 'use strict';
 
+const { Loaded } = require('../stores/stored.js');
 const { handshakeRequest } = require('./socket-io.js');
 
+/** @import { Snapshot } from '../session/snapshot.js' */
 /** @import { SocketSession } from './socket-session.js' */
 
 /** Where a request has the session object that it belongs to. */
@@ -41,6 +43,15 @@ class SocketRequest {
   /** A failure that nobody waits for. @param {unknown} error */
   report(error) {
     /** @type {any} */ (this)[SESSION].connection.report(error);
+  }
+
+  /** An `update()` has written the session. An event may have made an older one current meanwhile. @param {Snapshot} written */
+  updated({ clock, stored }) {
+    /** @type {SocketSession} */
+    const held = /** @type {any} */ (this)[SESSION];
+    const { connection, sid } = held;
+    if (sid === undefined || stored === null || connection.sid !== sid || connection.current === held) return;
+    connection.makeCurrent(new Loaded(sid, { text: stored }, clock));
   }
 
   /** The socket's own session, which is not stored, is an empty one again. */

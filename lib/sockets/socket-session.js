@@ -103,7 +103,10 @@ class SocketSession {
   /** Whether it still stands for what the store holds. @param {Loaded} loaded */
   standsFor({ stored, clock }) {
     if (this.isEnded) return false;
-    if (!this.isOpen) return this.stored?.text === stored?.text;
+    if (!this.isOpen) {
+      const isNewer = this.clock !== undefined && clock !== undefined && this.clock > clock;
+      return isNewer || this.stored?.text === stored?.text;
+    }
     const snapshot = snapshotOf(this.session);
     if (snapshot === undefined || snapshot.sid !== this.id) return false;
     // Saved since the load began: what was loaded is older. A session of the socket's own nobody else destroys.
