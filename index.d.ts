@@ -200,10 +200,15 @@ export interface SessionSharing {
 
   /**
    * Gives the store, the sockets and the namespaces back as they were. The sockets stay connected; a socket that is in the
-   * middle of an event keeps its session for that event.
+   * middle of an event keeps its session for that event, and a request that is under way saves its changes as before.
+   *
+   * Afterwards sockets have no `session`. New ones connect without one; if `required` is set they are refused.
    *
    * @example
-   * process.once('SIGTERM', () => sharing.close());
+   * process.once('SIGTERM', async () => {
+   *   await io.close(); // Disconnects the sockets, and waits for the requests that are under way.
+   *   sharing.close();
+   * });
    */
   close(): void;
 }

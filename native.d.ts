@@ -192,8 +192,8 @@ export declare function merge(base: string, mine: string, theirs: string): strin
 /** A new session, which nobody has loaded, is being written. Gives the clock after it. */
 export declare function newSession(store: number, sid: string): number
 
-/** Destroying the session failed: it is still there. */
-export declare function notEnded(store: number, sid: string): void
+/** Destroying the session, which had begun when the clock was `began`, failed: it is still there, unless it was destroyed since. */
+export declare function notEnded(store: number, sid: string, began: number): void
 
 /**
  * Decides whether the store is asked for what a client sent as its key (nothing where it sent none); `left` is how many more keys

@@ -285,6 +285,40 @@ test(
   },
 );
 
+test('C13b: a logout that fails takes no other one back', LIMIT, async (t) => {
+  const f = await fixture(t);
+  const { browser, socket } = await f.bound();
+  const old = browser.copy();
+  const isOld = (sid) => sid === old.sid;
+  const write = f.store.hold('set', isOld);
+  const answer = socket.ask('write', { written: 'slowly' });
+  await write.reached;
+  const first = f.store.hold('destroy', isOld);
+  const logouts = [browser.copy().request('/logout')];
+  await first.reached;
+  // Two tabs at once: what becomes of the second is known later.
+  const second = deferred();
+  const failed = deferred();
+  f.store.next(
+    'destroy',
+    (_run, done) => {
+      second.resolve();
+      failed.promise.then(() => done(new Error('away')));
+    },
+    isOld,
+  );
+  logouts.push(browser.copy().request('/logout'));
+  await second.promise;
+  first.release();
+  await logouts[0];
+  failed.resolve();
+  await logouts[1];
+  write.release();
+  await answer;
+  await settle();
+  await assertGone(f, old);
+});
+
 test('C13b: saves that wait behind a write which a logout has overtaken are dropped', LIMIT, async (t) => {
   const f = await fixture(t, {
     app: (context) =>

@@ -10,11 +10,12 @@ const { MemoryStore } = require('express-session');
 const { EmbeddedStore } = require('..');
 const { debugLines } = require('./support/debug-lines.js');
 const { deferred } = require('./support/deferred.js');
+const session = require('express-session');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
 const { plainIo } = require('./support/plain-io.js');
 const { suiteRedis } = require('./support/redis-server.js');
-const { shareFixture } = require('./support/share-fixture.js');
+const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const { share } = require('./support/socket-client.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
@@ -353,6 +354,33 @@ for (const socketIoVersion of [2, 4]) {
         const { browser, socket } = await bound();
         assert.equal(await socket.ask('official'), 'ann');
         assert.equal((await browser.json('/read')).body.official, true);
+      });
+
+      test('it does so where a session middleware has put a session there before', LIMIT, async (t) => {
+        const store = makeStore();
+        const before = session({ store, secret: SECRET, resave: false, saveUninitialized: false });
+        const { login, connect, io, keyOf, sharing } = await begin(t, {
+          store,
+          // As `io.engine.use(session())` does, which Socket.IO 2 has not.
+          ioOptions: { allowRequest: (req, done) => before(req, {}, () => done(null, true)) },
+          app: listening({
+            write: ({ session: shared, request }, ack) => {
+              request.session.changed = true;
+              ack([request.session === shared, request.session.user]);
+            },
+          }),
+        });
+        const browser = await login();
+        const socket = await connect({
+          key: await keyOf(browser),
+          transports: ['websocket'],
+          extraHeaders: { cookie: browser.cookie },
+        });
+        assert.deepEqual(await socket.ask('write'), [true, 'ann']);
+        assert.equal((await browser.json('/read')).body.changed, true);
+        const { request } = io.sockets.sockets.get?.(socket.id) ?? io.sockets.sockets[socket.id];
+        sharing.close();
+        assert.deepEqual([request.session.user, request.session.changed], ['ann', undefined]);
       });
 
       test('each namespace of one connection has its own session on its request', LIMIT, async (t) => {

@@ -115,10 +115,10 @@ pub fn new_session(store: u32, sid: String) -> f64 {
     with_store(store, |store, now| store.versions.new_session(&sid, now)).unwrap_or(0) as f64
 }
 
-/// Destroying the session failed: it is still there.
+/// Destroying the session, which had begun when the clock was `began`, failed: it is still there, unless it was destroyed since.
 #[napi(catch_unwind)]
-pub fn not_ended(store: u32, sid: String) {
-    with_store(store, |store, _| store.versions.not_gone(&sid));
+pub fn not_ended(store: u32, sid: String, began: f64) {
+    with_store(store, |store, _| store.versions.not_gone(&sid, began as u64));
 }
 
 /// Binds a socket to a session. Gives -1, or the index of an error.

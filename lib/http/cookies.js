@@ -64,8 +64,9 @@ function wrongWithCookie(sharing, req) {
   const names = [...cookies(header)].filter(([, value]) => value.startsWith(accepted)).map(([name]) => name);
   if (names.length === 0) return undefined;
   seen.add(sharing);
-  if (!names.includes(options.name)) return 'name';
-  return sessionIdOfCookie(header, options) === undefined ? 'secret' : undefined;
+  // Another session middleware's, beside one that sockets are bound by.
+  if (sessionIdOfCookie(header, options) !== undefined) return undefined;
+  return names.includes(options.name) ? 'secret' : 'name';
 }
 
 module.exports = { sessionIdOfCookie, wrongWithCookie };

@@ -1,7 +1,5 @@
 'use strict';
 
-const { clearTimeout, setTimeout } = require('../support/timers.js');
-
 /** How long at most the news that a session has ended waits for the response that ended it, in ms. */
 const PATIENCE = 2000;
 

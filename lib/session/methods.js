@@ -1,6 +1,7 @@
 'use strict';
 
 const { adoptedBy } = require('../stores/adopted-store.js');
+const { commitSession } = require('../stores/commit.js');
 const { ask } = require('../stores/tickets.js');
 const { snapshotOf } = require('./snapshot.js');
 const { updateSession } = require('./update.js');
@@ -138,8 +139,24 @@ async function update(change) {
   return result;
 }
 
+/**
+ * `save` of a request. The store has its own `set` again when the sharing was closed meanwhile: that would write the whole session,
+ * and bring one back that has ended.
+ *
+ * @param {(this: any, callback?: (error?: any) => void) => any} save
+ * @returns {(this: any, callback?: (error?: any) => void) => any}
+ */
+function saving(save) {
+  return function (callback = () => {}) {
+    const adopted = adoptedBy(this.req.sessionStore);
+    if (!adopted?.isReleased || snapshotOf(this)?.sid !== this.id) return save.call(this, callback);
+    commitSession(adopted, this, { trusting: true }, (error) => nextTick(callback, error));
+    return this;
+  };
+}
+
 /** The methods of a session in an HTTP request. */
-const requestMethods = new Methods(() => ({ update }));
+const requestMethods = new Methods((prototype) => ({ update, save: saving(prototype.save) }));
 
 /** The methods of a session in a socket's events. */
 const socketMethods = new Methods((prototype) => ({

@@ -7,12 +7,21 @@ const { failure } = require('../support/errors.js');
 const { servedByAnother, socketIo3 } = require('../support/warnings.js');
 const { SharedConnection } = require('./shared-connection.js');
 const { connectionOf, giveSession } = require('./shared-properties.js');
-const { followNamespace, followSocket, isParent, isSocketIo3, whileConnecting } = require('./socket-io.js');
+const {
+  followNamespace,
+  followSocket,
+  isParent,
+  isSocketIo3,
+  middlewaresOf,
+  whileConnecting,
+} = require('./socket-io.js');
 
 /** @import { SocketSharing } from './sharing/socket-sharing.js' */
 
 /** Where a namespace has the sharing whose sockets it serves. */
 const SHARING = Symbol('io-session sharing');
+/** The sharings of the middlewares. @type {WeakMap<Function, SocketSharing>} */
+const made = new WeakMap();
 
 /**
  * The Socket.IO middleware: a socket that connects is bound, if it can show whose it is.
@@ -21,19 +30,24 @@ const SHARING = Symbol('io-session sharing');
  * @returns {(socket: any, next: (error?: any) => void) => void}
  */
 function socketMiddleware(sharing) {
-  return (socket, next) => {
+  /** @param {any} socket @param {(error?: any) => void} next */
+  function middleware(socket, next) {
+    const { allowedOrigins, required, trustProxy } = sharing.options;
+    const { headers = {} } = socket.handshake;
     // Socket.IO has the middleware still when it is closed. The namespace is another sharing's by now, perhaps.
-    if (sharing.closed) {
+    if (sharing.closed && middlewaresOf(socket.nsp).some((one) => made.get(one)?.closed === false)) {
       next();
       return;
     }
-    const { allowedOrigins, required, trustProxy } = sharing.options;
-    const { headers = {} } = socket.handshake;
     const isKnown = connectionOf(socket) !== undefined;
     // Before the namespace is served: a page of anywhere may make dynamic ones.
     if (!isKnown && allowedOrigins.length > 0 && isCrossOrigin(headers, allowedOrigins, trustProxy)) {
       debug('refused a connection of %j: not one of allowedOrigins', headers.origin);
       next(refusal(sharing, failure('ERR_BAD_ORIGIN')));
+      return;
+    }
+    if (sharing.closed) {
+      next(required ? refusal(sharing, failure('ERR_NO_SESSION_STORE')) : undefined);
       return;
     }
     const error = serve(sharing, socket.nsp);
@@ -44,7 +58,9 @@ function socketMiddleware(sharing) {
     authenticate(share(sharing, socket), (failed) =>
       next(failed && required ? refusal(sharing, failed) : undefined),
     );
-  };
+  }
+  made.set(middleware, sharing);
+  return middleware;
 }
 
 /** Gives a socket its session, and follows its events. @param {SocketSharing} sharing @param {any} socket */

@@ -8,6 +8,8 @@ const { handshakeRequest, put } = require('./socket-io.js');
 const CONNECTION = Symbol('io-session connection');
 /** Where a request has the socket whose session is its own. */
 const SOCKET = Symbol('io-session socket');
+/** Where it has what its `session` was before. */
+const BEFORE = Symbol('io-session before');
 
 /** The connection of a socket that shares its session. @param {any} socket @returns {SharedConnection | undefined} */
 function connectionOf(socket) {
@@ -49,13 +51,16 @@ function giveSession(socket, connection) {
   Object.defineProperty(socket, 'session', SESSION);
   let { request } = socket;
   if (!request) return;
-  const isFree = Object.hasOwn(request, SOCKET) ? isOurs(request) : !Object.hasOwn(request, 'session');
   if (Object.hasOwn(request, SOCKET)) {
     request = Object.create(request);
     put(socket, 'request', request);
   }
   put(request, SOCKET, socket);
-  if (isFree) Object.defineProperty(request, 'session', REQUEST_SESSION);
+  // A session middleware may have been there before, by `io.engine.use(session())`: its session would never change again.
+  const before = Object.getOwnPropertyDescriptor(request, 'session');
+  if (before?.configurable === false) return;
+  put(request, BEFORE, before);
+  Object.defineProperty(request, 'session', REQUEST_SESSION);
 }
 
 /** Takes it back. @param {any} socket */
@@ -65,7 +70,11 @@ function takeSession(socket) {
   const { request } = socket;
   if (request?.[SOCKET] !== socket) return;
   delete request[SOCKET];
-  if (isOurs(request)) delete request.session;
+  if (isOurs(request)) {
+    const before = request[BEFORE];
+    if (before === undefined) delete request.session;
+    else Object.defineProperty(request, 'session', before);
+  }
   const shared = handshakeRequest(socket);
   if (request === shared) return;
   delete socket.request;

@@ -20,6 +20,8 @@
 // | `namespace.emitReserved`        | 4       | tells the listeners of `connection`                   |
 // | `namespace.emit`                | 2       | the same                                              |
 // | `namespace.children`            | 4       | a parent of dynamic namespaces has it                 |
+// | `namespace._fns`                | 4       | the middlewares of a namespace (`io.use`)             |
+// | `namespace.fns`                 | 2       | the same                                              |
 // | `server._nsps`                  | 4       | the namespaces by name                                |
 // | `server._opts`                  | 4       | its options, `connectionStateRecovery` among them      |
 // | `adapter.rooms`, `adapter.sids` | 2, 4    | who is in which room; public in 4                     |
@@ -270,6 +272,11 @@ function isClosed(namespace) {
   return server._nsps !== undefined && server._nsps.get(name) !== namespace;
 }
 
+/** The middlewares of a namespace. @param {any} namespace @returns {Function[]} */
+function middlewaresOf({ _fns, fns = [] }) {
+  return _fns ?? fns;
+}
+
 /** Whether a namespace is a parent of dynamic ones, and has no sockets. @param {any} namespace */
 function isParent(namespace) {
   return namespace.children !== undefined;
@@ -384,6 +391,7 @@ module.exports = {
   isSocketIo3,
   leaveRoom,
   makeAck,
+  middlewaresOf,
   put,
   reachesOthers,
   recoverableFor,

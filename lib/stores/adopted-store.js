@@ -86,7 +86,6 @@ class AdoptedStore extends StoreCalls {
   release(user) {
     this.users.delete(user);
     if (this.users.size > 0) return;
-    adoptions.delete(this.store);
     for (const restore of this.restores) restore();
     this.isReleased = true;
     native.disown(this.number);
@@ -170,24 +169,26 @@ class AdoptedStore extends StoreCalls {
     for (const { watch } of this.users) watch.wrote(written);
   }
 
-  /**
-   * Calls the store's own `set` for a new session, and notes it as what the session's next save is measured against.
-   * @param {string} sid @param {any} session @param {Done} callback
-   */
-  setNew(sid, session, callback) {
+  /** What a session was when it was loaded; made for one that is new. @param {string} sid @param {any} session @returns {Snapshot | undefined} */
+  snapshotFor(sid, session) {
+    const known = snapshotOf(session);
     const isSession = typeof session?.req === 'object' && typeof session.cookie === 'object';
-    const text = isSession ? textOf(session) : undefined;
+    if (known !== undefined || typeof sid !== 'string' || !isSession || textOf(session) === undefined)
+      return known;
+    return remember(session, new Snapshot(sid, null, this.clock, false));
+  }
+
+  /** Calls the store's own `set` for what is no session. @param {string} sid @param {any} data @param {Done} callback */
+  setAsItIs(sid, data, callback) {
     const isKnown = typeof sid === 'string';
     if (isKnown) this.isNew(sid);
     const began = this.clock;
     return call(
-      (done) => this.original.set.call(this.self, sid, session, done),
-      (/** @type {any} */ error) => {
-        if (isKnown) this.written(sid);
-        if ((isKnown && this.discardIfGone(sid, began)) || error || text === undefined) return;
-        const snapshot = snapshotOf(session) ?? remember(session, new Snapshot(sid, text, this.clock, false));
-        snapshot.wrote(session, text, text, this.clock);
-        this.wrote({ sid, session, text, expected: undefined });
+      (done) => this.original.set.call(this.self, sid, data, done),
+      () => {
+        if (!isKnown) return;
+        this.written(sid);
+        this.discardIfGone(sid, began);
       },
       callback,
     );
@@ -245,7 +246,7 @@ class AdoptedStore extends StoreCalls {
     const began = this.clock;
     const note = (/** @type {unknown} */ error) => {
       if (error && !meansMissing(error)) {
-        for (const sid of sids) native.notEnded(this.number, sid);
+        for (const sid of sids) native.notEnded(this.number, sid, began);
         return;
       }
       // Until now it was there to be loaded, and sockets to be bound to it.
@@ -307,11 +308,13 @@ function adopt(store, where) {
       throw new TypeError(`io-session: ${where} is not an express-session store: it has no ${method}().`);
     }
   }
-  const adopted = adoptions.get(store) ?? new AdoptedStore(store);
+  const known = adoptions.get(store);
+  const adopted = known && !known.isReleased ? known : new AdoptedStore(store);
   adoptions.set(store, adopted);
   return adopted;
 }
 
 module.exports.AdoptedStore = AdoptedStore;
 module.exports.adopt = adopt;
+/** The adoption of a store, or its last one: requests that began before it was given back go on. */
 module.exports.adoptedBy = (/** @type {object} */ store) => adoptions.get(store);

@@ -124,10 +124,15 @@ class Committing {
     this.end = performance.now() + adopted.timeout;
   }
 
+  /** Whether it is the first save of a request's session: what is there by its id gives way, as to any `set`. */
+  get isFirst() {
+    return this.snapshot.stored === null && !this.snapshot.isOwn;
+  }
+
   /** The lock is held. @param {string | undefined} stored what the commit that it has waited for has written */
   begin(stored) {
     // That is what is there, unless another process has been quicker: to expect what was loaded before would be in vain.
-    if (stored !== undefined && this.update === undefined) {
+    if (stored !== undefined && this.update === undefined && !this.isFirst) {
       this.expected = stored;
       this.isRead = true;
     }
@@ -214,7 +219,7 @@ class Committing {
       this.written(error, outcome);
     if (commit.expected === null) {
       // A session that is new: there is nothing to be compared with, unless another has written it in this process.
-      const current = adopted.readText(commit.sid);
+      const current = this.isFirst ? undefined : adopted.readText(commit.sid);
       if (current === undefined) adopted.put(commit, done);
       else done(null, current);
     } else if (adopted.driver.compareAndSet) adopted.compareAndSet(commit, done);

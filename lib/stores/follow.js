@@ -75,13 +75,13 @@ function follow(adopted) {
 
   define('set', (sid, session, callback) => {
     adopted.used();
-    const snapshot = snapshotOf(session);
     // The store's own `touch` may call it, which has the lock.
     adopted.touches.letIn(sid, session);
-    // A session that is new, or a record: there is nothing to merge with.
-    if (snapshot === undefined || snapshot.sid !== sid) return adopted.setNew(sid, session, callback);
-    // Not before the caller has gone on, as with any store.
-    const done = (/** @type {unknown} */ error) => nextTick(callback, error);
+    const snapshot = adopted.snapshotFor(sid, session);
+    // A record, or what has no text.
+    if (snapshot?.sid !== sid) return adopted.setAsItIs(sid, session, callback);
+    // Not before the caller has gone on, as with any store, and in its async context: it may have waited for another save.
+    const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
     commit(adopted, session, { trusting: true }, done);
   });
 

@@ -88,9 +88,12 @@ impl Versions {
         entry.gone = entry.written;
     }
 
-    /// The destroy of `sid` failed: its session is still there.
-    pub fn not_gone(&mut self, sid: &str) {
-        if let Some(entry) = self.entries.get_mut(sid) {
+    /// The destroy of `sid` that had begun when the clock was `began` failed: its session is still there, unless another destroy
+    /// has succeeded since.
+    pub fn not_gone(&mut self, sid: &str, began: u64) {
+        if let Some(entry) = self.entries.get_mut(sid)
+            && entry.gone <= began
+        {
             entry.gone = 0;
         }
     }
@@ -185,8 +188,19 @@ mod tests {
         let mut versions = Versions::default();
         let before = versions.clock();
         versions.gone("a", 0);
-        versions.not_gone("a");
+        versions.not_gone("a", versions.clock());
         assert_eq!(versions.since("a", before), Since::Changed);
+    }
+
+    #[test]
+    fn a_destroy_that_failed_takes_no_other_one_back() {
+        let mut versions = Versions::default();
+        let before = versions.clock();
+        versions.gone("a", 0);
+        let began = versions.clock();
+        assert!(versions.gone_since("a", began, 0));
+        versions.not_gone("a", began);
+        assert_eq!(versions.since("a", before), Since::Gone);
     }
 
     #[test]
@@ -269,7 +283,7 @@ mod tests {
                         ends.insert(sid, versions.clock());
                     }
                     Step::NotGone(sid) => {
-                        versions.not_gone(&sid.to_string());
+                        versions.not_gone(&sid.to_string(), versions.clock());
                         ends.remove(&sid);
                     }
                     Step::Sweep => versions.sweep(now),

@@ -1,0 +1,139 @@
+'use strict';
+
+// sharing.close() while requests are under way and clients still come: nothing is lost, nothing comes back, and nobody gets in.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const { shareSession } = require('..');
+const { deferred } = require('./support/deferred.js');
+const { HostileStore } = require('./support/hostile-store.js');
+const { LIMIT } = require('./support/limit.js');
+const { SECRET, shareFixture } = require('./support/share-fixture.js');
+const stores = require('./support/stores.js');
+
+const hostile = async () => {
+  const store = new HostileStore();
+  return { store, read: async (sid) => store.read(sid), cleanup() {} };
+};
+
+const OPEN = {
+  MemoryStore: stores.memory,
+  EmbeddedStore: stores.embedded,
+  'a store that is read before it is written': hostile,
+};
+
+function changeSlowly(req) {
+  req.session.slow = true;
+}
+
+// An app with a request that goes on when it is told to, and the sharing closed meanwhile.
+async function closing(t, kept, work = changeSlowly) {
+  const [entered, goOn] = [deferred(), deferred()];
+  const f = await shareFixture(t, {
+    store: kept.store,
+    app({ app, io }) {
+      app.get('/slow', async (req, res) => {
+        assert.equal(req.session.user, 'ann');
+        entered.resolve();
+        await goOn.promise;
+        res.json((await work(req)) ?? 'done');
+      });
+      io.on('connection', (socket) =>
+        socket.on('write', (fields, ack) => {
+          Object.assign(socket.session, fields);
+          ack('saved');
+        }),
+      );
+    },
+  });
+  const bound = await f.bound();
+  const slow = bound.browser.json('/slow');
+  await entered.promise;
+  const finish = async () => {
+    f.sharing.close();
+    goOn.resolve();
+    return (await slow).body;
+  };
+  return { ...f, ...bound, finish };
+}
+
+for (const [name, open] of Object.entries(OPEN)) {
+  test(`${name}: a request that ends after close() keeps what a socket has written`, LIMIT, async (t) => {
+    const kept = await open();
+    const { finish, sid, socket } = await closing(t, kept);
+    assert.equal(await socket.ask('write', { fast: true }), 'saved');
+    await finish();
+    const { fast, slow } = await kept.read(sid);
+    assert.deepEqual({ fast, slow }, { fast: true, slow: true });
+    await kept.cleanup();
+  });
+
+  test(`${name}: a request that ends after close() brings no session back`, LIMIT, async (t) => {
+    const kept = await open();
+    const { browser, finish, sid } = await closing(t, kept);
+    await browser.copy().request('/logout');
+    await finish();
+    assert.equal(await kept.read(sid), undefined);
+    await kept.cleanup();
+  });
+
+  test(`${name}: update() in a request that ends after close() is exact`, LIMIT, async (t) => {
+    const kept = await open();
+    const count = (session) => {
+      session.count = (session.count ?? 0) + 1;
+      return session.count;
+    };
+    const { finish, sid, socket } = await closing(t, kept, (req) => req.session.update(count));
+    await socket.ask('write', { count: 7 });
+    assert.equal(await finish(), 8);
+    assert.equal((await kept.read(sid)).count, 8);
+    await kept.cleanup();
+  });
+}
+
+for (const socketIoVersion of [2, 4]) {
+  const who = ({ io }) =>
+    io.on('connection', (socket) => socket.on('who', (ack) => ack(socket.session?.user ?? 'nobody')));
+  const refusal = (f, options) =>
+    f.connect(options).then(
+      () => 'connected',
+      (error) => error.message,
+    );
+
+  test(
+    `Socket.IO ${socketIoVersion}: after close() an app with \`required\` lets nobody in`,
+    LIMIT,
+    async (t) => {
+      const f = await shareFixture(t, { socketIoVersion, options: { required: true }, app: who });
+      const { key } = await f.bound();
+      f.sharing.close();
+      assert.equal(await refusal(f, { key }), 'No session-store.');
+    },
+  );
+
+  test(
+    `Socket.IO ${socketIoVersion}: after close() a page of another origin gets in as little`,
+    LIMIT,
+    async (t) => {
+      const options = { allowedOrigins: ['https://app.example'] };
+      const f = await shareFixture(t, { socketIoVersion, options, app: who });
+      f.sharing.close();
+      const origin = (page) => ({ transports: ['websocket'], extraHeaders: { origin: page } });
+      assert.equal(await refusal(f, origin('https://evil.example')), 'This origin is not allowed.');
+      assert.equal(await refusal(f, origin('https://app.example')), 'connected');
+    },
+  );
+
+  test(`Socket.IO ${socketIoVersion}: another sharing lets in whom it knows`, LIMIT, async (t) => {
+    const options = { required: true, allowedOrigins: ['https://app.example'] };
+    const f = await shareFixture(t, { socketIoVersion, options, app: who });
+    f.sharing.close();
+    const next = shareSession({ store: f.store, required: true, cookie: { secret: SECRET } });
+    t.after(() => next.close());
+    f.io.use(next.socket());
+    const browser = await f.login();
+    const headers = { cookie: browser.cookie, origin: f.url };
+    const socket = await f.connect({ transports: ['websocket'], extraHeaders: headers });
+    assert.equal(await socket.ask('who'), 'ann');
+  });
+}
