@@ -546,3 +546,27 @@ test(
     assert.deepEqual(await updated, [1, 1, 'written']);
   },
 );
+
+test('a session that is new is saved by one write after the other', LIMIT, async (t) => {
+  const f = await FACES.shareSession(t, {
+    events: {
+      async login(socket, _data, ack) {
+        await socket.session.regenerate();
+        const { session } = socket;
+        session.user = 'bob';
+        session.save(() => {});
+        session.cart = 'full';
+        ack(session.id);
+      },
+    },
+  });
+  const { sid, socket } = await f.bound();
+  const first = f.store.hold('set', (id) => id !== sid);
+  const answer = socket.ask('login', null);
+  await first.reached;
+  // A store with several connections would work off a second write before the first.
+  await settle();
+  first.release();
+  const { user, cart } = f.store.read(await answer);
+  assert.deepEqual({ user, cart }, { user: 'bob', cart: 'full' });
+});
