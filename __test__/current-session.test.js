@@ -9,6 +9,7 @@ const { setImmediate: turn } = require('node:timers/promises');
 const { Pool } = require('pg');
 const { deferred } = require('./support/deferred.js');
 const { FACES, socketOf } = require('./support/faces.js');
+const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
 const { PLACES, callbackPool } = require('./support/places.js');
 const { startPostgres } = require('./support/postgres-server.js');
@@ -547,8 +548,16 @@ test(
   },
 );
 
+/** Spells a session when it is asked to write it, as databases do. */
+class SpellingStore extends HostileStore {
+  set(sid, session, callback) {
+    super.set(sid, JSON.parse(JSON.stringify(session)), callback);
+  }
+}
+
 test('a session that is new is saved by one write after the other', LIMIT, async (t) => {
   const f = await FACES.shareSession(t, {
+    store: new SpellingStore(),
     events: {
       async login(socket, _data, ack) {
         await socket.session.regenerate();
