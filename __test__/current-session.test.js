@@ -548,6 +548,32 @@ test(
   },
 );
 
+test('an update() that changes nothing takes no later save back', LIMIT, async (t) => {
+  const [began, goOn] = [deferred(), deferred()];
+  const f = await FACES.shareSession(t, {
+    events: {
+      async update({ session }, _data, ack) {
+        await session.update(() => {
+          began.resolve();
+          return goOn.promise;
+        });
+        ack(session.saved);
+      },
+      async save({ session }, _data, ack) {
+        session.saved = 1;
+        await session.save();
+        ack();
+      },
+    },
+  });
+  const { socket } = await f.bound();
+  const updated = socket.ask('update', null);
+  await began.promise;
+  await socket.ask('save', null);
+  goOn.resolve();
+  assert.equal(await updated, 1);
+});
+
 /** Spells a session when it is asked to write it, as databases do. */
 class SpellingStore extends HostileStore {
   set(sid, session, callback) {

@@ -199,6 +199,8 @@ async function inTime(returned, timeout) {
 function rebase(session, fresh) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { base, clock, cookie, rawCookie, stored } = /** @type {Snapshot} */ (snapshotOf(fresh));
+  // An update that has changed nothing has written nothing: the session may have been saved since it was read.
+  if (clock < snapshot.clock) return;
   snapshot.whole();
   const mine = snapshot.spell(session);
   const isUnchanged = mine === snapshot.base;
