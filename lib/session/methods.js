@@ -1,5 +1,6 @@
 'use strict';
 
+const { AsyncResource } = require('node:async_hooks');
 const { adoptedBy } = require('../stores/adopted-store.js');
 const { commitSession } = require('../stores/commit.js');
 const { ask } = require('../stores/tickets.js');
@@ -80,6 +81,41 @@ function promising(method, result) {
   };
 }
 
+/** `reload`, which waits no longer than a call to the store may take. An answer that comes later changes nothing. */
+function reloadInTime(/** @type {(this: any, callback: (error?: any) => void) => any} */ reload) {
+  return /** @this {any} @param {(error?: any) => void} callback */ function (callback) {
+    const { id, req } = this;
+    const store = req.sessionStore;
+    const adopted = adoptedBy(store);
+    if (adopted === undefined) return reload.call(this, callback);
+    const loaded = (/** @type {unknown} */ error, /** @type {any} */ data) => {
+      let failed = error;
+      try {
+        if (!error && !data) failed = new Error('failed to load session');
+        if (!failed) store.createSession(req, data);
+      } catch (thrown) {
+        failed = thrown;
+      }
+      callback(failed);
+    };
+    ask(loaded, adopted, (done) => void store.get(id, done));
+    return this;
+  };
+}
+
+/** `regenerate`, of which an answer that comes too late makes no session any more. */
+function regenerateInTime(/** @type {(this: any, callback: (error?: any) => void) => any} */ regenerate) {
+  const method = inTime(regenerate);
+  return /** @this {any} @param {(error?: any) => void} callback */ function (callback) {
+    const wanted = { isOver: false };
+    this.req.regenerating = wanted;
+    return method.call(this, (error) => {
+      wanted.isOver = true;
+      callback(error);
+    });
+  };
+}
+
 /**
  * A method that waits for the store no longer than a call to it may take.
  *
@@ -140,8 +176,8 @@ async function update(change) {
 }
 
 /**
- * `save` of a request. The store has its own `set` again when the sharing was closed meanwhile: that would write the whole session,
- * and bring one back that has ended.
+ * `save`. Not by the store's `set`: a touch that is under way may call that itself, and has the lock. And the store has its own again
+ * when the sharing was closed meanwhile, which would write the whole session, and bring one back that has ended.
  *
  * @param {(this: any, callback?: (error?: any) => void) => any} save
  * @returns {(this: any, callback?: (error?: any) => void) => any}
@@ -149,8 +185,9 @@ async function update(change) {
 function saving(save) {
   return function (callback = () => {}) {
     const adopted = adoptedBy(this.req.sessionStore);
-    if (!adopted?.isReleased || snapshotOf(this)?.sid !== this.id) return save.call(this, callback);
-    commitSession(adopted, this, { trusting: true }, (error) => nextTick(callback, error));
+    if (!adopted?.hasOwn('set') || snapshotOf(this)?.sid !== this.id) return save.call(this, callback);
+    const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
+    commitSession(adopted, this, { trusting: true }, done);
     return this;
   };
 }
@@ -161,9 +198,9 @@ const requestMethods = new Methods((prototype) => ({ update, save: saving(protot
 /** The methods of a session in a socket's events. */
 const socketMethods = new Methods((prototype) => ({
   update,
-  save: promising(prototype.save, (session) => session),
-  reload: promising(reloading(inTime(prototype.reload)), (_session, req) => req.session),
-  regenerate: promising(inTime(prototype.regenerate), (_session, req) => req.session),
+  save: promising(saving(prototype.save), (session) => session),
+  reload: promising(reloading(reloadInTime(prototype.reload)), (_session, req) => req.session),
+  regenerate: promising(regenerateInTime(prototype.regenerate), (_session, req) => req.session),
   destroy: promising(inTime(prototype.destroy), () => undefined),
 }));
 

@@ -61,6 +61,8 @@ class Snapshot {
     this.isExact = true;
     /** Whether the last save has merged it with changes of others, which the session does not have. */
     this.isMerged = false;
+    /** What the last save has found in the store. @type {string | null} */
+    this.replaced = stored;
   }
 
   /** Whether the session has been changed, and a save under way does not write that. @param {string} text what `spell` gave */

@@ -71,6 +71,9 @@ async function updatedNew(adopted, sid, session, change, methods) {
   const fresh = open(adopted, sid, { text: base }, adopted.clock, methods);
   const { cookie } = fresh;
   await changed(adopted, fresh, change);
+  // What is being saved has not what was changed here.
+  const save = snapshotOf(session)?.save;
+  if (save !== undefined) await new Promise((resolve) => save.waiting.push(resolve));
   // Saved meanwhile: it is a stored session by now.
   if ((snapshotOf(session)?.stored ?? null) !== null) return updated(adopted, sid, session, change, methods);
   if (fresh.cookie !== cookie || !snapshotOf(fresh)?.hasCookie(fresh)) session.cookie = fresh.cookie;
@@ -165,7 +168,8 @@ async function write(adopted, session, update) {
   if (update.outcome !== undefined) return update.outcome;
   // The app's `set` has written it in its own way.
   const mine = snapshot.spell(session);
-  snapshot.wrote(session, mine, mine, adopted.clockAfter(snapshot.sid, snapshot.clock));
+  const { clock, sid } = snapshot;
+  snapshot.wrote(session, mine, mine, adopted.since(sid, clock) === 'gone' ? clock : adopted.clock);
   update.written();
   return true;
 }

@@ -92,7 +92,7 @@ class Connection {
   /** No handler goes on with what was: the socket was bound to another session meanwhile, or its session has ended. */
   renew() {
     if (this.next !== undefined) this.makeCurrent(this.next);
-    else if (this.current.isEnded) this.replace(new SocketSession(this));
+    else if (this.current.isEnded || this.current.isVoid) this.replace(new SocketSession(this));
   }
 
   /** Makes a loaded session the current one. The current object stays if it stands for that text. @param {Loaded} found */

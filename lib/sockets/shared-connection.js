@@ -224,8 +224,11 @@ class SharedConnection extends Connection {
     if (typeof adopted.store.touch !== 'function' || session?.id !== bound.sid) return;
     bound.lastTouch = now;
     try {
+      const snapshot = snapshotOf(session);
+      // A cookie that a handler has changed is a change still.
+      const isUntouched = snapshot?.hasCookie(session);
       session.touch();
-      snapshotOf(session)?.touched(session);
+      if (isUntouched) snapshot?.touched(session);
     } catch (error) {
       // A handler has put something else into its place: `Object.assign(session, { cookie: null })`.
       this.report(error, event);

@@ -93,7 +93,11 @@ class SocketEvent {
       };
       if (connection.queue === NO_QUEUE) connection.queue = openQueue();
       if (storedId === undefined || adopted.isAtHand()) takePlace(go, connection.queue, timeout);
-      else adopted.load(storedId, { queue: connection.queue, timeout }, go);
+      else {
+        const isUncertain = (/** @type {Stored | undefined} */ stored, /** @type {number} */ sent) =>
+          connection.sid === sid && connection.current.isUncertain(stored, sent);
+        adopted.load(storedId, { queue: connection.queue, timeout, isUncertain }, go);
+      }
     });
   }
 

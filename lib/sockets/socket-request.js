@@ -54,6 +54,15 @@ class SocketRequest {
     connection.makeCurrent(new Loaded(sid, { text: stored }, clock));
   }
 
+  /** Its session is being written. @param {Snapshot} snapshot @returns {boolean} false where it is not to be */
+  storing(snapshot) {
+    /** @type {SocketSession} */
+    const { connection, sid } = /** @type {any} */ (this)[SESSION];
+    if (sid !== undefined || snapshot.sid !== connection.id) return true;
+    if (!connection.isGone) connection.isStored = true;
+    return !connection.isGone;
+  }
+
   /** The socket's own session, which is not stored, is an empty one again. */
   startAnew() {
     /** @type {any} */ (this)[SESSION].open();

@@ -72,6 +72,11 @@ class SocketSession {
     this.asRequest().session = session;
   }
 
+  /** Whether it is a session of the socket's own that was destroyed. */
+  get isVoid() {
+    return this.sid === undefined && this.isOpen && !this.asRequest().session;
+  }
+
   /** The request that the session belongs to. */
   asRequest() {
     this.request ??= new SocketRequest(this);
@@ -115,6 +120,19 @@ class SocketSession {
       return stored === undefined || !snapshot.isMerged;
     if (!snapshot.isShown(this.session)) return false;
     return (snapshot.stored ?? undefined) === stored?.text && !snapshot.isMerged;
+  }
+
+  /**
+   * Whether what was loaded is neither what a save that has ended since has written, nor what that has found: another process may have
+   * written in between, and it may be older.
+   *
+   * @param {Stored | undefined} stored
+   * @param {number} clock when the store was asked
+   */
+  isUncertain(stored, clock) {
+    const snapshot = this.isOpen ? snapshotOf(this.session) : undefined;
+    if (stored === undefined || snapshot?.sid !== this.id || snapshot.clock <= clock) return false;
+    return stored.text !== snapshot.stored && stored.text !== snapshot.replaced;
   }
 
   /**

@@ -10,6 +10,7 @@ const { Touches } = require('./touches.js');
 const { Snapshot, remember, snapshotOf } = require('../session/snapshot.js');
 const { meansMissing, textOf } = require('../session/session-data.js');
 const { LazySession } = require('../session/lazy-session.js');
+const { setTimeout } = require('../support/timers.js');
 const { StoreCalls } = require('./store-calls.js');
 const { dataOf } = require('./stored.js');
 
@@ -217,15 +218,13 @@ class AdoptedStore extends StoreCalls {
       this.original.clear.call(this.self, (/** @type {unknown} */ error) => {
         // Those that were bound meanwhile.
         if (!error) add();
+        // And what was loaded.
+        if (!error) this.clearedAt = this.cleared();
         done(error);
       });
     add();
     this.cleared();
-    return this.endAll(sids, 'destroy', clear, (error) => {
-      // And what was loaded.
-      if (!error) this.clearedAt = this.cleared();
-      callback(error);
-    });
+    return this.endAll(sids, 'destroy', clear, callback);
   }
 
   /** All sessions are destroyed: what was loaded before is read again. @returns {number} the clock */
@@ -242,11 +241,13 @@ class AdoptedStore extends StoreCalls {
   endAll(sids, reason, run, callback) {
     /** @type {(() => void)[]} */
     const after = [];
+    // What has ended before stays so, whatever becomes of this.
+    const alive = [...sids].filter((sid) => this.since(sid, 0) !== 'gone');
     for (const sid of sids) this.end(sid, reason, after);
     const began = this.clock;
     const note = (/** @type {unknown} */ error) => {
       if (error && !meansMissing(error)) {
-        for (const sid of sids) native.notEnded(this.number, sid, began);
+        for (const sid of alive) native.notEnded(this.number, sid, began);
         return;
       }
       // Until now it was there to be loaded, and sockets to be bound to it.
@@ -265,10 +266,21 @@ class AdoptedStore extends StoreCalls {
     if (wasWritten && this.since(sid, began) === 'gone') this.destroyAgain(sid);
   }
 
-  /** Destroys a session that was written after its end. What is loaded until the store has done so ends, too. @param {string} sid */
-  destroyAgain(sid) {
+  /**
+   * Destroys a session that was written after its end. What is loaded until the store has done so ends, too. One failure of the store
+   * does not bring it back.
+   *
+   * @param {string} sid @param {number} [wait] until the next attempt, in ms
+   */
+  destroyAgain(sid, wait = FIRST_WAIT) {
     const began = this.clock;
-    this.discard(sid, () => this.endLate(sid, 'destroy', began));
+    this.discard(sid, (failed) => {
+      if (!failed) this.endLate(sid, 'destroy', began);
+      else if (wait < LAST_WAIT && this.since(sid, 0) === 'gone') {
+        this.undone.add(sid);
+        setTimeout(() => this.undone.delete(sid) && this.destroyAgain(sid, 2 * wait), wait).unref();
+      }
+    });
   }
 
   /** Nothing that was loaded before is written back, and the keys of a session go with it. @param {native.Ended} ended @returns {string[]} its sockets */
@@ -292,6 +304,10 @@ class AdoptedStore extends StoreCalls {
   }
 }
 
+/** How long to wait before a session is destroyed once more, in ms: doubled each time, up to the last. */
+const FIRST_WAIT = 100;
+const LAST_WAIT = 5000;
+
 /** @type {WeakMap<object, AdoptedStore>} */
 const adoptions = new WeakMap();
 
@@ -310,6 +326,12 @@ function adopt(store, where) {
   }
   const known = adoptions.get(store);
   const adopted = known && !known.isReleased ? known : new AdoptedStore(store);
+  if (known !== undefined && adopted !== known) {
+    // What is under way goes on: the writes of a session wait for each other, and an end is one for both.
+    adopted.commits = known.commits;
+    adopted.updates = known.updates;
+    known.successor = adopted;
+  }
   adoptions.set(store, adopted);
   return adopted;
 }

@@ -67,6 +67,11 @@ function commit(adopted, session, { trusting = false, text, isQuiet }, callback)
     // Such a session could not be opened again: each request of its browser would fail.
     if (typeof mine !== 'string') throw failure('ERR_UNSAVABLE_SESSION');
     if (!snapshot.keepsCookie(session)) throw failure('ERR_UNSAVABLE_SESSION', NO_COOKIE);
+    // A socket that has left has no session of its own any more.
+    if (session.req?.storing?.(snapshot) === false) {
+      callback(null);
+      return;
+    }
     save = snapshot.beginSave(session, mine);
   } catch (error) {
     callback(error);
@@ -267,6 +272,9 @@ class Committing {
     // The store may keep what it was given: that is not to keep the socket.
     if (this.request) Object.setPrototypeOf(this.request, Object.prototype);
     snapshot.endSave(save);
+    // What was written after the end stays as old as it was, so that nothing more of it is written, and nobody merges with it.
+    const isGone =
+      stored !== undefined && !adopted.readsAtOnce && adopted.since(sid, snapshot.clock) === 'gone';
     if (update === undefined) {
       const outcome = error ? 'failed' : stored === undefined ? 'dropped' : 'written';
       publish('commit', sid, { merged, outcome }, began);
@@ -274,7 +282,8 @@ class Committing {
     if (stored !== undefined) {
       // What the session leaves out by itself, a field called like a method, is no change of others.
       snapshot.isMerged = stored !== save.text && (snapshot.isMerged || expected !== snapshot.stored);
-      snapshot.wrote(session, save.text, stored, adopted.clockAfter(sid, snapshot.clock));
+      snapshot.replaced = expected;
+      snapshot.wrote(session, save.text, stored, isGone ? snapshot.clock : adopted.clock);
       if (update !== undefined) {
         // It is written, whatever the caller's session says to that: an object in it may be sealed.
         update.outcome = true;
@@ -285,7 +294,7 @@ class Committing {
     // Whatever becomes of that: the session's lock is held, and the save has ended.
     if (this.isWritten)
       guard(() => adopted.wrote({ sid, session: changed, text, expected, isQuiet }), adopted.onError);
-    this.callback(error, stored);
+    this.callback(error, isGone ? undefined : stored);
   }
 }
 

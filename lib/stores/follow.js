@@ -131,7 +131,9 @@ function followRegenerate(adopted) {
   followMethod(adopted, 'regenerate', (req, callback) => {
     /** @type {unknown} */
     let failed;
+    const wanted = req?.regenerating;
     const generate = (/** @type {any} */ asked) => {
+      if (wanted?.isOver) return;
       try {
         // Where no session middleware has put its own there, the store would throw in the middle of it.
         if (typeof store.generate === 'function') store.generate(asked);

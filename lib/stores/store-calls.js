@@ -21,6 +21,8 @@ const { meansMissing } = require('../session/session-data.js');
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
 /** The methods of a store that are followed. */
 const FOLLOWED = ['get', 'set', 'touch', 'destroy', 'regenerate', 'clear', 'createSession'];
+/** How often a session is loaded for one event at most, where saves of its own end meanwhile. */
+const MOST_LOADS = 3;
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
 
@@ -75,6 +77,10 @@ class StoreCalls {
     this.followed = {};
     /** What the store is writing right now. @type {Set<any>} */
     this.writing = new Set();
+    /** The sessions whose destroy after a late write has failed, and is tried again. @type {Set<string>} */
+    this.undone = new Set();
+    /** The store's next adoption. @type {StoreCalls | undefined} */
+    this.successor = undefined;
     /** The clock when the store had been cleared last. */
     this.clearedAt = 0;
     /** Whether no sharing uses it any more, and it has its own methods again: what is under way goes on. */
@@ -140,10 +146,14 @@ class StoreCalls {
   /** Destroys a session that was written after its end. @abstract @param {string} _id */
   destroyAgain(_id) {}
 
-  /** Destroys a record that nobody waits for. @param {string} id @param {() => void} [done] called when the store has */
+  /** Destroys a record that nobody waits for. @param {string} id @param {(failed: boolean) => void} [done] */
   discard(id, done) {
     ask(
-      (error) => (error && !meansMissing(error) ? this.onError(error) : done?.()),
+      (error) => {
+        const failed = Boolean(error) && !meansMissing(error);
+        if (failed) this.onError(error);
+        done?.(failed);
+      },
       this,
       (done) => this.original.destroy.call(this.self, id, done),
     );
@@ -153,7 +163,9 @@ class StoreCalls {
    * Loads a session or a record.
    *
    * @param {string} sid
-   * @param {{ queue?: number, timeout: number }} options the queue of the socket in whose order it is answered; ms
+   * @param {{ queue?: number, timeout: number, isUncertain?: (stored: Stored | undefined, clock: number) => boolean }} options the
+   *   queue of the socket in whose order it is answered; ms; whether what was found may be older than what is known, so that it is
+   *   loaded once more
    * @param {(error: unknown, stored: Stored | undefined, clock: number) => void} done gets the clock when the store was asked
    */
   load(sid, options, done) {
@@ -172,10 +184,15 @@ class StoreCalls {
       options,
       (callback) => {
         if (!hasOwnGet) return store.get(sid, callback);
-        loads.get(sid, (error, stored, sent) => {
-          clock = sent;
-          callback(error, stored);
-        });
+        let left = MOST_LOADS;
+        const get = () =>
+          loads.get(sid, (error, stored, sent) => {
+            clock = sent;
+            left -= 1;
+            if (!error && left > 0 && options.isUncertain?.(stored, sent)) get();
+            else callback(error, stored);
+          });
+        get();
       },
     );
   }
@@ -311,19 +328,13 @@ class StoreCalls {
 
   /** The same of a session that is new: nobody has loaded it. @param {string} id */
   isNew(id) {
+    this.undone.delete(id);
     if (!this.readsAtOnce) this.ticked(native.newSession(this.number, id));
-  }
-
-  /**
-   * The clock for what has just been written of a session: not after its end, so that nothing more of it is written.
-   * @param {string} id @param {number} since when it was loaded
-   */
-  clockAfter(id, since) {
-    return this.since(id, since) === 'gone' ? since : this.clock;
   }
 
   /** What has happened to a session since a load. @param {string} id @param {number} since */
   since(id, since) {
+    if (this.successor?.since(id, 0) === 'gone') return 'gone';
     return SINCE[native.since(this.number, id, since)];
   }
 }

@@ -1,5 +1,6 @@
 'use strict';
 
+const { isSameContent } = require('../../session/session-data.js');
 const { SocketEvent } = require('../socket-event.js');
 const { nextTick } = require('../../support/timers.js');
 
@@ -34,7 +35,13 @@ class ChangeEvent extends SocketEvent {
     connection.isToBeTold = false;
     // It may have lost the session, or left, while that was loaded.
     if (error !== undefined || connection.sid !== sid || connection.hasLeft) return undefined;
-    const { sharing, socket } = connection;
+    const { bound, sharing, socket } = connection;
+    const loaded = this.first.lastStored()?.text;
+    // Changed once more since it was loaded.
+    if (bound?.text !== undefined && loaded !== undefined && !isSameContent(bound.text, loaded))
+      ChangeEvent.tell(connection);
+    // A change of a handler's that is saved together with this one's is told.
+    this.isQuiet = !this.first.isChanged();
     return sharing.options.onSessionChange?.({ socket, session: this.first.value });
   }
 
