@@ -297,3 +297,33 @@ test(
     assert.deepEqual(f.answers, [undefined, 'of another process']);
   },
 );
+
+test(
+  'an event sees what another process wrote between a save of its socket and its own load, though the save is answered later',
+  LIMIT,
+  async (t) => {
+    const store = new ComparingStore();
+    const f = await crowd(t, {
+      store,
+      sockets: 1,
+      run(current, n) {
+        current.own = (current.own ?? n) + 1;
+        return current.theirs;
+      },
+    });
+    store.holds = true;
+    f.arrive();
+    await until(() => store.answer, 'the first event saves');
+    store.sessions.get(f.sid).theirs = 'of another process';
+    // The session is read, and then the save is answered, and then the load.
+    store.change = (data) => {
+      store.change = (same) => same;
+      store.holds = false;
+      store.answer();
+      return data;
+    };
+    f.arrive();
+    await f.answered(2);
+    assert.deepEqual(f.answers, [undefined, 'of another process']);
+  },
+);
