@@ -247,3 +247,26 @@ test('a change that is saved while the one before is being told is told as well'
   answered();
   await until(() => told.at(-1) === 2, `the second is told (${told})`);
 });
+
+test('rooms follow the newest of two loads, whichever is answered first', LIMIT, async (t) => {
+  const f = await shareFixture(t, {
+    options: { rooms: ({ role }) => (role === undefined ? [] : [`role:${role}`]) },
+    app: on({ see: ({ session }, _data, ack) => ack(session.role) }),
+  });
+  const { key, sid, socket } = await f.bound();
+  const other = await f.connect({ key });
+  const roles = () => [...f.io.sockets.adapter.rooms.keys()].filter((room) => room.startsWith('role:'));
+  const set = (role) => f.store.plant(sid, { ...f.store.read(sid), role });
+  // Another process makes somebody an admin, and takes that back.
+  set('admin');
+  assert.equal(await socket.ask('see', null), 'admin');
+  const slow = f.store.holdAnswer('get', (id) => id === sid);
+  const late = other.ask('see', null);
+  await slow.reached;
+  set('guest');
+  assert.equal(await socket.ask('see', null), 'guest');
+  assert.deepEqual(roles(), ['role:guest']);
+  slow.release();
+  await late;
+  assert.deepEqual(roles(), ['role:guest']);
+});

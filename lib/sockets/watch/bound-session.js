@@ -23,6 +23,9 @@ class BoundSession {
     this.connections = [first];
     /** The stored text, as far as this process knows. @type {string | undefined} */
     this.text = undefined;
+    /** The text before that, and until when it was, by `performance.now()`. @type {string | undefined} */
+    this.former = undefined;
+    this.formerUntil = 0;
     /** When it ends by its cookie, in ms since 1970. */
     this.end = Number.POSITIVE_INFINITY;
     /** When an event, a commit, a request or a look-up of this process saw it last, by `performance.now()`. */
@@ -37,11 +40,19 @@ class BoundSession {
     this.asked = 0;
   }
 
-  /** The session was loaded. @param {string} text @param {number | undefined} clock when the load began, if that is known */
-  learn(text, clock) {
+  /**
+   * The session was loaded.
+   *
+   * @param {string} text
+   * @param {number | undefined} clock when the load began, if that is known
+   * @param {boolean} [isLookUp] whether it was looked up
+   */
+  learn(text, clock, isLookUp = false) {
     this.seen = performance.now();
     if (text === this.text) return;
-    if (this.text === undefined || !this.isOutdated(clock)) {
+    // A slow load is answered behind a faster one that began later.
+    const isBack = !isLookUp && text === this.former && this.seen - this.formerUntil < this.watch.patience;
+    if (this.text === undefined || !(isBack || this.isOutdated(clock))) {
       this.take(text);
       return;
     }
@@ -77,6 +88,8 @@ class BoundSession {
   /** @param {string} text @param {Connection} [maker] @param {boolean} [isQuiet] */
   take(text, maker, isQuiet = false) {
     const before = this.text;
+    this.former = before;
+    this.formerUntil = performance.now();
     this.text = text;
     try {
       this.moveEnd(endOf(text));

@@ -43,6 +43,11 @@ class Watch {
     return (keepAlive === 'connected' && touchInterval) || Number.POSITIVE_INFINITY;
   }
 
+  /** How late a load may be answered, in ms. */
+  get patience() {
+    return this.sharing.options.storeTimeout;
+  }
+
   get times() {
     this.dueTimes ??= new DueTimes((sids) => {
       for (const sid of sids) this.due(sid);
@@ -171,7 +176,7 @@ class Watch {
       this.gone(bound);
       return;
     }
-    bound.learn(stored.text, clock);
+    bound.learn(stored.text, clock, true);
     // It is there, though its date may have passed.
     if (bound.untilEnd <= 0) bound.tries += 1;
     if (this.mustTouch(bound)) this.touch(bound, stored);
