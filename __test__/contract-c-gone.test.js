@@ -241,16 +241,23 @@ for (const how of ['logout', 'regenerate']) {
   );
 }
 
-test('C13b: logout while the write of a handler is on its way to the store', LIMIT, async (t) => {
-  const f = await fixture(t);
+// The write of a handler is on its way to the store.
+async function writing(t, set, event = 'write') {
+  const f = await fixture(t, set);
   const { browser, socket } = await f.bound();
   const old = browser.copy();
-  const hold = f.store.hold('set', (sid) => sid === old.sid);
-  const answer = socket.ask('write', { written: 'slowly' });
-  await hold.reached;
+  const isOld = (sid) => sid === old.sid;
+  const write = f.store.hold('set', isOld);
+  const answer = socket.ask(event, { written: 'slowly' });
+  await write.reached;
+  return { f, browser, socket, old, isOld, write, answer };
+}
+
+test('C13b: logout while the write of a handler is on its way to the store', LIMIT, async (t) => {
+  const { f, browser, old, write, answer } = await writing(t);
   const logout = browser.request('/logout');
   await settle();
-  hold.release();
+  write.release();
   await answer;
   await logout;
   await assertGone(f, old);
@@ -265,14 +272,9 @@ test(
         session.late = true;
       },
     });
-    const f = await fixture(t, { app: held.app });
-    const { browser, socket } = await f.bound();
-    const old = browser.copy();
-    const write = f.store.hold('set', (sid) => sid === old.sid);
-    const answer = socket.ask('write', { written: 'slowly' });
-    await write.reached;
+    const { f, browser, old, isOld, write, answer } = await writing(t, { app: held.app });
     await browser.request('/logout');
-    const destroy = f.store.hold('destroy', (sid) => sid === old.sid);
+    const destroy = f.store.hold('destroy', isOld);
     write.release();
     await destroy.reached;
     const slow = old.copy().request('/held');
@@ -286,13 +288,7 @@ test(
 );
 
 test('C13b: a logout that fails takes no other one back', LIMIT, async (t) => {
-  const f = await fixture(t);
-  const { browser, socket } = await f.bound();
-  const old = browser.copy();
-  const isOld = (sid) => sid === old.sid;
-  const write = f.store.hold('set', isOld);
-  const answer = socket.ask('write', { written: 'slowly' });
-  await write.reached;
+  const { f, browser, old, isOld, write, answer } = await writing(t);
   const first = f.store.hold('destroy', isOld);
   const logouts = [browser.copy().request('/logout')];
   await first.reached;
@@ -320,26 +316,20 @@ test('C13b: a logout that fails takes no other one back', LIMIT, async (t) => {
 });
 
 test('C13b: saves that wait behind a write which a logout has overtaken are dropped', LIMIT, async (t) => {
-  const f = await fixture(t, {
-    app: (context) =>
-      context.on('save', function (data, ack) {
-        Object.assign(this.session, data);
-        this.session.save(() => ack({}));
-      }),
-  });
-  const { browser, socket } = await f.bound();
-  const old = browser.copy();
-  const first = f.store.hold('set', (sid) => sid === old.sid);
-  const answers = [socket.ask('save', { first: true })];
-  await first.reached;
-  answers.push(socket.ask('save', { second: true }));
+  const app = (context) =>
+    context.on('save', function (data, ack) {
+      Object.assign(this.session, data);
+      this.session.save(() => ack({}));
+    });
+  const { f, browser, socket, old, isOld, write: first, answer } = await writing(t, { app }, 'save');
+  const other = socket.ask('save', { second: true });
   await settle();
   await browser.request('/logout');
-  const second = f.store.hold('set', (sid) => sid === old.sid);
+  const second = f.store.hold('set', isOld);
   first.release();
   await settle();
   second.release();
-  await Promise.all(answers);
+  await Promise.all([answer, other]);
   await settle();
   await assertGone(f, old);
 });
@@ -348,15 +338,11 @@ test(
   'C13b: a write that the store makes after its deadline, behind a logout, is undone',
   LIMIT,
   async (t) => {
-    const f = await fixture(t, { options: { storeTimeout: 50, onError() {} } });
-    const { browser, socket } = await f.bound();
-    const old = browser.copy();
-    const hold = f.store.hold('set', (sid) => sid === old.sid);
-    const late = socket.ask('write', { written: 'too late' });
-    await hold.reached;
+    const options = { storeTimeout: 50, onError() {} };
+    const { f, browser, old, write, answer } = await writing(t, { options });
     await browser.request('/logout');
-    await late;
-    hold.release();
+    await answer;
+    write.release();
     await settle();
     await assertGone(f, old);
   },

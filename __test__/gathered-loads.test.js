@@ -271,23 +271,29 @@ class ComparingStore extends ObjectStore {
   }
 }
 
+// One socket, whose save has been made and is not answered. Another process has written since.
+async function savedByBoth(t) {
+  const store = new ComparingStore();
+  const f = await crowd(t, {
+    store,
+    sockets: 1,
+    run(current, n) {
+      current.own = (current.own ?? n) + 1;
+      return current.theirs;
+    },
+  });
+  store.holds = true;
+  f.arrive();
+  await until(() => store.answer, 'the first event saves');
+  store.sessions.get(f.sid).theirs = 'of another process';
+  return { f, store };
+}
+
 test(
   'an event sees what another process wrote before it came, though a save of its socket ends in the same round',
   LIMIT,
   async (t) => {
-    const store = new ComparingStore();
-    const f = await crowd(t, {
-      store,
-      sockets: 1,
-      run(current, n) {
-        current.own = (current.own ?? n) + 1;
-        return current.theirs;
-      },
-    });
-    store.holds = true;
-    f.arrive();
-    await until(() => store.answer, 'the first event saves');
-    store.sessions.get(f.sid).theirs = 'of another process';
+    const { f, store } = await savedByBoth(t);
     f.arrive();
     // The second event waits to be loaded by now.
     await new Promise(process.nextTick);
@@ -302,19 +308,7 @@ test(
   'an event sees what another process wrote between a save of its socket and its own load, though the save is answered later',
   LIMIT,
   async (t) => {
-    const store = new ComparingStore();
-    const f = await crowd(t, {
-      store,
-      sockets: 1,
-      run(current, n) {
-        current.own = (current.own ?? n) + 1;
-        return current.theirs;
-      },
-    });
-    store.holds = true;
-    f.arrive();
-    await until(() => store.answer, 'the first event saves');
-    store.sessions.get(f.sid).theirs = 'of another process';
+    const { f, store } = await savedByBoth(t);
     // The session is read, and then the save is answered, and then the load.
     store.change = (data) => {
       store.change = (same) => same;

@@ -50,8 +50,9 @@ class BoundSession {
   learn(text, clock, isLookUp = false) {
     this.seen = performance.now();
     if (text === this.text) return;
-    // A slow load is answered behind a faster one that began later.
-    const isBack = !isLookUp && text === this.former && this.seen - this.formerUntil < this.watch.patience;
+    // A slow load, which takes `storeTimeout` at most, is answered behind a faster one that began later.
+    const { storeTimeout } = this.watch.sharing.options;
+    const isBack = !isLookUp && text === this.former && this.seen - this.formerUntil < storeTimeout;
     if (this.text === undefined || !(isBack || this.isOutdated(clock))) {
       this.take(text);
       return;

@@ -43,11 +43,6 @@ class Watch {
     return (keepAlive === 'connected' && touchInterval) || Number.POSITIVE_INFINITY;
   }
 
-  /** How late a load may be answered, in ms. */
-  get patience() {
-    return this.sharing.options.storeTimeout;
-  }
-
   get times() {
     this.dueTimes ??= new DueTimes((sids) => {
       for (const sid of sids) this.due(sid);
