@@ -3,7 +3,7 @@
 const { inspect } = require('node:util');
 const { Fields } = require('./fields.js');
 const { isJson } = require('./session-data.js');
-const { LEFT_OUT, SNAPSHOT, Snapshot } = require('./snapshot.js');
+const { LEFT_OUT, SNAPSHOT, Snapshot, snapshotOf } = require('./snapshot.js');
 
 /** Fields that are more than values. */
 const OTHERS = new Set(['cookie', 'toJSON']);
@@ -13,6 +13,9 @@ const INDEX = /^(?:0|[1-9]\d*)$/;
 const OURS = new Set(['update']);
 /** A field as an assignment makes it. */
 const PLAIN = { configurable: true, enumerable: true, writable: true };
+
+/** What the `Session` says of itself, and cannot be changed. @type {Set<string | symbol>} */
+const OWN = new Set(['req', 'id']);
 
 /** @type {string[]} */
 const NONE = [];
@@ -87,6 +90,10 @@ class LazySession extends Snapshot {
   /** @param {any} target @param {string | symbol} key @param {any} receiver */
   get(target, key, receiver) {
     const { values } = this;
+    if (this.isReplaced && key !== SNAPSHOT && !OWN.has(key)) {
+      const newer = this.newer();
+      if (newer !== undefined) return newer[key];
+    }
     if (typeof key === 'string' && values !== undefined) {
       const value = values.get(key);
       if (value !== undefined) return value;
@@ -100,6 +107,8 @@ class LazySession extends Snapshot {
 
   /** @param {any} target @param {string | symbol} key @param {any} value @param {any} receiver */
   set(target, key, value, receiver) {
+    const newer = this.newer();
+    if (newer !== undefined) return Reflect.set(newer, key, value);
     const { values } = this;
     if (
       values !== undefined &&
@@ -120,6 +129,8 @@ class LazySession extends Snapshot {
 
   /** @param {any} target @param {string | symbol} key */
   has(target, key) {
+    const newer = this.newer();
+    if (newer !== undefined) return key in newer;
     const { values } = this;
     if (key in target || values === undefined || typeof key !== 'string') return key in target;
     return values.has(key) || this.place(key) !== -1 || key in target;
@@ -128,6 +139,15 @@ class LazySession extends Snapshot {
   /** @param {any} target */
   getPrototypeOf(target) {
     return this.values === undefined ? Reflect.getPrototypeOf(target) : this.prototype;
+  }
+
+  /** The session object that stands in its place for code that has kept it. Undefined as long as it stands for itself. @returns {any} */
+  newer() {
+    const { isReplaced, saves, target } = this;
+    if (!isReplaced || saves.length > 0 || !Object.isExtensible(target)) return undefined;
+    const newer = target.req.newer(this.session);
+    // A `Session` has what this one cannot hide: `req` and `id`.
+    return snapshotOf(newer) && newer;
   }
 
   /** Parses a field at the first look at it. @param {string} key */
@@ -159,10 +179,10 @@ class LazySession extends Snapshot {
     return cookie;
   }
 
-  /** Gives the `Session` all of its data, as express-session does: all but the names of its methods. */
+  /** Gives the `Session` all of its data, as express-session does: all but the names of its methods. @returns {any} the `Session` */
   whole() {
     const { target, values } = this;
-    if (values === undefined) return;
+    if (values === undefined) return target;
     const data = JSON.parse(this.base);
     this.values = undefined;
     Object.setPrototypeOf(target, this.prototype);
@@ -176,6 +196,13 @@ class LazySession extends Snapshot {
       if (key in target) Object.defineProperty(target, key, { ...PLAIN, value });
       else target[key] = value;
     }
+    return target;
+  }
+
+  /** Its data, as far as it was looked at: by the Proxy a newer session object may answer. */
+  get own() {
+    const { target, values } = this;
+    return values === undefined ? target : { cookie: values.get('cookie') };
   }
 
   /** A text without what a whole session leaves out: that is no change. @param {string} text */
@@ -186,23 +213,21 @@ class LazySession extends Snapshot {
     return JSON.stringify(data);
   }
 
-  /** @param {any} session @param {string} mine @param {string} stored @param {number} clock */
-  wrote(session, mine, stored, clock) {
+  /** @param {any} _session @param {string} mine @param {string} stored @param {number} clock */
+  wrote(_session, mine, stored, clock) {
     // Else the text of before would stay as long as nobody looks.
     if (mine === this.speltFields.text) this.fields = this.speltFields;
-    super.wrote(session, mine, stored, clock);
+    super.wrote(this.own, mine, stored, clock);
   }
 
-  /** @param {any} session */
-  hasCookie(session) {
+  hasCookie() {
     const { values } = this;
-    return (values !== undefined && !values.has('cookie')) || super.hasCookie(session);
+    return (values !== undefined && !values.has('cookie')) || super.hasCookie(this.own);
   }
 
-  /** @param {any} session */
-  keepsCookie(session) {
+  keepsCookie() {
     const { values } = this;
-    return (values !== undefined && !values.has('cookie')) || super.keepsCookie(session);
+    return (values !== undefined && !values.has('cookie')) || super.keepsCookie(this.own);
   }
 
   /** @param {string} text */
@@ -212,14 +237,12 @@ class LazySession extends Snapshot {
     return super.isChanged(text);
   }
 
-  /** @param {any} session */
-  isShown(session) {
-    return this.values !== undefined ? this.isExact : super.isShown(session);
+  isShown() {
+    return this.values !== undefined ? this.isExact : super.isShown(this.target);
   }
 
-  /** @param {any} session */
-  isFaithful(session) {
-    if (this.values === undefined) return super.isFaithful(session);
+  isFaithful() {
+    if (this.values === undefined) return super.isFaithful(this.target);
     for (const [key, value] of this.values) if (key !== 'cookie' && !isJson(value)) return false;
     return true;
   }
@@ -232,24 +255,24 @@ class LazySession extends Snapshot {
     this.texts.set(key, text);
   }
 
-  /** Whether its text is still the one that was spelt last. @param {Map<string, any>} values @param {any} session */
-  isAsSpelt(values, session) {
-    if (this.isWritten || !this.hasCookie(session)) return false;
+  /** Whether its text is still the one that was spelt last. @param {Map<string, any>} values */
+  isAsSpelt(values) {
+    if (this.isWritten || !this.hasCookie()) return false;
     for (const [key, text] of this.texts ?? [])
       if (text === undefined || spellValue(key, values.get(key)) !== text) return false;
     return true;
   }
 
-  /** The text now: what was not looked at is copied as it was. @param {any} session @returns {string} */
-  spell(session) {
+  /** The text now: what was not looked at is copied as it was. @returns {string} */
+  spell() {
     const { values } = this;
     if (values === undefined) return super.spell(this.target);
-    if (this.isAsSpelt(values, session)) return this.spelt;
+    if (this.isAsSpelt(values)) return this.spelt;
     /** @type {{ at: number, value: string }[]} */
     const changes = [];
     let added = '';
     for (const [key, value] of values) {
-      if (key === 'cookie' && super.hasCookie(session)) continue;
+      if (key === 'cookie' && this.hasCookie()) continue;
       const text = spellValue(key, value);
       if (isObject(value)) this.note(key, text);
       const at = this.place(key);
@@ -268,6 +291,9 @@ class LazySession extends Snapshot {
   }
 }
 
+/** What a newer session object answers as well, for a field that is not the `Session`'s own. */
+const ANSWERED = new Set(['defineProperty', 'deleteProperty', 'getOwnPropertyDescriptor', 'ownKeys']);
+
 for (const trap of /** @type {const} */ ([
   'defineProperty',
   'deleteProperty',
@@ -278,7 +304,9 @@ for (const trap of /** @type {const} */ ([
 ])) {
   /** @this {LazySession} @param {[any, any, any]} args */
   const value = function (...args) {
-    this.whole();
+    const newer = ANSWERED.has(trap) && !OWN.has(args[1]) ? this.newer() : undefined;
+    if (newer !== undefined) args[0] = newer;
+    else this.whole();
     return /** @type {any} */ (Reflect[trap])(...args);
   };
   Object.defineProperty(LazySession.prototype, trap, { value });

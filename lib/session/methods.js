@@ -4,7 +4,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { adoptedBy } = require('../stores/adopted-store.js');
 const { commitSession } = require('../stores/commit.js');
 const { ask } = require('../stores/tickets.js');
-const { snapshotOf } = require('./snapshot.js');
+const { newestOf, snapshotOf } = require('./snapshot.js');
 const { updateSession } = require('./update.js');
 const { nextTick } = require('../support/timers.js');
 
@@ -35,7 +35,11 @@ class Methods {
     let extended = this.made.get(prototype);
     if (extended === undefined) {
       extended = Object.create(prototype);
-      for (const [name, value] of Object.entries(this.make(prototype))) {
+      for (const [name, method] of Object.entries(this.make(prototype))) {
+        /** @this {any} @param {any[]} args */
+        const value = function (...args) {
+          return method.apply(newestOf(this), args);
+        };
         Object.defineProperty(extended, name, { configurable: true, writable: true, value });
       }
       this.made.set(prototype, extended);
@@ -81,28 +85,6 @@ function promising(method, result) {
   };
 }
 
-/** `reload`, which waits no longer than a call to the store may take. An answer that comes later changes nothing. */
-function reloadInTime(/** @type {(this: any, callback: (error?: any) => void) => any} */ reload) {
-  return /** @this {any} @param {(error?: any) => void} callback */ function (callback) {
-    const { id, req } = this;
-    const store = req.sessionStore;
-    const adopted = adoptedBy(store);
-    if (adopted === undefined) return reload.call(this, callback);
-    const loaded = (/** @type {unknown} */ error, /** @type {any} */ data) => {
-      let failed = error;
-      try {
-        if (!error && !data) failed = new Error('failed to load session');
-        if (!failed) store.createSession(req, data);
-      } catch (thrown) {
-        failed = thrown;
-      }
-      callback(failed);
-    };
-    ask(loaded, adopted, (done) => void store.get(id, done));
-    return this;
-  };
-}
-
 /** `regenerate`, of which an answer that comes too late makes no session any more. */
 function regenerateInTime(/** @type {(this: any, callback: (error?: any) => void) => any} */ regenerate) {
   const method = inTime(regenerate);
@@ -132,18 +114,33 @@ function inTime(method) {
 }
 
 /**
- * `reload`, which gives a socket whose own session is not stored another empty one.
+ * `reload` of a socket's session, which waits no longer than a call to the store may take. A socket's own session that is not stored
+ * becomes another empty one.
  *
  * @param {(this: any, callback: (error?: any) => void) => any} reload
  * @returns {(this: any, callback: (error?: any) => void) => any}
  */
 function reloading(reload) {
   return function (callback) {
-    const { req } = this;
-    if (snapshotOf(this)?.stored !== null || typeof req.startAnew !== 'function')
-      return reload.call(this, callback);
-    req.startAnew();
-    nextTick(callback);
+    const { id, req } = this;
+    const adopted = adoptedBy(req.sessionStore);
+    if (adopted === undefined) return reload.call(this, callback);
+    const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
+    if (snapshotOf(this)?.stored === null) {
+      req.openAgain();
+      done(undefined);
+      return this;
+    }
+    adopted.read(id, (error, stored, clock) => {
+      let failed = error;
+      try {
+        if (!error && stored === undefined) throw new Error('failed to load session');
+        if (!error) req.openAgain(stored, clock);
+      } catch (thrown) {
+        failed = thrown;
+      }
+      done(failed);
+    });
     return this;
   };
 }
@@ -199,7 +196,7 @@ const requestMethods = new Methods((prototype) => ({ update, save: saving(protot
 const socketMethods = new Methods((prototype) => ({
   update,
   save: promising(saving(prototype.save), (session) => session),
-  reload: promising(reloading(reloadInTime(prototype.reload)), (_session, req) => req.session),
+  reload: promising(reloading(prototype.reload), (_session, req) => req.session),
   regenerate: promising(regenerateInTime(prototype.regenerate), (_session, req) => req.session),
   destroy: promising(inTime(prototype.destroy), () => undefined),
 }));

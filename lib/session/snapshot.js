@@ -47,6 +47,8 @@ class Snapshot {
     this.rawCookie = undefined;
     /** The text of the session's cookie. */
     this.cookie = '';
+    /** Whether another session object of its socket has taken its place. App code may have kept it. */
+    this.isReplaced = false;
     /** Whether the session is a socket's own, which has no end of its own. */
     this.isOwn = false;
     /** Whether the app's function of an update is changing the session right now: it is the update that saves it. */
@@ -105,8 +107,15 @@ class Snapshot {
     return isFaithful(session);
   }
 
-  /** Sees to it that the session has all of its data. */
-  whole() {}
+  /** Sees to it that the session has all of its data. @param {any} session @returns {any} what has them */
+  whole(session) {
+    return session;
+  }
+
+  /** The session object that stands in its place for code that has kept it. @returns {any} undefined as long as it stands for itself */
+  newer() {
+    return undefined;
+  }
 
   /** Notes the session's cookie, and the stored one that it was made of. @param {any} cookie @param {any} raw */
   noteCookie(cookie, raw) {
@@ -184,6 +193,11 @@ function snapshotOf(session) {
   return session?.[SNAPSHOT] ?? snapshots.get(session);
 }
 
+/** The session to use for one that app code may have kept since another object took its place. @param {any} session @returns {any} */
+function newestOf(session) {
+  return snapshotOf(session)?.newer() ?? session;
+}
+
 /**
  * Notes where a session that was made a moment ago came from.
  *
@@ -219,5 +233,6 @@ module.exports.LEFT_OUT = LEFT_OUT;
 module.exports.SNAPSHOT = SNAPSHOT;
 module.exports.Snapshot = Snapshot;
 module.exports.markOwn = markOwn;
+module.exports.newestOf = newestOf;
 module.exports.remember = remember;
 module.exports.snapshotOf = snapshotOf;

@@ -205,18 +205,18 @@ function rebase(session, fresh) {
   const { base, clock, cookie, rawCookie, stored } = /** @type {Snapshot} */ (snapshotOf(fresh));
   // An update that has changed nothing has written nothing: the session may have been saved since it was read.
   if (clock < snapshot.clock) return;
-  snapshot.whole();
+  const own = snapshot.whole(session);
   const mine = snapshot.spell(session);
   const isUnchanged = mine === snapshot.base;
   const text = isUnchanged ? base : merge(snapshot.base, mine, base);
   if (snapshot.hasCookie(session)) {
     // A handler may hold it.
-    if (Object.isFrozen(session.cookie)) session.cookie = fresh.cookie;
-    else Object.assign(session.cookie, fresh.cookie);
+    if (Object.isFrozen(own.cookie)) own.cookie = fresh.cookie;
+    else Object.assign(own.cookie, fresh.cookie);
     Object.assign(snapshot, { cookie, rawCookie });
   }
   const before = snapshot.base;
-  patch(session, JSON.parse(text));
+  patch(own, JSON.parse(text));
   const now = snapshot.spell(session);
   // And what is being saved: the text of before would undo what others have written.
   for (const save of snapshot.saves) save.text = save.text === mine ? now : merge(before, save.text, base);

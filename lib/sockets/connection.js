@@ -21,6 +21,17 @@ const { nextTick } = require('../support/timers.js');
 /** How many session objects are kept for a handler that began long ago, where each was looked at. */
 const MOST_OBJECTS = 32;
 
+/** A session object, and the next newer one. The object itself does not know that: app code that keeps it would keep them all. */
+class Link {
+  /** @type {Link | undefined} */
+  newer = undefined;
+
+  /** @param {SocketSession} session */
+  constructor(session) {
+    this.session = session;
+  }
+}
+
 /** One socket that shares a session: the session it is bound to, its current session object, and its running handlers. */
 class Connection {
   /** @param {Sharing} sharing @param {any} socket */
@@ -43,15 +54,20 @@ class Connection {
     this.pending = undefined;
     /** The queue in which its events wait for the store, once it has one. */
     this.queue = NO_QUEUE;
-    /** The oldest session object that was changed outside of a handler, and is not saved. @type {SocketSession | undefined} */
+    /** The oldest session object that was changed outside of a handler, and is not saved. @type {Link | undefined} */
     this.changed = undefined;
     /** The session object that `socket.session` is. */
-    this.current = new SocketSession(this);
+    this.link = new Link(new SocketSession(this));
   }
 
   /** @returns {string} */
   get id() {
     return this.socket.id;
+  }
+
+  /** The session object that `socket.session` is. */
+  get current() {
+    return this.link.session;
   }
 
   /** The session this socket is bound to. */
@@ -111,22 +127,29 @@ class Connection {
         return;
       }
       // A timer's change, say: it is saved with the next acknowledgement or at the end of the next handler.
-      if (this.running.length === 0 && current.isChanged()) this.changed ??= current;
+      if (this.running.length === 0 && current.isChanged()) this.changed ??= this.link;
     }
     this.replace(new SocketSession(this, loaded));
   }
 
   /** Another session object is the current one. @param {SocketSession} session */
   replace(session) {
-    this.current.newer = session;
-    this.current = session;
-    const oldest = this.running[0]?.first;
-    if (oldest === undefined || session.order - oldest.order <= MOST_OBJECTS) return;
+    this.current.giveWay();
+    this.link.newer = new Link(session);
+    this.link = this.link.newer;
+    const oldest = this.running[0]?.since;
+    if (oldest === undefined || session.order - oldest.session.order <= MOST_OBJECTS) return;
     // Handlers that never end hold them all: what was current long ago goes, but for those that they began with.
-    const firsts = new Set(this.running.map(({ first }) => first));
+    const firsts = new Set(this.running.map(({ since }) => since));
     let kept = oldest;
     while (kept.newer !== undefined && firsts.has(kept.newer)) kept = kept.newer;
     if (kept.newer?.newer !== undefined) kept.newer = kept.newer.newer;
+  }
+
+  /** Whether a handler may hold a session object, or it has a change that is not saved: code that has kept another one has the current one. @param {SocketSession} session */
+  isHeld(session) {
+    const { order } = (this.changed ?? this.running[0]?.since ?? this.link).session;
+    return session.order >= order || session.sid !== this.current.sid;
   }
 
   /**
@@ -136,18 +159,17 @@ class Connection {
    * @param {(error?: unknown) => void} done called once, with the first failure
    */
   commit(event, done) {
-    const since = event.first;
-    const oldest = this.changed ?? this.running[0]?.first ?? since;
+    const { since } = event;
+    const oldest = this.changed ?? this.running[0]?.since ?? since;
     this.changed = undefined;
-    if (oldest === this.current && since === this.current) {
-      since.commit(done, event);
+    if (oldest === this.link && since === this.link) {
+      this.current.commit(done, event);
       return;
     }
-    /** @type {Set<SocketSession>} */
+    /** @type {Set<Link>} */
     const open = new Set();
     for (const start of [oldest, since]) {
-      for (let at = /** @type {SocketSession | undefined} */ (start); at && !open.has(at); at = at.newer)
-        open.add(at);
+      for (let at = /** @type {Link | undefined} */ (start); at && !open.has(at); at = at.newer) open.add(at);
     }
     let left = 1;
     /** @type {unknown} */
@@ -157,10 +179,10 @@ class Connection {
       left -= 1;
       if (left === 0) done(first);
     };
-    for (const session of open) {
+    for (const { session } of open) {
       left += 1;
       // Dropped since another event has failed: this one acknowledges what it has changed there.
-      if (!event.hasFailed && session.order >= since.order) session.isDropped = false;
+      if (!event.hasFailed && session.order >= since.session.order) session.isDropped = false;
       session.commit(ended, event);
     }
     ended(undefined);

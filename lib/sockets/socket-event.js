@@ -6,7 +6,6 @@ const { begin, publish } = require('../support/diagnostics.js');
 const { Loaded } = require('../stores/stored.js');
 
 /** @import { Connection } from './connection.js' */
-/** @import { SocketSession } from './socket-session.js' */
 /** @import { Stored } from '../stores/stored.js' */
 
 const NOT_WAITING = () => {};
@@ -17,14 +16,19 @@ class SocketEvent {
   constructor(connection, name) {
     this.connection = connection;
     this.name = name;
-    /** The session object that was current when the handlers began. @type {SocketSession} */
-    this.first = connection.current;
+    /** The session object that was current when the handlers began, with those that were current since. */
+    this.since = connection.link;
     /** What its changes could not be saved for. @type {unknown} */
     this.failure = undefined;
     /** Whether a handler has thrown or rejected. */
     this.hasFailed = false;
     /** Runs the handlers before the store has answered. @type {() => void} */
     this.startEarly = NOT_WAITING;
+  }
+
+  /** The session object that was current when the handlers began. */
+  get first() {
+    return this.since.session;
   }
 
   /** Runs the handlers, or tells their host of a failure. @abstract @param {unknown} [_error] @returns {any} what they returned */
@@ -131,7 +135,7 @@ class SocketEvent {
   start() {
     const { connection } = this;
     connection.renew();
-    this.first = connection.current;
+    this.since = connection.link;
     connection.running.push(this);
     let result;
     let isLater;

@@ -4,6 +4,7 @@ const { Loaded } = require('../stores/stored.js');
 const { handshakeRequest } = require('./socket-io.js');
 
 /** @import { Snapshot } from '../session/snapshot.js' */
+/** @import { Stored } from '../stores/stored.js' */
 /** @import { SocketSession } from './socket-session.js' */
 
 /** Where a request has the session object that it belongs to. */
@@ -54,6 +55,15 @@ class SocketRequest {
     connection.makeCurrent(new Loaded(sid, { text: stored }, clock));
   }
 
+  /** The session for code that has kept another object. @param {any} session it @returns {any} undefined while a handler may hold it */
+  newer(session) {
+    /** @type {SocketSession} */
+    const held = /** @type {any} */ (this)[SESSION];
+    // By a `reload()`. A `regenerate()` gives another id.
+    if (held.session !== session) return held.session?.id === session.id ? held.session : undefined;
+    return held.connection.isHeld(held) ? undefined : held.connection.current.value;
+  }
+
   /** Its session is being written. @param {Snapshot} snapshot @returns {boolean} false where it is not to be */
   storing(snapshot) {
     /** @type {SocketSession} */
@@ -63,9 +73,9 @@ class SocketRequest {
     return !connection.isGone;
   }
 
-  /** The socket's own session, which is not stored, is an empty one again. */
-  startAnew() {
-    /** @type {any} */ (this)[SESSION].open();
+  /** Makes the session anew, of what was loaded; nothing for a socket's own session. @param {Stored} [stored] @param {number} [clock] */
+  openAgain(stored, clock) {
+    /** @type {any} */ (this)[SESSION].openAgain(stored, clock);
   }
 
   /** The headers of the handshake. @returns {{ [name: string]: any }} */

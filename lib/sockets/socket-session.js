@@ -44,8 +44,6 @@ class SocketSession {
     this.isOpen = false;
     /** @type {any} */
     this.session = undefined;
-    /** The session object that took its place. @type {SocketSession | undefined} */
-    this.newer = undefined;
     /** Whether its changes are not to be saved: a handler has failed, or a client was told that they could not be saved. */
     this.isDropped = false;
     /** Whether the session has ended, while handlers that saw it still run. */
@@ -98,11 +96,27 @@ class SocketSession {
     return session;
   }
 
+  /** Makes the `Session` anew, by its `reload()`. @param {Stored} [stored] @param {number} [clock] when the load began */
+  openAgain(stored, clock) {
+    const { bound } = this.connection;
+    if (stored !== undefined && bound?.sid === this.sid) bound?.learn(stored.text, clock);
+    this.stored = stored;
+    this.clock = clock;
+    this.open();
+  }
+
   /** A `Session` was made, or the app has put one in its place. @param {any} session */
   accept(session) {
+    this.giveWay();
     this.connection.sharing.methods?.give(session);
     this.isOpen = true;
     this.session = session;
+  }
+
+  /** Another object takes its place. */
+  giveWay() {
+    const snapshot = this.isOpen ? snapshotOf(this.session) : undefined;
+    if (snapshot?.sid === this.id) snapshot.isReplaced = true;
   }
 
   /** Whether it still stands for what the store holds. @param {Loaded} loaded */
@@ -236,9 +250,12 @@ class SocketSession {
       // Brought up to what others have written meanwhile, it has another text.
       this.unsaved = error ? `${session.id} ${save?.text ?? text}` : undefined;
       this.failure = error;
+      if (snapshot) snapshot.isReplaced = connection.current !== this;
       done(error);
     };
     if (snapshot) {
+      // The app's own `set` may be called with it.
+      snapshot.isReplaced = false;
       commitSession(adopted, session, { trusting: false, text, isQuiet: event.isQuiet }, answered);
       if (snapshot.save?.text === text) save = snapshot.save;
     } else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));

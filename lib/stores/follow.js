@@ -4,7 +4,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { randomBytes } = require('node:crypto');
 const { firstAnswer, thrown } = require('./tickets.js');
 const { commit } = require('./commit.js');
-const { snapshotOf } = require('../session/snapshot.js');
+const { newestOf, snapshotOf } = require('../session/snapshot.js');
 const { textOf } = require('../session/session-data.js');
 const { ORIGINAL } = require('./store-calls.js');
 const { copyOfSession } = require('./stored.js');
@@ -73,8 +73,9 @@ function follow(adopted) {
     return session;
   });
 
-  define('set', (sid, session, callback) => {
+  define('set', (sid, given, callback) => {
     adopted.used();
+    const session = newestOf(given);
     // The store's own `touch` may call it, which has the lock.
     adopted.touches.letIn(sid, session);
     const snapshot = adopted.snapshotFor(sid, session);

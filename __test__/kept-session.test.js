@@ -1,0 +1,243 @@
+'use strict';
+
+// `const { session } = socket` in `connection`, or in a handler that has ended long ago: code that keeps a session object has
+// the current session of its socket, whatever others have written since.
+
+const { after, before, describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const v8 = require('node:v8');
+const { deferred } = require('./support/deferred.js');
+const { FACES } = require('./support/faces.js');
+const { LIMIT } = require('./support/limit.js');
+const { startPostgres } = require('./support/postgres-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
+const stores = require('./support/stores.js');
+const { until } = require('./support/wait.js');
+
+const redis = suiteRedis();
+let postgres;
+before(async () => {
+  postgres = await startPostgres();
+});
+after(() => postgres.stop());
+
+const STORES = {
+  MemoryStore: () => stores.memory(),
+  EmbeddedStore: () => stores.embedded(),
+  'connect-redis': () => stores.redis(redis),
+  'connect-pg-simple': () => stores.postgres(postgres),
+};
+
+// Keeps the session of the first event. `use(session, ack)` is any code of the app's.
+async function keeping(t, face, store, use = (session, ack) => ack(session)) {
+  const kept = [];
+  let run = use;
+  const running = deferred();
+  const f = await FACES[face](t, {
+    kept: await STORES[store](),
+    events: {
+      keep: (at, _data, ack) => {
+        kept.push(at.session);
+        ack();
+      },
+      use: (at, _data, ack) => run(kept[0], ack, at),
+      hold: async (at, field, ack) => {
+        const { session } = at;
+        ack();
+        await running.promise;
+        if (field) session[field] = 1;
+      },
+    },
+  });
+  const { browser, socket } = await f.bound();
+  await socket.ask('keep', {});
+  return {
+    ...f,
+    browser,
+    socket,
+    kept,
+    finish: running.resolve,
+    as(other) {
+      run = other;
+      return socket.ask('use', {});
+    },
+  };
+}
+
+for (const face of Object.keys(FACES)) {
+  for (const store of Object.keys(STORES)) {
+    describe(`${face}, ${store}: a session object that was kept`, () => {
+      test('has what others have written since, and what it changes is saved', LIMIT, async (t) => {
+        const { browser, write, read, as } = await keeping(t, face, store);
+        for (const n of [1, 2, 3]) {
+          await write(browser, { role: `role ${n}` });
+          const role = await as((session, ack) => {
+            ack(session.role);
+          });
+          assert.equal(role, `role ${n}`);
+          await as((session, ack) => {
+            session[`kept${n}`] = n;
+            ack();
+          });
+          assert.equal((await read(browser))[`kept${n}`], n);
+        }
+        const { kept1, kept2, kept3, role } = await read(browser);
+        assert.deepEqual({ kept1, kept2, kept3, role }, { kept1: 1, kept2: 2, kept3: 3, role: 'role 3' });
+      });
+
+      test('changes objects in it, deletes fields and lists them', LIMIT, async (t) => {
+        const { browser, write, read, as } = await keeping(t, face, store);
+        await write(browser, { cart: { apples: 1 }, old: 1 });
+        const seen = await as((session, ack) => {
+          session.cart.pears = 2;
+          delete session.old;
+          Object.defineProperty(session, 'late', {
+            configurable: true,
+            enumerable: true,
+            writable: true,
+            value: 3,
+          });
+          const own = Object.getOwnPropertyDescriptor(session, 'late')?.value;
+          ack({
+            has: 'cart' in session,
+            had: 'old' in session,
+            own,
+            all: JSON.parse(JSON.stringify(session)),
+          });
+        });
+        assert.deepEqual([seen.has, seen.had, seen.own], [true, false, 3]);
+        assert.deepEqual(seen.all.cart, { apples: 1, pears: 2 });
+        const { cart, late, old } = await read(browser);
+        assert.deepEqual({ cart, late, old }, { cart: { apples: 1, pears: 2 }, late: 3, old: undefined });
+      });
+
+      test('is saved by save()', LIMIT, async (t) => {
+        const { browser, write, read, as } = await keeping(t, face, store);
+        await write(browser, { role: 'admin' });
+        const hold = deferred();
+        const asked = as(async (session, ack) => {
+          session.kept = 1;
+          session.save((error) => hold.resolve(error ?? 'saved'));
+          assert.equal(await hold.promise, 'saved');
+          ack((await read(browser)).kept);
+        });
+        assert.equal(await asked, 1);
+      });
+
+      test('is an object of its own while a handler that began with it runs', LIMIT, async (t) => {
+        const { browser, socket, write, read, as, finish } = await keeping(t, face, store);
+        await socket.ask('hold', 'held');
+        await write(browser, { role: 'admin' });
+        assert.equal(await as((session, ack) => ack(session.role ?? 'none')), 'none');
+        await as((session, ack) => {
+          session.kept = 1;
+          ack();
+        });
+        finish();
+        await until(async () => (await read(browser)).held === 1, 'the held change is saved');
+        assert.equal(await as((session, ack) => ack(session.role)), 'admin');
+        assert.equal((await read(browser)).kept, 1);
+      });
+    });
+  }
+}
+
+for (const store of Object.keys(STORES)) {
+  test(`${store}: a session object that was kept has the methods of a session`, LIMIT, async (t) => {
+    const { browser, write, read, as } = await keeping(t, 'shareSession', store);
+    await write(browser, { count: 1 });
+    await as(async (session, ack) => {
+      await session.update((fresh) => {
+        fresh.count += 1;
+      });
+      session.saved = 1;
+      await session.save();
+      await session.reload();
+      ack();
+    });
+    await write(browser, { role: 'admin' });
+    const seen = await as(async (session, ack) => {
+      await session.update((fresh) => {
+        fresh.count += 1;
+      });
+      ack([session.count, session.role]);
+    });
+    assert.deepEqual(seen, [3, 'admin']);
+    const { count, saved, role } = await read(browser);
+    assert.deepEqual({ count, saved, role }, { count: 3, saved: 1, role: 'admin' });
+    await as(async (session, ack) => {
+      await session.destroy();
+      ack();
+    });
+    assert.equal((await read(browser))?.role, undefined);
+  });
+}
+
+test('a session object that was kept follows a reload() of its socket', LIMIT, async (t) => {
+  const { browser, read, as } = await keeping(t, 'shareSession', 'MemoryStore');
+  await as(async (session, ack, socket) => {
+    await socket.session.reload();
+    session.after = 1;
+    ack();
+  });
+  await as((session, ack) => {
+    session.later = 2;
+    ack();
+  });
+  const { after, later } = await read(browser);
+  assert.deepEqual({ after, later }, { after: 1, later: 2 });
+});
+
+test('a session object that was kept stays with its own session after another login', LIMIT, async (t) => {
+  const kept = [];
+  const f = await FACES.shareSession(t, {
+    kept: await stores.memory(),
+    events: {
+      keep: (at, _data, ack) => {
+        kept.push(at.session);
+        ack();
+      },
+      change: (_at, _data, ack) => {
+        kept[0].secret = 'of Ann';
+        ack(kept[0].user);
+      },
+      look: (at, _data, ack) => ack({ user: at.session.user, secret: at.session.secret }),
+    },
+  });
+  const { socket } = await f.bound();
+  await socket.ask('keep', {});
+  const bob = await f.login('bob');
+  await socket.ask('__zappa_key', { key: await f.keyOf(bob) });
+  assert.equal((await socket.ask('look', {})).user, 'bob');
+  assert.equal(await socket.ask('change', {}), 'ann');
+  assert.deepEqual(await socket.ask('look', {}), { user: 'bob' });
+});
+
+test('a session object that was kept keeps none of those that came after it', LIMIT, async (t) => {
+  v8.setFlagsFromString('--expose-gc');
+  const gc = require('node:vm').runInNewContext('gc');
+  const later = [];
+  const f = await FACES.shareSession(t, {
+    kept: await stores.memory(),
+    events: {
+      keep: (at, _data, ack) => {
+        // biome-ignore lint/suspicious/noAssignInExpressions: the app keeps it for the socket's life.
+        (at.kept ??= at.session) && ack();
+      },
+      look: (at, _data, ack) => {
+        later.push(new WeakRef(at.session));
+        ack();
+      },
+    },
+  });
+  const { browser, socket } = await f.bound();
+  await socket.ask('keep', {});
+  for (let n = 0; n < 5; n += 1) {
+    await f.write(browser, { n });
+    await socket.ask('look', {});
+  }
+  await until(async () => {
+    gc();
+    return later.filter((session) => session.deref() !== undefined).length <= 1;
+  }, 'all but the current one are garbage');
+});
