@@ -370,4 +370,16 @@ async function own(module) {
   };
 }
 
-module.exports = { REDIS_STORES, embedded, file, memory, memorystore, mysql, own, postgres, redis, sqlite };
+module.exports = {
+  REDIS_CLIENTS,
+  REDIS_STORES,
+  embedded,
+  file,
+  memory,
+  memorystore,
+  mysql,
+  own,
+  postgres,
+  redis,
+  sqlite,
+};

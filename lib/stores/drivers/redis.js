@@ -12,16 +12,18 @@ const { setImmediate } = require('../../support/timers.js');
 /** @typedef {(error: unknown, reply?: any) => void} Callback */
 
 /**
- * Compares and sets in one step inside Redis, so that no other process can come between. For each key ARGV has the text that
- * was loaded, the new text, and the time to live: `keep` for the one that the key has, `end` to end it now, or so many seconds.
- * The reply for each is `+` when it was written, `-` when there is no session, `=` and the text that is there, or `!` and why
- * it failed.
+ * Compares and sets in one step inside Redis, so that no other process can come between. For each key ARGV has the text that was
+ * loaded, or its SHA-1; how many bytes of it stay at its beginning and at its end, and what comes between; and the time to live:
+ * `keep` for the one that the key has, `end` to end it now, or so many seconds. The reply for each is `+` when it was written, `-`
+ * when there is no session, `=` and the text that is there, or `!` and why it failed.
  */
-const SCRIPT = `local function set(key, expected, text, life)
+const SCRIPT = `local function set(key, at)
+  local expected, head, tail, middle, life = ARGV[at - 4], ARGV[at - 3], ARGV[at - 2], ARGV[at - 1], ARGV[at]
   local current = redis.pcall('GET', key)
   if type(current) == 'table' then return '!' .. current.err end
   if not current then return '-' end
-  if current ~= expected then return '=' .. current end
+  if current ~= expected and redis.sha1hex(current) ~= expected then return '=' .. current end
+  local text = current:sub(1, head) .. middle .. current:sub(#current - tail + 1)
   local answer
   if life == 'keep' then
     answer = redis.pcall('SET', key, text, 'KEEPTTL')
@@ -35,10 +37,12 @@ const SCRIPT = `local function set(key, expected, text, life)
 end
 local replies = {}
 for at, key in ipairs(KEYS) do
-  replies[at] = set(key, ARGV[3 * at - 2], ARGV[3 * at - 1], ARGV[3 * at])
+  replies[at] = set(key, 5 * at)
 end
 return replies`;
-const SHA = createHash('sha1').update(SCRIPT).digest('hex');
+/** From so many characters on, a digest costs less than to send a text twice. */
+const LONG = 4096;
+const SHA = digestOf(SCRIPT);
 /** An error that Redis replies with begins with its code; ioredis looks at a cluster's slots itself. Of a lost connection it says nothing. */
 const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
 
@@ -106,7 +110,7 @@ function throughCache(get, run) {
       get(name, (error, text) => {
         // What is no session has no date.
         if (error || !text || attempt(() => isLive(String(text)), true)) callback(error, text);
-        else new Writes({ run }).send([{ name, args: ['', '', 'keep'], callback }]);
+        else new Writes({ run }).send([{ name, args: ['', '0', '0', '', 'keep'], callback }]);
       });
   };
   return {
@@ -145,7 +149,7 @@ function ofOthers(client) {
 /**
  * @typedef {object} Write
  * @property {string} name the key
- * @property {[expected: string, text: string, life: string]} args
+ * @property {[expected: string, head: string, tail: string, middle: string, life: string]} args
  * @property {(error: unknown, outcome?: true | string | null) => void} callback
  */
 
@@ -207,6 +211,49 @@ function answer({ callback }, reply) {
   else callback(new Error(text.slice(1)));
 }
 
+/** @param {string} text */
+function digestOf(text) {
+  return createHash('sha1').update(text).digest('hex');
+}
+
+/**
+ * A change in the script's words, without the life. Of a long text only what has changed is sent.
+ *
+ * @param {string} before @param {string} text
+ * @returns {[expected: string, head: string, tail: string, middle: string]}
+ */
+function changeOf(before, text) {
+  if (before.length < LONG) return [before, '0', '0', text];
+  const shorter = Math.min(before.length, text.length);
+  let head = most(shorter, (from, to) => before.slice(from, to) === text.slice(from, to));
+  // Not inside of a character of two units.
+  if (isHighSurrogate(before, head - 1)) head -= 1;
+  const [end, textEnd] = [before.length, text.length];
+  const isSameEnd = (/** @type {number} */ from, /** @type {number} */ to) =>
+    before.slice(end - to, end - from) === text.slice(textEnd - to, textEnd - from);
+  let tail = most(shorter - head, isSameEnd);
+  if (isHighSurrogate(before, end - tail - 1)) tail -= 1;
+  const bytes = (/** @type {string} */ part) => String(Buffer.byteLength(part));
+  const middle = text.slice(head, textEnd - tail);
+  return [digestOf(before), bytes(before.slice(0, head)), bytes(before.slice(end - tail)), middle];
+}
+
+/** The greatest number for which all parts up to it are the same. @param {number} limit @param {(from: number, to: number) => boolean} isSame */
+function most(limit, isSame) {
+  let [low, high] = [0, limit];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (isSame(low, middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** @param {string} text @param {number} at */
+function isHighSurrogate(text, at) {
+  return (text.charCodeAt(at) & 0xfc00) === 0xd800;
+}
+
 /**
  * How long the store lets a session live that is saved now, in the script's words; undefined where only its `touch` knows.
  *
@@ -239,7 +286,7 @@ function compareAndSet(store, client, sid, expected, { text, session, renew }, c
   const life = renew ? lifeOf(store, session) : 'keep';
   commands.writes.add({
     name: store.prefix + sid,
-    args: [expected, text, life ?? 'keep'],
+    args: [...changeOf(expected, text), life ?? 'keep'],
     callback(error, outcome) {
       if (error || outcome !== true) callback(error, outcome);
       else if (life === undefined && typeof store.touch === 'function')
