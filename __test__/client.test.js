@@ -143,6 +143,63 @@ test('a key that is late for its connection does not open the next one', LIMIT, 
   assert.deepEqual(sent, [['second', 'in time']]);
 });
 
+test(
+  'what may pass by itself is tried again after 1, 2, 4 and up to 32 seconds, or up to twice that',
+  LIMIT,
+  async (t) => {
+    const { shareSession } = await client();
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const failures = [
+      answerOf(503, { error: 'Out of order', code: 'ERR_STORE_UNAVAILABLE' }),
+      answerOf(500, {}),
+      answerOf(429, { error: 'Too many keys', code: 'ERR_TOO_MANY_KEYS' }),
+      () => Promise.reject(new TypeError('Failed to fetch')),
+    ];
+    for (const fail of failures) {
+      const socket = Object.assign(new EventEmitter(), { id: 'a-socket', connected: true });
+      let asked = 0;
+      const fetch = (...args) => {
+        asked += 1;
+        return fail(...args);
+      };
+      await assert.rejects(shareSession(socket, { fetch, onError: () => {} }));
+      for (const [n, wait] of [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 32_000].entries()) {
+        t.mock.timers.tick(wait - 1);
+        await settle();
+        assert.equal(asked, n + 1, `too soon after ${wait} ms`);
+        t.mock.timers.tick(wait + 1);
+        await settle();
+        assert.equal(asked, n + 2, `not after ${2 * wait} ms`);
+      }
+      socket.emit('disconnect');
+      t.mock.timers.tick(100_000);
+      await settle();
+      assert.equal(asked, 8, 'without a connection');
+    }
+  },
+);
+
+test('what is refused is not tried again', LIMIT, async (t) => {
+  const { shareSession } = await client();
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  for (const [status, code] of [
+    [403, 'ERR_BAD_ORIGIN'],
+    [404, undefined],
+    [400, 'ERR_BAD_CHANNEL'],
+  ]) {
+    const socket = Object.assign(new EventEmitter(), { id: 'a-socket', connected: true });
+    let asked = 0;
+    const fetch = (...args) => {
+      asked += 1;
+      return answerOf(status, { code })(...args);
+    };
+    await assert.rejects(shareSession(socket, { fetch }), { status });
+    t.mock.timers.tick(100_000);
+    await settle();
+    assert.equal(asked, 1);
+  }
+});
+
 for (const version of VERSIONS) {
   const on = `Socket.IO ${version}`;
 
@@ -525,6 +582,23 @@ test('an app without a session store says so', LIMIT, async (t) => {
   const socket = await f.connect();
   const shared = shareSession(socket.socket, { url: f.host.url });
   await assert.rejects(shared, { message: 'No session-store.', status: 500 });
+});
+
+test('a page that was opened while the store was down is bound when it is back', LIMIT, async (t) => {
+  const { shareSession } = await zappaClient();
+  const f = await fixture(t);
+  const browser = await f.login();
+  const socket = await f.connect();
+  const told = outcomes();
+  f.store.next('get', 'error', (sid) => sid !== browser.sid);
+  f.store.always('set', 'error', (sid) => sid !== browser.sid);
+  const bound = told.bound();
+  await assert.rejects(shareSession(socket.socket, { url: f.host.url, fetch: fetchOf(browser), ...told }), {
+    status: 500,
+  });
+  f.store.behave();
+  await bound;
+  assert.equal((await socket.ask('read', {})).id, browser.sid);
 });
 
 test('a later failure without an onError is written to the console', LIMIT, async (t) => {

@@ -13,11 +13,20 @@ const PATIENCE = 5_000;
 /** How long to wait after the end of a session, in ms: its news may overtake the response with the new cookie. */
 const GRACE = 250;
 
+/** How long to wait after a failure of the server's, in ms: doubled each time, up to the last. Not all tabs at once. */
+const [FIRST_WAIT, LAST_WAIT] = [1_000, 32_000];
+
+/** What says of the server's store or of the network that they are out of order, and nothing of the key. */
+const PASSING = /^ERR_(?:STORE_|OVERLOADED|HANDSHAKE_TIMEOUT)/;
+
 /** How each socket is shared. @type {WeakMap<object, { stop(): void, follow(later: any): void }>} */
 const shares = new WeakMap();
 
 /** @type {(message: string, code: string, status?: number) => Error} */
 const failure = (message, code, status) => Object.assign(new Error(message), { code, status });
+
+/** Whether a failure may pass by itself. A `fetch` that reaches nobody has neither code nor status. @type {(error: any) => boolean} */
+const isPassing = ({ code = 'ERR_STORE_', status }) => status >= 500 || status === 429 || PASSING.test(code);
 
 /** @type {(fail: any, ms?: number) => any} */
 const deadline = (fail, ms = DEADLINE) =>
@@ -165,6 +174,7 @@ const shareSession = (socket, options = {}) => {
     /** The key that this connection was opened with. @type {string | undefined} */
     let shown;
     let hasAsked = false;
+    let wait = FIRST_WAIT;
 
     const abandon = () => {
       clearTimeout(timer);
@@ -181,6 +191,8 @@ const shareSession = (socket, options = {}) => {
         abandon();
         buffer.release();
         settled = true;
+        if (error && isPassing(error)) timer = setTimeout(begin, wait * (1 + Math.random()));
+        wait = error ? Math.min(2 * wait, LAST_WAIT) : FIRST_WAIT;
         settle(error);
         tell?.(error);
       };

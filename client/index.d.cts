@@ -78,7 +78,9 @@ export interface ShareError extends Error {
  * ```
  *
  * The promise is fulfilled when the socket has been bound for the first time. It rejects with a {@link ShareError} if the
- * first attempt fails, and then each new connection tries again all the same; `onBind` and `onError` say how that went.
+ * first attempt fails. Each new connection tries again all the same, and so it does without one after a failure that may pass by
+ * itself (no answer, a status of 429 or from 500 on, a store that fails): 1 to 2 s later, then twice as long, 32 to 64 s at last.
+ * `onBind` and `onError` say how that went.
  * A socket that is not connected is waited for: what keeps it from connecting is told by its own `connect_error`.
  *
  * What the app emits before the socket is connected, or while it is offline, is handled with the session. A client of Socket.IO
@@ -88,7 +90,7 @@ export interface ShareError extends Error {
  * It needs `fetch`, `Promise` and `AbortController`, and nothing of a page: it runs in React Native and in Node.js, too.
  *
  * After a `session:end` it waits a quarter of a second, so that the response which ended the session can bring the new
- * cookie, and tries once; if that fails, the next connection tries again.
+ * cookie.
  *
  * A later call for the same socket takes the earlier one's place, and the earlier promise follows the later one. Call it
  * after a login to be bound at once. `signal` ends it all; the socket remains bound to what it is bound to.
