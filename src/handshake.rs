@@ -2,7 +2,7 @@
 
 use napi_derive::napi;
 use session_core::{
-    channel::ChannelName,
+    channel,
     error::Error,
     handshake::{self, Step, Visit},
     key::Key,
@@ -48,7 +48,6 @@ pub struct VisitStep {
 
 /// Decides what a GET of a key does.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn visit(facts: VisitFacts) -> VisitStep {
     let visit = Visit {
         sid: facts.sid.as_deref(),
@@ -80,9 +79,7 @@ fn with_key(store: u32, key: &str, run: impl FnOnce(&mut Keyring, &Key, u64)) {
 /// The record of a key was set and expires `max_age` ms from now.
 #[napi(catch_unwind)]
 pub fn key_made(store: u32, key: String, max_age: f64) {
-    with_key(store, &key, |keyring, key, now| {
-        keyring.made(key, now, max_age as u64);
-    });
+    with_key(store, &key, |keyring, key, now| keyring.made(key, now, max_age as u64));
 }
 
 /// The record of a key is gone, or was never set.
@@ -94,28 +91,20 @@ pub fn revoke_key(store: u32, key: String) {
 /// The record of a key has just been seen in the store.
 #[napi(catch_unwind)]
 pub fn vouch_key(store: u32, key: String, sid: String, channel: String) {
-    with_key(store, &key, |keyring, key, now| {
-        keyring.vouch(key, &sid, &channel, now);
-    });
+    with_key(store, &key, |keyring, key, now| keyring.vouch(key, &sid, &channel, now));
 }
 
 /// The session of a key for `channel` (any without it) whose record was seen within the last seconds; each vouching counts
 /// once.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Option<String> {
     let key = Key::parse(&key)?;
-    let channel = channel.as_deref();
-    with_store(store, |store, now| {
-        let vouched = store.keyring.vouched(&key, channel, now);
-        vouched.map(str::to_owned)
-    })?
+    with_store(store, |store, now| store.keyring.vouched(&key, channel.as_deref(), now).map(str::to_owned))?
 }
 
 /// Decides whether the store is asked for what a client sent as its key (nothing where it sent none); `left` is how many more keys
 /// this socket may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn present(has_store: bool, presented: Option<String>, left: u32) -> i32 {
     handshake::present(has_store, presented.as_deref(), left).map_or_else(index, |()| -1)
 }
@@ -123,23 +112,20 @@ pub fn present(has_store: bool, presented: Option<String>, left: u32) -> i32 {
 /// The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after
 /// `epoch_now`, in ms since 1970). Null when the channel's name is not allowed, which [`visit`] has ruled out.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn record_text(sid: String, channel: String, max_age: f64, epoch_now: f64) -> Option<String> {
-    let channel = ChannelName::parse(&channel)?;
-    Some(record::record_text(&sid, &channel, max_age as u64, epoch_now as u64))
+    let text = || record::record_text(&sid, &channel, max_age as u64, epoch_now as u64);
+    channel::is_channel(&channel).then(text)
 }
 
 /// Whether a text can be the name of a channel.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn is_channel(name: String) -> bool {
-    ChannelName::parse(&name).is_some()
+    channel::is_channel(&name)
 }
 
 /// The session's id in the text of what the store holds under a key; null when that is no record, or, where a channel is
 /// given, another channel's.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn session_of_record(text: String, channel: Option<String>) -> Option<String> {
     record::session_of(&text, channel.as_deref())
 }

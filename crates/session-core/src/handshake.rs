@@ -4,7 +4,7 @@
 
 use crate::{
     adoption::Adoption,
-    channel::ChannelName,
+    channel::is_channel,
     error::Error,
     key::Key,
     keyring::{Issue, Keyring},
@@ -44,7 +44,9 @@ pub enum Step {
 /// [`Error::NoSession`], [`Error::BadChannel`], [`Error::TooManyChannels`], [`Error::TooManyKeys`].
 pub fn visit(visit: Visit<'_>, adoption: &mut Adoption, now: u64) -> Result<Step, Error> {
     let sid = visit.sid.ok_or(Error::NoSession)?;
-    ChannelName::parse(visit.channel).ok_or(Error::BadChannel)?;
+    if !is_channel(visit.channel) {
+        return Err(Error::BadChannel);
+    }
     if !adoption.allowances.take(sid, visit.max_keys, now) {
         return Err(Error::TooManyKeys);
     }
