@@ -24,14 +24,13 @@ pub fn with_store<R>(store: u32, run: impl FnOnce(&mut Adoption, u64) -> R) -> O
     STORES.with_borrow_mut(|stores| {
         let adoption = stores.get_mut(&store)?;
         let now = clock::monotonic();
-        adoption.sweep_if_due(now);
+        adoption.sweep(now);
         Some(run(adoption, now))
     })
 }
 
 /// Begins to remember a store. Gives its number.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn adopt() -> u32 {
     let number = LAST.get() + 1;
     LAST.set(number);
@@ -49,14 +48,12 @@ pub fn disown(store: u32) {
 
 /// The clock of a store's versions, which a load notes.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn clock(store: u32) -> f64 {
     with_store(store, |store, _| store.versions.clock()).unwrap_or(0) as f64
 }
 
 /// A write to a session starts or has ended. Gives the clock after it.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn written(store: u32, sid: String) -> f64 {
     with_store(store, |store, now| store.versions.written(&sid, now)).unwrap_or(0) as f64
 }
@@ -69,7 +66,6 @@ pub fn cleared(store: u32) {
 
 /// The change of a session since a load that noted `clock`: 0 none, 1 this process wrote it, 2 it is gone.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn since(store: u32, sid: String, clock: f64) -> u32 {
     let since = with_store(store, |store, _| store.versions.since(&sid, clock as u64));
     since.unwrap_or(Since::Changed) as u32
@@ -77,6 +73,7 @@ pub fn since(store: u32, sid: String, clock: f64) -> u32 {
 
 /// The sockets and keys that go with a session that ends.
 #[napi(object, object_from_js = false)]
+#[derive(Default)]
 pub struct Ended {
     /// The ids of the sockets that were bound to it.
     pub sockets: Vec<String>,
@@ -86,7 +83,6 @@ pub struct Ended {
 
 /// A session is being destroyed: a session that was loaded before may not be written back.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn end(store: u32, sid: String) -> Ended {
     let (sockets, keys) = with_store(store, |store, now| store.end(&sid, now)).unwrap_or_default();
     Ended { sockets, keys: keys.iter().map(ToString::to_string).collect() }
@@ -95,22 +91,13 @@ pub fn end(store: u32, sid: String) -> Ended {
 /// The store has destroyed a session, which has taken from the clock `began` until now: what was loaded or bound meanwhile goes,
 /// too. Nothing where a new session has been written under its id since.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn end_late(store: u32, sid: String, began: f64) -> Ended {
-    let (sockets, keys) = with_store(store, |store, now| {
-        if store.versions.gone_since(&sid, began as u64, now) {
-            store.end(&sid, now)
-        } else {
-            Default::default()
-        }
-    })
-    .unwrap_or_default();
-    Ended { sockets, keys: keys.iter().map(ToString::to_string).collect() }
+    let is_new = with_store(store, |store, _| store.versions.is_new_since(&sid, began as u64));
+    if is_new == Some(true) { Ended::default() } else { end(store, sid) }
 }
 
 /// A new session, which nobody has loaded, is being written. Gives the clock after it.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn new_session(store: u32, sid: String) -> f64 {
     with_store(store, |store, now| store.versions.new_session(&sid, now)).unwrap_or(0) as f64
 }
@@ -123,7 +110,6 @@ pub fn not_ended(store: u32, sid: String, began: f64) {
 
 /// Binds a socket to a session. Gives -1, or the index of an error.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn bind(store: u32, socket: String, sid: String) -> i32 {
     match with_store(store, |store, _| store.bindings.bind(&socket, &sid)) {
         Some(Err(error)) => index(error),

@@ -38,15 +38,11 @@ impl Adoption {
         (self.bindings.end(sid), self.keyring.end(sid))
     }
 
-    /// Sweeps, unless it was swept within the last 30 s.
-    pub fn sweep_if_due(&mut self, now: u64) {
-        if now.saturating_sub(self.swept) >= SWEEP_MS {
-            self.sweep(now);
-        }
-    }
-
-    /// Forgets what is long over by `now` (ms).
+    /// Forgets what is long over by `now` (ms), unless it did so within the last 30 s.
     pub fn sweep(&mut self, now: u64) {
+        if now.saturating_sub(self.swept) < SWEEP_MS {
+            return;
+        }
         self.swept = now;
         self.versions.sweep(now);
         self.keyring.sweep(now);
@@ -78,6 +74,6 @@ mod tests {
         assert_eq!(sockets, ["socket"]);
         assert_eq!(keys, [key]);
         assert_eq!(adoption.versions.since("sid", loaded), Since::Gone);
-        assert!(!adoption.bindings.is_bound("socket", "sid"));
+        assert!(adoption.bindings.end("sid").is_empty());
     }
 }

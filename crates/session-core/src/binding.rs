@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{by_session::BySession, error::Error};
 
 /// How many sockets may be bound at the same time in one store.
-pub const MAX_BOUND: usize = 4_000_000;
+const MAX_BOUND: usize = 4_000_000;
 
 /// The bindings of one store's sessions.
 #[derive(Debug, Default)]
@@ -15,9 +15,9 @@ impl Bindings {
     /// Binds a socket to a session. A socket that was bound to another session leaves it.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] when [`MAX_BOUND`] sockets are bound already.
+    /// [`Error::Overloaded`] when 4,000,000 sockets are bound already.
     pub fn bind(&mut self, socket: &str, sid: &str) -> Result<(), Error> {
-        if self.is_bound(socket, sid) {
+        if self.0.get(socket).is_some_and(|(bound, ())| bound == sid) {
             return Ok(());
         }
         self.unbind(socket);
@@ -33,12 +33,6 @@ impl Bindings {
         self.0.remove(socket);
     }
 
-    /// Whether a socket is bound to this session.
-    #[must_use]
-    pub fn is_bound(&self, socket: &str, sid: &str) -> bool {
-        self.0.get(socket).is_some_and(|(bound, ())| bound == sid)
-    }
-
     /// Frees the sockets of a session that has ended. Gives them in the order in which they were bound.
     pub fn end(&mut self, sid: &str) -> Vec<String> {
         self.0.end(sid).iter().map(ToString::to_string).collect()
@@ -51,6 +45,10 @@ mod tests {
 
     use super::*;
 
+    fn is_bound(bindings: &Bindings, socket: &str, sid: &str) -> bool {
+        bindings.0.get(socket).is_some_and(|(bound, ())| bound == sid)
+    }
+
     #[test]
     fn a_session_has_all_its_sockets_until_it_ends() {
         let mut bindings = Bindings::default();
@@ -58,8 +56,8 @@ mod tests {
         bindings.bind("tab 2", "s").unwrap();
         bindings.bind("other", "t").unwrap();
         assert_eq!(bindings.end("s"), ["tab 1", "tab 2"]);
-        assert!(!bindings.is_bound("tab 1", "s"));
-        assert!(bindings.is_bound("other", "t"));
+        assert!(!is_bound(&bindings, "tab 1", "s"));
+        assert!(is_bound(&bindings, "other", "t"));
         assert!(bindings.end("s").is_empty());
     }
 
@@ -68,7 +66,7 @@ mod tests {
         let mut bindings = Bindings::default();
         bindings.bind("a", "s").unwrap();
         bindings.bind("a", "t").unwrap();
-        assert!(bindings.is_bound("a", "t") && !bindings.is_bound("a", "s"));
+        assert!(is_bound(&bindings, "a", "t") && !is_bound(&bindings, "a", "s"));
         assert!(bindings.end("s").is_empty());
         assert_eq!(bindings.end("t"), ["a"]);
     }
@@ -127,7 +125,7 @@ mod tests {
                 }
                 for (socket, sid) in (0..8u8).flat_map(|socket| (0..4u8).map(move |sid| (socket, sid))) {
                     prop_assert_eq!(
-                        bindings.is_bound(&socket.to_string(), &sid.to_string()),
+                        is_bound(&bindings, &socket.to_string(), &sid.to_string()),
                         model.contains(&(socket, sid))
                     );
                 }

@@ -72,14 +72,10 @@ impl Versions {
         entry.new
     }
 
-    /// The store has destroyed `sid`, which took from `began` until now: what was loaded meanwhile is gone, too. False where a new
-    /// session has been written there since, which stays.
-    pub fn gone_since(&mut self, sid: &str, began: u64, now: u64) -> bool {
-        let is_gone = self.entries.get(sid).is_none_or(|entry| entry.new <= began);
-        if is_gone {
-            self.gone(sid, now);
-        }
-        is_gone
+    /// Whether a new session has been written under `sid` after the clock was `began`.
+    #[must_use]
+    pub fn is_new_since(&self, sid: &str, began: u64) -> bool {
+        self.entries.get(sid).is_some_and(|entry| entry.new > began)
     }
 
     /// `sid` is destroyed now (`now` in ms).
@@ -198,7 +194,8 @@ mod tests {
         let before = versions.clock();
         versions.gone("a", 0);
         let began = versions.clock();
-        assert!(versions.gone_since("a", began, 0));
+        assert!(!versions.is_new_since("a", began));
+        versions.gone("a", 0);
         versions.not_gone("a", began);
         assert_eq!(versions.since("a", before), Since::Gone);
     }
