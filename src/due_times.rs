@@ -1,10 +1,12 @@
 //! Due times of sessions.
 
+use std::time::Duration;
+
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use session_core::due_times;
 
-use crate::timer::{Timed, Timer};
+use crate::timer::Timer;
 
 /// Most sessions in a batch.
 const BATCH: usize = 100;
@@ -18,26 +20,15 @@ pub struct DueTimes {
     timer: Timer<due_times::DueTimes>,
 }
 
-impl Timed for due_times::DueTimes {
-    type Due = String;
-    /// The event loop goes on between two batches.
-    const PAUSE_MS: u64 = 2;
-
-    fn take_due(&mut self, now: u64) -> Vec<String> {
-        self.take_due(now, BATCH)
-    }
-
-    fn next_due(&self) -> Option<u64> {
-        self.next_due()
-    }
-}
-
 #[napi]
 impl DueTimes {
     /// `callback` gets the sessions that are due, at most 100 in one call.
     #[napi(constructor, catch_unwind, ts_args_type = "callback: (sids: string[]) => void")]
     pub fn new(callback: Function<'_, Vec<String>, ()>) -> napi::Result<Self> {
-        Ok(Self { timer: Timer::start(callback)? })
+        // The event loop goes on between two batches.
+        let pause = Duration::from_millis(2);
+        let look = |times: &mut due_times::DueTimes, now| (times.take_due(now, BATCH), times.next_due());
+        Ok(Self { timer: Timer::start(callback, pause, look)? })
     }
 
     /// Sets the due time of a session, `in_ms` from now, in the place of the one it has.

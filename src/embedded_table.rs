@@ -119,7 +119,6 @@ impl EmbeddedTable {
 
     /// Whether the table is open.
     #[napi(getter, catch_unwind)]
-    #[must_use]
     pub fn is_open(&self) -> bool {
         self.open.is_some()
     }

@@ -29,7 +29,6 @@ pub fn errors() -> Vec<ErrorText> {
 
 /// A short hash of a key or a session id, for logs: the id itself must not appear there.
 #[napi(catch_unwind)]
-#[must_use]
 pub fn fingerprint(id: String) -> String {
     key::fingerprint(&id)
 }

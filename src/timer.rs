@@ -11,19 +11,9 @@ use tokio::{
 
 use crate::{clock, runtime::runtime};
 
-/// State with due times, in ms on the monotonic clock.
-pub trait Timed: Default + Send + 'static {
-    /// The JavaScript value of something due.
-    type Due: ToNapiValue + Send + 'static;
-    /// How long JavaScript is left alone after it was told something, in ms.
-    const PAUSE_MS: u64;
-
-    /// Takes what is due by `now`, or some of it.
-    fn take_due(&mut self, now: u64) -> Vec<Self::Due>;
-
-    /// When [`Timed::take_due`] may have something to give; nothing when it has nothing to wait for.
-    fn next_due(&self) -> Option<u64>;
-}
+/// Takes what is due of a `T` now (ms on the monotonic clock), or some of it. Says when there may be more; nothing when there is
+/// nothing to wait for.
+type Look<T, D> = fn(&mut T, u64) -> (Vec<D>, Option<u64>);
 
 /// Timed state that JavaScript's thread shares with the task. The task ends with this.
 pub struct Timer<T> {
@@ -31,6 +21,7 @@ pub struct Timer<T> {
     task: JoinHandle<()>,
 }
 
+#[derive(Default)]
 struct Shared<T> {
     state: Mutex<State<T>>,
     wake: Notify,
@@ -43,15 +34,20 @@ struct State<T> {
     next_look: Option<u64>,
 }
 
-impl<T: Timed> Timer<T> {
-    /// A timer with empty state. `callback` is told what is due; nothing of it keeps the process alive.
-    pub fn start(callback: Function<'_, Vec<T::Due>, ()>) -> napi::Result<Self> {
+impl<T: Default + Send + 'static> Timer<T> {
+    /// A timer with empty state. `callback` is told what is due, and then left alone for so long; nothing of it keeps the process
+    /// alive.
+    pub fn start<D: ToNapiValue + Send + 'static>(
+        callback: Function<'_, Vec<D>, ()>,
+        pause: Duration,
+        look: Look<T, D>,
+    ) -> napi::Result<Self> {
         let tell = callback
-            .build_threadsafe_function::<Vec<T::Due>>()
+            .build_threadsafe_function::<Vec<D>>()
             .weak::<true>()
             .callee_handled::<false>()
             .build()?;
-        let shared = Arc::new(Shared::<T> { state: Mutex::default(), wake: Notify::new() });
+        let shared = Arc::new(Shared::<T>::default());
         let task = Arc::clone(&shared);
         let task = runtime()?.spawn(async move {
             loop {
@@ -62,12 +58,12 @@ impl<T: Timed> Timer<T> {
                     returned
                 };
                 let mode = ThreadsafeFunctionCallMode::NonBlocking;
-                let status = tell.call_with_return_value(task.due().await, mode, answer);
+                let status = tell.call_with_return_value(task.due(look).await, mode, answer);
                 // Either way it ends with the JavaScript environment.
                 if status == Status::Closing || answered.await.is_err() {
                     return;
                 }
-                tokio::time::sleep(Duration::from_millis(T::PAUSE_MS)).await;
+                tokio::time::sleep(pause).await;
             }
         });
         Ok(Self { shared, task })
@@ -97,21 +93,20 @@ impl<T> Drop for Timer<T> {
     }
 }
 
-impl<T: Timed> Shared<T> {
+impl<T> Shared<T> {
     /// Waits until something is due, and takes it.
-    async fn due(&self) -> Vec<T::Due> {
+    async fn due<D>(&self, look: Look<T, D>) -> Vec<D> {
         loop {
             let wait = {
                 let mut state = self.state.lock();
                 let now = clock::monotonic();
-                let due = state.timed.take_due(now);
+                let (due, next) = look(&mut state.timed, now);
                 if !due.is_empty() {
                     return due;
                 }
                 // A call that was answered meanwhile leaves nothing to wait for. To sleep on until then costs one look, and to
                 // wait to be woken would cost a wake-up for each call.
-                let promised = state.next_look.filter(|look| *look > now);
-                state.next_look = state.timed.next_due().or(promised);
+                state.next_look = next.or(state.next_look.filter(|look| *look > now));
                 state.next_look.map(|look| Duration::from_millis(look - now))
             };
             match wait {
