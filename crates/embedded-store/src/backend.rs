@@ -4,13 +4,10 @@
 //! so those writes are held back until [`Backend::trust`], then made in their order.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions},
     io,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
 use parking_lot::Mutex;
@@ -29,8 +26,7 @@ struct Held {
     /// The same file, for its lock.
     lock: File,
     /// What is held back; nothing once the file is trusted.
-    writes: Mutex<Vec<Write>>,
-    trusted: AtomicBool,
+    writes: Mutex<Option<Vec<Write>>>,
 }
 
 /// A file that is locked until nobody has it any more.
@@ -45,70 +41,54 @@ impl Drop for Held {
 }
 
 impl Backend {
-    /// Opens and locks a file that is there.
-    ///
-    /// # Errors
-    /// `ErrorKind::WouldBlock` when it is in use; else what the system says.
+    /// Opens and locks a file that is there. `ErrorKind::WouldBlock` says that it is in use.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Self::lock(OpenOptions::new().read(true).write(true).open(path)?, false)
+        Self::lock(OpenOptions::new().read(true).write(true).open(path)?, Some(Vec::new()))
     }
 
     /// Makes and locks a file that is not there.
-    ///
-    /// # Errors
-    /// What the system says.
     pub fn create(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         // Sessions are their owner's business.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Self::lock(options.open(path)?, true)
+        Self::lock(options.open(path)?, None)
     }
 
-    fn lock(file: File, trusted: bool) -> io::Result<Self> {
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
-            TryLockError::Error(error) => error,
-        })?;
+    fn lock(file: File, writes: Option<Vec<Write>>) -> io::Result<Self> {
+        file.try_lock()?;
         let lock = file.try_clone()?;
         let file = FileBackend::new(file).map_err(io::Error::other)?;
-        let (writes, trusted) = (Mutex::default(), AtomicBool::new(trusted));
-        Ok(Self(Arc::new(Held { file, lock, writes, trusted })))
+        Ok(Self(Arc::new(Held { file, lock, writes: Mutex::new(writes) })))
     }
 
     /// Makes the writes that were held back, now that the file's content is verified. Later writes are made immediately.
-    ///
-    /// # Errors
-    /// What the system says.
     pub fn trust(&self) -> io::Result<()> {
         let mut writes = self.0.writes.lock();
-        for write in writes.drain(..) {
+        for write in writes.iter().flatten() {
             match write {
-                Write::Bytes(offset, bytes) => self.0.file.write(offset, &bytes)?,
-                Write::Length(length) => self.0.file.set_len(length)?,
+                Write::Bytes(offset, bytes) => self.0.file.write(*offset, bytes)?,
+                Write::Length(length) => self.0.file.set_len(*length)?,
                 Write::Sync => self.0.file.sync_data()?,
             }
         }
-        self.0.trusted.store(true, Ordering::Release);
+        *writes = None;
         Ok(())
     }
 
     /// Holds a write back; false when the file is trusted and it has to be made now.
     fn hold(&self, write: impl FnOnce() -> Write) -> bool {
-        if self.0.trusted.load(Ordering::Acquire) {
-            return false;
-        }
-        self.0.writes.lock().push(write());
-        true
+        let mut writes = self.0.writes.lock();
+        writes.as_mut().map(|writes| writes.push(write())).is_some()
     }
 }
 
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
         let length = self.0.file.len()?;
-        let held = self.0.writes.lock();
-        Ok(held.iter().fold(length, |length, write| match write {
+        let writes = self.0.writes.lock();
+        Ok(writes.iter().flatten().fold(length, |length, write| match write {
             Write::Bytes(offset, bytes) => length.max(offset + bytes.len() as u64),
             Write::Length(length) => *length,
             Write::Sync => length,
@@ -116,23 +96,26 @@ impl StorageBackend for Backend {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        if self.0.trusted.load(Ordering::Acquire) {
+        if self.0.writes.lock().is_none() {
             return self.0.file.read(offset, out);
         }
         if offset + out.len() as u64 > self.len()? {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         out.fill(0);
-        let there = self.0.file.len()?.saturating_sub(offset);
-        let there = usize::try_from(there).unwrap_or(usize::MAX).min(out.len());
+        // How far after the other one a place in the file is; 0 if before it.
+        let after = |place: u64, other| usize::try_from(place.saturating_sub(other)).unwrap_or(usize::MAX);
+        let there = after(self.0.file.len()?, offset).min(out.len());
         self.0.file.read(offset, &mut out[..there])?;
-        for write in self.0.writes.lock().iter() {
+        for write in self.0.writes.lock().iter().flatten() {
             match write {
-                Write::Bytes(at, bytes) => overlay(offset, out, *at, bytes),
-                Write::Length(length) => {
-                    let kept = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX);
-                    out.get_mut(kept..).unwrap_or_default().fill(0);
+                Write::Bytes(at, bytes) => {
+                    let out = out.get_mut(after(*at, offset)..).unwrap_or_default();
+                    let bytes = bytes.get(after(offset, *at)..).unwrap_or_default();
+                    let length = out.len().min(bytes.len());
+                    out[..length].copy_from_slice(&bytes[..length]);
                 }
+                Write::Length(end) => out.get_mut(after(*end, offset)..).unwrap_or_default().fill(0),
                 Write::Sync => {}
             }
         }
@@ -140,43 +123,21 @@ impl StorageBackend for Backend {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        if self.hold(|| Write::Length(len)) {
-            return Ok(());
-        }
-        self.0.file.set_len(len)
+        if self.hold(|| Write::Length(len)) { Ok(()) } else { self.0.file.set_len(len) }
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if self.hold(|| Write::Sync) {
-            return Ok(());
-        }
-        self.0.file.sync_data()
+        if self.hold(|| Write::Sync) { Ok(()) } else { self.0.file.sync_data() }
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        if self.hold(|| Write::Bytes(offset, data.into())) {
-            return Ok(());
-        }
-        self.0.file.write(offset, data)
+        if self.hold(|| Write::Bytes(offset, data.into())) { Ok(()) } else { self.0.file.write(offset, data) }
     }
 
     /// The lock stays: after a failure the engine begins anew on the same file.
     fn close(&self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Puts `bytes`, which are at `at`, over their part of `out`, which is at `offset`.
-fn overlay(offset: u64, out: &mut [u8], at: u64, bytes: &[u8]) {
-    let (from, skipped) = if at >= offset {
-        (usize::try_from(at - offset).unwrap_or(usize::MAX), 0)
-    } else {
-        (0, usize::try_from(offset - at).unwrap_or(usize::MAX))
-    };
-    let bytes = bytes.get(skipped..).unwrap_or_default();
-    let out = out.get_mut(from..).unwrap_or_default();
-    let length = out.len().min(bytes.len());
-    out[..length].copy_from_slice(&bytes[..length]);
 }
 
 #[cfg(test)]
