@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
@@ -15,7 +15,7 @@ use crate::{
     backend::Backend,
     error::{Failure, Kind},
 };
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError};
 
 type Table = TableDefinition<'static, &'static [u8], (u64, &'static str)>;
 
@@ -44,79 +44,79 @@ pub struct File {
 }
 
 impl File {
-    /// Opens the file at `path`, or makes it, and gives `visit` the id, end and text of every session in it.
-    ///
-    /// # Errors
-    /// A [`Failure`] of any [`Kind`]. The file is as it was then.
+    /// Opens the file at `path`, or makes it, and gives `visit` the id, end and text of every session in it. When that fails, the
+    /// file is as it was.
     pub fn open(path: &Path, visit: &mut Visit<'_>) -> Result<Self, Failure> {
-        match fs::metadata(path) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
-            Err(error) => return Err(of_io(&error)),
+        if !fs::exists(path)? {
+            create(path)?;
         }
-        let backend = Backend::open(path).map_err(|error| of_io(&error))?;
-        let length = redb::StorageBackend::len(&backend).map_err(|error| of_io(&error))?;
-        if length == 0 {
-            return Err(Failure::new(Kind::Damaged, "it is empty"));
+        let backend = Backend::open(path)?;
+        if backend.len()? == 0 {
+            return Err(damaged("it is empty").into());
         }
         // The engine promises to report damage and not to panic on it; what it promises is not taken on trust here.
-        let opened = catch_unwind(AssertUnwindSafe(|| -> Result<Database, Failure> {
+        let opened = catch_unwind(AssertUnwindSafe(|| -> Result<Database, redb::Error> {
             let database = build(backend.clone(), true)?;
             load(&database, visit)?;
             Ok(database)
         }));
-        let database = opened.unwrap_or_else(|_| Err(Failure::new(Kind::Damaged, "the engine panicked")))?;
-        backend.trust().map_err(|error| of_io(&error))?;
+        let database = opened.unwrap_or_else(|_| Err(damaged("the engine panicked").into()))?;
+        backend.trust()?;
         Ok(Self { database: Some(database), backend })
     }
 
-    /// Writes changes, all or none, and waits until the disk has them.
-    ///
-    /// # Errors
-    /// [`Kind::Failed`], mostly. The next call tries anew.
+    /// Writes changes, all or none, and waits until the disk has them. After a failure the next call tries anew.
     pub fn write(&mut self, changes: &Changes) -> Result<(), Failure> {
         let database = match self.database.take() {
             Some(database) => database,
             // Its content was verified when it was opened, and the file has been locked since.
             None => build(self.backend.clone(), false)?,
         };
-        write(&database, changes).map_err(of_engine)?;
+        write(&database, changes)?;
         self.database = Some(database);
         Ok(())
     }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => Self::new(Kind::InUse, "it is locked"),
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Self::new(Kind::Damaged, error),
+            _ => Self::new(Kind::Failed, error),
+        }
+    }
+}
+
+impl From<redb::Error> for Failure {
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::Io(error) => error.into(),
+            redb::Error::DatabaseAlreadyOpen => Self::new(Kind::InUse, error),
+            redb::Error::PreviousIo => Self::new(Kind::Failed, error),
+            error => Self::new(Kind::Damaged, error),
+        }
+    }
+}
+
+/// The error of a file that is not a whole one of ours.
+fn damaged(reason: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason.into())
 }
 
 fn write(database: &Database, changes: &Changes) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     // So that a file that was not closed opens without a repair.
     transaction.set_quick_repair(true);
-    {
-        let mut sessions = transaction.open_table(SESSIONS)?;
-        for (sid, state) in changes {
-            match state {
-                Some((expires, text)) => drop(sessions.insert(&**sid, (*expires, text.as_str()))?),
-                None => drop(sessions.remove(&**sid)?),
-            }
+    let mut sessions = transaction.open_table(SESSIONS)?;
+    for (sid, state) in changes {
+        match state {
+            Some((expires, text)) => drop(sessions.insert(&**sid, (*expires, text.as_str()))?),
+            None => drop(sessions.remove(&**sid)?),
         }
     }
+    drop(sessions);
     Ok(transaction.commit()?)
-}
-
-fn of_io(error: &io::Error) -> Failure {
-    match error.kind() {
-        io::ErrorKind::WouldBlock => Failure::new(Kind::InUse, "it is locked"),
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Failure::new(Kind::Damaged, error),
-        _ => Failure::new(Kind::Failed, error),
-    }
-}
-
-fn of_engine(error: impl Into<redb::Error>) -> Failure {
-    match error.into() {
-        redb::Error::Io(error) => of_io(&error),
-        error @ redb::Error::DatabaseAlreadyOpen => Failure::new(Kind::InUse, error),
-        error @ redb::Error::PreviousIo => Failure::new(Kind::Failed, error),
-        error => Failure::new(Kind::Damaged, error),
-    }
 }
 
 /// Makes a file that is whole from its first moment: elsewhere, and then given its name, unless somebody was faster.
@@ -127,68 +127,55 @@ fn create(path: &Path) -> Result<(), Failure> {
     let made = make(&new).and_then(|()| match fs::hard_link(&new, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         // A file system without links.
-        Err(_) if !path.exists() => fs::rename(&new, path).map_err(|error| of_io(&error)),
+        Err(_) if !path.exists() => Ok(fs::rename(&new, path)?),
         _ => Ok(()),
     });
     let _ = fs::remove_file(&new);
     made?;
-    sync_folder(path);
+    // A new name is on the disk when its folder is.
+    if let Some(Ok(folder)) = path.parent().map(fs::File::open) {
+        let _ = folder.sync_all();
+    }
     Ok(())
 }
 
-fn make(path: &Path) -> Result<(), Failure> {
+fn make(path: &Path) -> Result<(), redb::Error> {
     // What another process of this id has left behind when it was killed.
     let _ = fs::remove_file(path);
-    let backend = Backend::create(path).map_err(|error| of_io(&error))?;
-    let database = build(backend, true)?;
-    let write = || -> Result<(), redb::Error> {
-        let transaction = database.begin_write()?;
-        transaction.open_table(ABOUT)?.insert(FORMAT_NAME, (FORMAT, ""))?;
-        transaction.open_table(SESSIONS)?;
-        transaction.commit()?;
-        Ok(())
-    };
-    write().map_err(of_engine)
+    let database = build(Backend::create(path)?, true)?;
+    let transaction = database.begin_write()?;
+    transaction.open_table(ABOUT)?.insert(FORMAT_NAME, (FORMAT, ""))?;
+    transaction.open_table(SESSIONS)?;
+    Ok(transaction.commit()?)
 }
 
-fn build(backend: Backend, verify: bool) -> Result<Database, Failure> {
-    Builder::new()
-        .set_cache_size(CACHE)
-        .set_check_integrity_on_open(verify)
-        .create_with_backend(backend)
-        .map_err(of_engine)
+fn build(backend: Backend, verify: bool) -> Result<Database, redb::Error> {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE).set_check_integrity_on_open(verify);
+    Ok(builder.create_with_backend(backend)?)
 }
 
-fn load(database: &Database, visit: &mut Visit<'_>) -> Result<(), Failure> {
-    let not_ours = |error: redb::TableError| match error {
-        redb::TableError::Storage(error) => of_engine(error),
-        error => Failure::new(Kind::Damaged, format!("it is not a session store's file: {error}")),
+fn load(database: &Database, visit: &mut Visit<'_>) -> Result<(), redb::Error> {
+    let not_ours = |error: TableError| match error {
+        TableError::Storage(error) => error.into(),
+        error => redb::Error::Io(damaged(format!("it is not a session store's file: {error}"))),
     };
-    let transaction = database.begin_read().map_err(of_engine)?;
+    let transaction = database.begin_read()?;
     let about = transaction.open_table(ABOUT).map_err(not_ours)?;
-    match about.get(FORMAT_NAME).map_err(of_engine)?.map(|format| format.value().0) {
+    match about.get(FORMAT_NAME)?.map(|format| format.value().0) {
         Some(FORMAT) => {}
         Some(other) => {
             let reason = format!("it has format {other}, and this version knows {FORMAT} only");
-            return Err(Failure::new(Kind::Damaged, reason));
+            return Err(damaged(reason).into());
         }
-        None => return Err(Failure::new(Kind::Damaged, "it names no format")),
+        None => return Err(damaged("it names no format").into()),
     }
-    let sessions = transaction.open_table(SESSIONS).map_err(not_ours)?;
-    for session in sessions.iter().map_err(of_engine)? {
-        let (sid, state) = session.map_err(of_engine)?;
+    for session in transaction.open_table(SESSIONS).map_err(not_ours)?.iter()? {
+        let (sid, state) = session?;
         let (expires, text) = state.value();
         visit(sid.value(), expires, text);
     }
     Ok(())
-}
-
-/// A new name is on the disk when its folder is.
-fn sync_folder(path: &Path) {
-    let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    if let Ok(folder) = fs::File::open(folder) {
-        let _ = folder.sync_all();
-    }
 }
 
 #[cfg(test)]
