@@ -5,6 +5,9 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use embedded_store::{Limits, Table};
 
+const NO_LIMITS: Limits =
+    Limits { sessions: usize::MAX, bytes: usize::MAX, session_bytes: usize::MAX, evict: true };
+
 const NOW: u64 = 1_795_439_783_000;
 const END: u64 = NOW + 3_600_000;
 const COOKIE: &str =
@@ -21,7 +24,7 @@ fn session(bytes: usize) -> String {
 
 fn bench(criterion: &mut Criterion) {
     for (count, bytes) in [(1000, 1024), (100_000, 1024), (1000, 16_384)] {
-        let table = Table::new(Limits::default(), false);
+        let table = Table::new(NO_LIMITS, false);
         let text = session(bytes);
         let sids: Vec<_> = (0..count).map(sid).collect();
         for sid in &sids {

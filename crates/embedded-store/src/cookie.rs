@@ -5,15 +5,11 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::{Deserializer, value::RawValue};
 
-/// How a session begins that express-session has written, up to its cookie.
-const OPENING: &str = "{\"cookie\":";
-
 /// Finds the cookie of a session, given its text as `JSON.stringify` writes it; an empty range where it has none.
 ///
 /// A session that express-session has written begins with its cookie, which is all that is looked at.
-#[must_use]
 pub fn find(text: &str) -> Range<usize> {
-    let cookie = match text.strip_prefix(OPENING) {
+    let cookie = match text.strip_prefix("{\"cookie\":") {
         Some(rest) => Deserializer::from_str(rest).into_iter().next().and_then(Result::ok),
         None => anywhere(text),
     };

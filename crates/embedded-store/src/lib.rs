@@ -7,14 +7,12 @@ mod backend;
 mod cookie;
 mod error;
 mod file;
-mod limits;
 mod shared;
 pub mod sid;
 mod store;
 mod table;
 
 pub use error::{Failure, Kind};
-pub use limits::{ENTRY_COST, Limits};
 pub use shared::SharedStores;
 pub use store::{Progress, Store};
-pub use table::{CompareAndSet, Stats, Table};
+pub use table::{CompareAndSet, Limits, Stats, Table};

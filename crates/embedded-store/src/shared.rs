@@ -109,7 +109,7 @@ impl<O: Clone + PartialEq> SharedStores<O> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
+    use crate::table::Limits;
 
     const NOW: u64 = 1_795_439_783_000;
 

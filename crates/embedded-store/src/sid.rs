@@ -13,12 +13,10 @@ pub fn key(units: &[u16]) -> Vec<u8> {
     }
     for unit in char::decode_utf16(units.iter().copied()) {
         match unit {
-            Ok(character) => {
-                key.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            }
+            Ok(character) => key.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
             Err(error) => {
                 let [low, high] = error.unpaired_surrogate().to_le_bytes();
-                key.extend_from_slice(&[
+                key.extend([
                     0xE0 | (high >> 4),
                     0x80 | ((high & 0x0F) << 2) | (low >> 6),
                     0x80 | (low & 0x3F),
@@ -34,23 +32,14 @@ pub fn key(units: &[u16]) -> Vec<u8> {
 pub fn units(key: &[u8]) -> Vec<u16> {
     let mut units = Vec::with_capacity(key.len());
     let mut rest = key;
-    while !rest.is_empty() {
-        match std::str::from_utf8(rest) {
-            Ok(text) => {
-                units.extend(text.encode_utf16());
-                break;
-            }
-            Err(error) => {
-                let (text, after) = rest.split_at(error.valid_up_to());
-                units.extend(String::from_utf8_lossy(text).encode_utf16());
-                let Some((surrogate, after)) = after.split_first_chunk::<3>() else {
-                    break;
-                };
-                let [a, b, c] = surrogate.map(u16::from);
-                units.push(((a & 0x0F) << 12) | ((b & 0x3F) << 6) | (c & 0x3F));
-                rest = after;
-            }
-        }
+    while let Some(chunk) = rest.utf8_chunks().next() {
+        units.extend(chunk.valid().encode_utf16());
+        let Some((surrogate, after)) = rest[chunk.valid().len()..].split_first_chunk::<3>() else {
+            break;
+        };
+        let [a, b, c] = surrogate.map(u16::from);
+        units.push(((a & 0x0F) << 12) | ((b & 0x3F) << 6) | (c & 0x3F));
+        rest = after;
     }
     units
 }

@@ -7,8 +7,7 @@ use parking_lot::Mutex;
 use crate::{
     error::{Failure, Kind},
     file::{Changes, File},
-    limits::Limits,
-    table::Table,
+    table::{Limits, Table},
 };
 
 /// Sessions in this process, and in a file if one is named.

@@ -7,16 +7,27 @@ use std::{cmp::Reverse, collections::BinaryHeap, hash::RandomState, mem, ops::Ra
 use hashlink::LinkedHashMap;
 use parking_lot::Mutex;
 
-use crate::{
-    cookie,
-    error::Kind,
-    limits::{ENTRY_COST, Limits},
-};
+use crate::{cookie, error::Kind};
 
+/// The bytes that an entry counts beside its texts: for itself, its places in the index and the queues, and the allocator.
+const ENTRY_COST: usize = 192;
 /// How many sessions are dropped, or changes taken, while other threads wait.
 const BATCH: usize = 256;
 /// A queue of so few ends is not worth tidying.
 const SHORT: usize = 1024;
+
+/// The limits of one store.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most sessions.
+    pub sessions: usize,
+    /// Most bytes, of session ids, texts and 192 each.
+    pub bytes: usize,
+    /// Most bytes of one session's text.
+    pub session_bytes: usize,
+    /// Whether the least recently used sessions give way to new ones; otherwise what does not fit is refused.
+    pub evict: bool,
+}
 
 /// The outcome of [`Table::compare_and_set`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -258,8 +269,15 @@ impl Table {
             state.stats.refused += 1;
             return Err(Kind::Full);
         }
-        let entry = Entry { text: Arc::new(text), cookie, expires, queued: u64::MAX, is_changed: false };
-        state.write(sid, entry, cost);
+        state.stats.bytes = state.stats.bytes - state.cost_of(sid).unwrap_or(0) + cost;
+        let mut entry = Entry { text: Arc::new(text), cookie, expires, queued: u64::MAX, is_changed: false };
+        if let Some(stored) = state.sessions.to_back(sid) {
+            (entry.queued, entry.is_changed) = (stored.queued, stored.is_changed);
+            *stored = entry;
+        } else {
+            state.sessions.insert(sid.into(), entry);
+        }
+        state.written(sid);
         state.make_room(&self.limits, now);
         Ok(())
     }
@@ -291,17 +309,6 @@ impl State {
             self.sweep(now, usize::MAX);
             fits(self)
         }
-    }
-
-    fn write(&mut self, sid: &[u8], mut entry: Entry, cost: usize) {
-        self.stats.bytes = self.stats.bytes - self.cost_of(sid).unwrap_or(0) + cost;
-        if let Some(stored) = self.sessions.to_back(sid) {
-            (entry.queued, entry.is_changed) = (stored.queued, stored.is_changed);
-            *stored = entry;
-        } else {
-            self.sessions.insert(sid.into(), entry);
-        }
-        self.written(sid);
     }
 
     /// Notes that a session has been written or touched.
@@ -393,6 +400,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl Default for Limits {
+        fn default() -> Self {
+            Self { sessions: usize::MAX, bytes: usize::MAX, session_bytes: usize::MAX, evict: true }
+        }
+    }
 
     const START: u64 = 1_795_439_783_000;
 
