@@ -1,9 +1,7 @@
 //! Adopted stores: versions and bindings.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use napi_derive::napi;
 use session_core::{adoption::Adoption, version::Since};

@@ -1,18 +1,15 @@
 //! The two clocks: one that never jumps, and the one that cookies count in.
 
-use std::{
-    sync::OnceLock,
-    time::{Instant, SystemTime},
-};
+use std::sync::LazyLock;
+use std::time::{Instant, SystemTime};
 
 /// Milliseconds since the library was first used: a clock that never jumps.
 pub fn monotonic() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    u64::try_from(START.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX)
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_millis() as u64
 }
 
 /// Milliseconds since 1970.
 pub fn epoch() -> u64 {
-    let passed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    passed.map_or(0, |passed| u64::try_from(passed.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as u64)
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use embedded_store::{CompareAndSet, Failure, Kind, Limits, SharedStores, Store, sid};
+use embedded_store::{CompareAndSet, Kind, Limits, SharedStores, Store, sid};
 use napi::{Env, JsString, Task, bindgen_prelude::*};
 use napi_derive::napi;
 use parking_lot::Mutex;
@@ -40,28 +40,10 @@ pub struct EmbeddedTableOptions {
     pub flush_interval: f64,
 }
 
-impl EmbeddedTableOptions {
-    /// What the process knows the store by; nothing for a store of one object.
-    pub fn key(&self) -> Option<String> {
-        let name = self.name.as_ref().map(|name| format!("name {name}"));
-        name.or_else(|| self.path.as_ref().map(|path| format!("path {path}")))
-    }
-
-    /// The limits of the store.
-    pub fn limits(&self) -> Limits {
-        Limits {
-            sessions: self.max_sessions as usize,
-            bytes: self.max_bytes as usize,
-            session_bytes: self.max_session_bytes as usize,
-            evict: self.evict,
-        }
-    }
-}
-
 /// With a code of [`Error`], or one for JavaScript alone.
 type Result<T> = napi::Result<T, &'static str>;
 
-fn failure(Failure { kind, reason }: Failure) -> napi::Error<&'static str> {
+fn refusal(kind: Kind, reason: impl Into<String>) -> napi::Error<&'static str> {
     let code = match kind {
         Kind::Full => Error::StoreFull.code(),
         Kind::TooLarge => Error::SessionTooLarge.code(),
@@ -70,18 +52,14 @@ fn failure(Failure { kind, reason }: Failure) -> napi::Error<&'static str> {
         Kind::Failed => Error::StoreFailed.code(),
         Kind::OtherOptions => "OTHER_OPTIONS",
     };
-    napi::Error::new(code, reason)
+    napi::Error::new(code, reason.into())
 }
 
 /// The table has refused to write a text.
 fn refused(kind: Kind, bytes: usize) -> napi::Error<&'static str> {
-    let reason = match kind {
-        Kind::TooLarge => {
-            format!("The session has {bytes} bytes, more than the session store takes (maxSessionBytes).")
-        }
-        _ => String::new(),
-    };
-    failure(Failure { kind, reason })
+    let too_large =
+        || format!("The session has {bytes} bytes, more than the session store takes (maxSessionBytes).");
+    refusal(kind, if kind == Kind::TooLarge { too_large() } else { String::new() })
 }
 
 /// The sessions of an embedded store, as JSON texts by session id.
@@ -90,9 +68,11 @@ fn refused(kind: Kind, bytes: usize) -> napi::Error<&'static str> {
 /// the session in ms since 1970; `now` is the time, which JavaScript says: tests of an app put another `Date` in its place.
 #[napi]
 pub struct EmbeddedTable {
-    /// The store, and its key among the shared ones if it has one; nothing once it is closed.
-    open: Option<(Arc<Store>, Option<String>)>,
+    open: Open,
 }
+
+/// A store, and its key among the shared ones if it has one; nothing once it is closed.
+type Open = Option<(Arc<Store>, Option<String>)>;
 
 #[napi]
 impl EmbeddedTable {
@@ -101,20 +81,28 @@ impl EmbeddedTable {
     /// file holds more than the limits allow.
     #[napi(constructor, catch_unwind)]
     pub fn new(options: EmbeddedTableOptions) -> Result<Self> {
+        let limits = Limits {
+            sessions: options.max_sessions as usize,
+            bytes: options.max_bytes as usize,
+            session_bytes: options.max_session_bytes as usize,
+            evict: options.evict,
+        };
         let open = || {
             let store = Arc::new(match &options.path {
-                Some(path) => Store::at(Path::new(path), options.limits(), clock::epoch())?,
-                None => Store::in_memory(options.limits()),
+                Some(path) => Store::at(Path::new(path), limits, clock::epoch())?,
+                None => Store::in_memory(limits),
             });
             tend(&store, &options);
             Ok(store)
         };
-        let key = options.key();
+        let name = options.name.as_ref().map(|name| format!("name {name}"));
+        let key = name.or_else(|| options.path.as_ref().map(|path| format!("path {path}")));
         let store = match &key {
             Some(key) => SHARED.open(key, &options, open),
             None => open(),
         };
-        Ok(Self { open: Some((store.map_err(failure)?, key)) })
+        let store = store.map_err(|failure| refusal(failure.kind, failure.reason))?;
+        Ok(Self { open: Some((store, key)) })
     }
 
     /// Whether the table is open.
@@ -142,7 +130,7 @@ impl EmbeddedTable {
     #[napi(catch_unwind)]
     pub fn touch(&self, sid: Utf16String, cookie: String, end: f64, now: f64) -> Result<bool> {
         let touched = self.store()?.table.touch(&sid::key(&sid), &cookie, end as u64, now as u64);
-        touched.map_err(|kind| failure(Failure::new(kind, "")))
+        touched.map_err(|kind| refusal(kind, ""))
     }
 
     /// Takes a session away. Gives whether there was one.
@@ -218,19 +206,13 @@ impl EmbeddedTable {
     /// Writes the changes that the file has not got yet. Gives why it failed; null when it did not.
     #[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
     pub fn flush(&self) -> AsyncTask<DiskWork> {
-        let open = self.open.clone();
-        DiskWork::task(move || open.map_or(Ok(()), |(store, _)| store.flush()))
+        AsyncTask::new(DiskWork { open: self.open.clone(), closes: false })
     }
 
     /// Closes the table, and its file when nobody else has it open. Gives why it failed; null when it did not.
     #[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
     pub fn close(&mut self) -> AsyncTask<DiskWork> {
-        let open = self.open.take();
-        DiskWork::task(move || match open {
-            Some((store, Some(key))) => SHARED.close(&key, &store),
-            Some((store, None)) => store.close(),
-            None => Ok(()),
-        })
+        AsyncTask::new(DiskWork { open: self.open.take(), closes: true })
     }
 
     fn store(&self) -> Result<&Store> {
@@ -273,25 +255,30 @@ pub struct EmbeddedTableStats {
     pub failure: Option<String>,
 }
 
-/// Work that waits for the disk, on a thread beside JavaScript's.
-pub struct DiskWork(Option<Box<dyn FnOnce() -> std::result::Result<(), Failure> + Send>>);
-
-impl DiskWork {
-    fn task(work: impl FnOnce() -> std::result::Result<(), Failure> + Send + 'static) -> AsyncTask<Self> {
-        AsyncTask::new(Self(Some(Box::new(work))))
-    }
+/// A flush or a close, which waits for the disk, on a thread beside JavaScript's.
+pub struct DiskWork {
+    open: Open,
+    closes: bool,
 }
 
 impl Task for DiskWork {
-    type Output = Option<Failure>;
+    /// Why it failed.
+    type Output = Option<String>;
     type JsValue = Option<String>;
 
-    fn compute(&mut self) -> napi::Result<Self::Output> {
-        Ok(self.0.take().and_then(|work| work().err()))
+    fn compute(&mut self) -> napi::Result<Option<String>> {
+        // The store is freed here if nobody else has it: that takes a while.
+        let done = match self.open.take() {
+            Some((store, Some(key))) if self.closes => SHARED.close(&key, &store),
+            Some((store, None)) if self.closes => store.close(),
+            Some((store, _)) => store.flush(),
+            None => Ok(()),
+        };
+        Ok(done.err().map(|failure| failure.reason))
     }
 
-    fn resolve(&mut self, _env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {
-        Ok(output.map(|failure| failure.reason))
+    fn resolve(&mut self, _env: Env, reason: Option<String>) -> napi::Result<Option<String>> {
+        Ok(reason)
     }
 }
 
@@ -302,7 +289,7 @@ pub fn flush_stores() {
 }
 
 fn string<'env>(env: &'env Env, text: &str) -> Result<JsString<'env>> {
-    env.create_string(text).map_err(|error| failure(Failure::new(Kind::Failed, error.reason)))
+    env.create_string(text).map_err(|error| refusal(Kind::Failed, error.reason))
 }
 
 /// Looks after a store in the background for as long as there is one: drops ended sessions, and writes the file.

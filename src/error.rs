@@ -7,24 +7,18 @@ use session_core::{error::Error, key};
 #[napi(object, object_from_js = false)]
 pub struct ErrorText {
     /// The stable code, as `error.code`.
-    pub code: String,
+    pub code: &'static str,
     /// The words for people and for clients of the original.
-    pub message: String,
+    pub message: &'static str,
     /// The HTTP status of the key route's answer.
-    pub status: u32,
+    pub status: u16,
 }
 
 /// All errors of the library; functions that fail give an index into this table.
 #[napi(catch_unwind)]
 pub fn errors() -> Vec<ErrorText> {
-    Error::ALL
-        .iter()
-        .map(|error| ErrorText {
-            code: error.code().into(),
-            message: error.message().into(),
-            status: error.status().into(),
-        })
-        .collect()
+    let descriptions = Error::ALL.iter().map(|error| error.describe());
+    descriptions.map(|(code, status, message)| ErrorText { code, message, status }).collect()
 }
 
 /// A short hash of a key or a session id, for logs: the id itself must not appear there.

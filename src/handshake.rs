@@ -1,14 +1,12 @@
 //! Handshakes: the JavaScript side reports facts, and is told what to do.
 
 use napi_derive::napi;
-use session_core::{
-    channel,
-    error::Error,
-    handshake::{self, Step, Visit},
-    key::Key,
-    keyring::{Issue, Keyring},
-    record,
-};
+use session_core::channel;
+use session_core::error::Error;
+use session_core::handshake::{self, Step, Visit};
+use session_core::key::Key;
+use session_core::keyring::{Issue, Keyring};
+use session_core::record;
 
 use crate::{adoption::with_store, error::index};
 

@@ -1,10 +1,8 @@
 //! The merge of session texts.
 
 use napi_derive::napi;
-use session_core::{
-    error::Error,
-    merge::{self, Merged},
-};
+use session_core::error::Error;
+use session_core::merge::{self, Merged};
 
 /// Merges the session texts `mine` and `theirs`, both made from `base`.
 ///
@@ -16,6 +14,6 @@ pub fn merge(base: String, mine: String, theirs: String) -> napi::Result<Option<
         Some(Merged::Mine) => Ok(Some(mine)),
         Some(Merged::Theirs) => Ok(None),
         Some(Merged::Text(text)) => Ok(Some(text)),
-        None => Err(napi::Error::from_reason(Error::InvalidDocument.message())),
+        None => Err(napi::Error::from_reason(Error::InvalidDocument.describe().2)),
     }
 }

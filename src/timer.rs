@@ -4,10 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use napi::{Status, bindgen_prelude::*, threadsafe_function::ThreadsafeFunctionCallMode};
 use parking_lot::Mutex;
-use tokio::{
-    sync::{Notify, oneshot},
-    task::JoinHandle,
-};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::{clock, runtime::runtime};
 

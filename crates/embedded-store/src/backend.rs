@@ -3,12 +3,10 @@
 //! Opening a file that was not closed repairs it, which writes. A file that turns out to be damaged must stay as it was,
 //! so those writes are held back until [`Backend::trust`], then made in their order.
 
-use std::{
-    fs::{File, OpenOptions},
-    io,
-    path::Path,
-    sync::Arc,
-};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use redb::{StorageBackend, backends::FileBackend};

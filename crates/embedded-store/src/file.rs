@@ -3,18 +3,15 @@
 //! One table has a session's end and text under its id; another says that the file is ours, and in which format. Both are
 //! of one type, since the engine's code is compiled once for each.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
-    sync::Arc,
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
 
-use crate::{
-    backend::Backend,
-    error::{Failure, Kind},
-};
+use crate::backend::Backend;
+use crate::error::{Failure, Kind};
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError};
 
 type Table = TableDefinition<'static, &'static [u8], (u64, &'static str)>;

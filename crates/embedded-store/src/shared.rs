@@ -6,10 +6,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use crate::{
-    error::{Failure, Kind},
-    store::Store,
-};
+use crate::error::{Failure, Kind};
+use crate::store::Store;
 
 /// The stores of the process by key, such as a path, with the options `O` that each was opened with.
 #[derive(Debug)]

@@ -4,11 +4,9 @@ use std::path::Path;
 
 use parking_lot::Mutex;
 
-use crate::{
-    error::{Failure, Kind},
-    file::{Changes, File},
-    table::{Limits, Table},
-};
+use crate::error::{Failure, Kind};
+use crate::file::{Changes, File};
+use crate::table::{Limits, Table};
 
 /// Sessions in this process, and in a file if one is named.
 #[derive(Debug)]

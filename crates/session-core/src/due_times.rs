@@ -1,9 +1,7 @@
 //! Due times: when each bound session has to be looked up, one time a session.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::adoption::shrink;
 

@@ -11,8 +11,9 @@ macro_rules! errors {
             /// Every error, in the order of its discriminant: the table that the JavaScript side reads once.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The code, the status and the message.
-            const fn describe(self) -> (&'static str, u16, &'static str) {
+            /// The code, the HTTP status of the key route's answer, and the words for people and for clients of the original.
+            #[must_use]
+            pub const fn describe(self) -> (&'static str, u16, &'static str) {
                 match self { $(Self::$name => ($code, $status, $message),)* }
             }
         }
@@ -53,18 +54,6 @@ impl Error {
     #[must_use]
     pub const fn code(self) -> &'static str {
         self.describe().0
-    }
-
-    /// The HTTP status of the key route's answer.
-    #[must_use]
-    pub const fn status(self) -> u16 {
-        self.describe().1
-    }
-
-    /// The words for people, and for clients of the original.
-    #[must_use]
-    pub const fn message(self) -> &'static str {
-        self.describe().2
     }
 }
 

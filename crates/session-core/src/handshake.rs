@@ -2,13 +2,11 @@
 //!
 //! The JavaScript side reports facts and does what it is told; it calls the store in between.
 
-use crate::{
-    adoption::Adoption,
-    channel::is_channel,
-    error::Error,
-    key::Key,
-    keyring::{Issue, Keyring},
-};
+use crate::adoption::Adoption;
+use crate::channel::is_channel;
+use crate::error::Error;
+use crate::key::Key;
+use crate::keyring::{Issue, Keyring};
 
 /// What is known when a GET arrives.
 #[derive(Clone, Copy, Debug)]

@@ -144,20 +144,15 @@ fn is_same(one: Option<&str>, other: Option<&str>, depth: usize) -> bool {
     }
     let same = |one: &RawValue, other: &RawValue| is_same(Some(one.get()), Some(other.get()), depth + 1);
     match (one.as_bytes().first(), other.as_bytes().first()) {
-        (Some(b'{'), Some(b'{')) => match (fields(one), fields(other)) {
-            (Some(one), Some(other)) => {
-                one.len() == other.len()
-                    && one.iter().all(|(key, value)| other.get(key).is_some_and(|other| same(value, other)))
-            }
-            _ => false,
-        },
-        (Some(b'['), Some(b'[')) => match (elements(one), elements(other)) {
-            (Some(one), Some(other)) => {
-                let mut pairs = one.iter().zip(&other);
-                one.len() == other.len() && pairs.all(|(one, other)| same(one, other))
-            }
-            _ => false,
-        },
+        (Some(b'{'), Some(b'{')) => fields(one).zip(fields(other)).is_some_and(|(one, other)| {
+            let mut members = one.iter();
+            one.len() == other.len()
+                && members.all(|(key, value)| other.get(key).is_some_and(|other| same(value, other)))
+        }),
+        (Some(b'['), Some(b'[')) => elements(one).zip(elements(other)).is_some_and(|(one, other)| {
+            let mut pairs = one.iter().zip(&other);
+            one.len() == other.len() && pairs.all(|(one, other)| same(one, other))
+        }),
         (Some(b'"'), Some(b'"')) => decode(one) == decode(other),
         // JavaScript has doubles only.
         _ => one.parse::<f64>().is_ok_and(|one| other.parse() == Ok(one)),
