@@ -3,7 +3,7 @@
 use napi_derive::napi;
 use session_core::channel;
 use session_core::error::Error;
-use session_core::handshake::{self, Step, Visit};
+use session_core::handshake::{self, Visit};
 use session_core::key::Key;
 use session_core::keyring::{Issue, Keyring};
 use session_core::record;
@@ -59,10 +59,10 @@ pub fn visit(facts: VisitFacts) -> VisitStep {
     let decided =
         facts.store.and_then(|store| with_store(store, |store, now| handshake::visit(visit, store, now)));
     let (step, key) = match decided.unwrap_or(Err(Error::NoSessionStore)) {
-        Ok(Step::Check(key)) => ("check", key),
-        Ok(Step::Issue(Issue::Make(key))) => ("make", key),
-        Ok(Step::Issue(Issue::Join(key))) => ("join", key),
-        Ok(Step::Issue(Issue::Share(key))) => ("share", key),
+        Ok(Issue::Check(key)) => ("check", key),
+        Ok(Issue::Make(key)) => ("make", key),
+        Ok(Issue::Join(key)) => ("join", key),
+        Ok(Issue::Share(key)) => ("share", key),
         Err(error) => return VisitStep { step: "refuse", key: String::new(), error: index(error) },
     };
     VisitStep { step, key: key.to_string(), error: -1 }

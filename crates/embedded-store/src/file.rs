@@ -4,15 +4,15 @@
 //! of one type, since the engine's code is compiled once for each.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::{fs, io};
+
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError};
 
 use crate::backend::Backend;
 use crate::error::{Failure, Kind};
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError};
 
 type Table = TableDefinition<'static, &'static [u8], (u64, &'static str)>;
 
@@ -28,9 +28,6 @@ const CACHE: usize = 8 * 1024 * 1024;
 /// order of the file, where neighbours share a page.
 pub type Changes = BTreeMap<Box<[u8]>, Option<(u64, Arc<String>)>>;
 
-/// Takes the id, end and text of a session.
-pub type Visit<'v> = dyn FnMut(&[u8], u64, &str) + 'v;
-
 /// The file of a store, locked while it is open.
 #[derive(Debug)]
 pub struct File {
@@ -43,7 +40,7 @@ pub struct File {
 impl File {
     /// Opens the file at `path`, or makes it, and gives `visit` the id, end and text of every session in it. When that fails, the
     /// file is as it was.
-    pub fn open(path: &Path, visit: &mut Visit<'_>) -> Result<Self, Failure> {
+    pub fn open(path: &Path, visit: &mut dyn FnMut(&[u8], u64, &str)) -> Result<Self, Failure> {
         if !fs::exists(path)? {
             create(path)?;
         }
@@ -152,7 +149,7 @@ fn build(backend: Backend, verify: bool) -> Result<Database, redb::Error> {
     Ok(builder.create_with_backend(backend)?)
 }
 
-fn load(database: &Database, visit: &mut Visit<'_>) -> Result<(), redb::Error> {
+fn load(database: &Database, visit: &mut dyn FnMut(&[u8], u64, &str)) -> Result<(), redb::Error> {
     let not_ours = |error: TableError| match error {
         TableError::Storage(error) => error.into(),
         error => redb::Error::Io(damaged(format!("it is not a session store's file: {error}"))),

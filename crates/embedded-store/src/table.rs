@@ -65,12 +65,10 @@ pub struct Table {
     state: Mutex<State>,
 }
 
-type Sessions = LinkedHashMap<Arc<[u8]>, Entry, RandomState>;
-
 #[derive(Debug, Default)]
 struct State {
     /// The least recently used first.
-    sessions: Sessions,
+    sessions: LinkedHashMap<Arc<[u8]>, Entry, RandomState>,
     /// Each session at the end by which it was queued, and entries that are out of date. A touch, which lets an end grow, costs
     /// nothing here: the session is queued again when it comes first.
     ends: BinaryHeap<Reverse<(u64, Arc<[u8]>)>>,
@@ -91,6 +89,13 @@ struct Entry {
     queued: u64,
     /// Whether it is among the changed ones.
     is_changed: bool,
+}
+
+impl Entry {
+    fn new(text: String, expires: u64) -> Self {
+        let cookie = cookie::find(&text);
+        Self { text: Arc::new(text), cookie, expires, queued: u64::MAX, is_changed: false }
+    }
 }
 
 /// The bytes that a session counts towards a table's limit.
@@ -117,8 +122,8 @@ impl Table {
     /// # Errors
     /// [`Kind::Full`] or [`Kind::TooLarge`]; the session that was there before is still there.
     pub fn set(&self, sid: &[u8], text: String, end: u64, now: u64) -> Result<(), Kind> {
-        let cookie = cookie::find(&text);
-        self.put(&mut self.state.lock(), sid, text, cookie, end, now)
+        let entry = Entry::new(text, end);
+        self.put(&mut self.state.lock(), sid, entry, now)
     }
 
     /// Gives a session another cookie and end, without reading the other fields. False when there is no such session.
@@ -170,11 +175,12 @@ impl Table {
         if *stored.text != expected {
             return Ok(CompareAndSet::Changed(Arc::clone(&stored.text)));
         }
-        let cookie = cookie::find(&text);
+        let mut entry = Entry::new(text, end);
         let before = &expected[stored.cookie.clone()];
-        let keeps_end = !renew && !before.is_empty() && text[cookie.clone()] == *before;
-        let end = if keeps_end { stored.expires } else { end };
-        self.put(&mut state, sid, text, cookie, end, now)?;
+        if !renew && !before.is_empty() && entry.text[entry.cookie.clone()] == *before {
+            entry.expires = stored.expires;
+        }
+        self.put(&mut state, sid, entry, now)?;
         Ok(CompareAndSet::Written)
     }
 
@@ -251,17 +257,9 @@ impl Table {
         }
     }
 
-    fn put(
-        &self,
-        state: &mut State,
-        sid: &[u8],
-        text: String,
-        cookie: Range<usize>,
-        expires: u64,
-        now: u64,
-    ) -> Result<(), Kind> {
-        let cost = cost(sid, &text);
-        if text.len() > self.limits.session_bytes {
+    fn put(&self, state: &mut State, sid: &[u8], mut entry: Entry, now: u64) -> Result<(), Kind> {
+        let cost = cost(sid, &entry.text);
+        if entry.text.len() > self.limits.session_bytes {
             state.stats.refused += 1;
             return Err(Kind::TooLarge);
         }
@@ -270,7 +268,6 @@ impl Table {
             return Err(Kind::Full);
         }
         state.stats.bytes = state.stats.bytes - state.cost_of(sid).unwrap_or(0) + cost;
-        let mut entry = Entry { text: Arc::new(text), cookie, expires, queued: u64::MAX, is_changed: false };
         if let Some(stored) = state.sessions.to_back(sid) {
             (entry.queued, entry.is_changed) = (stored.queued, stored.is_changed);
             *stored = entry;

@@ -31,8 +31,8 @@ impl<K: Clone + Eq + Hash, V> BySession<K, V> {
         self.values.get(key).map(|(sid, value)| (&**sid, value))
     }
 
-    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.values.get_mut(key).map(|(_, value)| value)
+    pub fn get_mut(&mut self, key: &K) -> Option<(&str, &mut V)> {
+        self.values.get_mut(key).map(|(sid, value)| (&**sid, value))
     }
 
     pub fn values(&self) -> impl Iterator<Item = &V> {

@@ -27,20 +27,11 @@ pub struct Visit<'a> {
     pub one_time: bool,
 }
 
-/// What to do with a GET.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The session remembers this key: see whether its record is still there.
-    Check(Key),
-    /// Set a record under this new key, or join who does.
-    Issue(Issue),
-}
-
 /// Decides what a GET of a key does; `now` in ms.
 ///
 /// # Errors
 /// [`Error::NoSession`], [`Error::BadChannel`], [`Error::TooManyChannels`], [`Error::TooManyKeys`].
-pub fn visit(visit: Visit<'_>, adoption: &mut Adoption, now: u64) -> Result<Step, Error> {
+pub fn visit(visit: Visit<'_>, adoption: &mut Adoption, now: u64) -> Result<Issue, Error> {
     let sid = visit.sid.ok_or(Error::NoSession)?;
     if !is_channel(visit.channel) {
         return Err(Error::BadChannel);
@@ -52,7 +43,7 @@ pub fn visit(visit: Visit<'_>, adoption: &mut Adoption, now: u64) -> Result<Step
     if !visit.one_time
         && let Some(key) = visit.memo.and_then(Key::parse)
     {
-        return Ok(Step::Check(key));
+        return Ok(Issue::Check(key));
     }
     // Requests at the same time do not see each other's channels in the session yet, but in the keyring.
     let handed_out = if visit.one_time { 0 } else { keyring.other_channels(sid, visit.channel) };
@@ -61,7 +52,7 @@ pub fn visit(visit: Visit<'_>, adoption: &mut Adoption, now: u64) -> Result<Step
         return Err(Error::TooManyChannels);
     }
     let issue = if visit.one_time { Keyring::issue_own } else { Keyring::issue };
-    Ok(Step::Issue(issue(keyring, sid, visit.channel, now)))
+    Ok(issue(keyring, sid, visit.channel, now))
 }
 
 /// Decides whether the store is asked for a key that a client presents (nothing where it sent none); `left` is how many more
@@ -92,20 +83,20 @@ mod tests {
         one_time: false,
     };
 
-    fn decide(facts: Visit<'_>) -> Result<Step, Error> {
+    fn decide(facts: Visit<'_>) -> Result<Issue, Error> {
         visit(facts, &mut Adoption::default(), 0)
     }
 
     #[test]
     fn a_first_visit_makes_a_key() {
-        assert!(matches!(decide(GOOD), Ok(Step::Issue(Issue::Make(_)))));
+        assert!(matches!(decide(GOOD), Ok(Issue::Make(_))));
     }
 
     #[test]
     fn a_remembered_key_is_checked() {
         let key = Key::generate();
         let memo = key.to_string();
-        assert_eq!(decide(Visit { memo: Some(&memo), channels: 99, ..GOOD }), Ok(Step::Check(key)));
+        assert_eq!(decide(Visit { memo: Some(&memo), channels: 99, ..GOOD }), Ok(Issue::Check(key)));
     }
 
     #[test]
@@ -115,7 +106,7 @@ mod tests {
         let facts = Visit { one_time: true, memo: Some(&memo), ..GOOD };
         let mut given = Vec::new();
         for _ in 0..3 {
-            let Ok(Step::Issue(Issue::Make(key))) = visit(facts, &mut adoption, 0) else {
+            let Ok(Issue::Make(key)) = visit(facts, &mut adoption, 0) else {
                 panic!("expected a new key");
             };
             assert!(!given.contains(&key) && key.to_string() != memo);
@@ -125,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_memo_that_is_no_key_is_replaced() {
-        assert!(matches!(decide(Visit { memo: Some("no key"), ..GOOD }), Ok(Step::Issue(Issue::Make(_)))));
+        assert!(matches!(decide(Visit { memo: Some("no key"), ..GOOD }), Ok(Issue::Make(_))));
     }
 
     #[test]
@@ -145,7 +136,7 @@ mod tests {
         let third = Visit { channel: "c", max_channels: 2, ..GOOD };
         assert_eq!(visit(third, &mut adoption, 0), Err(Error::TooManyChannels));
         let again = Visit { channel: "b", max_channels: 2, ..GOOD };
-        assert!(matches!(visit(again, &mut adoption, 0), Ok(Step::Issue(Issue::Join(_)))));
+        assert!(matches!(visit(again, &mut adoption, 0), Ok(Issue::Join(_))));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Issue {
     Join(Key),
     /// One whose record has just been set.
     Share(Key),
+    /// One that the session remembers: see whether its record is still there.
+    Check(Key),
 }
 
 /// A key that was handed out.
@@ -76,7 +78,7 @@ impl Keyring {
 
     /// The record of a key was set at `now` and expires `max_age` ms later.
     pub fn made(&mut self, key: &Key, now: u64, max_age: u64) {
-        if let Some(issued) = self.0.get_mut(key) {
+        if let Some((_, issued)) = self.0.get_mut(key) {
             issued.made = Some(now);
             issued.expires_at = now.saturating_add(max_age);
         }
@@ -84,7 +86,7 @@ impl Keyring {
 
     /// The HTTP half of a repeated handshake has just seen this key's record in the store.
     pub fn vouch(&mut self, key: &Key, sid: &str, channel: &str, now: u64) {
-        if let Some(issued) = self.0.get_mut(key) {
+        if let Some((_, issued)) = self.0.get_mut(key) {
             issued.vouched = Some(now);
             return;
         }
@@ -97,13 +99,12 @@ impl Keyring {
     /// The session of a key that was vouched for within the last seconds, where it was made for `channel` (`None`: any).
     /// Each vouching counts once.
     pub fn vouched(&mut self, key: &Key, channel: Option<&str>, now: u64) -> Option<&str> {
-        let issued = self.0.get_mut(key)?;
+        let (sid, issued) = self.0.get_mut(key)?;
         if channel.is_some_and(|channel| channel != &*issued.channel) {
             return None;
         }
         let at = issued.vouched.take()?;
-        let sid = self.0.get(key).map(|(sid, _)| sid);
-        sid.filter(|_| now.saturating_sub(at) < VOUCH_MS)
+        (now.saturating_sub(at) < VOUCH_MS).then_some(sid)
     }
 
     /// Forgets a key whose record is gone, or was never set.

@@ -115,7 +115,7 @@ impl Versions {
     /// Forgets what was written longer than ten minutes before `now` (ms).
     pub fn sweep(&mut self, now: u64) {
         let before = now.saturating_sub(MEMORY_MS);
-        self.forget(|entry| entry.at >= before);
+        self.forget(|entry| entry.at < before);
     }
 
     /// Counts a write to a session. Gives what is remembered of it.
@@ -123,7 +123,7 @@ impl Versions {
         if self.entries.len() >= MAX_REMEMBERED && !self.entries.contains_key(sid) {
             // The older half.
             let middle = self.clock - MAX_REMEMBERED as u64 / 2;
-            self.forget(|entry| entry.written > middle);
+            self.forget(|entry| entry.written <= middle);
         }
         self.clock += 1;
         let entry = self.entries.entry(sid.into()).or_insert(Entry { written: 0, gone: 0, new: 0, at: 0 });
@@ -131,16 +131,9 @@ impl Versions {
         entry
     }
 
-    fn forget(&mut self, keep: impl Fn(&Entry) -> bool) {
-        let mut forgotten = self.forgotten;
-        self.entries.retain(|_, entry| {
-            let kept = keep(entry);
-            if !kept {
-                forgotten = forgotten.max(entry.written);
-            }
-            kept
-        });
-        self.forgotten = forgotten;
+    fn forget(&mut self, is_old: impl Fn(&Entry) -> bool) {
+        let gone = self.entries.extract_if(|_, entry| is_old(entry));
+        self.forgotten = gone.map(|(_, entry)| entry.written).fold(self.forgotten, u64::max);
         shrink(&mut self.entries);
     }
 }

@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use session_core::adoption::Adoption;
-use session_core::handshake::{self, Step, Visit};
+use session_core::handshake::{self, Visit};
 use session_core::keyring::Issue;
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
@@ -47,7 +47,7 @@ fn arrives(adoption: &mut Adoption, number: usize) {
         max_keys: 10,
         one_time: false,
     };
-    let Ok(Step::Issue(Issue::Make(key))) = handshake::visit(visit, adoption, 0) else {
+    let Ok(Issue::Make(key)) = handshake::visit(visit, adoption, 0) else {
         panic!("expected a new key");
     };
     adoption.keyring.made(&key, 0, 86_400_000);
