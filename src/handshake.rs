@@ -92,8 +92,7 @@ pub fn vouch_key(store: u32, key: String, sid: String, channel: String) {
     with_key(store, &key, |keyring, key, now| keyring.vouch(key, &sid, &channel, now));
 }
 
-/// The session of a key for `channel` (any without it) whose record was seen within the last seconds; each vouching counts
-/// once.
+/// The session of a key for `channel` (any without it) whose record was seen seconds ago; each vouching counts once.
 #[napi(catch_unwind)]
 pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Option<String> {
     let key = Key::parse(&key)?;
@@ -121,8 +120,7 @@ pub fn is_channel(name: String) -> bool {
     channel::is_channel(&name)
 }
 
-/// The session's id in the text of what the store holds under a key; null when that is no record, or, where a channel is
-/// given, another channel's.
+/// The session's id in what the store holds under a key; null when that is no record, or one of another channel than a given one.
 #[napi(catch_unwind)]
 pub fn session_of_record(text: String, channel: Option<String>) -> Option<String> {
     record::session_of(&text, channel.as_deref())

@@ -4,10 +4,8 @@ use napi_derive::napi;
 use session_core::error::Error;
 use session_core::merge::{self, Merged};
 
-/// Merges the session texts `mine` and `theirs`, both made from `base`.
-///
-/// Gives the text to write, or null when `mine` changed nothing and there is nothing to write.
-/// Throws when a text is no JSON object.
+/// Merges the session texts `mine` and `theirs`, both made from `base`. Gives the text to write, or null when `mine` changed
+/// nothing and there is nothing to write. Throws when a text is no JSON object.
 #[napi(catch_unwind)]
 pub fn merge(base: String, mine: String, theirs: String) -> napi::Result<Option<String>> {
     match merge::merge(&base, &mine, &theirs) {

@@ -8,9 +8,8 @@ use session_core::ticket;
 
 use crate::timer::Timer;
 
-/// The tickets of the calls that one copy of the JavaScript makes to session stores.
-///
-/// Each call is answered once, in time, and in the order of its socket's queue.
+/// The tickets of the calls that one copy of the JavaScript makes to session stores. Each call is answered once, in time, and in
+/// the order of its socket's queue.
 #[napi]
 pub struct Tickets {
     timer: Timer<ticket::Tickets>,

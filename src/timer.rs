@@ -9,8 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::{clock, runtime::runtime};
 
-/// Takes what is due of a `T` now (ms on the monotonic clock), or some of it. Says when there may be more; nothing when there is
-/// nothing to wait for.
+/// Takes what is due by now (ms on the monotonic clock), or some of it, and says when there may be more, if there may be.
 type Look<T, D> = fn(&mut T, u64) -> (Vec<D>, Option<u64>);
 
 /// Timed state that JavaScript's thread shares with the task. The task ends with this.
@@ -33,8 +32,7 @@ struct State<T> {
 }
 
 impl<T: Default + Send + 'static> Timer<T> {
-    /// A timer with empty state. `callback` is told what is due, and then left alone for so long; nothing of it keeps the process
-    /// alive.
+    /// A timer with empty state. `callback` is told what is due, and left alone for the pause. It does not keep the process alive.
     pub fn start<D: ToNapiValue + Send + 'static>(
         callback: Function<'_, Vec<D>, ()>,
         pause: Duration,

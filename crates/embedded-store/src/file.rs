@@ -1,7 +1,6 @@
-//! The file of a store: redb's, with one table of sessions.
+//! The file of a store: redb's, with a session's end and text under its id in one table.
 //!
-//! One table has a session's end and text under its id; another says that the file is ours, and in which format. Both are
-//! of one type, since the engine's code is compiled once for each.
+//! Another says that the file is ours, and in which format. Both are of one type: the engine's code is compiled once for each.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,8 +23,7 @@ const FORMAT: u64 = 1;
 /// The engine's cache in bytes: the sessions are in the table anyway.
 const CACHE: usize = 8 * 1024 * 1024;
 
-/// The changes to be written: the newest end and text of each session that has changed, nothing for one that is gone. In the
-/// order of the file, where neighbours share a page.
+/// The changes to be written, in the order of the file, where neighbours share a page. As in [`crate::table::Change`].
 pub type Changes = BTreeMap<Box<[u8]>, Option<(u64, Arc<String>)>>;
 
 /// The file of a store, locked while it is open.
@@ -38,8 +36,7 @@ pub struct File {
 }
 
 impl File {
-    /// Opens the file at `path`, or makes it, and gives `visit` the id, end and text of every session in it. When that fails, the
-    /// file is as it was.
+    /// Opens the file at `path`, or makes it, and visits each session's id, end and text. A failure leaves the file as it was.
     pub fn open(path: &Path, visit: &mut dyn FnMut(&[u8], u64, &str)) -> Result<Self, Failure> {
         if !fs::exists(path)? {
             create(path)?;

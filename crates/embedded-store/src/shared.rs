@@ -58,8 +58,7 @@ impl<O: Clone + PartialEq> SharedStores<O> {
         Ok(store)
     }
 
-    /// Closes a store for one of its users: writes its changes, and closes its file when there is no other user. It waits for
-    /// the disk.
+    /// Closes a store for one of its users: writes its changes, and closes its file with the last one. It waits for the disk.
     ///
     /// # Errors
     /// As [`Store::flush`]; it is closed all the same.

@@ -1,6 +1,4 @@
-//! The table: session texts by session id, with limits and ends.
-//!
-//! The caller passes the time: `now` is in ms since 1970.
+//! The table: session texts by session id, with limits and ends. The caller passes the time: `now` is in ms since 1970.
 
 use std::{cmp::Reverse, collections::BinaryHeap, hash::RandomState, mem, ops::Range, sync::Arc};
 

@@ -1,16 +1,14 @@
 //! The random value that a browser gets over HTTP and presents on its socket.
 
-use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
-use std::sync::OnceLock;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 
 use uuid::{Uuid, Variant};
 
-/// A key: a random UUID (version 4).
+/// A key: a random UUID (version 4), whose text is given by `Display`.
 ///
-/// Whoever presents it is bound to the session that its record names, so it is a secret: `Debug` shows its
-/// [`fingerprint`] only. Its text is given by `Display`.
+/// Whoever presents it is bound to the session that its record names, so it is a secret: `Debug` shows its [`fingerprint`] only.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key(Uuid);
 
@@ -22,11 +20,9 @@ impl Key {
     }
 
     /// Reads a key in the one form that is handed out, which is also that of `uuid.v4()` in JavaScript: 36 characters,
-    /// lower-case hexadecimal, hyphens in place, version 4, RFC 4122 variant.
+    /// lower-case hexadecimal, hyphens in place, version 4, RFC 4122 variant. Other spellings of a UUID are no keys.
     ///
     /// Nothing else may ever reach a session store, where it could be a path, an operator or somebody's session id.
-    ///
-    /// So other spellings of a UUID (upper case, braces, `urn:`, no hyphens) are no keys.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let uuid = Uuid::try_parse(text).ok()?;
@@ -55,9 +51,8 @@ impl fmt::Debug for Key {
 /// bits do not lead back to the id.
 #[must_use]
 pub fn fingerprint(id: &str) -> String {
-    static SEED: OnceLock<RandomState> = OnceLock::new();
-    let hash = SEED.get_or_init(RandomState::new).hash_one(id);
-    format!("{:08x}", hash >> 32)
+    static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    format!("{:08x}", SEED.hash_one(id) >> 32)
 }
 
 #[cfg(test)]

@@ -96,8 +96,7 @@ impl Keyring {
         self.insert(sid, key.clone(), issued);
     }
 
-    /// The session of a key that was vouched for within the last seconds, where it was made for `channel` (`None`: any).
-    /// Each vouching counts once.
+    /// The session of a key that was just vouched for, where it was made for `channel` (`None`: any). Each vouching counts once.
     pub fn vouched(&mut self, key: &Key, channel: Option<&str>, now: u64) -> Option<&str> {
         let (sid, issued) = self.0.get_mut(key)?;
         if channel.is_some_and(|channel| channel != &*issued.channel) {

@@ -84,8 +84,7 @@ impl Versions {
         entry.gone = entry.written;
     }
 
-    /// The destroy of `sid` that had begun when the clock was `began` failed: its session is still there, unless another destroy
-    /// has succeeded since.
+    /// The destroy of `sid` that had begun at the clock `began` failed: its session is there, unless another has succeeded since.
     pub fn not_gone(&mut self, sid: &str, began: u64) {
         if let Some(entry) = self.entries.get_mut(sid)
             && entry.gone <= began
