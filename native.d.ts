@@ -59,9 +59,8 @@ export declare class EmbeddedTable {
 }
 
 /**
- * The tickets of the calls that one copy of the JavaScript makes to session stores.
- *
- * Each call is answered once, in time, and in the order of its socket's queue.
+ * The tickets of the calls that one copy of the JavaScript makes to session stores. Each call is answered once, in time, and in
+ * the order of its socket's queue.
  */
 export declare class Tickets {
   /** `callback` gets the tickets whose deadline has passed. Each still needs its `answer`. */
@@ -182,10 +181,8 @@ export declare function isChannel(name: string): boolean
 export declare function keyMade(store: number, key: string, maxAge: number): void
 
 /**
- * Merges the session texts `mine` and `theirs`, both made from `base`.
- *
- * Gives the text to write, or null when `mine` changed nothing and there is nothing to write.
- * Throws when a text is no JSON object.
+ * Merges the session texts `mine` and `theirs`, both made from `base`. Gives the text to write, or null when `mine` changed
+ * nothing and there is nothing to write. Throws when a text is no JSON object.
  */
 export declare function merge(base: string, mine: string, theirs: string): string | null
 
@@ -210,10 +207,7 @@ export declare function recordText(sid: string, channel: string, maxAge: number,
 /** The record of a key is gone, or was never set. */
 export declare function revokeKey(store: number, key: string): void
 
-/**
- * The session's id in the text of what the store holds under a key; null when that is no record, or, where a channel is
- * given, another channel's.
- */
+/** The session's id in what the store holds under a key; null when that is no record, or one of another channel than a given one. */
 export declare function sessionOfRecord(text: string, channel?: string | undefined | null): string | null
 
 /** The change of a session since a load that noted `clock`: 0 none, 1 this process wrote it, 2 it is gone. */
@@ -258,10 +252,7 @@ export interface VisitStep {
   error: number
 }
 
-/**
- * The session of a key for `channel` (any without it) whose record was seen within the last seconds; each vouching counts
- * once.
- */
+/** The session of a key for `channel` (any without it) whose record was seen seconds ago; each vouching counts once. */
 export declare function vouchedSession(store: number, key: string, channel?: string | undefined | null): string | null
 
 /** The record of a key has just been seen in the store. */
