@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use embedded_store::{CompareAndSet, Kind, Limits, SharedStores, Store, sid};
+use embedded_store::{CompareAndSet, Limits, SharedStores, Store, sid};
 use napi::{Env, JsString, Task, bindgen_prelude::*};
 use napi_derive::napi;
 use parking_lot::Mutex;
@@ -43,23 +43,12 @@ pub struct EmbeddedTableOptions {
 /// With a code of [`Error`], or one for JavaScript alone.
 type Result<T> = napi::Result<T, &'static str>;
 
-fn refusal(kind: Kind, reason: impl Into<String>) -> napi::Error<&'static str> {
-    let code = match kind {
-        Kind::Full => Error::StoreFull.code(),
-        Kind::TooLarge => Error::SessionTooLarge.code(),
-        Kind::InUse => Error::StorePathInUse.code(),
-        Kind::Damaged => Error::StoreDamaged.code(),
-        Kind::Failed => Error::StoreFailed.code(),
-        Kind::OtherOptions => "OTHER_OPTIONS",
-    };
-    napi::Error::new(code, reason.into())
-}
-
 /// The table has refused to write a text.
-fn refused(kind: Kind, bytes: usize) -> napi::Error<&'static str> {
+fn refused(error: Error, bytes: usize) -> napi::Error<&'static str> {
     let too_large =
         || format!("The session has {bytes} bytes, more than the session store takes (maxSessionBytes).");
-    refusal(kind, if kind == Kind::TooLarge { too_large() } else { String::new() })
+    let reason = if error == Error::SessionTooLarge { too_large() } else { String::new() };
+    napi::Error::new(error.code(), reason)
 }
 
 /// The sessions of an embedded store, as JSON texts by session id.
@@ -99,9 +88,11 @@ impl EmbeddedTable {
         let key = name.or_else(|| options.path.as_ref().map(|path| format!("path {path}")));
         let store = match &key {
             Some(key) => SHARED.open(key, &options, open),
-            None => open(),
+            None => open().map(Some),
         };
-        let store = store.map_err(|failure| refusal(failure.kind, failure.reason))?;
+        let other_options = || napi::Error::new("OTHER_OPTIONS", "it is open with other options");
+        let store = store.map_err(|failure| napi::Error::new(failure.error.code(), failure.reason))?;
+        let store = store.ok_or_else(other_options)?;
         Ok(Self { open: Some((store, key)) })
     }
 
@@ -123,14 +114,14 @@ impl EmbeddedTable {
     pub fn set(&self, sid: Utf16String, text: String, end: f64, now: f64) -> Result<()> {
         let (table, bytes) = (&self.store()?.table, text.len());
         let set = table.set(&sid::key(&sid), text, end as u64, now as u64);
-        set.map_err(|kind| refused(kind, bytes))
+        set.map_err(|error| refused(error, bytes))
     }
 
     /// Gives a session another cookie; the rest of it is not looked at. Gives whether there is such a session.
     #[napi(catch_unwind)]
     pub fn touch(&self, sid: Utf16String, cookie: String, end: f64, now: f64) -> Result<bool> {
         let touched = self.store()?.table.touch(&sid::key(&sid), &cookie, end as u64, now as u64);
-        touched.map_err(|kind| refusal(kind, ""))
+        touched.map_err(|error| napi::Error::new(error.code(), ""))
     }
 
     /// Takes a session away. Gives whether there was one.
@@ -158,7 +149,7 @@ impl EmbeddedTable {
             Ok(CompareAndSet::Written) => Ok(Some(Either::A(true))),
             Ok(CompareAndSet::Gone) => Ok(None),
             Ok(CompareAndSet::Changed(text)) => Ok(Some(Either::B(string(env, &text)?))),
-            Err(kind) => Err(refused(kind, bytes)),
+            Err(error) => Err(refused(error, bytes)),
         }
     }
 
@@ -216,7 +207,7 @@ impl EmbeddedTable {
     }
 
     fn store(&self) -> Result<&Store> {
-        let closed = || napi::Error::new(Error::StoreClosed.code(), String::new());
+        let closed = || napi::Error::new(Error::StoreClosed.code(), "");
         Ok(&self.open.as_ref().ok_or_else(closed)?.0)
     }
 }
@@ -289,7 +280,7 @@ pub fn flush_stores() {
 }
 
 fn string<'env>(env: &'env Env, text: &str) -> Result<JsString<'env>> {
-    env.create_string(text).map_err(|error| refusal(Kind::Failed, error.reason))
+    env.create_string(text).map_err(|error| napi::Error::new(Error::StoreFailed.code(), error.reason))
 }
 
 /// Looks after a store in the background for as long as there is one: drops ended sessions, and writes the file.

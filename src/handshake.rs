@@ -120,7 +120,7 @@ pub fn is_channel(name: String) -> bool {
     channel::is_channel(&name)
 }
 
-/// The session's id in what the store holds under a key; null when that is no record, or one of another channel than a given one.
+/// The session's id in what the store holds under a key; null when that is no record, or not one of a given channel.
 #[napi(catch_unwind)]
 pub fn session_of_record(text: String, channel: Option<String>) -> Option<String> {
     record::session_of(&text, channel.as_deref())

@@ -32,7 +32,7 @@ struct State<T> {
 }
 
 impl<T: Default + Send + 'static> Timer<T> {
-    /// A timer with empty state. `callback` is told what is due, and left alone for the pause. It does not keep the process alive.
+    /// A timer with empty state. `callback` is told what is due, and left alone for the pause. It keeps no process alive.
     pub fn start<D: ToNapiValue + Send + 'static>(
         callback: Function<'_, Vec<D>, ()>,
         pause: Duration,

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, TableError};
+use session_core::error::Error;
 
 use crate::backend::Backend;
-use crate::error::{Failure, Kind};
+use crate::error::Failure;
 
 type Table = TableDefinition<'static, &'static [u8], (u64, &'static str)>;
 
@@ -72,9 +73,11 @@ impl File {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::WouldBlock => Self::new(Kind::InUse, "it is locked"),
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Self::new(Kind::Damaged, error),
-            _ => Self::new(Kind::Failed, error),
+            io::ErrorKind::WouldBlock => Self::new(Error::StorePathInUse, "it is locked"),
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                Self::new(Error::StoreDamaged, error)
+            }
+            _ => Self::new(Error::StoreFailed, error),
         }
     }
 }
@@ -83,9 +86,9 @@ impl From<redb::Error> for Failure {
     fn from(error: redb::Error) -> Self {
         match error {
             redb::Error::Io(error) => error.into(),
-            redb::Error::DatabaseAlreadyOpen => Self::new(Kind::InUse, error),
-            redb::Error::PreviousIo => Self::new(Kind::Failed, error),
-            error => Self::new(Kind::Damaged, error),
+            redb::Error::DatabaseAlreadyOpen => Self::new(Error::StorePathInUse, error),
+            redb::Error::PreviousIo => Self::new(Error::StoreFailed, error),
+            error => Self::new(Error::StoreDamaged, error),
         }
     }
 }
@@ -213,7 +216,7 @@ mod tests {
         let (mut file, sessions) = open(&path).unwrap();
         assert_eq!(sessions, 200);
         file.write(&gone(0..50)).unwrap();
-        assert_eq!(open(&path).unwrap_err().kind, Kind::InUse);
+        assert_eq!(open(&path).unwrap_err().error, Error::StorePathInUse);
         drop(file);
         assert_eq!(open(&path).unwrap().1, 150);
     }
@@ -225,7 +228,7 @@ mod tests {
         filled(&path);
         let (mut file, _) = open(&path).unwrap();
         file.database = None;
-        assert_eq!(open(&path).unwrap_err().kind, Kind::InUse);
+        assert_eq!(open(&path).unwrap_err().error, Error::StorePathInUse);
         file.write(&gone(1..2)).unwrap();
         drop(file);
         assert_eq!(open(&path).unwrap().1, 199);
@@ -269,7 +272,7 @@ mod tests {
         for bytes in files {
             fs::write(&path, &bytes).unwrap();
             let failure = open(&path).unwrap_err();
-            assert_eq!(failure.kind, Kind::Damaged, "{failure:?}");
+            assert_eq!(failure.error, Error::StoreDamaged, "{failure:?}");
             assert!(fs::read(&path).unwrap() == bytes);
         }
     }
@@ -281,7 +284,7 @@ mod tests {
         let whole = filled(&path);
         for cut in [100, 4096, whole.len() / 2, whole.len() - 4096] {
             fs::write(&path, &whole[..cut]).unwrap();
-            assert_eq!(open(&path).unwrap_err().kind, Kind::Damaged);
+            assert_eq!(open(&path).unwrap_err().error, Error::StoreDamaged);
             assert!(fs::read(&path).unwrap() == whole[..cut]);
         }
         let mut refused = 0;
@@ -293,7 +296,7 @@ mod tests {
             fs::write(&path, &bytes).unwrap();
             match open(&path) {
                 Err(failure) => {
-                    assert_eq!(failure.kind, Kind::Damaged, "{failure:?} at {at}");
+                    assert_eq!(failure.error, Error::StoreDamaged, "{failure:?} at {at}");
                     assert!(fs::read(&path).unwrap() == bytes);
                     refused += 1;
                 }

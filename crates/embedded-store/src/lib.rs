@@ -12,7 +12,7 @@ pub mod sid;
 mod store;
 mod table;
 
-pub use error::{Failure, Kind};
+pub use error::Failure;
 pub use shared::SharedStores;
 pub use store::{Progress, Store};
 pub use table::{CompareAndSet, Limits, Stats, Table};

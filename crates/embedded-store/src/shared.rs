@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use crate::error::{Failure, Kind};
+use crate::error::Failure;
 use crate::store::Store;
 
 /// The stores of the process by key, such as a path, with the options `O` that each was opened with.
@@ -34,28 +34,28 @@ impl<O: Clone + PartialEq> SharedStores<O> {
         Self { places: Mutex::new(BTreeMap::new()) }
     }
 
-    /// Gives the store of a key to one more user. Has `open` open it where it is not open.
+    /// Gives the store of a key to one more user, and has `open` open it first if need be. Nothing when it has other options.
     ///
     /// # Errors
-    /// [`Kind::OtherOptions`], or the failure of `open`.
+    /// The failure of `open`.
     pub fn open(
         &self,
         key: &str,
         options: &O,
         open: impl FnOnce() -> Result<Arc<Store>, Failure>,
-    ) -> Result<Arc<Store>, Failure> {
+    ) -> Result<Option<Arc<Store>>, Failure> {
         let place = self.place(key);
         let mut place = place.lock();
         if let Some(shared) = &mut *place {
             if shared.options != *options {
-                return Err(Failure::new(Kind::OtherOptions, "it is open with other options"));
+                return Ok(None);
             }
             shared.users += 1;
-            return Ok(Arc::clone(&shared.store));
+            return Ok(Some(Arc::clone(&shared.store)));
         }
         let store = open()?;
         *place = Some(Shared { options: options.clone(), users: 1, store: Arc::clone(&store) });
-        Ok(store)
+        Ok(Some(store))
     }
 
     /// Closes a store for one of its users: writes its changes, and closes its file with the last one. It waits for the disk.
@@ -105,6 +105,8 @@ impl<O: Clone + PartialEq> SharedStores<O> {
 
 #[cfg(test)]
 mod tests {
+    use session_core::error::Error;
+
     use super::*;
     use crate::table::Limits;
 
@@ -118,23 +120,23 @@ mod tests {
     #[test]
     fn a_key_is_one_store_until_all_its_users_have_closed_it() {
         let stores = SharedStores::new();
-        let one = stores.open("name", &1, in_memory).unwrap();
-        let same = stores.open("name", &1, in_memory).unwrap();
-        let other = stores.open("other", &1, in_memory).unwrap();
+        let one = stores.open("name", &1, in_memory).unwrap().unwrap();
+        let same = stores.open("name", &1, in_memory).unwrap().unwrap();
+        let other = stores.open("other", &1, in_memory).unwrap().unwrap();
         assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &other));
         let refused = stores.open("name", &2, in_memory);
-        assert!(refused.is_err_and(|failure| failure.kind == Kind::OtherOptions));
+        assert!(refused.unwrap().is_none());
         stores.close("name", &one).unwrap();
-        assert!(Arc::ptr_eq(&one, &stores.open("name", &1, in_memory).unwrap()));
+        assert!(Arc::ptr_eq(&one, &stores.open("name", &1, in_memory).unwrap().unwrap()));
         stores.close("name", &one).unwrap();
         stores.close("name", &one).unwrap();
-        assert!(!Arc::ptr_eq(&one, &stores.open("name", &2, in_memory).unwrap()));
+        assert!(!Arc::ptr_eq(&one, &stores.open("name", &2, in_memory).unwrap().unwrap()));
     }
 
     #[test]
     fn a_store_that_could_not_be_opened_may_be_opened_the_next_time() {
         let stores = SharedStores::new();
-        let fails = || Err(Failure::new(Kind::Failed, "no such folder"));
+        let fails = || Err(Failure::new(Error::StoreFailed, "no such folder"));
         assert!(stores.open("path", &1, fails).is_err());
         assert!(stores.open("path", &2, in_memory).is_ok());
     }
@@ -142,11 +144,11 @@ mod tests {
     #[test]
     fn an_abandoned_store_stays_open() {
         let stores = SharedStores::new();
-        let store = stores.open("name", &1, in_memory).unwrap();
+        let store = stores.open("name", &1, in_memory).unwrap().unwrap();
         stores.abandon("name");
-        assert!(Arc::ptr_eq(&store, &stores.open("name", &1, in_memory).unwrap()));
+        assert!(Arc::ptr_eq(&store, &stores.open("name", &1, in_memory).unwrap().unwrap()));
         stores.close("name", &store).unwrap();
-        assert!(Arc::ptr_eq(&store, &stores.open("name", &1, in_memory).unwrap()));
+        assert!(Arc::ptr_eq(&store, &stores.open("name", &1, in_memory).unwrap().unwrap()));
     }
 
     #[test]
@@ -157,7 +159,8 @@ mod tests {
         let open = || Store::at(&path, Limits::default(), NOW).map(Arc::new);
         let work = |thread: u8| {
             for round in 0..40 {
-                let store = stores.open("path", &(), open).expect("it is never in use by another store");
+                let store =
+                    stores.open("path", &(), open).expect("it is never in use by another store").unwrap();
                 let set = store.table.set(&[thread, round], "{}".into(), NOW + 1, NOW);
                 set.unwrap();
                 stores.close("path", &store).unwrap();

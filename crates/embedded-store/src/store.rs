@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use parking_lot::Mutex;
+use session_core::error::Error;
 
-use crate::error::{Failure, Kind};
+use crate::error::Failure;
 use crate::file::{Changes, File};
 use crate::table::{Limits, Table};
 
@@ -46,7 +47,7 @@ impl Store {
     /// A store with the file at `path`: with the sessions of the file that have not ended by `now` (ms since 1970).
     ///
     /// # Errors
-    /// A [`Failure`]; [`Kind::Full`] when the file holds more than `limits` and `evict` is off. The file is as it was then.
+    /// A [`Failure`]; [`Error::StoreFull`] when the file holds more than `limits` and `evict` is off. The file is as it was then.
     pub fn at(path: &Path, limits: Limits, now: u64) -> Result<Self, Failure> {
         let table = Table::new(limits, true);
         let mut gone = Changes::new();
@@ -59,7 +60,7 @@ impl Store {
             }
         })?;
         if is_full {
-            return Err(Failure::new(Kind::Full, "the file holds more than the limits allow"));
+            return Err(Failure::new(Error::StoreFull, "the file holds more than the limits allow"));
         }
         // The sessions that were written came from the file; those that had to give way to them are still in there.
         table.take_changes(|changes| {
@@ -72,7 +73,7 @@ impl Store {
     /// Writes the changes that the file has not got yet, and waits for the disk.
     ///
     /// # Errors
-    /// [`Kind::Failed`], mostly. Changes that could not be written are kept for the next time.
+    /// [`Error::StoreFailed`], mostly. Changes that could not be written are kept for the next time.
     pub fn flush(&self) -> Result<(), Failure> {
         self.write(&mut self.behind.lock())
     }
@@ -163,7 +164,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions");
         let store = at(&path).unwrap();
-        assert_eq!(at(&path).unwrap_err().kind, Kind::InUse);
+        assert_eq!(at(&path).unwrap_err().error, Error::StorePathInUse);
         store.close().unwrap();
         at(&path).unwrap();
     }

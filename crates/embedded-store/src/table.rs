@@ -4,8 +4,9 @@ use std::{cmp::Reverse, collections::BinaryHeap, hash::RandomState, mem, ops::Ra
 
 use hashlink::LinkedHashMap;
 use parking_lot::Mutex;
+use session_core::error::Error;
 
-use crate::{cookie, error::Kind};
+use crate::cookie;
 
 /// The bytes that an entry counts beside its texts: for itself, its places in the index and the queues, and the allocator.
 const ENTRY_COST: usize = 192;
@@ -118,8 +119,8 @@ impl Table {
     /// Writes a session that ends at `end`.
     ///
     /// # Errors
-    /// [`Kind::Full`] or [`Kind::TooLarge`]; the session that was there before is still there.
-    pub fn set(&self, sid: &[u8], text: String, end: u64, now: u64) -> Result<(), Kind> {
+    /// [`Error::StoreFull`] or [`Error::SessionTooLarge`]; the session that was there before is still there.
+    pub fn set(&self, sid: &[u8], text: String, end: u64, now: u64) -> Result<(), Error> {
         let entry = Entry::new(text, end);
         self.put(&mut self.state.lock(), sid, entry, now)
     }
@@ -127,8 +128,8 @@ impl Table {
     /// Gives a session another cookie and end, without reading the other fields. False when there is no such session.
     ///
     /// # Errors
-    /// [`Kind::TooLarge`]; the session that was there before is still there.
-    pub fn touch(&self, sid: &[u8], cookie: &str, end: u64, now: u64) -> Result<bool, Kind> {
+    /// [`Error::SessionTooLarge`]; the session that was there before is still there.
+    pub fn touch(&self, sid: &[u8], cookie: &str, end: u64, now: u64) -> Result<bool, Error> {
         let mut state = self.state.lock();
         let Some(entry) = state.live(sid, now) else {
             return Ok(false);
@@ -137,7 +138,7 @@ impl Table {
         let length = before - entry.cookie.len() + cookie.len();
         if length > self.limits.session_bytes && length > before {
             state.stats.refused += 1;
-            return Err(Kind::TooLarge);
+            return Err(Error::SessionTooLarge);
         }
         // The text is copied only if somebody else holds it at this moment.
         cookie::replace(Arc::make_mut(&mut entry.text), &mut entry.cookie, cookie);
@@ -165,7 +166,7 @@ impl Table {
         text: String,
         (end, renew): (u64, bool),
         now: u64,
-    ) -> Result<CompareAndSet, Kind> {
+    ) -> Result<CompareAndSet, Error> {
         let mut state = self.state.lock();
         let Some(stored) = state.live(sid, now) else {
             return Ok(CompareAndSet::Gone);
@@ -255,15 +256,15 @@ impl Table {
         }
     }
 
-    fn put(&self, state: &mut State, sid: &[u8], mut entry: Entry, now: u64) -> Result<(), Kind> {
+    fn put(&self, state: &mut State, sid: &[u8], mut entry: Entry, now: u64) -> Result<(), Error> {
         let cost = cost(sid, &entry.text);
         if entry.text.len() > self.limits.session_bytes {
             state.stats.refused += 1;
-            return Err(Kind::TooLarge);
+            return Err(Error::SessionTooLarge);
         }
         if cost > self.limits.bytes || !self.limits.evict && !state.fits(sid, cost, &self.limits, now) {
             state.stats.refused += 1;
-            return Err(Kind::Full);
+            return Err(Error::StoreFull);
         }
         state.stats.bytes = state.stats.bytes - state.cost_of(sid).unwrap_or(0) + cost;
         if let Some(stored) = state.sessions.to_back(sid) {
@@ -437,7 +438,7 @@ mod tests {
         let table = table(Limits { session_bytes: 10, ..Limits::default() });
         table.set(b"a", "{}".into(), END, START).unwrap();
         let refused = table.set(b"a", r#"{"a":12345}"#.into(), END, START);
-        assert_eq!(refused, Err(Kind::TooLarge));
+        assert_eq!(refused, Err(Error::SessionTooLarge));
         assert_eq!(*table.get(b"a", START).unwrap(), "{}");
         assert_eq!(table.stats().refused, 1);
     }
@@ -449,7 +450,7 @@ mod tests {
         table.set(b"a", "{}".into(), START + 5, START).unwrap();
         table.set(b"b", "{}".into(), END, START).unwrap();
         let refused = table.set(b"c", "{}".into(), END, START);
-        assert_eq!(refused, Err(Kind::Full));
+        assert_eq!(refused, Err(Error::StoreFull));
         table.set(b"b", r#"{"b":1}"#.into(), END, START).unwrap();
         table.set(b"c", "{}".into(), END, START + 5).unwrap();
         assert_eq!(table.len(START + 5), 2);
