@@ -207,7 +207,7 @@ export declare function recordText(sid: string, channel: string, maxAge: number,
 /** The record of a key is gone, or was never set. */
 export declare function revokeKey(store: number, key: string): void
 
-/** The session's id in what the store holds under a key; null when that is no record, or one of another channel than a given one. */
+/** The session's id in what the store holds under a key; null when that is no record, or not one of a given channel. */
 export declare function sessionOfRecord(text: string, channel?: string | undefined | null): string | null
 
 /** The change of a session since a load that noted `clock`: 0 none, 1 this process wrote it, 2 it is gone. */
