@@ -12,7 +12,7 @@ const { LIMIT } = require('./support/limit.js');
 const { startPostgres } = require('./support/postgres-server.js');
 const { suiteRedis } = require('./support/redis-server.js');
 const stores = require('./support/stores.js');
-const { until } = require('./support/wait.js');
+const { settle, until } = require('./support/wait.js');
 
 const redis = suiteRedis();
 let postgres;
@@ -171,6 +171,75 @@ for (const store of Object.keys(STORES)) {
     });
     assert.equal((await read(browser))?.role, undefined);
   });
+}
+
+// Events that overlap, each with a field of its own, put into the current session or into one that was kept, before or after
+// an await, in a callback, or with a save() of its own, while HTTP writes: what is acknowledged is stored.
+for (const face of Object.keys(FACES)) {
+  for (const store of Object.keys(STORES)) {
+    test(
+      `${face}, ${store}: 200 changes of kept and current sessions at once are all stored`,
+      LIMIT,
+      async (t) => {
+        const kept = [];
+        const any = (list) => list[Math.floor(Math.random() * list.length)];
+        const work = () => settle(Math.floor(Math.random() * 12));
+        const put = {
+          now: (session, field) => {
+            session[field] = 1;
+          },
+          later: async (session, field) => {
+            await work();
+            session[field] = 1;
+          },
+          saved: async (session, field) => {
+            session[field] = 1;
+            await new Promise((resolve) => session.save(resolve));
+          },
+        };
+        const f = await FACES[face](t, {
+          kept: await STORES[store](),
+          events: {
+            keep: (at, _data, ack) => {
+              kept.push(at.session);
+              ack();
+            },
+            put: async (at, { field, how }, ack) => {
+              await put[how](any([at.session, ...kept]), field);
+              ack();
+            },
+            'put in a callback': (at, { field }, ack) => {
+              const session = any([at.session, ...kept]);
+              work().then(() => {
+                session[field] = 1;
+                ack();
+              });
+            },
+          },
+        });
+        const { browser, socket } = await f.bound();
+        const lost = [];
+        const fields = [];
+        const lane = async (_, at) => {
+          for (let n = 0; n < 25; n += 1) {
+            const field = `lane${at}field${n}`;
+            const how = any([...Object.keys(put), 'callback', 'http', 'keep']);
+            if (how === 'keep') await socket.ask('keep', {});
+            else {
+              fields.push(field);
+              if (how === 'http') await f.write(browser, { [field]: 1 });
+              else if (how === 'callback') await socket.ask('put in a callback', { field });
+              else await socket.ask('put', { field, how });
+              if ((await f.read(browser))[field] !== 1) lost.push(`${how}: ${field}`);
+            }
+          }
+        };
+        await Promise.all(Array.from({ length: 8 }, lane));
+        const stored = await f.read(browser);
+        assert.deepEqual([...lost, ...fields.filter((field) => stored[field] !== 1)], []);
+      },
+    );
+  }
 }
 
 test('a session object that was kept follows a reload() of its socket', LIMIT, async (t) => {

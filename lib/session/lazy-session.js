@@ -143,8 +143,8 @@ class LazySession extends Snapshot {
 
   /** The session object that stands in its place for code that has kept it. Undefined as long as it stands for itself. @returns {any} */
   newer() {
-    const { isReplaced, saves, target } = this;
-    if (!isReplaced || saves.length > 0 || !Object.isExtensible(target)) return undefined;
+    const { isReplaced, target } = this;
+    if (!isReplaced || !Object.isExtensible(target)) return undefined;
     const newer = target.req.newer(this.session);
     // A `Session` has what this one cannot hide: `req` and `id`.
     return snapshotOf(newer) && newer;

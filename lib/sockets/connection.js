@@ -56,6 +56,8 @@ class Connection {
     this.queue = NO_QUEUE;
     /** The oldest session object that was changed outside of a handler, and is not saved. @type {Link | undefined} */
     this.changed = undefined;
+    /** The session objects that are being saved, each as often as it is: what is changed in one meanwhile is saved as well. @type {SocketSession[]} */
+    this.saving = [];
     /** The session object that `socket.session` is. */
     this.link = new Link(new SocketSession(this));
   }
@@ -149,7 +151,13 @@ class Connection {
   /** Whether a handler may hold a session object, or it has a change that is not saved: code that has kept another one has the current one. @param {SocketSession} session */
   isHeld(session) {
     const { order } = (this.changed ?? this.running[0]?.since ?? this.link).session;
-    return session.order >= order || session.sid !== this.current.sid;
+    if (session.order >= order || session.sid !== this.current.sid) return true;
+    return this.saving.includes(session);
+  }
+
+  /** A session object has been saved, or could not be. @param {SocketSession} session */
+  saved(session) {
+    this.saving.splice(this.saving.indexOf(session), 1);
   }
 
   /**
@@ -162,14 +170,13 @@ class Connection {
     const { since } = event;
     const oldest = this.changed ?? this.running[0]?.since ?? since;
     this.changed = undefined;
-    if (oldest === this.link && since === this.link) {
+    if (oldest === this.link && since === this.link && this.saving.length === 0) {
       this.current.commit(done, event);
       return;
     }
-    /** @type {Set<Link>} */
-    const open = new Set();
+    const open = new Set(this.saving);
     for (const start of [oldest, since]) {
-      for (let at = /** @type {Link | undefined} */ (start); at && !open.has(at); at = at.newer) open.add(at);
+      for (let at = /** @type {Link | undefined} */ (start); at; at = at.newer) open.add(at.session);
     }
     let left = 1;
     /** @type {unknown} */
@@ -179,7 +186,7 @@ class Connection {
       left -= 1;
       if (left === 0) done(first);
     };
-    for (const { session } of open) {
+    for (const session of open) {
       left += 1;
       // Dropped since another event has failed: this one acknowledges what it has changed there.
       if (!event.hasFailed && session.order >= since.session.order) session.isDropped = false;

@@ -250,12 +250,11 @@ class SocketSession {
       // Brought up to what others have written meanwhile, it has another text.
       this.unsaved = error ? `${session.id} ${save?.text ?? text}` : undefined;
       this.failure = error;
-      if (snapshot) snapshot.isReplaced = connection.current !== this;
+      connection.saved(this);
       done(error);
     };
+    connection.saving.push(this);
     if (snapshot) {
-      // The app's own `set` may be called with it.
-      snapshot.isReplaced = false;
       commitSession(adopted, session, { trusting: false, text, isQuiet: event.isQuiet }, answered);
       if (snapshot.save?.text === text) save = snapshot.save;
     } else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));
