@@ -7,7 +7,7 @@ const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const v8 = require('node:v8');
 const { deferred } = require('./support/deferred.js');
-const { FACES } = require('./support/faces.js');
+const { FACES, socketOf } = require('./support/faces.js');
 const { LIMIT } = require('./support/limit.js');
 const { startPostgres } = require('./support/postgres-server.js');
 const { suiteRedis } = require('./support/redis-server.js');
@@ -171,6 +171,162 @@ for (const store of Object.keys(STORES)) {
     });
     assert.equal((await read(browser))?.role, undefined);
   });
+}
+
+// A socket of an app whose `connection` listener keeps the session, and whose handlers the test holds up.
+async function keptFromTheStart(t, face, store, events = {}, set = {}) {
+  const kept = new Map();
+  const gates = new Map();
+  const gate = (name) => {
+    if (!gates.has(name)) gates.set(name, { entered: deferred(), open: deferred() });
+    return gates.get(name);
+  };
+  const sessionOf = (at) => kept.get(socketOf(at).id);
+  const f = await FACES[face](t, {
+    kept: await STORES[store](),
+    ...set,
+    events: {
+      keep: (at, _data, ack) => {
+        kept.set(socketOf(at).id, at.session);
+        ack();
+      },
+      wait: async (_at, name, ack) => {
+        gate(name).entered.resolve();
+        await gate(name).open.promise;
+        ack();
+      },
+      put: (at, field, ack) => {
+        sessionOf(at)[field] = 1;
+        ack();
+      },
+      ...Object.fromEntries(
+        Object.entries(events).map(([name, run]) => [
+          name,
+          (at, data, ack) => run({ at, session: sessionOf(at), gate }, data, ack),
+        ]),
+      ),
+    },
+  });
+  const { browser, socket } = await f.bound();
+  await socket.ask('keep', {});
+  return { ...f, browser, socket, gate };
+}
+
+for (const face of Object.keys(FACES)) {
+  for (const store of Object.keys(STORES)) {
+    describe(`${face}, ${store}: in a session object that was kept`, () => {
+      test(
+        'a change is saved beside a handler that fails while an earlier one is saved',
+        LIMIT,
+        async (t) => {
+          const f = await keptFromTheStart(
+            t,
+            face,
+            store,
+            {
+              fail: ({ at }) => {
+                at.session.half = 1;
+                throw new Error('on purpose');
+              },
+            },
+            { onError: () => {} },
+          );
+          for (let n = 0; n < 10; n += 1) {
+            const first = f.socket.ask('put', `first${n}`);
+            f.socket.send('fail', {});
+            await Promise.all([first, f.socket.ask('put', `second${n}`)]);
+            assert.equal((await f.read(f.browser))[`second${n}`], 1);
+          }
+        },
+      );
+
+      test('an object that a handler took while another one was running is saved', LIMIT, async (t) => {
+        const f = await keptFromTheStart(t, face, store, {
+          add: async ({ session, gate }, item, ack) => {
+            const { items } = session.cart;
+            gate('add').entered.resolve();
+            await gate('add').open.promise;
+            items[item] = 1;
+            ack();
+          },
+          'add in a callback': ({ session, gate }, item, ack) => {
+            const { items } = session.cart;
+            gate('add in a callback').entered.resolve();
+            gate('add in a callback').open.promise.then(() => {
+              items[item] = 1;
+              ack();
+            });
+          },
+        });
+        for (const event of ['add', 'add in a callback']) {
+          await f.write(f.browser, { cart: { items: {} } });
+          await f.socket.ask('keep', {});
+          const slow = f.socket.ask('wait', `slow ${event}`);
+          await f.gate(`slow ${event}`).entered.promise;
+          await f.write(f.browser, { seen: event });
+          const added = f.socket.ask(event, 'apple');
+          await f.gate(event).entered.promise;
+          f.gate(`slow ${event}`).open.resolve();
+          await slow;
+          f.gate(event).open.resolve();
+          await added;
+          const { cart, seen } = await f.read(f.browser);
+          assert.deepEqual({ cart, seen }, { cart: { items: { apple: 1 } }, seen: event });
+        }
+      });
+
+      test(
+        'of its own handler a callback puts an object back, and keeps what others put into it',
+        LIMIT,
+        async (t) => {
+          const f = await keptFromTheStart(t, face, store, {
+            add: ({ at, gate }, item, ack) => {
+              const { session } = at;
+              const { cart } = session;
+              gate('add').entered.resolve();
+              gate('add').open.promise.then(() => {
+                session.cart = { ...cart, [item]: 1 };
+                ack();
+              });
+            },
+          });
+          await f.write(f.browser, { cart: { pears: 1 } });
+          const added = f.socket.ask('add', 'apples');
+          await f.gate('add').entered.promise;
+          await f.write(f.browser, { cart: { pears: 1, plums: 1 } });
+          await f.socket.ask('put', 'other');
+          f.gate('add').open.resolve();
+          await added;
+          assert.deepEqual((await f.read(f.browser)).cart, { pears: 1, plums: 1, apples: 1 });
+        },
+      );
+
+      test('what comes after `session = null` is saved', LIMIT, async (t) => {
+        const f = await keptFromTheStart(t, face, store, {
+          drop: ({ at }, _data, ack) => {
+            at.session = null;
+            ack();
+          },
+        });
+        await f.socket.ask('drop', {});
+        for (const field of ['one', 'two']) {
+          await f.socket.ask('put', field);
+          assert.equal((await f.read(f.browser))[field], 1);
+        }
+      });
+
+      test('acknowledgements that never come hold nothing back', LIMIT, async (t) => {
+        const f = await keptFromTheStart(t, face, store, { silent: () => {} });
+        for (let n = 0; n < 100; n += 1) {
+          f.socket.socket.emit('silent', n, () => {});
+          if (n % 2 === 0) await f.write(f.browser, { n });
+          await f.socket.ask('put', `field${n}`);
+        }
+        const stored = await f.read(f.browser);
+        assert.equal(Object.keys(stored).filter((key) => key.startsWith('field')).length, 100);
+      });
+    });
+  }
 }
 
 // Events that overlap, each with a field of its own, put into the current session or into one that was kept, before or after

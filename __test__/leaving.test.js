@@ -239,6 +239,19 @@ for (const version of [2, 4]) {
         assert.equal((await browser.json('/read')).body.left, 1);
       });
 
+      test(`what code has changed that no handler waits for is saved, on ${name}`, LIMIT, async (t) => {
+        const changed = deferred();
+        const { browser, client } = await sharedSocket(t, version, STORES[name], (socket) => {
+          setImmediate(() => {
+            socket.session.late = 1;
+            changed.resolve();
+          });
+        });
+        await changed.promise;
+        client.close();
+        await until(async () => (await browser.json('/read')).body.late, 'it is saved');
+      });
+
       test(`reload() gives a leaving socket's listener what is stored, on ${name}`, LIMIT, async (t) => {
         const seen = deferred();
         const { browser, client } = await sharedSocket(t, version, STORES[name], (socket) => {

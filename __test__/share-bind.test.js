@@ -336,6 +336,24 @@ test('a socket that is refused by a middleware behind ours is bound to nothing',
   }
 });
 
+test('what a middleware behind ours changes is saved, though it refuses the socket', LIMIT, async (t) => {
+  for (const socketIoVersion of [2, 4]) {
+    const f = await shareApp(t, {
+      socketIoVersion,
+      app: ({ io }) =>
+        io.use((socket, next) => {
+          socket.session.tries = (socket.session.tries ?? 0) + 1;
+          next(new Error('not today'));
+        }),
+    });
+    const browser = await f.login();
+    for (const tries of [1, 2]) {
+      await f.connect({ key: await f.keyOf(browser) }).catch(() => {});
+      await until(async () => (await browser.json('/read')).body.tries === tries, 'it is saved');
+    }
+  }
+});
+
 test('a one-time key is good again after the store has failed to look it up', LIMIT, async (t) => {
   const f = await shareApp(t, { options: { oneTimeKeys: true, onError() {} } });
   const browser = await f.login();

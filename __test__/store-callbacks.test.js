@@ -73,6 +73,34 @@ describe('what an app throws inside of a store', () => {
     });
   }
 
+  test("an app's own set that throws: save() calls back, or rejects, with it", LIMIT, async (t) => {
+    const store = new HostileStore();
+    const f = await shareFixture(t, {
+      store,
+      app({ app, io }) {
+        app.get('/save', (req, res) => req.session.save((error) => res.json(error?.message ?? 'fine')));
+        io.on('connection', (socket) => {
+          socket.on('save', (ack) => socket.session.save((error) => ack(error?.message ?? 'fine')));
+          socket.on('promise', (ack) =>
+            socket.session.save().then(
+              () => ack('fine'),
+              (error) => ack(error.message),
+            ),
+          );
+        });
+      },
+    });
+    const { browser, socket } = await f.bound();
+    store.set = () => {
+      throw new Error('closed');
+    };
+    assert.equal(await socket.ask('save'), 'closed');
+    assert.equal(await socket.ask('promise'), 'closed');
+    assert.equal((await browser.json('/save')).body, 'closed');
+    delete store.set;
+    assert.equal(await socket.ask('save'), 'fine');
+  });
+
   test('a generate that wraps the one before it still works, and may fail', LIMIT, async (t) => {
     const store = new HostileStore();
     const f = await shareFixture(t, {

@@ -182,7 +182,8 @@ async function update(change) {
 function saving(save) {
   return function (callback = () => {}) {
     const adopted = adoptedBy(this.req.sessionStore);
-    if (!adopted?.hasOwn('set') || snapshotOf(this)?.sid !== this.id) return save.call(this, callback);
+    if (!adopted?.hasOwn('set') || snapshotOf(this)?.sid !== this.id)
+      return inTime(save).call(this, callback);
     const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
     commitSession(adopted, this, { trusting: true }, done);
     return this;

@@ -5,6 +5,7 @@ const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
 const { failure } = require('../support/errors.js');
 const { closeQueue, NO_QUEUE } = require('../stores/tickets.js');
+const { SocketEvent } = require('./socket-event.js');
 const { SocketSession } = require('./socket-session.js');
 const { leaveSessionRooms } = require('./watch/session-rooms.js');
 const { roomOf } = require('./rooms.js');
@@ -13,7 +14,6 @@ const { nextTick } = require('../support/timers.js');
 
 /** @import { Found } from './binding/key-lookup.js' */
 /** @import { Sharing } from './sharing/sharing.js' */
-/** @import { SocketEvent } from './socket-event.js' */
 /** @import { BoundSession } from './watch/bound-session.js' */
 /** @import { AdoptedStore } from '../stores/adopted-store.js' */
 /** @import { Loaded } from '../stores/stored.js' */
@@ -25,6 +25,10 @@ const MOST_OBJECTS = 32;
 class Link {
   /** @type {Link | undefined} */
   newer = undefined;
+  /** The oldest one that the handlers may hold which began when this one was current. @type {Link} */
+  oldest = this;
+  /** How many of those have ended, and not acknowledged. */
+  unanswered = 0;
 
   /** @param {SocketSession} session */
   constructor(session) {
@@ -56,6 +60,8 @@ class Connection {
     this.queue = NO_QUEUE;
     /** The oldest session object that was changed outside of a handler, and is not saved. @type {Link | undefined} */
     this.changed = undefined;
+    /** Those with handlers that have ended and not acknowledged. @type {Link[]} */
+    this.asked = [];
     /** The session objects that are being saved, each as often as it is: what is changed in one meanwhile is saved as well. @type {SocketSession[]} */
     this.saving = [];
     /** The session object that `socket.session` is. */
@@ -139,6 +145,8 @@ class Connection {
     this.current.giveWay();
     this.link.newer = new Link(session);
     this.link = this.link.newer;
+    if (this.asked.length > 0)
+      this.asked = this.asked.filter((link) => session.order - link.session.order <= MOST_OBJECTS);
     const oldest = this.running[0]?.since;
     if (oldest === undefined || session.order - oldest.session.order <= MOST_OBJECTS) return;
     // Handlers that never end hold them all: what was current long ago goes, but for those that they began with.
@@ -148,11 +156,29 @@ class Connection {
     if (kept.newer?.newer !== undefined) kept.newer = kept.newer.newer;
   }
 
-  /** Whether a handler may hold a session object, or it has a change that is not saved: code that has kept another one has the current one. @param {SocketSession} session */
-  isHeld(session) {
-    const { order } = (this.changed ?? this.running[0]?.since ?? this.link).session;
-    if (session.order >= order || session.sid !== this.current.sid) return true;
-    return this.saving.includes(session);
+  /** The oldest session object that is to be saved still, if it has changed. @param {Link} since that of an event */
+  oldestOf(since) {
+    let { oldest } = since;
+    for (const link of [this.changed, this.running[0]?.since, ...this.asked])
+      if (link !== undefined && link.oldest.session.order < oldest.session.order) oldest = link.oldest;
+    return oldest;
+  }
+
+  /**
+   * App code uses a session object that another one has replaced.
+   *
+   * @param {SocketSession} session
+   * @returns {boolean} whether it stands for itself still: a handler may hold it. If not, it stands for the current one
+   */
+  use(session) {
+    if (session.sid !== this.current.sid) return true;
+    let held = /** @type {Link | undefined} */ (this.oldestOf(this.link));
+    while (held !== undefined && held.session.order < session.order) held = held.newer;
+    if (held?.session !== session) return this.saving.includes(session) && !session.isDropped;
+    // All handlers of today may have got an object in it by now, which is to be saved with what they acknowledge.
+    for (let at = held.newer; at !== undefined; at = at.newer)
+      if (at.oldest.session.order > session.order) at.oldest = held;
+    return true;
   }
 
   /** A session object has been saved, or could not be. @param {SocketSession} session */
@@ -167,17 +193,15 @@ class Connection {
    * @param {(error?: unknown) => void} done called once, with the first failure
    */
   commit(event, done) {
-    const { since } = event;
-    const oldest = this.changed ?? this.running[0]?.since ?? since;
+    const { oldest: since } = event.since;
+    const oldest = this.oldestOf(since);
     this.changed = undefined;
-    if (oldest === this.link && since === this.link && this.saving.length === 0) {
+    if (oldest === this.link && this.saving.length === 0) {
       this.current.commit(done, event);
       return;
     }
     const open = new Set(this.saving);
-    for (const start of [oldest, since]) {
-      for (let at = /** @type {Link | undefined} */ (start); at; at = at.newer) open.add(at.session);
-    }
+    for (let at = /** @type {Link | undefined} */ (oldest); at; at = at.newer) open.add(at.session);
     let left = 1;
     /** @type {unknown} */
     let first;
@@ -220,11 +244,22 @@ class Connection {
   end(event) {
     const { running } = this;
     running.splice(running.indexOf(event), 1);
+    if (event.isUnanswered) {
+      event.since.unanswered += 1;
+      if (event.since.unanswered === 1) this.asked.push(event.since);
+    }
     if (running.length > 0) return;
+    if (this.asked.length === 0) this.link.oldest = this.link;
     this.renew();
     if (this.current.unsaved !== undefined) this.drop();
     this.leaveWhenIdle();
     this.idle?.();
+  }
+
+  /** An event whose handlers have ended acknowledges, or never will. @param {Link} since */
+  answered(since) {
+    since.unanswered -= 1;
+    if (since.unanswered === 0) this.asked = this.asked.filter((link) => link !== since);
   }
 
   /** Makes the current session object anew, without what is not saved. */
@@ -273,6 +308,9 @@ class Connection {
 
   /** The socket has disconnected, or was refused. */
   leave() {
+    // What was changed outside of a handler, or before the socket was refused. A handler that runs saves it all.
+    if (!this.hasLeft && this.sid !== undefined && this.running.length === 0)
+      new SocketEvent(this, 'disconnect').commit(() => {});
     this.hasLeft = true;
     this.leaveWhenIdle();
   }

@@ -126,6 +126,7 @@ class SharedEvent extends SocketEvent {
   goOn(isNow) {
     const { ack, args, connection, heldAck } = this;
     const rest = new SharedEvent(connection, connection.socket, args);
+    this.answered();
     if (ack && args.at(-1) === heldAck) {
       rest.ack = ack;
       rest.args = [...args.slice(0, -1), rest.held(ack)];
@@ -155,6 +156,7 @@ class SharedEvent extends SocketEvent {
   refusePacket(error) {
     const { connection, name } = this;
     // What they have changed since.
+    this.answered();
     this.commit(() => {});
     try {
       refuseEvent(connection.socket, error);

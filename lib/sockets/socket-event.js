@@ -20,6 +20,8 @@ class SocketEvent {
     this.since = connection.link;
     /** What its changes could not be saved for. @type {unknown} */
     this.failure = undefined;
+    /** Whether it has an acknowledgement that was not called. */
+    this.isUnanswered = false;
     /** Whether a handler has thrown or rejected. */
     this.hasFailed = false;
     /** Runs the handlers before the store has answered. @type {() => void} */
@@ -205,6 +207,13 @@ class SocketEvent {
     });
   }
 
+  /** It acknowledges, or another event does so in its place. */
+  answered() {
+    const { connection, isUnanswered, since } = this;
+    this.isUnanswered = false;
+    if (isUnanswered && !connection.running.includes(this)) connection.answered(since);
+  }
+
   /**
    * An acknowledgement that is sent when what was changed before it is saved: the client that has it finds the change in the store.
    * What cannot be sent throws in the handler, as without us, or is reported if the handler has gone on since.
@@ -213,7 +222,9 @@ class SocketEvent {
    * @returns {(...values: any[]) => void}
    */
   acknowledgement(send) {
+    this.isUnanswered = true;
     return (...values) => {
+      this.answered();
       let isLater = false;
       /** @type {unknown[]} */
       const thrown = [];

@@ -59,9 +59,12 @@ class SocketRequest {
   newer(session) {
     /** @type {SocketSession} */
     const held = /** @type {any} */ (this)[SESSION];
+    const { connection } = held;
     // By a `reload()`. A `regenerate()` gives another id.
-    if (held.session !== session) return held.session?.id === session.id ? held.session : undefined;
-    return held.connection.isHeld(held) ? undefined : held.connection.current.value;
+    if (held.session && held.session !== session)
+      return held.session.id === session.id ? held.session : undefined;
+    if (held === connection.current || (held.session && connection.use(held))) return undefined;
+    return connection.current.value;
   }
 
   /** Its session is being written. @param {Snapshot} snapshot @returns {boolean} false where it is not to be */
