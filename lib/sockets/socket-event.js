@@ -1,7 +1,7 @@
 'use strict';
 
 const { AsyncResource } = require('node:async_hooks');
-const { NO_QUEUE, openQueue, takePlace } = require('../stores/tickets.js');
+const { NO_QUEUE, ask, openQueue } = require('../stores/tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { Loaded } = require('../stores/stored.js');
 
@@ -98,7 +98,9 @@ class SocketEvent {
         }
       };
       if (connection.queue === NO_QUEUE) connection.queue = openQueue();
-      if (storedId === undefined || adopted.isAtHand()) takePlace(go, connection.queue, timeout);
+      // It needs nothing but its place there.
+      if (storedId === undefined || adopted.isAtHand())
+        ask(go, { queue: connection.queue, timeout }, (done) => done(undefined));
       else {
         const isUncertain = (/** @type {Stored | undefined} */ stored, /** @type {number} */ sent) =>
           connection.sid === sid && connection.current.isUncertain(stored, sent);

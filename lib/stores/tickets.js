@@ -37,19 +37,6 @@ function proceed(entry) {
   answered(error, value);
 }
 
-/** Takes a ticket; undefined where there is none, which is the answer. @param {Answered} answered @param {number} queue @param {number} timeout ms */
-function enter(answered, queue, timeout) {
-  const ticket = tickets.open(queue, timeout);
-  /** @type {Entry} */
-  const entry = { ticket, answered, timeout, queue, error: undefined, value: undefined };
-  if (ticket !== 0) {
-    waiting.set(ticket, entry);
-    return entry;
-  }
-  entry.error = failure('ERR_OVERLOADED');
-  nextTick(proceed, entry);
-}
-
 /** A store answered, or its deadline passed. @param {Entry} entry @param {unknown} error @param {unknown} [value] */
 function answer(entry, error, value) {
   const { queue, ticket } = entry;
@@ -79,8 +66,15 @@ function go(ticket) {
  * @param {(callback: Answered) => any} run calls the store, which may answer by promise, too
  */
 function ask(answered, { queue = NO_QUEUE, timeout }, run) {
-  const entry = enter(answered, queue, timeout);
-  if (entry === undefined) return;
+  const ticket = tickets.open(queue, timeout);
+  /** @type {Entry} */
+  const entry = { ticket, answered, timeout, queue, error: undefined, value: undefined };
+  if (ticket === 0) {
+    entry.error = failure('ERR_OVERLOADED');
+    nextTick(proceed, entry);
+    return;
+  }
+  waiting.set(ticket, entry);
   /** @type {Answered} */
   const callback = (error, value) => answer(entry, error, value);
   try {
@@ -135,12 +129,6 @@ function thrown(error) {
   return error ?? new Error(`The session store threw ${error}.`);
 }
 
-/** Takes a place in a socket's queue without calling a store: for an event that needs nothing but its place there. @param {Answered} answered @param {number} queue @param {number} timeout ms */
-function takePlace(answered, queue, timeout) {
-  const entry = enter(answered, queue, timeout);
-  if (entry !== undefined) answer(entry, undefined);
-}
-
 /** @param {number[]} passed the tickets whose deadline has passed */
 function expire(passed) {
   for (const ticket of passed) {
@@ -162,6 +150,5 @@ module.exports = {
   hear,
   /** Opens the queue of a socket: its events run in order. */
   openQueue: () => tickets.openQueue(),
-  takePlace,
   thrown,
 };
