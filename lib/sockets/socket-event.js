@@ -113,7 +113,7 @@ class SocketEvent {
   look() {
     const { adopted, sid, storedId } = this.connection;
     if (storedId === undefined || !adopted.isAtHand()) return;
-    const text = adopted.readText(storedId);
+    const text = adopted.driver.readText?.(storedId);
     this.loaded(new Loaded(sid, text === undefined ? undefined : { text }, adopted.clock), 0);
   }
 

@@ -52,7 +52,7 @@ function commitSession(adopted, session, options, callback) {
 
 /** The same, without a look at the store's `set`. @type {CommitSession} */
 function commit(adopted, session, { trusting = false, text, isQuiet }, callback) {
-  adopted.used();
+  adopted.probe?.begin();
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { update } = snapshot;
   let mine;
@@ -224,7 +224,7 @@ class Committing {
       this.written(error, outcome);
     if (commit.expected === null) {
       // A session that is new: there is nothing to be compared with, unless another has written it in this process.
-      const current = this.isFirst ? undefined : adopted.readText(commit.sid);
+      const current = this.isFirst ? undefined : adopted.driver.readText?.(commit.sid);
       if (current === undefined) adopted.put(commit, done);
       else done(null, current);
     } else if (adopted.driver.compareAndSet) adopted.compareAndSet(commit, done);

@@ -46,10 +46,10 @@ function follow(adopted) {
   };
 
   followMethod(adopted, 'get', (sid, callback) => {
-    adopted.used();
+    adopted.probe?.begin();
     if (typeof callback !== 'function') return original.get.call(adopted.self, sid, callback);
     const clock = adopted.clock;
-    const text = typeof sid === 'string' ? adopted.readText(sid) : undefined;
+    const text = typeof sid === 'string' ? adopted.driver.readText?.(sid) : undefined;
     return call(
       (done) => original.get.call(adopted.self, sid, done),
       (_error, data) => {
@@ -74,7 +74,7 @@ function follow(adopted) {
   });
 
   define('set', (sid, given, callback) => {
-    adopted.used();
+    adopted.probe?.begin();
     const session = newestOf(given);
     // The store's own `touch` may call it, which has the lock.
     adopted.touches.letIn(sid, session);

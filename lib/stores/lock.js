@@ -27,7 +27,7 @@ class Locks {
   /** @param {{ waiting: number }} adopted counts all who wait */
   constructor(adopted) {
     this.adopted = adopted;
-    /** Who waits, by session. @type {Map<string, ((stored?: string) => void)[]>} */
+    /** The locks that are taken: who waits, by session. @type {Map<string, ((stored?: string) => void)[]>} */
     this.held = new Map();
   }
 
@@ -40,7 +40,16 @@ class Locks {
    */
   enter(sid, timeout, start) {
     const { adopted, held } = this;
-    const leave = (/** @type {string | undefined} */ stored) => this.leave(sid, stored);
+    const leave = (/** @type {string | undefined} */ stored) => {
+      const next = held.get(sid)?.shift();
+      if (next === undefined) {
+        held.delete(sid);
+        return;
+      }
+      adopted.waiting -= 1;
+      // Not one inside of the other: there may be thousands, and of a session that is gone each ends at once.
+      nextTick(next, stored);
+    };
     const waiting = held.get(sid);
     if (waiting === undefined) {
       held.set(sid, []);
@@ -51,23 +60,6 @@ class Locks {
       const end = performance.now() + timeout;
       waiting.push((stored) => start(performance.now() < end ? undefined : timedOut(timeout), stored, leave));
     }
-  }
-
-  /** Whether somebody writes a session right now. @param {string} sid */
-  isHeld(sid) {
-    return this.held.has(sid);
-  }
-
-  /** Lets the next one in. @param {string} sid @param {string} [stored] the text that was written */
-  leave(sid, stored) {
-    const next = this.held.get(sid)?.shift();
-    if (next === undefined) {
-      this.held.delete(sid);
-      return;
-    }
-    this.adopted.waiting -= 1;
-    // Not one inside of the other: there may be thousands, and of a session that is gone each ends at once.
-    nextTick(next, stored);
   }
 }
 

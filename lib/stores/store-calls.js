@@ -90,11 +90,7 @@ class StoreCalls {
     const { driver, candidate } = driverOf(store);
     /** @type {Driver} */
     this.driver = driver;
-    this.probe =
-      candidate &&
-      new Probe(this, candidate, () => {
-        this.driver = candidate;
-      });
+    this.probe = candidate && new Probe(this, candidate);
     this.loads = new GatheredLoads(this);
   }
 
@@ -103,19 +99,9 @@ class StoreCalls {
     return this.driver.readText !== undefined;
   }
 
-  /** Whether sessions can be read with `readText`. */
+  /** Whether sessions can be read with the driver's `readText`. */
   isAtHand() {
     return this.readsAtOnce && this.hasOwn('get');
-  }
-
-  /** The text of a live session, where the driver has them at hand; undefined when there is none. @param {string} sid */
-  readText(sid) {
-    return this.driver.readText?.(sid);
-  }
-
-  /** Somebody uses the store: it is probed, where that has to tell what it is. */
-  used() {
-    this.probe?.begin();
   }
 
   /** Between whom a commit or an update is exact right now: all `processes` that use the store, or only those of this `process`. */
@@ -169,7 +155,7 @@ class StoreCalls {
    * @param {(error: unknown, stored: Stored | undefined, clock: number) => void} done gets the clock when the store was asked
    */
   load(sid, options, done) {
-    this.used();
+    this.probe?.begin();
     const { loads, store } = this;
     const hasOwnGet = this.hasOwn('get');
     let clock = this.clock;
@@ -206,7 +192,7 @@ class StoreCalls {
    */
   read(sid, done) {
     if (this.isAtHand()) {
-      const text = this.readText(sid);
+      const text = this.driver.readText?.(sid);
       done(undefined, text === undefined ? undefined : { text }, this.clock);
       return;
     }
@@ -262,7 +248,7 @@ class StoreCalls {
 
   /** @param {string} id @param {any} record @param {number} clock @param {number} timeout ms @param {Done} done */
   putUnlessGone(id, record, clock, timeout, done) {
-    this.used();
+    this.probe?.begin();
     const began = this.clock;
     let isAnswered = false;
     const answered = (/** @type {unknown} */ error) => {

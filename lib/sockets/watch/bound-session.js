@@ -113,7 +113,7 @@ class BoundSession {
   isOutdated(clock) {
     const { adopted } = this.watch.sharing;
     if (adopted === undefined || clock === undefined) return false;
-    return adopted.commits.isHeld(this.sid) || adopted.since(this.sid, clock) !== 'unchanged';
+    return adopted.commits.held.has(this.sid) || adopted.since(this.sid, clock) !== 'unchanged';
   }
 
   /** How long until its date has passed and the store has dropped it, in ms. */

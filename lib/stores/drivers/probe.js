@@ -16,11 +16,10 @@ const AGAIN_AT_MOST = 300_000;
 
 /** Finds out whether a driver does what a store does, before it is used. */
 class Probe {
-  /** @param {StoreCalls} adopted @param {Driver} candidate @param {() => void} proven */
-  constructor(adopted, candidate, proven) {
+  /** @param {StoreCalls} adopted @param {Driver} candidate */
+  constructor(adopted, candidate) {
     this.adopted = adopted;
     this.candidate = candidate;
-    this.proven = proven;
     this.wait = AGAIN;
     /** When it may begin, by `performance.now()`: not while it is running, and never again once it has an answer. */
     this.next = 0;
@@ -38,7 +37,7 @@ class Probe {
     this.running = this.run().then(
       (isRight) => {
         this.running = undefined;
-        if (isRight) this.proven();
+        if (isRight) this.adopted.driver = this.candidate;
       },
       () => {
         this.running = undefined;
