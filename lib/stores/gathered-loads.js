@@ -1,7 +1,8 @@
 'use strict';
 
 const { Batches } = require('./batches.js');
-const { thrown } = require('./tickets.js');
+const { converting, storedOf, storedOfText } = require('./stored.js');
+const { firstAnswer } = require('./tickets.js');
 
 /** @import { StoreCalls } from './store-calls.js' */
 /** @import { Stored } from './stored.js' */
@@ -43,24 +44,31 @@ class GatheredLoads {
       // A save that has ended in this round is no later than the load.
       load.clock = this.calls.clock;
     }
-    if (loads.length === 1 || this.calls.driver.loadTexts === undefined) {
+    const { loadTexts } = this.calls.driver;
+    if (loads.length === 1 || loadTexts === undefined) {
       for (const load of loads) this.sendOne(load);
       return;
     }
-    this.calls.loadTextsNow(
-      loads.map(({ sid }) => sid),
-      (at, error, stored) => this.answer(loads[at], error, stored),
-      () => this.batches.sendApart(loads),
-    );
+    const sids = loads.map(({ sid }) => sid);
+    loadTexts(sids, (error, texts) => {
+      if (error || texts?.length !== loads.length) this.batches.sendApart(loads);
+      else for (const [at, load] of loads.entries()) this.taking(load, storedOfText)(null, texts[at]);
+    });
   }
 
   /** @param {Load} load */
   sendOne(load) {
-    try {
-      this.calls.loadNow(load.sid, (error, stored) => this.answer(load, error, stored));
-    } catch (error) {
-      this.answer(load, thrown(error));
-    }
+    const { driver, original, self } = this.calls;
+    const { loadText } = driver;
+    firstAnswer(
+      (done) => (loadText ? loadText(load.sid, done) : original.get.call(self, load.sid, done)),
+      this.taking(load, loadText ? storedOfText : storedOf),
+    );
+  }
+
+  /** What takes the store's answer to a load. @param {Load} load @param {typeof storedOf} make */
+  taking(load, make) {
+    return converting(make, (error, stored) => this.answer(load, error, stored));
   }
 
   /**

@@ -2,12 +2,12 @@
 
 const debug = require('debug')('io-session:store');
 const native = require('../../native.js');
-const { ask, firstAnswer, hear } = require('./tickets.js');
+const { ask, firstAnswer } = require('./tickets.js');
 const { traceOf } = require('../support/errors.js');
 const { GatheredLoads } = require('./gathered-loads.js');
 const { driverOf } = require('./drivers/index.js');
 const { Probe } = require('./drivers/probe.js');
-const { storedOf, storedOfText } = require('./stored.js');
+const { converting, storedOf } = require('./stored.js');
 const { meansMissing } = require('../session/session-data.js');
 
 /** @import { StoreUser } from './adopted-store.js' */
@@ -15,7 +15,6 @@ const { meansMissing } = require('../session/session-data.js');
 /** @import { Stored } from './stored.js' */
 
 /** @typedef {(error: unknown) => void} Done */
-/** @typedef {(error: unknown, stored?: Stored) => void} WhenLoaded gets undefined for what is missing */
 
 /** What `native.since` says. */
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);
@@ -199,28 +198,6 @@ class StoreCalls {
     this.load(sid, this, done);
   }
 
-  /** Asks the store now. @param {string} sid @param {WhenLoaded} callback */
-  loadNow(sid, callback) {
-    const { driver, original, self } = this;
-    const answered = converting(driver.loadText ? storedOfText : storedOf, callback);
-    // What is answered by promise counts, too.
-    hear(driver.loadText ? driver.loadText(sid, answered) : original.get.call(self, sid, answered), answered);
-  }
-
-  /**
-   * Asks the store for several sessions at once, where its driver can.
-   *
-   * @param {string[]} sids
-   * @param {(at: number, error: unknown, stored?: Stored) => void} one gets each of them
-   * @param {() => void} failed there is no answer for each of them
-   */
-  loadTextsNow(sids, one, failed) {
-    this.driver.loadTexts?.(sids, (error, texts) => {
-      if (error || texts?.length !== sids.length) failed();
-      else for (const [at, text] of texts.entries()) converting(storedOfText, one.bind(null, at))(null, text);
-    });
-  }
-
   /**
    * Writes a session with the store's own `set`, as it is.
    * @param {Commit} commit @param {(error: unknown, outcome: true) => void} done
@@ -257,7 +234,8 @@ class StoreCalls {
       this.discardIfGone(id, began, clock);
       done(error);
     };
-    const run = (/** @type {Done} */ callback) =>
+    this.writing.add(record);
+    ask(answered, { timeout }, (callback) => {
       firstAnswer(
         (stored) => this.original.set.call(this.self, id, record, stored),
         (error) => {
@@ -266,8 +244,7 @@ class StoreCalls {
           else callback(error);
         },
       );
-    this.writing.add(record);
-    ask(answered, { timeout }, (callback) => void run(callback));
+    });
   }
 
   /** Extends a session's life in the store. @param {string} sid @param {any} session @param {Done} done */
@@ -323,20 +300,6 @@ class StoreCalls {
     if (this.successor?.since(id, 0) === 'gone') return 'gone';
     return SINCE[native.since(this.number, id, since)];
   }
-}
-
-/** What takes a store's answer. @param {(given: any) => Stored | undefined} make @param {WhenLoaded} callback */
-function converting(make, callback) {
-  return (/** @type {unknown} */ error, /** @type {any} */ given) => {
-    let failed = error;
-    let stored;
-    try {
-      if (!error) stored = make(given);
-    } catch (thrown) {
-      failed = thrown;
-    }
-    callback(failed, stored);
-  };
 }
 
 module.exports.ORIGINAL = ORIGINAL;

@@ -54,6 +54,25 @@ function storedOfText(given) {
   return sessionData(JSON.parse(text)) === undefined ? undefined : new StoredText(text);
 }
 
+/**
+ * What takes a store's answer.
+ *
+ * @param {(given: any) => Stored | undefined} make one of the two above
+ * @param {(error: unknown, stored?: Stored) => void} callback gets undefined for what is missing
+ */
+function converting(make, callback) {
+  return (/** @type {unknown} */ error, /** @type {any} */ given) => {
+    let failed = error;
+    let stored;
+    try {
+      if (!error) stored = make(given);
+    } catch (thrown) {
+      failed = thrown;
+    }
+    callback(failed, stored);
+  };
+}
+
 /** Session data to be changed at will. @param {Stored} stored */
 function dataOf({ text, data }) {
   return data === undefined ? JSON.parse(text) : copyOfSession(data, text);
@@ -80,8 +99,4 @@ function copyOf(value) {
   return prototype === Object.prototype || prototype === null ? copyOfFields(value) : value;
 }
 
-module.exports.Loaded = Loaded;
-module.exports.copyOfSession = copyOfSession;
-module.exports.dataOf = dataOf;
-module.exports.storedOf = storedOf;
-module.exports.storedOfText = storedOfText;
+module.exports = { Loaded, converting, copyOfSession, dataOf, storedOf, storedOfText };

@@ -147,7 +147,6 @@ module.exports = {
   closeQueue: (queue) => tickets.closeQueue(queue),
   countTimeouts: () => timeouts,
   firstAnswer,
-  hear,
   /** Opens the queue of a socket: its events run in order. */
   openQueue: () => tickets.openQueue(),
   thrown,
