@@ -12,14 +12,12 @@ const SNAPSHOT = Symbol('io-session snapshot');
 /** Those of all other sessions. @type {WeakMap<object, Snapshot>} */
 const snapshots = new WeakMap();
 
-/** @typedef {(error?: unknown) => void} Done */
-
 /**
  * A save that is under way.
  *
  * @typedef {object} Save
  * @property {string} text the session's own text, which is not in `base` yet
- * @property {Done[]} waiting for its end
+ * @property {((error?: unknown) => void)[]} waiting for its end
  */
 
 /** @type {Save[]} */

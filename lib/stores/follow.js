@@ -10,9 +10,7 @@ const { ORIGINAL } = require('./store-calls.js');
 const { copyOfSession } = require('./stored.js');
 const { nextTick } = require('../support/timers.js');
 
-/** @import { AdoptedStore } from './adopted-store.js' */
-
-/** @typedef {(error?: unknown) => void} Done */
+/** @import { AdoptedStore, Done } from './adopted-store.js' */
 
 /** As long as express-session's own ids are. */
 const ID_BYTES = 24;
@@ -41,7 +39,13 @@ function follow(adopted) {
     followMethod(adopted, method, (...args) => {
       if (typeof args[ours.length - 1] === 'function') return ours(...args);
       const given = Array.from({ length: ours.length - 1 }, (_, at) => args[at]);
-      return promised(adopted, (done) => store[method](...given, done));
+      const promise = new Promise((resolve, reject) => {
+        const done = (/** @type {unknown} */ error) => (error ? reject(error) : resolve(undefined));
+        store[method](...given, done);
+      });
+      // A failure that nobody waits for is reported, and does not end the process.
+      promise.catch(adopted.onError);
+      return promise;
     });
   };
 
@@ -64,7 +68,11 @@ function follow(adopted) {
     // Before the cookie is made of it: that is no JSON any more.
     const text = source?.text ?? textOf(data);
     const clock = source?.clock ?? adopted.clock;
-    const session = adopted.makeSession(req, ownData(adopted, data, text), text, clock);
+    const { loadText, readText } = adopted.driver;
+    // A store that we know nothing of may hand out the object that it keeps.
+    const isFresh = text === undefined || readText !== undefined || loadText !== undefined;
+    const own = isFresh ? data : copyOfSession(data, text);
+    const session = adopted.makeSession(req, own, text, clock);
     if (text !== undefined && typeof req?.sessionID === 'string') {
       for (const { watch } of adopted.users) watch.knows(req.sessionID, text, clock);
     }
@@ -194,27 +202,6 @@ function call(run, note, callback) {
     note(...answer);
     nextTick(callback, ...answer);
   });
-}
-
-/**
- * Calls back by a promise. A failure that nobody waits for is reported, and does not end the process.
- * @param {AdoptedStore} adopted @param {(done: Done) => void} run
- */
-function promised(adopted, run) {
-  const promise = new Promise((resolve, reject) => {
-    run((error) => (error ? reject(error) : resolve(undefined)));
-  });
-  promise.catch(adopted.onError);
-  return promise;
-}
-
-/**
- * The data that a session may have as its own: a store that we know nothing of may hand out the object that it keeps.
- * @param {AdoptedStore} adopted @param {any} data @param {string | undefined} text
- */
-function ownData({ driver }, data, text) {
-  const isFresh = driver.readText !== undefined || driver.loadText !== undefined;
-  return isFresh || text === undefined ? data : copyOfSession(data, text);
 }
 
 /** Whether methods of ours have been put into an object: an app may have put others in the place of some. @param {any} object @param {{ [method: string]: any }} followed */

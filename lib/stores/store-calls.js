@@ -10,11 +10,9 @@ const { Probe } = require('./drivers/probe.js');
 const { converting, storedOf } = require('./stored.js');
 const { meansMissing } = require('../session/session-data.js');
 
-/** @import { StoreUser } from './adopted-store.js' */
+/** @import { Done, StoreUser } from './adopted-store.js' */
 /** @import { Commit, Driver, Outcome } from './drivers/index.js' */
 /** @import { Stored } from './stored.js' */
-
-/** @typedef {(error: unknown) => void} Done */
 
 /** What `native.since` says. */
 const SINCE = /** @type {const} */ (['unchanged', 'changed', 'gone']);

@@ -75,13 +75,7 @@ function ask(answered, { queue = NO_QUEUE, timeout }, run) {
     return;
   }
   waiting.set(ticket, entry);
-  /** @type {Answered} */
-  const callback = (error, value) => answer(entry, error, value);
-  try {
-    hear(run(callback), callback);
-  } catch (error) {
-    callback(thrown(error));
-  }
+  firstAnswer(run, (error, value) => answer(entry, error, value));
 }
 
 /**

@@ -2,9 +2,8 @@
 
 const { ask } = require('./tickets.js');
 
-/** @import { AdoptedStore } from './adopted-store.js' */
+/** @import { AdoptedStore, Done } from './adopted-store.js' */
 
-/** @typedef {(error?: unknown) => void} Done */
 /** @typedef {{ session: any, run: (done: Done) => any, callbacks: Done[] }} Touch */
 
 /**
