@@ -5,6 +5,8 @@ const { Fields } = require('./fields.js');
 const { isJson } = require('./session-data.js');
 const { LEFT_OUT, SNAPSHOT, Snapshot, snapshotOf } = require('./snapshot.js');
 
+/** @import { StoreCalls } from '../stores/store-calls.js' */
+
 /** Fields that are more than values. */
 const OTHERS = new Set(['cookie', 'toJSON']);
 /** A property name that JavaScript puts in front of all others. */
@@ -16,9 +18,6 @@ const PLAIN = { configurable: true, enumerable: true, writable: true };
 
 /** What the `Session` says of itself, and cannot be changed. @type {Set<string | symbol>} */
 const OWN = new Set(['req', 'id']);
-
-/** @type {string[]} */
-const NONE = [];
 
 /** What a `Session` inherits from while it is behind a Proxy, by its prototype. @type {WeakMap<object, object>} */
 const behind = new WeakMap();
@@ -54,15 +53,14 @@ class LazySession extends Snapshot {
    * @param {object} prototype what it is to inherit from
    * @param {string} text as it is stored
    * @param {number} clock
-   * @param {boolean} isUncertain
-   * @param {(cookie: any) => any} makeCookie
+   * @param {StoreCalls} calls
    */
-  constructor(target, prototype, text, clock, isUncertain, makeCookie) {
-    super(target.id, text, clock, isUncertain);
+  constructor(target, prototype, text, clock, calls) {
+    super(target.id, text, clock, !calls.readsAtOnce);
     this.target = Object.setPrototypeOf(target, prototypeBehind(prototype));
     this.prototype = prototype;
-    this.makeCookie = makeCookie;
-    this.fields = new Fields(text, isUncertain);
+    this.calls = calls;
+    this.fields = new Fields(text, this.isUncertain);
     /** What was looked at, and what was put in. Undefined once the session is whole. @type {Map<string, any> | undefined} */
     this.values = new Map();
     /**
@@ -76,8 +74,6 @@ class LazySession extends Snapshot {
     this.speltFields = this.fields;
     /** Whether something was put in since. */
     this.isWritten = false;
-    /** What the stored session has, and a whole one has not: names of express-session's methods. @type {string[]} */
-    this.leftOut = NONE;
     /** The session as the handler has it. @type {any} */
     this.session = new Proxy(target, this);
   }
@@ -174,7 +170,7 @@ class LazySession extends Snapshot {
 
   /** @param {any} raw the stored cookie */
   cookieOf(raw) {
-    const cookie = this.makeCookie(raw);
+    const cookie = this.calls.makeCookie(raw);
     this.noteCookie(cookie, raw);
     return cookie;
   }
@@ -186,10 +182,10 @@ class LazySession extends Snapshot {
     const data = JSON.parse(this.base);
     this.values = undefined;
     Object.setPrototypeOf(target, this.prototype);
-    this.leftOut = Object.keys(data).filter((key) => this.isReserved(target, key));
-    for (const key of this.leftOut) delete data[key];
-    this.base = this.without(this.base);
-    for (const save of this.saves) save.text = this.without(save.text);
+    const leftOut = Object.keys(data).filter((key) => this.isReserved(target, key));
+    for (const key of leftOut) delete data[key];
+    this.base = without(this.base, leftOut);
+    for (const save of this.saves) save.text = without(save.text, leftOut);
     if (!values.has('cookie')) values.set('cookie', this.cookieOf(data.cookie));
     for (const [key, value] of values) data[key] = value;
     for (const [key, value] of Object.entries(data)) {
@@ -205,14 +201,6 @@ class LazySession extends Snapshot {
     return values === undefined ? target : { cookie: values.get('cookie') };
   }
 
-  /** A text without what a whole session leaves out: that is no change. @param {string} text */
-  without(text) {
-    if (this.leftOut.length === 0) return text;
-    const data = JSON.parse(text);
-    for (const key of this.leftOut) delete data[key];
-    return JSON.stringify(data);
-  }
-
   /** @param {any} _session @param {string} mine @param {string} stored @param {number} clock */
   wrote(_session, mine, stored, clock) {
     // Else the text of before would stay as long as nobody looks.
@@ -221,13 +209,11 @@ class LazySession extends Snapshot {
   }
 
   hasCookie() {
-    const { values } = this;
-    return (values !== undefined && !values.has('cookie')) || super.hasCookie(this.own);
+    return this.values?.has('cookie') === false || super.hasCookie(this.own);
   }
 
   keepsCookie() {
-    const { values } = this;
-    return (values !== undefined && !values.has('cookie')) || super.keepsCookie(this.own);
+    return this.values?.has('cookie') === false || super.keepsCookie(this.own);
   }
 
   /** @param {string} text */
@@ -310,6 +296,14 @@ for (const trap of /** @type {const} */ ([
     return /** @type {any} */ (Reflect[trap])(...args);
   };
   Object.defineProperty(LazySession.prototype, trap, { value });
+}
+
+/** A text without fields that a whole session leaves out: that is no change. @param {string} text @param {string[]} keys */
+function without(text, keys) {
+  if (keys.length === 0) return text;
+  const data = JSON.parse(text);
+  for (const key of keys) delete data[key];
+  return JSON.stringify(data);
 }
 
 /** @param {any} value */

@@ -8,6 +8,8 @@ const { newestOf, snapshotOf } = require('./snapshot.js');
 const { updateSession } = require('./update.js');
 const { nextTick } = require('../support/timers.js');
 
+/** @typedef {(this: any, callback: (error?: any) => void) => any} Method of express-session's `Session` */
+
 /** The prototypes that have methods of ours. @type {WeakSet<object>} */
 const ours = new WeakSet();
 
@@ -66,9 +68,9 @@ class Heard extends Promise {
 }
 
 /**
- * A method of express-session's `Session` that answers by a promise where no callback is given.
+ * A method that answers by a promise where no callback is given.
  *
- * @param {(this: any, callback: (error?: any) => void) => any} method
+ * @param {Method} method
  * @param {(session: any, req: any) => any} result what the promise is fulfilled with
  * @returns {Function}
  */
@@ -85,10 +87,10 @@ function promising(method, result) {
   };
 }
 
-/** `regenerate`, of which an answer that comes too late makes no session any more. */
-function regenerateInTime(/** @type {(this: any, callback: (error?: any) => void) => any} */ regenerate) {
+/** `regenerate`, of which an answer that comes too late makes no session any more. @type {(regenerate: Method) => Method} */
+function regenerateInTime(regenerate) {
   const method = inTime(regenerate);
-  return /** @this {any} @param {(error?: any) => void} callback */ function (callback) {
+  return function (callback) {
     const wanted = { isOver: false };
     this.req.regenerating = wanted;
     return method.call(this, (error) => {
@@ -98,12 +100,7 @@ function regenerateInTime(/** @type {(this: any, callback: (error?: any) => void
   };
 }
 
-/**
- * A method that waits for the store no longer than a call to it may take.
- *
- * @param {(this: any, callback: (error?: any) => void) => any} method
- * @returns {(this: any, callback: (error?: any) => void) => any}
- */
+/** A method that waits for the store no longer than a call to it may take. @type {(method: Method) => Method} */
 function inTime(method) {
   return function (callback) {
     const adopted = adoptedBy(this.req.sessionStore);
@@ -117,8 +114,7 @@ function inTime(method) {
  * `reload` of a socket's session, which waits no longer than a call to the store may take. A socket's own session that is not stored
  * becomes another empty one.
  *
- * @param {(this: any, callback: (error?: any) => void) => any} reload
- * @returns {(this: any, callback: (error?: any) => void) => any}
+ * @type {(reload: Method) => Method}
  */
 function reloading(reload) {
   return function (callback) {
@@ -176,8 +172,7 @@ async function update(change) {
  * `save`. Not by the store's `set`: a touch that is under way may call that itself, and has the lock. And the store has its own again
  * when the sharing was closed meanwhile, which would write the whole session, and bring one back that has ended.
  *
- * @param {(this: any, callback?: (error?: any) => void) => any} save
- * @returns {(this: any, callback?: (error?: any) => void) => any}
+ * @type {(save: Method) => Method}
  */
 function saving(save) {
   return function (callback = () => {}) {

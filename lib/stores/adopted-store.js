@@ -111,17 +111,10 @@ class AdoptedStore extends StoreCalls {
     const { Session, store } = this;
     const isOurs = this.hasOwn('createSession');
     if (isOurs && stored.data === undefined && Session !== undefined) {
-      const { prototype } = Session;
-      const lazy = new LazySession(
-        new Session(req),
-        methods ? methods.over(prototype) : prototype,
-        stored.text,
-        clock,
-        !this.readsAtOnce,
-        this.makeCookie,
-      );
-      req.session = lazy.session;
-      return lazy.session;
+      const prototype = methods ? methods.over(Session.prototype) : Session.prototype;
+      const { session } = new LazySession(new Session(req), prototype, stored.text, clock, this);
+      req.session = session;
+      return session;
     }
     const data = dataOf(stored);
     const session = isOurs ? this.makeSession(req, data, stored.text, clock) : store.createSession(req, data);

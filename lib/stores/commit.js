@@ -55,7 +55,6 @@ function commit(adopted, session, { trusting = false, text, isQuiet }, callback)
   adopted.probe?.begin();
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { update } = snapshot;
-  let mine;
   /** @type {Save} */
   let save;
   try {
@@ -63,7 +62,7 @@ function commit(adopted, session, { trusting = false, text, isQuiet }, callback)
       throw new Error(
         'io-session: update() saves what its function has changed; do not save() inside of it.',
       );
-    mine = text ?? snapshot.spell(session);
+    const mine = text ?? snapshot.spell(session);
     // Such a session could not be opened again: each request of its browser would fail.
     if (typeof mine !== 'string') throw failure('ERR_UNSAVABLE_SESSION');
     if (!snapshot.keepsCookie(session)) throw failure('ERR_UNSAVABLE_SESSION', NO_COOKIE);
@@ -245,9 +244,12 @@ class Committing {
     } else if (update !== undefined) {
       update.outcome = outcome;
       this.finish(new Error('io-session: update(): somebody else has written the session meanwhile.'));
-    } else if (typeof outcome !== 'string' || adopted.since(snapshot.sid, snapshot.clock) === 'gone')
-      this.drop();
-    else if (attempts >= MOST_ATTEMPTS) {
+    } else if (typeof outcome !== 'string' || adopted.since(snapshot.sid, snapshot.clock) === 'gone') {
+      // The session was destroyed: it stays so.
+      if (debug.enabled) debug('dropped a write to #%s, which is gone', native.fingerprint(snapshot.sid));
+      adopted.counts.drops += 1;
+      this.finish(null);
+    } else if (attempts >= MOST_ATTEMPTS) {
       this.finish(
         new Error(`The session was written by others ${MOST_ATTEMPTS} times while it was being saved.`),
       );
@@ -256,13 +258,6 @@ class Committing {
       this.isRead = true;
       this.attempt();
     }
-  }
-
-  /** The session was destroyed: it stays so. */
-  drop() {
-    if (debug.enabled) debug('dropped a write to #%s, which is gone', native.fingerprint(this.snapshot.sid));
-    this.adopted.counts.drops += 1;
-    this.finish(null);
   }
 
   /** @param {unknown} error @param {string} [stored] */
