@@ -66,8 +66,8 @@ class EmbeddedStore extends EventEmitter {
    * @param {SessionChange} change
    * @param {(error: any, outcome?: true | string | null) => void} [callback]
    */
-  compareAndSet(sid, expected, { text, renew }, callback) {
-    return answer(callback, () => compareAndSet(this, key(sid), expected, text, renew === true));
+  compareAndSet(sid, expected, change, callback) {
+    return answer(callback, () => compareAndSet(this, key(sid), expected, change));
   }
 
   /** @param {any} sid @param {(error?: any) => void} [callback] */
@@ -171,13 +171,12 @@ function read(store, sid) {
  * @param {any} store
  * @param {string} sid
  * @param {string} expected
- * @param {string} text
- * @param {boolean} renew whether the end is counted anew although the cookie is as it was
+ * @param {SessionChange} change
  * @returns {Outcome}
  */
-function compareAndSet(store, sid, expected, text, renew) {
+function compareAndSet(store, sid, expected, { text, renew }) {
   const end = endAt(store, endOf(text));
-  return call(store, (table) => table.compareAndSet(sid, expected, text, end, renew, Date.now()));
+  return call(store, (table) => table.compareAndSet(sid, expected, text, end, renew === true, Date.now()));
 }
 
 /** When a session ends that is written now, in ms since 1970. @param {any} store @param {number} end by its cookie; not finite where that has none */

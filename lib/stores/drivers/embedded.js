@@ -15,9 +15,8 @@ function embeddedDriver(store) {
   return {
     exact: 'processes',
     readText: (sid) => read(store, sid),
-    compareAndSet(sid, expected, { text, renew }, callback) {
-      callback(null, compareAndSet(store, sid, expected, text, renew));
-    },
+    compareAndSet: (sid, expected, change, callback) =>
+      callback(null, compareAndSet(store, sid, expected, change)),
   };
 }
 

@@ -49,16 +49,12 @@ function postgresDriver(store) {
     compareAndSet(sid, expected, { text, session, renew }, callback) {
       const end = renew ? endOf(store, session) : null;
       const now = Math.ceil(Date.now() / 1000);
-      const values = [sid, now, expected, text, end];
-      store.query(
-        statement(store.quotedTable()),
-        values,
-        (/** @type {any} */ error, /** @type {any} */ row) => {
-          if (error) callback(error);
-          else if (!row) callback(null, null);
-          else callback(null, row.written ? true : row.text);
-        },
-      );
+      const answered = (/** @type {any} */ error, /** @type {any} */ row) => {
+        if (error) callback(error);
+        else if (!row) callback(null, null);
+        else callback(null, row.written ? true : row.text);
+      };
+      store.query(statement(store.quotedTable()), [sid, now, expected, text, end], answered);
     },
   };
 }

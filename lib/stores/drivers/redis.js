@@ -7,9 +7,10 @@ const { Batches } = require('../batches.js');
 const { firstAnswer } = require('../tickets.js');
 const { setImmediate } = require('../../support/timers.js');
 
-/** @import { Change, Driver } from './index.js' */
+/** @import { Change, Driver, Outcome } from './index.js' */
 
 /** @typedef {(error: unknown, reply?: any) => void} Callback */
+/** @typedef {(error: unknown, outcome?: Outcome) => void} Compared */
 
 /**
  * Compares and sets in one step inside Redis, so that no other process can come between. For each key ARGV has the text that was
@@ -51,7 +52,7 @@ const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
  *
  * @typedef {object} Commands
  * @property {(name: string, callback: Callback) => void} get
- * @property {((names: string[], callback: Callback) => void) | undefined} getAll undefined where the client shows no `MGET`
+ * @property {(names: string[], callback: Callback) => void} [getAll] undefined where the client shows no `MGET`
  * @property {((command: 'eval' | 'evalsha', script: string, names: string[], args: string[], callback: Callback) => void) | undefined} run
  *   undefined where the client shows no scripts
  * @property {(name: string, callback: () => void) => void} [tell] waits until the caches of all clients have been sent word of
@@ -115,8 +116,7 @@ function throughCache(get, run) {
   };
   return {
     get: (name, callback) => setImmediate(read, name, callback),
-    // The cache keeps one answer for each command: those for several keys would hardly ever come again.
-    getAll: undefined,
+    // No `getAll`: the cache keeps one answer for each command, and those for several keys would hardly ever come again.
     run,
     // Redis answers a write before it tells the others of it, and the next command after that.
     tell: (name, callback) => run('eval', 'return 1', [name], [], () => callback()),
@@ -150,7 +150,7 @@ function ofOthers(client) {
  * @typedef {object} Write
  * @property {string} name the key
  * @property {[expected: string, head: string, tail: string, middle: string, life: string]} args
- * @property {(error: unknown, outcome?: true | string | null) => void} callback
+ * @property {Compared} callback
  */
 
 /** What is compared and set by one client. */
@@ -274,7 +274,7 @@ function lifeOf(store, session) {
  * @param {string} sid
  * @param {string} expected
  * @param {Change} change
- * @param {(error: unknown, outcome?: true | string | null) => void} callback
+ * @param {Compared} callback
  */
 function compareAndSet(store, client, sid, expected, { text, session, renew }, callback) {
   const commands = commandsOf(client);
@@ -328,7 +328,7 @@ function looksLikeRedis(store) {
  * Makes the `compareAndSet` of a connect-redis store that hides its client: 7 and 8.
  *
  * @param {any} client of node-redis or ioredis, a cluster's included
- * @returns {(this: any, sid: string, expected: string, change: Change, callback: (error: unknown, outcome?: true | string | null) => void) => void}
+ * @returns {(this: any, sid: string, expected: string, change: Change, callback: Compared) => void}
  * @throws {TypeError} when it is neither
  */
 function redisCompareAndSet(client) {
