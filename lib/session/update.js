@@ -99,7 +99,10 @@ async function changed(adopted, fresh, change) {
  * @returns {Promise<any>}
  */
 async function updated(adopted, sid, session, change, methods) {
-  let { stored, clock } = await load(adopted, sid);
+  /** @type {{ stored: Stored | undefined, clock: number }} */
+  let { stored, clock } = await new Promise((resolve, reject) => {
+    adopted.read(sid, (error, stored, clock) => (error ? reject(error) : resolve({ stored, clock })));
+  });
   // By the clock, not by how often: a thread that has just begun loses many times to one that is warm.
   const end = performance.now() + adopted.timeout;
   for (let attempt = 1; ; attempt += 1) {
@@ -121,13 +124,6 @@ async function updated(adopted, sid, session, change, methods) {
     // Where nothing has to be waited for, this thread has others to serve.
     if (attempt % YIELDS === 0) await nextTurn();
   }
-}
-
-/** Reads what is stored now. @param {AdoptedStore} adopted @param {string} sid @returns {Promise<{ stored: Stored | undefined, clock: number }>} */
-function load(adopted, sid) {
-  return new Promise((resolve, reject) => {
-    adopted.read(sid, (error, stored, clock) => (error ? reject(error) : resolve({ stored, clock })));
-  });
 }
 
 /** Makes a fresh `Session` for the app's function. @param {AdoptedStore} adopted @param {string} sid @param {Stored} stored @param {number} clock @param {Methods} [methods] */
@@ -234,12 +230,8 @@ function rebaseTo(adopted, session, sid, stored, clock) {
 /** Makes a session what JSON says. Its cookie stays. @param {any} session @param {any} source */
 function patch(session, source) {
   // What `Session` has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`, `id`.
-  patchObject(
-    session,
-    source,
-    (key) =>
-      key !== 'cookie' && (Object.prototype.propertyIsEnumerable.call(session, key) || !(key in session)),
-  );
+  const isOwn = (/** @type {string} */ key) => Object.prototype.propertyIsEnumerable.call(session, key);
+  patchObject(session, source, (key) => key !== 'cookie' && (isOwn(key) || !(key in session)));
 }
 
 /** Makes an object what JSON says. @param {any} target @param {any} source @param {(key: string) => boolean} isFree whether a field may be another one */
