@@ -3,7 +3,7 @@
 const native = require('../../native.js');
 const { failure, isFailure } = require('../support/errors.js');
 const { snapshotOf } = require('../session/snapshot.js');
-const { sessionOfRecord } = require('../stores/record.js');
+const { sessionOfRecord } = require('../stores/stored.js');
 const { lookForMistakes } = require('../support/warnings.js');
 
 /** @import { Sharing } from '../sockets/sharing/sharing.js' */

@@ -25,12 +25,15 @@ class Fields {
 
   /** The place of a field in `marks`: -1 when there is none, or the text cannot be taken apart (`failed`). @param {string} key */
   find(key) {
+    const { marks, text } = this;
     const name = JSON.stringify(key);
     const at = this.placeOf(name);
-    if (this.isUncertain && !this.isOnly(name, at)) {
-      this.failed = !this.isPlain();
-      this.isUncertain = false;
-    }
+    if (!this.isUncertain) return at;
+    // Seen without passing over all of the text: no other field has the name, in whatever spelling.
+    const isOnly = !text.includes('\\') && (at === -1 || !text.includes(tailOf(name), marks[at + 2]));
+    if (isOnly) return at;
+    this.failed = !this.isPlain();
+    this.isUncertain = false;
     return at;
   }
 
@@ -42,16 +45,6 @@ class Fields {
     if (text.length - this.next > LONG && !text.includes(tailOf(name), this.next)) return -1;
     for (; this.pass(); at += 3) if (this.isNamed(at, name)) return at;
     return -1;
-  }
-
-  /**
-   * Whether it is seen without passing over all of the text that no other field has the name, in whatever spelling.
-   *
-   * @param {string} name @param {number} at its field, or -1
-   */
-  isOnly(name, at) {
-    const { marks, text } = this;
-    return !text.includes('\\') && (at === -1 || !text.includes(tailOf(name), marks[at + 2]));
   }
 
   /** @param {number} at @param {string} name */

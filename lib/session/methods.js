@@ -197,6 +197,4 @@ const socketMethods = new Methods((prototype) => ({
   destroy: promising(inTime(prototype.destroy), () => undefined),
 }));
 
-module.exports.Methods = Methods;
-module.exports.requestMethods = requestMethods;
-module.exports.socketMethods = socketMethods;
+module.exports = { Methods, requestMethods, socketMethods };

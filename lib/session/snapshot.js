@@ -227,10 +227,4 @@ function markOwn(session, isNew) {
   if (isNew) snapshot.stored = null;
 }
 
-module.exports.LEFT_OUT = LEFT_OUT;
-module.exports.SNAPSHOT = SNAPSHOT;
-module.exports.Snapshot = Snapshot;
-module.exports.markOwn = markOwn;
-module.exports.newestOf = newestOf;
-module.exports.remember = remember;
-module.exports.snapshotOf = snapshotOf;
+module.exports = { LEFT_OUT, SNAPSHOT, Snapshot, markOwn, newestOf, remember, snapshotOf };

@@ -5,9 +5,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { FLAG, LONGEST, check, whole } = require('../support/rules.js');
 
+/** @import { EmbeddedStoreOptions } from '../../index.js' */
 /** @import { Rule } from '../support/rules.js' */
-
-/** @typedef {import('../../index.js').EmbeddedStoreOptions} EmbeddedStoreOptions what an app may set */
 
 const DAY = 86_400_000;
 const MOST = Number.MAX_SAFE_INTEGER;

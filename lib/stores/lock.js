@@ -13,15 +13,6 @@ function isFull(adopted, length) {
   return length >= MOST || adopted.waiting >= MOST_IN_ALL;
 }
 
-/**
- * Who waits for a lock. Calls `leave` in the end, whatever it got, with the text that it has written.
- *
- * @callback Start
- * @param {Error | undefined} failed it got no lock
- * @param {string | undefined} stored the text that the one before has written
- * @param {(stored?: string) => void} leave
- */
-
 /** A lock for each session: who takes it sees what the one before has written. In this process only. */
 class Locks {
   /** @param {{ waiting: number }} adopted counts all who wait */
@@ -32,11 +23,12 @@ class Locks {
   }
 
   /**
-   * Takes the lock of a session.
+   * Takes the lock of a session. Who gets it, or an error, calls `leave` in the end, with the text that it has written.
    *
    * @param {string} sid
    * @param {number} timeout how long it may take until then, in ms
-   * @param {Start} start called now where the lock is free
+   * @param {(failed: Error | undefined, stored: string | undefined, leave: (stored?: string) => void) => void} start called now
+   *   where the lock is free; `stored`: the text that the one before has written
    */
   enter(sid, timeout, start) {
     const { adopted, held } = this;

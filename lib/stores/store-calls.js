@@ -300,5 +300,4 @@ class StoreCalls {
   }
 }
 
-module.exports.ORIGINAL = ORIGINAL;
-module.exports.StoreCalls = StoreCalls;
+module.exports = { ORIGINAL, StoreCalls };

@@ -1,7 +1,9 @@
 'use strict';
 
 const { isDate, isMap, isSet } = require('node:util').types;
+const native = require('../../native.js');
 const { isFaithful, sessionData } = require('../session/session-data.js');
+const { attempt } = require('../support/errors.js');
 
 /**
  * A session or a key's record as the store has it.
@@ -55,9 +57,23 @@ function storedOfText(given) {
 }
 
 /**
+ * The session that a key's record names; null when it is no record, or one that a store has kept beyond its time.
+ *
+ * @param {string} text what the store holds under the key
+ * @param {string} [channel] the one that the key has to be made for; any without it
+ * @returns {string | null}
+ */
+function sessionOfRecord(text, channel) {
+  return attempt(() => {
+    const ended = Date.parse(JSON.parse(text).cookie?.expires) <= Date.now();
+    return ended ? null : native.sessionOfRecord(text, channel);
+  }, null);
+}
+
+/**
  * What takes a store's answer.
  *
- * @param {(given: any) => Stored | undefined} make one of the two above
+ * @param {(given: any) => Stored | undefined} make `storedOf` or `storedOfText`
  * @param {(error: unknown, stored?: Stored) => void} callback gets undefined for what is missing
  */
 function converting(make, callback) {
@@ -99,4 +115,4 @@ function copyOf(value) {
   return prototype === Object.prototype || prototype === null ? copyOfFields(value) : value;
 }
 
-module.exports = { Loaded, converting, copyOfSession, dataOf, storedOf, storedOfText };
+module.exports = { Loaded, converting, copyOfSession, dataOf, sessionOfRecord, storedOf, storedOfText };

@@ -2,7 +2,7 @@
 
 const native = require('../../../native.js');
 const { failure } = require('../../support/errors.js');
-const { sessionOfRecord } = require('../../stores/record.js');
+const { sessionOfRecord } = require('../../stores/stored.js');
 const { isBrowserSession } = require('../../session/session-data.js');
 
 /** @import { Sharing } from '../sharing/sharing.js' */
