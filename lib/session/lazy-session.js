@@ -52,8 +52,7 @@ class LazySession extends Snapshot {
    * @param {any} target a `Session` without data
    * @param {object} prototype what it is to inherit from
    * @param {string} text as it is stored
-   * @param {number} clock
-   * @param {StoreCalls} calls
+   * @param {number} clock @param {StoreCalls} calls
    */
   constructor(target, prototype, text, clock, calls) {
     super(target.id, text, clock, !calls.readsAtOnce);
@@ -314,9 +313,7 @@ function isObject(value) {
 /**
  * A value as `JSON.stringify` spells it under its key; undefined where it leaves it out.
  *
- * @param {string} key
- * @param {any} value
- * @returns {string | undefined}
+ * @param {string} key @param {any} value @returns {string | undefined}
  */
 function spellValue(key, value) {
   if (typeof value?.toJSON !== 'function') return JSON.stringify(value);

@@ -70,8 +70,7 @@ function isLive(text) {
 /**
  * Whether two texts of a session have the same content: what a touch or a new key changes is none.
  *
- * @param {string} text
- * @param {string} other
+ * @param {string} text @param {string} other
  */
 function isSameContent(text, other) {
   // It throws where they are nested deeper than the stack of this thread.

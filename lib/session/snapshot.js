@@ -140,8 +140,7 @@ class Snapshot {
   /**
    * The session's text now. A cookie that nobody touched is spelled as it is stored, byte for byte.
    *
-   * @param {any} session
-   * @returns {string}
+   * @param {any} session @returns {string}
    */
   spell(session) {
     const { cookie } = session;
@@ -184,8 +183,7 @@ class Snapshot {
 /**
  * What a session was when it was loaded; undefined when it is not one that was loaded from an adopted store.
  *
- * @param {any} session
- * @returns {Snapshot | undefined}
+ * @param {any} session @returns {Snapshot | undefined}
  */
 function snapshotOf(session) {
   return session?.[SNAPSHOT] ?? snapshots.get(session);
@@ -200,9 +198,7 @@ function newestOf(session) {
  * Notes where a session that was made a moment ago came from.
  *
  * @template {Snapshot} Made
- * @param {any} session
- * @param {Made} snapshot
- * @returns {Made}
+ * @param {any} session @param {Made} snapshot @returns {Made}
  */
 function remember(session, snapshot) {
   snapshots.set(session, snapshot);
@@ -213,8 +209,7 @@ function remember(session, snapshot) {
  * Makes a session that was opened a moment ago a socket's own: it is stored with the mark that the original gives it, which
  * tells it from a browser's, spells its cookie in that way alone, and may not be stored yet.
  *
- * @param {any} session
- * @param {boolean} isNew
+ * @param {any} session @param {boolean} isNew
  */
 function markOwn(session, isNew) {
   const { cookie } = session;

@@ -24,8 +24,7 @@ const YIELDS = 10;
  * Reads, changes and writes a session so that nothing comes between: where somebody has written meanwhile, it is read and
  * changed again. The updates of a session wait for each other within a process. No commit waits for the app's function.
  *
- * @param {AdoptedStore} adopted
- * @param {string} sid
+ * @param {AdoptedStore} adopted @param {string} sid
  * @param {any} session the caller's own `Session`, which has what was written afterwards, and keeps what it has not saved
  *   yet; undefined where there is none
  * @param {Change} change
@@ -95,8 +94,7 @@ async function changed(adopted, fresh, change) {
 
 /**
  * @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change
- * @param {Methods | undefined} methods
- * @returns {Promise<any>}
+ * @param {Methods | undefined} methods @returns {Promise<any>}
  */
 async function updated(adopted, sid, session, change, methods) {
   /** @type {{ stored: Stored | undefined, clock: number }} */
@@ -140,10 +138,7 @@ function open(adopted, sid, stored, clock, methods) {
  * Writes what was changed, unless somebody else has written since it was read. Where the app has put its own `set` in place, it is
  * the one to call; it may call ours with this session.
  *
- * @param {AdoptedStore} adopted
- * @param {any} session
- * @param {Update} update
- * @returns {Promise<Outcome>}
+ * @param {AdoptedStore} adopted @param {any} session @param {Update} update @returns {Promise<Outcome>}
  */
 async function write(adopted, session, update) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));

@@ -286,8 +286,7 @@ class AdoptedStore extends StoreCalls {
   /**
    * A session is being destroyed.
    *
-   * @param {string} sid
-   * @param {'destroy' | 'regenerate'} reason
+   * @param {string} sid @param {'destroy' | 'regenerate'} reason
    * @param {(() => void)[]} [after] where listeners put what is to follow; undefined when another process has done it
    */
   end(sid, reason, after) {

@@ -27,8 +27,7 @@ const { copyOfSession } = require('./stored.js');
  * Commits what was changed in a session with a snapshot since it was loaded.
  *
  * @callback CommitSession
- * @param {AdoptedStore} adopted
- * @param {any} session
+ * @param {AdoptedStore} adopted @param {any} session
  * @param {{ trusting?: boolean, text?: string, isQuiet?: boolean }} options `trusting`: whether it is the app that saves, so that
  *   an unchanged clock is enough to write without reading again; `text`: the session's text, when it has been made already;
  *   `isQuiet`: whether the change is told to nobody, where that is known
@@ -94,9 +93,7 @@ function commit(adopted, session, { trusting = false, text, isQuiet }, callback)
  */
 class Committing {
   /**
-   * @param {AdoptedStore} adopted
-   * @param {any} session
-   * @param {Save} save
+   * @param {AdoptedStore} adopted @param {any} session @param {Save} save
    * @param {{ trusting: boolean, isQuiet: boolean | undefined, update: Update | undefined }} options
    * @param {(error: unknown, written?: string) => void} callback
    */

@@ -61,9 +61,7 @@ class EmbeddedStore extends EventEmitter {
   }
 
   /**
-   * @param {any} sid
-   * @param {string} expected
-   * @param {SessionChange} change
+   * @param {any} sid @param {string} expected @param {SessionChange} change
    * @param {(error: any, outcome?: true | string | null) => void} [callback]
    */
   compareAndSet(sid, expected, change, callback) {
@@ -168,10 +166,7 @@ function read(store, sid) {
 /**
  * Writes a session if the stored text is the expected one.
  *
- * @param {any} store
- * @param {string} sid
- * @param {string} expected
- * @param {SessionChange} change
+ * @param {any} store @param {string} sid @param {string} expected @param {SessionChange} change
  * @returns {Outcome}
  */
 function compareAndSet(store, sid, expected, { text, renew }) {
@@ -218,8 +213,7 @@ function key(sid) {
 /**
  * Does it now, and answers after the current operation: to the callback, as MemoryStore does, or by a promise.
  *
- * @param {((error: any, value?: any) => void) | undefined} callback
- * @param {() => any} run
+ * @param {((error: any, value?: any) => void) | undefined} callback @param {() => any} run
  * @returns {Promise<any> | undefined}
  */
 function answer(callback, run) {

@@ -174,8 +174,7 @@ function followRegenerate(adopted) {
  * Makes the session that follows on another one, as the session middleware does by `store.generate`: for a process that has
  * none, since Express is another one. Its cookie is like the one before, which has what the app has set.
  *
- * @param {AdoptedStore} adopted
- * @param {any} req
+ * @param {AdoptedStore} adopted @param {any} req
  */
 function generateSession({ original, store }, req) {
   const { cookie } = req.session ?? {};
@@ -214,9 +213,7 @@ function hasOurs(object, followed) {
 /**
  * Puts a method of ours in the place of the store's, until it is given back.
  *
- * @param {AdoptedStore} adopted
- * @param {string} method
- * @param {(...args: any[]) => any} value
+ * @param {AdoptedStore} adopted @param {string} method @param {(...args: any[]) => any} value
  */
 function followMethod(adopted, method, value) {
   const { followed, restores, store } = adopted;

@@ -75,9 +75,7 @@ class GatheredLoads {
    * One answer for all who wait; the first one counts. An object that its text does not say each asks for by itself: nobody can
    * copy it but the store.
    *
-   * @param {Load} load
-   * @param {unknown} error
-   * @param {Stored} [stored]
+   * @param {Load} load @param {unknown} error @param {Stored} [stored]
    */
   answer({ sid, waiting, clock }, error, stored) {
     const [first, ...others] = waiting.splice(0);

@@ -32,8 +32,7 @@ const PAST_OTHERS = new Set(['set', 'createSession']);
  * A store's method as the store itself has it: a Proxy around the store may give another, and that one may call what we put in
  * its place.
  *
- * @param {any} store
- * @param {string} method
+ * @param {any} store @param {string} method
  */
 function methodOf(store, method) {
   let found = store[method];

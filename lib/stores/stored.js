@@ -37,8 +37,7 @@ const OPENING = '{"cookie":{';
 /**
  * What a store handed out; undefined for what is no session and no record. Throws where it has no JSON text.
  *
- * @param {any} given
- * @returns {Stored | undefined}
+ * @param {any} given @returns {Stored | undefined}
  */
 function storedOf(given) {
   const data = sessionData(given);

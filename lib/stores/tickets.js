@@ -98,8 +98,7 @@ function hear(returned, callback) {
 /**
  * Calls what answers by callback, by promise, or by both: the first answer counts, and what it throws is one.
  *
- * @param {(done: (error?: any, value?: any) => void) => any} run
- * @param {(...answer: any[]) => void} answered
+ * @param {(done: (error?: any, value?: any) => void) => any} run @param {(...answer: any[]) => void} answered
  * @returns {any} what it returned
  */
 function firstAnswer(run, answered) {

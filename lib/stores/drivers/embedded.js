@@ -8,8 +8,7 @@ const { compareAndSet, read } = require('../embedded-store.js');
  * The driver of an EmbeddedStore: its sessions are read, compared and set on this thread, in one step that worker threads
  * cannot come between either.
  *
- * @param {any} store
- * @returns {Driver}
+ * @param {any} store @returns {Driver}
  */
 function embeddedDriver(store) {
   return {

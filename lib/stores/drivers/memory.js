@@ -7,8 +7,7 @@ const { isLive } = require('../../session/session-data.js');
 /**
  * The driver of a MemoryStore, which keeps JSON texts under `sessions`: they are read, compared and set on this thread.
  *
- * @param {any} store
- * @returns {Driver}
+ * @param {any} store @returns {Driver}
  */
 function memoryDriver(store) {
   return {

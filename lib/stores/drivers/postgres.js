@@ -40,8 +40,7 @@ function looksLikePostgres(store) {
 /**
  * The driver of a connect-pg-simple store, over whatever it was given: a pool, pg-promise, or a pool of its own.
  *
- * @param {any} store
- * @returns {Driver}
+ * @param {any} store @returns {Driver}
  */
 function postgresDriver(store) {
   return {

@@ -7,8 +7,7 @@
  * Commits to a store that cannot compare and set: read again, compare, write. Between that read and write another process may
  * still write; commits of this process cannot, since those of one session wait for each other.
  *
- * @param {AdoptedStore} adopted
- * @param {Commit} commit
+ * @param {AdoptedStore} adopted @param {Commit} commit
  * @param {(error: unknown, outcome?: Outcome) => void} done
  */
 function commitByReading(adopted, commit, done) {

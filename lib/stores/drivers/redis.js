@@ -97,9 +97,7 @@ function ofNodeRedis(client) {
  * before the cache is asked. A session whose date has passed is read in Redis: a touch may have moved its end, and Redis may
  * remove it later than that.
  *
- * @param {Commands['get']} get
- * @param {NonNullable<Commands['run']>} run
- * @returns {Commands}
+ * @param {Commands['get']} get @param {NonNullable<Commands['run']>} run @returns {Commands}
  */
 function throughCache(get, run) {
   /** @type {NonNullable<Commands['unsettled']>} */
@@ -128,8 +126,7 @@ function throughCache(get, run) {
  * ioredis and node-redis 2 and 3, which take a callback, and the clients of connect-redis 7 and 8, which answer by promise and
  * show no scripts.
  *
- * @param {any} client
- * @returns {Commands}
+ * @param {any} client @returns {Commands}
  */
 function ofOthers(client) {
   const runs = typeof client.eval === 'function' && typeof client.evalsha === 'function';
@@ -257,9 +254,7 @@ function isHighSurrogate(text, at) {
 /**
  * How long the store lets a session live that is saved now, in the script's words; undefined where only its `touch` knows.
  *
- * @param {any} store
- * @param {any} session
- * @returns {string | undefined}
+ * @param {any} store @param {any} session @returns {string | undefined}
  */
 function lifeOf(store, session) {
   if (store.disableTTL) return 'keep';
@@ -269,11 +264,7 @@ function lifeOf(store, session) {
 }
 
 /**
- * @param {any} store
- * @param {any} client
- * @param {string} sid
- * @param {string} expected
- * @param {Change} change
+ * @param {any} store @param {any} client @param {string} sid @param {string} expected @param {Change} change
  * @param {Compared} callback
  */
 function compareAndSet(store, client, sid, expected, { text, session, renew }, callback) {
@@ -300,8 +291,7 @@ function compareAndSet(store, client, sid, expected, { text, session, renew }, c
  * The driver of a connect-redis store: sessions are read as texts from the same keys by the same client, and compared and set
  * by a script where the client runs scripts.
  *
- * @param {any} store
- * @returns {Driver}
+ * @param {any} store @returns {Driver}
  */
 function redisDriver(store) {
   const commands = () => commandsOf(store.client);
