@@ -111,8 +111,7 @@ function inTime(method) {
 }
 
 /**
- * `reload` of a socket's session, which waits no longer than a call to the store may take. A socket's own session that is not stored
- * becomes another empty one.
+ * `reload` of a socket's session, with a deadline. A socket's own session that is not stored becomes another empty one.
  *
  * @type {(reload: Method) => Method}
  */

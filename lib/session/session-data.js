@@ -3,15 +3,9 @@
 const { isDeepStrictEqual } = require('node:util');
 const { attempt, codeOf } = require('../support/errors.js');
 
-/**
- * How express-session begins a session's text, as far as the end in its cookie: what is so need not be parsed. No value of a cookie
- * that comes before has braces.
- */
+/** How a session's text begins, as far as the end in its cookie: such a text need not be parsed. No value before it has braces. */
 const BEGINNING = /^\{"cookie":\{"originalMaxAge":[^{}]{1,80}?"expires":(?:null|"([^"\\]*)")/;
-/**
- * The mark of what is no browser's session, but a socket's own or the record of a key. Without its quote: to look for a letter that
- * is rare is far cheaper.
- */
+/** The mark of a socket's own session and of a key's record. Without its quote: to look for a rare letter is far cheaper. */
 const MARK = '__io';
 /** The fields that are no content of a session: its cookie, and what io-session remembers of its keys. */
 const BESIDES = ['cookie', '__socket'];

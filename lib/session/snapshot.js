@@ -36,10 +36,7 @@ class Snapshot {
     this.stored = stored;
     this.clock = clock;
     this.isUncertain = isUncertain;
-    /**
-     * The session's own text when it was made. It differs from `stored` where the store held another spelling, or,
-     * after a save, the changes of others.
-     */
+    /** The session's own text when it was made. `stored` may be spelt otherwise, or have changes of others after a save. */
     this.base = stored ?? '';
     /** The stored cookie, as long as the session's says the same. @type {any} */
     this.rawCookie = undefined;

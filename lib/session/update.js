@@ -25,8 +25,7 @@ const YIELDS = 10;
  * changed again. The updates of a session wait for each other within a process. No commit waits for the app's function.
  *
  * @param {AdoptedStore} adopted @param {string} sid
- * @param {any} session the caller's own `Session`, which has what was written afterwards, and keeps what it has not saved
- *   yet; undefined where there is none
+ * @param {any} session the caller's own `Session`, if any: gets what was written, and keeps what it has not saved yet
  * @param {Change} change
  * @param {Methods} [methods] what the fresh session can do besides
  * @returns {Promise<any>} `session`, or else the fresh one

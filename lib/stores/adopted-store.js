@@ -260,8 +260,7 @@ class AdoptedStore extends StoreCalls {
   }
 
   /**
-   * Destroys a session that was written after its end. What is loaded until the store has done so ends, too. One failure of the store
-   * does not bring it back.
+   * Destroys a session that was written after its end, again where the store fails. What is loaded until then ends, too.
    *
    * @param {string} sid @param {number} [wait] until the next attempt, in ms
    */

@@ -87,10 +87,7 @@ function commit(adopted, session, { trusting = false, text, isQuiet }, callback)
   });
 }
 
-/**
- * A commit on its way: what was changed is merged with what others have written meanwhile, and dropped when the session has been
- * destroyed.
- */
+/** A commit on its way. It is merged with what others have written meanwhile, and dropped when the session has been destroyed. */
 class Committing {
   /**
    * @param {AdoptedStore} adopted @param {any} session @param {Save} save
@@ -192,11 +189,7 @@ class Committing {
     return text;
   }
 
-  /**
-   * An object to be written, for stores that take one. A store that cannot compare and set may keep it, and gets one of its
-   * own.
-   * @param {string} text
-   */
+  /** An object to be written, for stores that take one. A store that may keep it gets one of its own. @param {string} text */
   objectFor(text) {
     const { adopted, save, session, snapshot } = this;
     const { driver, original, self } = adopted;

@@ -16,8 +16,7 @@ const { nextTick } = require('../support/timers.js');
 const ID_BYTES = 24;
 
 /**
- * What is known of data that a store's `get` handed out: its text, where the store keeps texts, and the clock when the `get`
- * began.
+ * Of data that a store's `get` handed out: its text, if the store keeps texts, and the clock when the `get` began.
  *
  * @type {WeakMap<object, { text: string | undefined, clock: number }>}
  */
@@ -134,8 +133,7 @@ function followRegenerate(adopted) {
   const { original, store } = adopted;
   let holder = store;
   while (!Object.hasOwn(holder, 'regenerate')) holder = Object.getPrototypeOf(holder);
-  // `Store` of express-session has both, and `EmbeddedStore`. A method of another class may need the store itself: its private
-  // fields are in nothing else.
+  // So have express-session's `Store` and `EmbeddedStore`. A method of another class may need the store's own private fields.
   const isStores = holder !== store && Object.hasOwn(holder, 'createSession');
   followMethod(adopted, 'regenerate', (req, callback) => {
     /** @type {unknown} */
@@ -182,8 +180,7 @@ function generateSession({ original, store }, req) {
   req.sessionID = randomBytes(ID_BYTES).toString('base64url');
   const session = original.createSession.call(store, req, { cookie: JSON.parse(JSON.stringify(like)) });
   session.resetMaxAge();
-  // express-session has read the clock twice for it, and made it a millisecond less now and then: for good, from one session
-  // to the next.
+  // express-session has read the clock twice for it, and now and then makes it a millisecond less, from session to session.
   session.cookie.originalMaxAge = like.originalMaxAge;
 }
 

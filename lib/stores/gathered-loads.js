@@ -11,9 +11,8 @@ const { firstAnswer } = require('./tickets.js');
 /** @typedef {{ sid: string, waiting: Callback[], clock: number }} Load */
 
 /**
- * Loads of one session that come in one round of the event loop are one, and those of several are one command where the store
- * can. None is sent before the packets that have arrived are read. Nobody joins one that has been sent, since an event sees
- * what was stored when it came.
+ * Loads of one session in one round of the event loop are one, and those of several are one command where the store can. None is
+ * sent before the packets that have arrived are read, and nobody joins one later: an event sees what was stored when it came.
  */
 class GatheredLoads {
   /** @param {StoreCalls} calls */
@@ -72,8 +71,7 @@ class GatheredLoads {
   }
 
   /**
-   * One answer for all who wait; the first one counts. An object that its text does not say each asks for by itself: nobody can
-   * copy it but the store.
+   * One answer for all who wait. What its text does not say all of each asks for by itself: only the store can copy it.
    *
    * @param {Load} load @param {unknown} error @param {Stored} [stored]
    */

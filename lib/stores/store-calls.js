@@ -29,8 +29,7 @@ const ORIGINAL = Symbol.for('io-session original');
 const PAST_OTHERS = new Set(['set', 'createSession']);
 
 /**
- * A store's method as the store itself has it: a Proxy around the store may give another, and that one may call what we put in
- * its place.
+ * A store's method as the store itself has it. A Proxy around it may give another, which may call what we put in its place.
  *
  * @param {any} store @param {string} method
  */
@@ -183,8 +182,7 @@ class StoreCalls {
    * Reads a session, which may be at hand.
    *
    * @param {string} sid
-   * @param {(error: unknown, stored: Stored | undefined, clock: number) => void} done gets when it was read, too; called before
-   *   this returns if the session is at hand
+   * @param {(error: unknown, stored: Stored | undefined, clock: number) => void} done called now if the session is at hand
    */
   read(sid, done) {
     if (this.isAtHand()) {
@@ -276,12 +274,7 @@ class StoreCalls {
     if (!this.isReleased) this.clock = clock;
   }
 
-  /**
-   * Notes that a write to an id begins or has ended. Of a store that keeps its texts in this process nobody asks for that: a commit
-   * looks at what is there, and writes, in one go.
-   *
-   * @param {string} id
-   */
+  /** A write to an id begins or has ended. Nobody asks for that where a commit compares and sets in one go. @param {string} id */
   written(id) {
     if (!this.readsAtOnce) this.ticked(native.written(this.number, id));
   }

@@ -24,12 +24,7 @@ const waiting = new Map();
 /** How many calls were not answered in time. */
 let timeouts = 0;
 
-/**
- * Goes on outside of the store's callback: there, what app code throws makes some stores call back twice, and one
- * (connect-pg-simple) destroy the session.
- *
- * @param {Entry} entry
- */
+/** Goes on outside of the store's callback, where an error of app code makes some stores call back twice. @param {Entry} entry */
 function proceed(entry) {
   const { answered, error, value } = entry;
   // V8 may have made it in old space, where even a dead one keeps what it has until the next full collection.

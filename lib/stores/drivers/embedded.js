@@ -5,8 +5,7 @@ const { compareAndSet, read } = require('../embedded-store.js');
 /** @import { Driver } from './index.js' */
 
 /**
- * The driver of an EmbeddedStore: its sessions are read, compared and set on this thread, in one step that worker threads
- * cannot come between either.
+ * The driver of an EmbeddedStore, which reads, compares and sets in one step: no worker thread can come between either.
  *
  * @param {any} store @returns {Driver}
  */

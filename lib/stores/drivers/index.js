@@ -14,13 +14,11 @@ const { looksLikeRedis, redisDriver } = require('./redis.js');
  * The only thing that knows what kind of store a store is.
  *
  * @typedef {object} Driver
- * @property {'processes' | 'process'} exact between whom a commit is exact: all processes that use the store, or only those of
- *   this process
+ * @property {'processes' | 'process'} exact between whom a commit is exact: all `processes` that use the store, or this `process`
  * @property {(sid: string) => string | undefined} [readText] the text of a live session, where nothing has to be waited for; then
  *   `compareAndSet` answers before it returns
  * @property {(sid: string, callback: (error: unknown, text?: any) => void) => unknown} [loadText] loads a session's JSON text
- * @property {(sids: string[], callback: (error: unknown, texts?: any[]) => void) => void} [loadTexts] loads the JSON texts of
- *   several sessions in one call
+ * @property {(sids: string[], callback: (error: unknown, texts?: any[]) => void) => void} [loadTexts] the same in one call
  * @property {(sid: string, callback: () => void) => void} [tell] calls back when those that read through a cache have been sent word
  *   of what was written before; only where there is one
  * @property {(sid: string, expected: string, change: Change,
@@ -81,8 +79,7 @@ function comparesItself(store) {
 }
 
 /**
- * Makes the driver of a store, and where a probe has to tell whether it is the right one, another: the one until then, and for
- * ever if it is not.
+ * Makes the driver of a store, and where it may be of a known kind, a candidate, which takes its place if a probe finds it right.
  *
  * @param {any} store not followed yet
  * @returns {{ driver: Driver, candidate?: Driver }}

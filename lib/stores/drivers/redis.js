@@ -53,10 +53,9 @@ const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
  * @typedef {object} Commands
  * @property {(name: string, callback: Callback) => void} get
  * @property {(names: string[], callback: Callback) => void} [getAll] undefined where the client shows no `MGET`
- * @property {((command: 'eval' | 'evalsha', script: string, names: string[], args: string[], callback: Callback) => void) | undefined} run
+ * @property {(command: 'eval' | 'evalsha', script: string, names: string[], args: string[], callback: Callback) => void} [run]
  *   undefined where the client shows no scripts
- * @property {(name: string, callback: () => void) => void} [tell] waits until the caches of all clients have been sent word of
- *   the writes to a key
+ * @property {(name: string, callback: () => void) => void} [tell] waits until the caches of all clients are told of a write
  * @property {Map<string, (() => void)[]>} [unsettled] the keys that this process is writing right now, of which its own cache has
  *   the text of before, and the reads that wait for that
  * @property {Writes} [writes]
@@ -129,18 +128,14 @@ function throughCache(get, run) {
  * @param {any} client @returns {Commands}
  */
 function ofOthers(client) {
-  const runs = typeof client.eval === 'function' && typeof client.evalsha === 'function';
-  return {
-    get: (name, callback) => firstAnswer((done) => client.get(name, done), callback),
-    getAll:
-      typeof client.mget === 'function'
-        ? (names, callback) => firstAnswer((done) => client.mget(names, done), callback)
-        : undefined,
-    run: runs
-      ? (command, script, names, args, callback) =>
-          firstAnswer((done) => client[command](script, names.length, ...names, ...args, done), callback)
-      : undefined,
-  };
+  /** @type {Commands} */
+  const commands = { get: (name, callback) => firstAnswer((done) => client.get(name, done), callback) };
+  if (typeof client.mget === 'function')
+    commands.getAll = (names, callback) => firstAnswer((done) => client.mget(names, done), callback);
+  if (typeof client.eval === 'function' && typeof client.evalsha === 'function')
+    commands.run = (command, script, names, args, callback) =>
+      firstAnswer((done) => client[command](script, names.length, ...names, ...args, done), callback);
+  return commands;
 }
 
 /**
@@ -288,8 +283,7 @@ function compareAndSet(store, client, sid, expected, { text, session, renew }, c
 }
 
 /**
- * The driver of a connect-redis store: sessions are read as texts from the same keys by the same client, and compared and set
- * by a script where the client runs scripts.
+ * The driver of a connect-redis store: texts are read by its client, and compared and set by a script where that runs scripts.
  *
  * @param {any} store @returns {Driver}
  */
