@@ -278,20 +278,13 @@ class LazySession extends Snapshot {
 /** What a newer session object answers as well, for a field that is not the `Session`'s own. */
 const ANSWERED = new Set(['defineProperty', 'deleteProperty', 'getOwnPropertyDescriptor', 'ownKeys']);
 
-for (const trap of /** @type {const} */ ([
-  'defineProperty',
-  'deleteProperty',
-  'getOwnPropertyDescriptor',
-  'ownKeys',
-  'preventExtensions',
-  'setPrototypeOf',
-])) {
+for (const trap of [...ANSWERED, 'preventExtensions', 'setPrototypeOf']) {
   /** @this {LazySession} @param {[any, any, any]} args */
   const value = function (...args) {
     const newer = ANSWERED.has(trap) && !OWN.has(args[1]) ? this.newer() : undefined;
     if (newer !== undefined) args[0] = newer;
     else this.whole();
-    return /** @type {any} */ (Reflect[trap])(...args);
+    return /** @type {any} */ (Reflect)[trap](...args);
   };
   Object.defineProperty(LazySession.prototype, trap, { value });
 }

@@ -127,14 +127,14 @@ function reloading(reload) {
       return this;
     }
     adopted.read(id, (error, stored, clock) => {
-      let failed = error;
       try {
-        if (!error && stored === undefined) throw new Error('failed to load session');
-        if (!error) req.openAgain(stored, clock);
-      } catch (thrown) {
-        failed = thrown;
+        if (error) throw error;
+        if (stored === undefined) throw new Error('failed to load session');
+        req.openAgain(stored, clock);
+        done(error);
+      } catch (failed) {
+        done(failed);
       }
-      done(failed);
     });
     return this;
   };

@@ -171,16 +171,11 @@ async function inTime(returned, timeout) {
     'ERR_UPDATE_TIMEOUT',
     `The function of an update() did not end within ${timeout} ms (storeTimeout). One that waits for another update() of the same session never does.`,
   );
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(reject, timeout, failed);
+  await new Promise((resolve, reject) => {
+    const timer = setTimeout(reject, timeout, failed);
+    const ended = Promise.resolve(returned).then(resolve, reject);
+    ended.finally(() => clearTimeout(timer));
   });
-  try {
-    await Promise.race([returned, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /**

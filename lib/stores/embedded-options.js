@@ -50,8 +50,6 @@ function quarter() {
 function readEmbeddedOptions(given) {
   /** @type {any} */
   const options = check(given, 'EmbeddedStore', RULES, {
-    name: undefined,
-    path: undefined,
     ttl: DAY,
     maxSessions: Infinity,
     maxBytes: quarter(),

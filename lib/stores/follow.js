@@ -223,12 +223,8 @@ function followMethod(adopted, method, value) {
   }
   Object.defineProperty(ours, ORIGINAL, { value: adopted.original[method] });
   followed[method] = ours;
-  Object.defineProperty(store, method, {
-    configurable: true,
-    enumerable: false,
-    writable: true,
-    value: ours,
-  });
+  const field = { configurable: true, enumerable: false, writable: true, value: ours };
+  Object.defineProperty(store, method, field);
   restores.push(() => {
     // What the app has put in its place since is the app's.
     if (store[method] !== ours) return;

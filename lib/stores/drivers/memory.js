@@ -1,6 +1,7 @@
 'use strict';
 
 const { isLive } = require('../../session/session-data.js');
+const { attempt } = require('../../support/errors.js');
 
 /** @import { Driver } from './index.js' */
 
@@ -14,12 +15,8 @@ function memoryDriver(store) {
     exact: 'processes',
     readText(sid) {
       const text = store.sessions[sid];
-      try {
-        return text !== undefined && isLive(text) ? text : undefined;
-      } catch {
-        // Somebody has put something else there: it is no session.
-        return undefined;
-      }
+      // Somebody may have put something else there, which is no session.
+      return text !== undefined && attempt(() => isLive(text), false) ? text : undefined;
     },
     compareAndSet(sid, expected, { text }, callback) {
       const { sessions } = store;
