@@ -217,13 +217,10 @@ function key(sid) {
  * @returns {Promise<any> | undefined}
  */
 function answer(callback, run) {
-  const isHeard = typeof callback === 'function';
+  if (typeof callback !== 'function') return new Promise((resolve) => resolve(run()));
   try {
-    const value = run();
-    if (!isHeard) return Promise.resolve(value);
-    setImmediate(callback, null, value);
+    setImmediate(callback, null, run());
   } catch (error) {
-    if (!isHeard) return Promise.reject(error);
     setImmediate(callback, error);
   }
 }

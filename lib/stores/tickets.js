@@ -74,23 +74,6 @@ function ask(answered, { queue = NO_QUEUE, timeout }, run) {
 }
 
 /**
- * Hears stores that answer by promise as well, or only so.
- *
- * @param {any} returned what the store's method returned
- * @param {(error: unknown, value?: unknown) => void} callback
- */
-function hear(returned, callback) {
-  if (typeof returned?.then !== 'function') return;
-  returned.then(
-    (/** @type {unknown} */ value) => {
-      // `undefined` is no answer: the callback is still to come.
-      if (value !== undefined) callback(null, value);
-    },
-    (/** @type {unknown} */ error) => callback(error ?? new Error('The session store rejected.')),
-  );
-}
-
-/**
  * Calls what answers by callback, by promise, or by both: the first answer counts, and what it throws is one.
  *
  * @param {(done: (error?: any, value?: any) => void) => any} run @param {(...answer: any[]) => void} answered
@@ -105,7 +88,13 @@ function firstAnswer(run, answered) {
   };
   try {
     const returned = run(done);
-    hear(returned, done);
+    if (typeof returned?.then === 'function') {
+      returned.then(
+        // `undefined` is no answer: the callback is still to come.
+        (/** @type {unknown} */ value) => value !== undefined && done(null, value),
+        (/** @type {unknown} */ error) => done(error ?? new Error('The session store rejected.')),
+      );
+    }
     return returned;
   } catch (error) {
     done(thrown(error));
