@@ -17,8 +17,7 @@ function sessionData(data) {
 }
 
 /**
- * Whether an error of a store's `get` only says that there is nothing (session-file-store). That a database is away, whose
- * socket is a file, has the same code, and is a failure.
+ * Whether an error of a `get` means that nothing is there (session-file-store), and not that a database's socket file is away.
  *
  * @param {any} error
  */

@@ -134,8 +134,7 @@ function open(adopted, sid, stored, clock, methods) {
 }
 
 /**
- * Writes what was changed, unless somebody else has written since it was read. Where the app has put its own `set` in place, it is
- * the one to call; it may call ours with this session.
+ * Writes what was changed, unless somebody else has written since it was read. An app's own `set` is called, and may call ours.
  *
  * @param {AdoptedStore} adopted @param {any} session @param {Update} update @returns {Promise<Outcome>}
  */

@@ -185,9 +185,8 @@ function generateSession({ original, store }, req) {
 }
 
 /**
- * Calls a store's own method. Its first answer counts, by callback or by promise, and what it throws is one. The app hears of
- * it outside of the store's callback: there, what the app throws makes some stores call back twice, and one (connect-pg-simple)
- * destroy the session.
+ * Calls a store's own method. Its first answer counts, or what it throws. The app hears of it outside of the store's callback:
+ * there, what the app throws makes some stores call back twice, and one (connect-pg-simple) destroy the session.
  *
  * @param {(done: (...args: any[]) => void) => any} run
  * @param {(...args: any[]) => void} note what is to be done before; runs no app code

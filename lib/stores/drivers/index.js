@@ -19,8 +19,7 @@ const { looksLikeRedis, redisDriver } = require('./redis.js');
  *   `compareAndSet` answers before it returns
  * @property {(sid: string, callback: (error: unknown, text?: any) => void) => unknown} [loadText] loads a session's JSON text
  * @property {(sids: string[], callback: (error: unknown, texts?: any[]) => void) => void} [loadTexts] the same in one call
- * @property {(sid: string, callback: () => void) => void} [tell] calls back when those that read through a cache have been sent word
- *   of what was written before; only where there is one
+ * @property {(sid: string, callback: () => void) => void} [tell] calls back when caches have been told of earlier writes
  * @property {(sid: string, expected: string, change: Change,
  *   callback: (error: unknown, outcome?: Outcome) => void) => unknown} [compareAndSet]
  *

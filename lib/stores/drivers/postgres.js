@@ -5,9 +5,8 @@
 /** How long a session without a date lives where the store was given no `ttl`, in s: connect-pg-simple's own default. */
 const DAY = 86_400;
 /**
- * Compares and sets in one statement. The row is locked first: whoever waits for another's write sees what that has
- * written. `json` keeps the text that was written, byte for byte; `jsonb` spells it in its own way, always the same, so
- * that a first comparison may fail and a second one does not.
+ * Compares and sets in one statement. The row is locked first: whoever waits for another's write sees what that has written.
+ * `json` keeps a text byte for byte; `jsonb` always spells it in its own way: a first comparison may fail, and no second one.
  *
  * @param {string} table quoted
  */

@@ -27,9 +27,8 @@ function commitByReading(adopted, commit, done) {
 }
 
 /**
- * Renews the life of a session that is about to be written, as express-session does with each save. Such a store takes the
- * time to live from the cookie, and has kept the session beyond the date in it: a touch prolongs the record, and not always the
- * cookie in it. The stored cookie stays as it was, unless its date is over.
+ * Renews the life of a session that is about to be written, as express-session does with each save. Such a store takes it from
+ * the cookie, where a touch may have left the earlier date. The stored cookie stays as it was, unless its date is over.
  *
  * @param {any} session made for this write
  * @param {any} stored its cookie as it is stored

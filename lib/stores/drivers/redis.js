@@ -93,8 +93,7 @@ function ofNodeRedis(client) {
  * The same of a client with a cache of its own (`clientSideCache`), which Redis tells of each change.
  *
  * A read waits until the event loop has looked at all connections once more: what Redis sent before the event came is heard
- * before the cache is asked. A session whose date has passed is read in Redis: a touch may have moved its end, and Redis may
- * remove it later than that.
+ * before the cache is asked. A session whose date has passed is read in Redis, where a touch may have moved its end.
  *
  * @param {Commands['get']} get @param {NonNullable<Commands['run']>} run @returns {Commands}
  */
@@ -122,8 +121,7 @@ function throughCache(get, run) {
 }
 
 /**
- * ioredis and node-redis 2 and 3, which take a callback, and the clients of connect-redis 7 and 8, which answer by promise and
- * show no scripts.
+ * ioredis and node-redis 2 and 3, by callback, and the clients of connect-redis 7 and 8, by promise and without scripts.
  *
  * @param {any} client @returns {Commands}
  */
