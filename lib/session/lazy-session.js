@@ -22,11 +22,7 @@ const OWN = new Set(['req', 'id']);
 /** What a `Session` inherits from while it is behind a Proxy, by its prototype. @type {WeakMap<object, object>} */
 const behind = new WeakMap();
 
-/**
- * The same, which makes it whole when `console.log` is about to show it: that looks behind a Proxy without a word to it.
- *
- * @param {object} prototype
- */
+/** The same, which makes it whole when `console.log` is about to look behind its Proxy. @param {object} prototype */
 function prototypeBehind(prototype) {
   let made = behind.get(prototype);
   if (made === undefined) {
@@ -61,10 +57,7 @@ class LazySession extends Snapshot {
     this.fields = new Fields(text, this.isUncertain);
     /** What was looked at, and what was put in. Undefined once the session is whole. @type {Map<string, any> | undefined} */
     this.values = new Map();
-    /**
-     * The texts of those of them that are objects, as they were spelt last: they can have changed since.
-     * @type {Map<string, string | undefined> | undefined}
-     */
+    /** The texts of the objects among them, as spelt last. @type {Map<string, string | undefined> | undefined} */
     this.texts = undefined;
     /** Its text when it was spelt last, before it was whole. */
     this.spelt = text;
@@ -302,11 +295,7 @@ function isObject(value) {
   return typeof value === 'object' && value !== null;
 }
 
-/**
- * A value as `JSON.stringify` spells it under its key; undefined where it leaves it out.
- *
- * @param {string} key @param {any} value @returns {string | undefined}
- */
+/** A value as `JSON.stringify` spells it under its key; undefined if it is left out. @param {string} key @param {any} value */
 function spellValue(key, value) {
   if (typeof value?.toJSON !== 'function') return JSON.stringify(value);
   // It is told its key.

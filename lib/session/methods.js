@@ -18,10 +18,7 @@ class Methods {
   /** @param {(prototype: any) => { [name: string]: Function }} make gives them, over those of a prototype */
   constructor(make) {
     this.make = make;
-    /**
-     * The prototypes with our methods, by those that they inherit from: an app may have several copies of express-session.
-     * @type {WeakMap<object, any>}
-     */
+    /** The prototypes with our methods, by those of the copies of express-session. @type {WeakMap<object, any>} */
     this.made = new WeakMap();
   }
 
@@ -110,11 +107,7 @@ function inTime(method) {
   };
 }
 
-/**
- * `reload` of a socket's session, with a deadline. A socket's own session that is not stored becomes another empty one.
- *
- * @type {(reload: Method) => Method}
- */
+/** `reload` with a deadline. A socket's own session that is not stored is made anew. @type {(reload: Method) => Method} */
 function reloading(reload) {
   return function (callback) {
     const { id, req } = this;

@@ -60,11 +60,7 @@ function isLive(text) {
   return endOf(text) > Date.now();
 }
 
-/**
- * Whether two texts of a session have the same content: what a touch or a new key changes is none.
- *
- * @param {string} text @param {string} other
- */
+/** Whether two texts have the same content: what a touch or a key changes is none. @param {string} text @param {string} other */
 function isSameContent(text, other) {
   // It throws where they are nested deeper than the stack of this thread.
   return text === other || attempt(() => isDeepStrictEqual(contentOf(text), contentOf(other)), false);

@@ -134,11 +134,7 @@ class Snapshot {
     return this.isOwn || !this.hasCookie(session);
   }
 
-  /**
-   * The session's text now. A cookie that nobody touched is spelled as it is stored, byte for byte.
-   *
-   * @param {any} session @returns {string}
-   */
+  /** The session's text now. An untouched cookie is spelled as it is stored. @param {any} session @returns {string} */
   spell(session) {
     const { cookie } = session;
     if (this.rawCookie === undefined || !this.hasCookie(session)) return JSON.stringify(session);
@@ -177,11 +173,7 @@ class Snapshot {
   }
 }
 
-/**
- * What a session was when it was loaded; undefined when it is not one that was loaded from an adopted store.
- *
- * @param {any} session @returns {Snapshot | undefined}
- */
+/** What a session was when it was loaded, if from an adopted store. @param {any} session @returns {Snapshot | undefined} */
 function snapshotOf(session) {
   return session?.[SNAPSHOT] ?? snapshots.get(session);
 }
@@ -191,12 +183,7 @@ function newestOf(session) {
   return snapshotOf(session)?.newer() ?? session;
 }
 
-/**
- * Notes where a session that was made a moment ago came from.
- *
- * @template {Snapshot} Made
- * @param {any} session @param {Made} snapshot @returns {Made}
- */
+/** Notes where a session that was made a moment ago came from. @param {any} session @param {Snapshot} snapshot */
 function remember(session, snapshot) {
   snapshots.set(session, snapshot);
   return snapshot;

@@ -91,10 +91,7 @@ async function changed(adopted, fresh, change) {
   }
 }
 
-/**
- * @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change
- * @param {Methods | undefined} methods @returns {Promise<any>}
- */
+/** @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change @param {Methods} [methods] */
 async function updated(adopted, sid, session, change, methods) {
   /** @type {{ stored: Stored | undefined, clock: number }} */
   let { stored, clock } = await new Promise((resolve, reject) => {

@@ -302,13 +302,7 @@ const LAST_WAIT = 5000;
 /** @type {WeakMap<object, AdoptedStore>} */
 const adoptions = new WeakMap();
 
-/**
- * Adopts a session store, once.
- *
- * @param {any} store
- * @param {string} where how the app knows it, for the error
- * @returns {AdoptedStore}
- */
+/** Adopts a session store, once. @param {any} store @param {string} where how the app knows it @returns {AdoptedStore} */
 function adopt(store, where) {
   for (const method of ['get', 'set', 'destroy', 'createSession']) {
     if (typeof store?.[method] !== 'function') {

@@ -22,10 +22,7 @@ const ID_BYTES = 24;
  */
 const sources = new WeakMap();
 
-/**
- * Puts our methods in the place of a store's, on the instance: so every load, save and logout is seen, whoever makes it.
- * @param {AdoptedStore} adopted
- */
+/** Puts our methods in the place of a store's, on the instance, to see loads, saves and logouts. @param {AdoptedStore} adopted */
 function follow(adopted) {
   const { original, store } = adopted;
   /**
@@ -124,11 +121,7 @@ function follow(adopted) {
   if (typeof store.regenerate === 'function') followRegenerate(adopted);
 }
 
-/**
- * Follows `regenerate`: what an app's `genid` throws inside of it is the failure of the call, and does not end the process.
- *
- * @param {AdoptedStore} adopted
- */
+/** Follows `regenerate`: where an app's `genid` throws, it fails, and the process goes on. @param {AdoptedStore} adopted */
 function followRegenerate(adopted) {
   const { original, store } = adopted;
   let holder = store;

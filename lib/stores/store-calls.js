@@ -193,10 +193,7 @@ class StoreCalls {
     this.load(sid, this, done);
   }
 
-  /**
-   * Writes a session with the store's own `set`, as it is.
-   * @param {Commit} commit @param {(error: unknown, outcome: true) => void} done
-   */
+  /** Writes a session with the store's own `set`. @param {Commit} commit @param {(error: unknown, outcome: true) => void} done */
   put({ clock, expected, session, sid, timeout }, done) {
     if (expected === null) this.isNew(sid);
     else this.written(sid);
@@ -206,10 +203,7 @@ class StoreCalls {
     });
   }
 
-  /**
-   * Writes a key's record. It is new: nobody has loaded it before, so this write is in no version.
-   * @param {string} key @param {any} record @param {Done} done
-   */
+  /** Writes a key's record. It is new: its write is in no version. @param {string} key @param {any} record @param {Done} done */
   putRecord(key, record, done) {
     const { cookie } = record;
     // Some stores take the time to live from this, as express-session's `Cookie` has it. It is no part of the record.

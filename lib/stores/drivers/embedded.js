@@ -4,11 +4,7 @@ const { compareAndSet, read } = require('../embedded-store.js');
 
 /** @import { Driver } from './index.js' */
 
-/**
- * The driver of an EmbeddedStore, which reads, compares and sets in one step: no worker thread can come between either.
- *
- * @param {any} store @returns {Driver}
- */
+/** The driver of an EmbeddedStore: no worker thread can come between its steps. @param {any} store @returns {Driver} */
 function embeddedDriver(store) {
   return {
     exact: 'processes',

@@ -65,10 +65,7 @@ function isOfOneClass(store) {
   return holders.size === 1 && !holders.has(store);
 }
 
-/**
- * Whether a store's `compareAndSet` knows what its `get` and `set` do: neither a subclass nor the app has put others before it.
- * @param {any} store
- */
+/** Whether a store's `compareAndSet` knows its `get` and `set`: no subclass or app has put others before. @param {any} store */
 function comparesItself(store) {
   for (let at = store; at !== null; at = Object.getPrototypeOf(at)) {
     if (Object.hasOwn(at, 'compareAndSet')) return typeof store.compareAndSet === 'function';

@@ -5,11 +5,7 @@ const { attempt } = require('../../support/errors.js');
 
 /** @import { Driver } from './index.js' */
 
-/**
- * The driver of a MemoryStore, which keeps JSON texts under `sessions`: they are read, compared and set on this thread.
- *
- * @param {any} store @returns {Driver}
- */
+/** The driver of a MemoryStore, whose `sessions` are JSON texts on this thread. @param {any} store @returns {Driver} */
 function memoryDriver(store) {
   return {
     exact: 'processes',

@@ -36,11 +36,7 @@ function looksLikePostgres(store) {
   return typeof store.query === 'function' && typeof store.quotedTable === 'function';
 }
 
-/**
- * The driver of a connect-pg-simple store, over whatever it was given: a pool, pg-promise, or a pool of its own.
- *
- * @param {any} store @returns {Driver}
- */
+/** The driver of a connect-pg-simple store, by its `query`: over a pool or pg-promise. @param {any} store @returns {Driver} */
 function postgresDriver(store) {
   return {
     exact: 'processes',

@@ -280,11 +280,7 @@ function compareAndSet(store, client, sid, expected, { text, session, renew }, c
   });
 }
 
-/**
- * The driver of a connect-redis store: texts are read by its client, and compared and set by a script where that runs scripts.
- *
- * @param {any} store @returns {Driver}
- */
+/** The driver of a connect-redis store, by its client; it compares and sets by a script. @param {any} store @returns {Driver} */
 function redisDriver(store) {
   const commands = () => commandsOf(store.client);
   const nameOf = (/** @type {string} */ sid) => store.prefix + sid;
