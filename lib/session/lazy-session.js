@@ -40,7 +40,7 @@ function prototypeBehind(prototype) {
 /**
  * A `Session` that is parsed as far as a handler looks at it: a `Proxy` on a `Session` of express-session without data, and
  * the snapshot of it. Reading, writing and asking for a field (`in`) is all it does by itself. Anything else (a deletion, an
- * enumeration, `Object.defineProperty`) makes it whole: the `Session` gets all of its data, and from then on all operations.
+ * enumeration, `Object.defineProperty`) makes it whole: the `Session` gets all of its data, and then all operations.
  */
 class LazySession extends Snapshot {
   /**

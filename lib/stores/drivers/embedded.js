@@ -4,7 +4,7 @@ const { compareAndSet, read } = require('../embedded-store.js');
 
 /** @import { Driver } from './index.js' */
 
-/** The driver of an EmbeddedStore: no worker thread can come between its steps. @param {any} store @returns {Driver} */
+/** The driver of an EmbeddedStore, which compares and sets in one step for all threads. @param {any} store @returns {Driver} */
 function embeddedDriver(store) {
   return {
     exact: 'processes',
