@@ -8,11 +8,7 @@ const INDEX = /[\\/]express-session[\\/]index\.js$/;
 /** @type {ExpressSession | undefined} */
 let found;
 
-/**
- * How a store's sessions and their cookies are made.
- *
- * @typedef {{ makeSession: (req: any, data: any) => any, makeCookie: (stored: any) => any }} Makers
- */
+/** @typedef {{ makeSession: (req: any, data: any) => any, makeCookie: (stored: any) => any }} Makers of a store's sessions */
 
 /** Of the session middleware's own copy of express-session, by the `generate` that it has put on its store. @type {WeakMap<Function, Makers>} */
 const generated = new WeakMap();
