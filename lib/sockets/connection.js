@@ -228,7 +228,7 @@ class Connection {
     this.passed = passed;
     for (const event of started) {
       try {
-        event.startEarly();
+        event.startEarly?.();
         for (const goOn of passed.splice(0)) goOn();
       } catch (error) {
         // Socket.IO is about to tell others that the socket leaves.

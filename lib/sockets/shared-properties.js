@@ -4,11 +4,9 @@ const { handshakeRequest, put } = require('./socket-io.js');
 
 /** @import { SharedConnection } from './shared-connection.js' */
 
-/** Where a socket has its connection. */
+/** Where a socket has its connection, and a request that of the socket whose session is its own. */
 const CONNECTION = Symbol('io-session connection');
-/** Where a request has the socket whose session is its own. */
-const SOCKET = Symbol('io-session socket');
-/** Where it has what its `session` was before. */
+/** Where a request has what its `session` was before. */
 const BEFORE = Symbol('io-session before');
 
 /** The connection of a socket that shares its session. @param {any} socket @returns {SharedConnection | undefined} */
@@ -16,7 +14,7 @@ function connectionOf(socket) {
   return socket[CONNECTION];
 }
 
-/** `socket.session` @type {PropertyDescriptor & ThisType<any>} */
+/** `socket.session`, and `socket.request.session` for code written for `io.engine.use(session())`. @type {PropertyDescriptor & ThisType<any>} */
 const SESSION = {
   configurable: true,
   get() {
@@ -24,18 +22,6 @@ const SESSION = {
   },
   set(session) {
     this[CONNECTION].session = session;
-  },
-};
-
-/** `socket.request.session`, for code written for `io.engine.use(session())`. @type {PropertyDescriptor & ThisType<any>} */
-const REQUEST_SESSION = {
-  configurable: true,
-  enumerable: true,
-  get() {
-    return this[SOCKET].session;
-  },
-  set(session) {
-    this[SOCKET].session = session;
   },
 };
 
@@ -51,16 +37,16 @@ function giveSession(socket, connection) {
   Object.defineProperty(socket, 'session', SESSION);
   let { request } = socket;
   if (!request) return;
-  if (Object.hasOwn(request, SOCKET)) {
+  if (Object.hasOwn(request, CONNECTION)) {
     request = Object.create(request);
     put(socket, 'request', request);
   }
-  put(request, SOCKET, socket);
+  put(request, CONNECTION, connection);
   // A session middleware may have been there before, by `io.engine.use(session())`: its session would never change again.
   const before = Object.getOwnPropertyDescriptor(request, 'session');
   if (before?.configurable === false) return;
   put(request, BEFORE, before);
-  Object.defineProperty(request, 'session', REQUEST_SESSION);
+  Object.defineProperty(request, 'session', { ...SESSION, enumerable: true });
 }
 
 /** Takes it back. @param {any} socket */
@@ -68,9 +54,10 @@ function takeSession(socket) {
   delete socket.session;
   delete socket[CONNECTION];
   const { request } = socket;
-  if (request?.[SOCKET] !== socket) return;
-  delete request[SOCKET];
-  if (isOurs(request)) {
+  if (request?.[CONNECTION]?.socket !== socket) return;
+  delete request[CONNECTION];
+  // What the app has put in the place of ours since stays.
+  if (Object.getOwnPropertyDescriptor(request, 'session')?.get === SESSION.get) {
     const before = request[BEFORE];
     if (before === undefined) delete request.session;
     else Object.defineProperty(request, 'session', before);
@@ -80,11 +67,6 @@ function takeSession(socket) {
   delete socket.request;
   // Socket.IO 4 finds it by a getter; in Socket.IO 2 each socket has it.
   if (socket.request === undefined) socket.request = shared;
-}
-
-/** Whether its `session` is what we have put there, and not the app's. @param {any} request */
-function isOurs(request) {
-  return Object.getOwnPropertyDescriptor(request, 'session')?.get === REQUEST_SESSION.get;
 }
 
 module.exports = { connectionOf, giveSession, takeSession };

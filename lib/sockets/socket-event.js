@@ -8,8 +8,6 @@ const { Loaded } = require('../stores/stored.js');
 /** @import { Connection } from './connection.js' */
 /** @import { Stored } from '../stores/stored.js' */
 
-const NOT_WAITING = () => {};
-
 /** One event of a socket: the stored session is loaded, the handlers run, and what they have changed is saved. */
 class SocketEvent {
   /** @param {Connection} connection @param {string} name the event's own */
@@ -24,8 +22,8 @@ class SocketEvent {
     this.isUnanswered = false;
     /** Whether a handler has thrown or rejected. */
     this.hasFailed = false;
-    /** Runs the handlers before the store has answered. @type {() => void} */
-    this.startEarly = NOT_WAITING;
+    /** Runs the handlers before the store has answered, while it waits for that. @type {(() => void) | undefined} */
+    this.startEarly = undefined;
   }
 
   /** The session object that was current when the handlers began. */

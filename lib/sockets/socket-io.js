@@ -124,19 +124,6 @@ function through(plugin) {
 /** `onevent` without a plugin. */
 const receive = through();
 
-/** What a followed socket has in the place of its methods. Once it is given back, they go on to what was there. */
-const METHODS = {
-  /** @this {any} @param {number} id */
-  ack(id) {
-    return this[FOLLOWER] ? this[FOLLOWER].ack(id) : before(this, 'ack').call(this, id);
-  },
-  /** @this {any} */
-  _cleanup() {
-    before(this, '_cleanup').call(this);
-    this[FOLLOWER]?.cleaned();
-  },
-};
-
 /** By which Socket.IO tells the listeners of a socket. @param {'emit' | 'emitReserved'} name */
 const telling = (name) =>
   /** @this {any} @param {any} event @param {any[]} args */
@@ -146,16 +133,24 @@ const telling = (name) =>
     return this;
   };
 
-/** @type {{ [name: string]: { [method: string]: (this: any, ...args: any[]) => any } }} */
-const FOLLOWED = {
-  emit: { ...METHODS, emit: telling('emit') },
-  emitReserved: { ...METHODS, emitReserved: telling('emitReserved') },
+/**
+ * What a followed socket has in the place of its methods. Once it is given back, they go on to what was there.
+ * @type {{ [name: string]: (this: any, ...args: any[]) => any }}
+ */
+const METHODS = {
+  ack(id) {
+    return this[FOLLOWER] ? this[FOLLOWER].ack(id) : before(this, 'ack').call(this, id);
+  },
+  _cleanup() {
+    before(this, '_cleanup').call(this);
+    this[FOLLOWER]?.cleaned();
+  },
+  emit: telling('emit'),
+  emitReserved: telling('emitReserved'),
   // Where a plugin was there before us, and calls Socket.IO's own `onevent`.
-  plugged: {
-    dispatch(...args) {
-      if (this[FOLLOWER]) this[FOLLOWER].receive();
-      else before(this, 'dispatch').apply(this, args);
-    },
+  dispatch(...args) {
+    if (this[FOLLOWER]) this[FOLLOWER].receive();
+    else before(this, 'dispatch').apply(this, args);
   },
 };
 
@@ -167,25 +162,21 @@ function followSocket(socket, follower) {
   const plugin = socket.onevent;
   Object.defineProperty(socket, 'onevent', RECEIVES);
   if (isPlugged) socket.onevent = plugin;
-  for (const methods of [FOLLOWED[teller(socket)], isPlugged ? FOLLOWED.plugged : {}]) {
-    for (const [name, method] of Object.entries(methods)) {
-      const own = Object.getOwnPropertyDescriptor(socket, name);
-      if (own !== undefined) put(socket, BEFORE, { ...socket[BEFORE], [name]: own });
-      put(socket, name, method);
-    }
+  for (const name of ['ack', '_cleanup', teller(socket), ...(isPlugged ? ['dispatch'] : [])]) {
+    const own = Object.getOwnPropertyDescriptor(socket, name);
+    if (own !== undefined) put(socket, BEFORE, { ...socket[BEFORE], [name]: own });
+    put(socket, name, METHODS[name]);
   }
 }
 
 /** Gives a socket back as it was. What somebody has put in a place of ours since stays, and calls ours. @param {any} socket */
 function unfollowSocket(socket) {
   put(socket, FOLLOWER, undefined);
-  for (const methods of [FOLLOWED[teller(socket)], FOLLOWED.plugged]) {
-    for (const [name, method] of Object.entries(methods)) {
-      const own = socket[BEFORE]?.[name];
-      if (socket[name] !== method) continue;
-      if (own === undefined) delete socket[name];
-      else Object.defineProperty(socket, name, own);
-    }
+  for (const [name, method] of Object.entries(METHODS)) {
+    if (socket[name] !== method) continue;
+    const own = socket[BEFORE]?.[name];
+    if (own === undefined) delete socket[name];
+    else Object.defineProperty(socket, name, own);
   }
   if (Object.getOwnPropertyDescriptor(socket, 'onevent')?.get !== RECEIVES.get) return;
   if (Object.hasOwn(socket, PLUGIN)) put(socket, 'onevent', socket[PLUGIN]);

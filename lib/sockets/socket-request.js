@@ -43,13 +43,12 @@ class SocketRequest {
 
   /** A failure that nobody waits for. @param {unknown} error */
   report(error) {
-    /** @type {any} */ (this)[SESSION].connection.report(error);
+    heldOf(this).connection.report(error);
   }
 
   /** An `update()` has written the session. An event may have made an older one current meanwhile. @param {Snapshot} written */
   updated({ clock, stored }) {
-    /** @type {SocketSession} */
-    const held = /** @type {any} */ (this)[SESSION];
+    const held = heldOf(this);
     const { connection, sid } = held;
     if (sid === undefined || stored === null || connection.sid !== sid || connection.current === held) return;
     connection.makeCurrent(new Loaded(sid, { text: stored }, clock));
@@ -57,8 +56,7 @@ class SocketRequest {
 
   /** The session for code that has kept another object. @param {any} session it @returns {any} undefined while a handler may hold it */
   newer(session) {
-    /** @type {SocketSession} */
-    const held = /** @type {any} */ (this)[SESSION];
+    const held = heldOf(this);
     const { connection } = held;
     // By a `reload()`. A `regenerate()` gives another id.
     if (held.session && held.session !== session)
@@ -69,8 +67,7 @@ class SocketRequest {
 
   /** Its session is being written. @param {Snapshot} snapshot @returns {boolean} false where it is not to be */
   storing(snapshot) {
-    /** @type {SocketSession} */
-    const { connection, sid } = /** @type {any} */ (this)[SESSION];
+    const { connection, sid } = heldOf(this);
     if (sid !== undefined || snapshot.sid !== connection.id) return true;
     if (!connection.isGone) connection.isStored = true;
     return !connection.isGone;
@@ -78,18 +75,13 @@ class SocketRequest {
 
   /** Makes the session anew, of what was loaded; nothing for a socket's own session. @param {Stored} [stored] @param {number} [clock] */
   openAgain(stored, clock) {
-    /** @type {any} */ (this)[SESSION].openAgain(stored, clock);
-  }
-
-  /** The headers of the handshake. @returns {{ [name: string]: any }} */
-  get headers() {
-    return socketOf(this).handshake?.headers ?? {};
+    heldOf(this).openAgain(stored, clock);
   }
 
   /** The header of this name. @param {string} name @returns {any} */
   get(name) {
     const lower = String(name).toLowerCase();
-    const { headers } = this;
+    const { headers } = /** @type {any} */ (this);
     return lower === 'referer' || lower === 'referrer'
       ? (headers.referrer ?? headers.referer)
       : headers[lower];
@@ -99,59 +91,43 @@ class SocketRequest {
   header(name) {
     return this.get(name);
   }
+}
 
-  /** The TCP connection of the handshake. */
-  get socket() {
-    return handshakeOf(this).socket ?? handshakeOf(this).connection ?? {};
-  }
-
-  get connection() {
-    return this.socket;
-  }
-
+/** The fields of Express's request that the handshake has. @type {{ [name: string]: (req: any) => any }} */
+const FIELDS = {
+  headers: (req) => socketOf(req).handshake?.headers ?? {},
+  /** The TCP connection. */
+  socket: (req) => handshakeOf(req).socket ?? handshakeOf(req).connection ?? {},
+  connection: (req) => req.socket,
   /** The client's address. */
-  get ip() {
-    return socketOf(this).handshake?.address;
-  }
+  ip: (req) => socketOf(req).handshake?.address,
+  ips: () => [],
+  method: (req) => handshakeOf(req).method ?? 'GET',
+  url: (req) => socketOf(req).handshake?.url ?? '/',
+  originalUrl: (req) => req.url,
+  query: (req) => socketOf(req).handshake?.query ?? {},
+  secure: (req) => socketOf(req).handshake?.secure === true,
+  protocol: (req) => (req.secure ? 'https' : 'http'),
+  /** The host that the client has named, without its port. */
+  hostname: ({ headers: { host } }) => (typeof host === 'string' ? host.replace(/:\d+$/, '') : undefined),
+};
+for (const [name, read] of Object.entries(FIELDS)) {
+  Object.defineProperty(SocketRequest.prototype, name, {
+    configurable: true,
+    get() {
+      return read(this);
+    },
+  });
+}
 
-  get ips() {
-    return [];
-  }
-
-  get method() {
-    return handshakeOf(this).method ?? 'GET';
-  }
-
-  get url() {
-    return socketOf(this).handshake?.url ?? '/';
-  }
-
-  get originalUrl() {
-    return this.url;
-  }
-
-  get query() {
-    return socketOf(this).handshake?.query ?? {};
-  }
-
-  get secure() {
-    return socketOf(this).handshake?.secure === true;
-  }
-
-  get protocol() {
-    return this.secure ? 'https' : 'http';
-  }
-
-  /** The host that the client has named, without its port. @returns {string | undefined} */
-  get hostname() {
-    const { host } = this.headers;
-    return typeof host === 'string' ? host.replace(/:\d+$/, '') : undefined;
-  }
+/** The session object that a request of ours belongs to. @param {any} req @returns {SocketSession} */
+function heldOf(req) {
+  return req[SESSION];
 }
 
 /** The Socket.IO socket. @param {any} req */
 function socketOf(req) {
-  return req[SESSION].connection.socket;
+  return heldOf(req).connection.socket;
 }
 
 /** The HTTP request of the handshake. @param {any} req */
