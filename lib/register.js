@@ -37,9 +37,7 @@ function say(text) {
 /**
  * The zappajs that a file belongs to: the nearest package.json with a name decides, as one without a name (such as
  * `{"type": "commonjs"}` in a sub-folder) makes no package.
- *
- * @param {string} file
- * @returns {Copy | undefined}
+ * @param {string} file @returns {Copy | undefined}
  */
 function zappajsOf(file) {
   for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
@@ -122,12 +120,9 @@ function warnOfEarlier() {
 
 /** Says once that there was nothing to do: at the end of a short process, early in the life of a long one. */
 function reportAbsence() {
-  let done = false;
   const report = () => {
-    if (!done && told.size === 0 && usable === undefined) {
-      done = true;
-      say('no zappajs has been loaded, so nothing is replaced');
-    }
+    process.off('exit', report);
+    if (told.size === 0 && usable === undefined) say('no zappajs has been loaded, so nothing is replaced');
   };
   process.once('exit', report);
   // Unreferenced: it must not keep the app alive.

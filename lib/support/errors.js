@@ -31,10 +31,7 @@ function failure(which, message) {
 /**
  * What a function gives, or something else where it throws: of an error, say, which may be anything, a Proxy or an object whose
  * getters throw.
- *
- * @template T
- * @param {() => T} look
- * @param {T} otherwise
+ * @template T @param {() => T} look @param {T} otherwise
  */
 function attempt(look, otherwise) {
   try {
@@ -71,14 +68,11 @@ function codeOf(error) {
 /**
  * A failure for the debug log: without the fields that database clients put into their errors, the command and its values,
  * which have session ids in them.
- *
- * @param {any} error
- * @returns {string}
+ * @param {any} error @returns {string}
  */
 function traceOf(error) {
-  return (
-    attempt(() => (typeof error?.stack === 'string' ? error.stack : undefined), undefined) ?? words(error)
-  );
+  const stack = attempt(() => error?.stack, undefined);
+  return typeof stack === 'string' ? stack : words(error);
 }
 
 /** The failure of a store that has not answered in time. @param {number} timeout ms */
@@ -88,9 +82,7 @@ function timedOut(timeout) {
 
 /**
  * Calls a function, which may be an asynchronous one: what it throws or rejects with must not end the process.
- *
- * @param {() => any} call
- * @param {(error: unknown) => void} failed
+ * @param {() => any} call @param {(error: unknown) => void} failed
  */
 function guard(call, failed) {
   try {

@@ -62,7 +62,10 @@ const RULES = {
   maxChannels: ['a whole number from 1 to 1000', whole(1, 1000)],
   oneTimeKeys: FLAG,
   allowedOrigins: ["an array of origins such as 'https://app.example'", isOrigins],
-  onSessionEnd: ["'unbind', 'disconnect' or a function", isEnding],
+  onSessionEnd: [
+    "'unbind', 'disconnect' or a function",
+    (value) => value === 'unbind' || value === 'disconnect' || typeof value === 'function',
+  ],
   checkInterval: [
     `a whole number of ms from 1000 to ${LONGEST}, or false`,
     (value) => value === false || whole(1000, LONGEST)(value),
@@ -92,7 +95,10 @@ const SHARE_DEFAULTS = {
 /** @type {{ [name in keyof ShareOptions]-?: Rule }} */
 const SHARE_RULES = {
   store: ['an express-session store', (value) => typeof value === 'object' && value !== null],
-  prefix: ["a path such as '/io-session': with a slash in front and none at its end", isPrefix],
+  prefix: [
+    "a path such as '/io-session': with a slash in front and none at its end",
+    (value) => typeof value === 'string' && /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+$/.test(value),
+  ],
   channel: [
     'a text of 1 to 128 characters, none of them a control character',
     (value) => typeof value === 'string' && native.isChannel(value),
@@ -116,21 +122,6 @@ const SHARE_RULES = {
 };
 
 /** @param {any} value */
-function isEnding(value) {
-  return value === 'unbind' || value === 'disconnect' || typeof value === 'function';
-}
-
-/** @param {any} value */
-function isPrefix(value) {
-  return typeof value === 'string' && /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+$/.test(value);
-}
-
-/** @param {any} value */
-function isStore(value) {
-  return typeof value?.get === 'function' && typeof value.set === 'function';
-}
-
-/** @param {any} value */
 function isEmitter(value) {
   return typeof value?.serverSideEmit === 'function' && typeof value.of === 'function';
 }
@@ -143,7 +134,6 @@ function isOrigins(value) {
 /**
  * Whether this is how a browser writes an origin: no path, no `*`, the default port left out. The pages of apps and extensions
  * have schemes of their own, whose origins `URL` does not know.
- *
  * @param {string} text
  */
 function isOrigin(text) {
@@ -173,9 +163,9 @@ function readOptions(given, where) {
   return check(given ?? undefined, where, RULES, DEFAULTS);
 }
 
-/** Checks what `shareSession` was called with. @param {unknown} given @returns {ShareOptions} */
+/** Checks what `shareSession` was called with. @param {any} given @returns {ShareOptions} */
 function readShareOptions(given) {
-  if (isStore(given)) {
+  if (typeof given?.get === 'function' && typeof given.set === 'function') {
     throw new TypeError(
       'io-session: shareSession takes an object with options, not a store: shareSession({ store }).',
     );

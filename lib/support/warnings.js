@@ -9,51 +9,41 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (
 /** The main file of an installed Socket.IO. */
 const SOCKET_IO = /[\\/]socket\.io[\\/](?:dist|lib)[\\/]index\.js$/;
 
+/** What the set-up of an app lacks, by the code of the warning. @type {{ [code: string]: string }} */
+const MISTAKES = {
+  IO_SESSION_COOKIE_SESSION:
+    'req.session is not a session of express-session (of cookie-session, perhaps, which keeps sessions in the browser). Sockets can share sessions of express-session only.',
+  IO_SESSION_NO_SESSION:
+    'a key was asked for by a request without a session: app.use(session(…)) has to come before app.use(sharing.express()), and before what calls sharing.key(). Behind it, express-session gives a request no session while its store is disconnected, and none whose path the cookie is not for (cookie: { path }).',
+  IO_SESSION_TWO_STORES:
+    'the session middleware and shareSession() use two different session stores: give both the same one, session({ store: sharing.store, … }).',
+  IO_SESSION_NO_SOCKETS:
+    'a key was asked for, Socket.IO is loaded, and sharing.socket() was never called: io.use(sharing.socket()) is missing.',
+};
+
 /** What was warned of already, by sharing. @type {WeakMap<object, Set<string>>} */
 const said = new WeakMap();
 
 /**
  * Looks, when a key is asked for, for mistakes in the set-up of an app, and names each once, as a process warning.
- *
- * @param {SocketSharing} sharing
- * @param {any} req
- * @returns {boolean} whether the request's session cannot be shared
+ * @param {SocketSharing} sharing @param {any} req @returns {boolean} whether the request's session cannot be shared
  */
 function lookForMistakes(sharing, req) {
-  const { session, sessionStore } = req;
-  if (session !== undefined && session !== null && sessionStore === undefined) {
-    warn(
-      sharing,
-      'IO_SESSION_COOKIE_SESSION',
-      'req.session is not a session of express-session (of cookie-session, perhaps, which keeps sessions in the browser). Sockets can share sessions of express-session only.',
-    );
-    return true;
-  }
-  if (session === undefined && sessionStore === undefined) {
-    warn(
-      sharing,
-      'IO_SESSION_NO_SESSION',
-      'a key was asked for by a request without a session: app.use(session(…)) has to come before app.use(sharing.express()), and before what calls sharing.key(). Behind it, express-session gives a request no session while its store is disconnected, and none whose path the cookie is not for (cookie: { path }).',
-    );
-    return true;
-  }
-  if (sessionStore !== sharing.adopted?.store) {
-    warn(
-      sharing,
-      'IO_SESSION_TWO_STORES',
-      'the session middleware and shareSession() use two different session stores: give both the same one, session({ store: sharing.store, … }).',
-    );
-    return true;
-  }
+  const mistake = mistakeOf(sharing, req);
+  if (mistake !== undefined) warn(sharing, mistake, `io-session: ${MISTAKES[mistake]}`);
+  return mistake !== undefined && mistake !== 'IO_SESSION_NO_SOCKETS';
+}
+
+/** The code of what is wrong, if anything is. @param {SocketSharing} sharing @param {any} req */
+function mistakeOf(sharing, { session, sessionStore }) {
+  if (session !== undefined && session !== null && sessionStore === undefined)
+    return 'IO_SESSION_COOKIE_SESSION';
+  if (session === undefined && sessionStore === undefined) return 'IO_SESSION_NO_SESSION';
+  if (sessionStore !== sharing.adopted?.store) return 'IO_SESSION_TWO_STORES';
   // Where Express and Socket.IO are two processes, there is none in this one.
-  if (!sharing.servesSockets && Object.keys(require.cache ?? {}).some((file) => SOCKET_IO.test(file))) {
-    warn(
-      sharing,
-      'IO_SESSION_NO_SOCKETS',
-      'a key was asked for, Socket.IO is loaded, and sharing.socket() was never called: io.use(sharing.socket()) is missing.',
-    );
-  }
-  return false;
+  const lacksSockets =
+    !sharing.servesSockets && Object.keys(require.cache ?? {}).some((file) => SOCKET_IO.test(file));
+  return lacksSockets ? 'IO_SESSION_NO_SOCKETS' : undefined;
 }
 
 /**
@@ -66,7 +56,7 @@ function warnOfOwnSessions() {
   warn(
     process,
     'IO_SESSION_OWN_SESSIONS',
-    `shareSession() without a store in ${cluster.isWorker ? 'a worker of node:cluster' : `instance ${instance} of an app under PM2`}: each process has sessions of its own, so a browser is logged in at one of them alone. Give all of them one store, shareSession({ store }).`,
+    `io-session: shareSession() without a store in ${cluster.isWorker ? 'a worker of node:cluster' : `instance ${instance} of an app under PM2`}: each process has sessions of its own, so a browser is logged in at one of them alone. Give all of them one store, shareSession({ store }).`,
   );
 }
 
@@ -80,7 +70,7 @@ function warnOfCookie(sharing, wrong) {
   warn(
     sharing,
     `IO_SESSION_COOKIE_${wrong.toUpperCase()}`,
-    `${texts[wrong]} No socket is bound by its cookie.`,
+    `io-session: ${texts[wrong]} No socket is bound by its cookie.`,
   );
 }
 
@@ -89,7 +79,7 @@ function warnOfMount(sharing, prefix) {
   warn(
     sharing,
     'IO_SESSION_MOUNTED',
-    `app.use('${prefix}', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.`,
+    `io-session: app.use('${prefix}', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.`,
   );
 }
 
@@ -101,9 +91,7 @@ function notCalled(call) {
 /**
  * `sharing.socket` has been given to Socket.IO in the place of the middleware that it makes. Thrown there, an error would end
  * the process.
- *
- * @param {SocketSharing} sharing
- * @param {Function} next
+ * @param {SocketSharing} sharing @param {Function} next
  */
 function refuseSocket(sharing, next) {
   next(warned(sharing, 'IO_SESSION_NOT_CALLED', notCalled('io.use(sharing.socket())')));
@@ -111,10 +99,7 @@ function refuseSocket(sharing, next) {
 
 /**
  * A namespace has been given to two sharings.
- *
- * @param {SocketSharing} sharing the later one
- * @param {{ name: string }} namespace
- * @returns {Error}
+ * @param {SocketSharing} sharing the later one @param {{ name: string }} namespace @returns {Error}
  */
 function servedByAnother(sharing, { name }) {
   const text = `the namespace '${name}' shares sessions by another shareSession() already: give each namespace one of them, or close() the other first.`;
@@ -123,9 +108,7 @@ function servedByAnother(sharing, { name }) {
 
 /**
  * Socket.IO 3 tells nobody but itself of what happens to a socket.
- *
- * @param {SocketSharing} [sharing] the one that is to warn, where nobody sees the error
- * @returns {Error}
+ * @param {SocketSharing} [sharing] the one that is to warn, where nobody sees the error @returns {Error}
  */
 function socketIo3(sharing) {
   const error = new TypeError(
@@ -136,17 +119,12 @@ function socketIo3(sharing) {
 
 /** Warns of an error that nobody may see. @param {SocketSharing} sharing @param {string} code @param {Error} error */
 function warned(sharing, code, error) {
-  emit(sharing, code, error.message);
+  warn(sharing, code, error.message);
   return error;
 }
 
-/** @param {object} sharing @param {string} code @param {string} text */
-function warn(sharing, code, text) {
-  emit(sharing, code, `io-session: ${text}`);
-}
-
-/** Once for a sharing. @param {object} sharing @param {string} code @param {string} message */
-function emit(sharing, code, message) {
+/** Warns once for a sharing. @param {object} sharing @param {string} code @param {string} message */
+function warn(sharing, code, message) {
   const codes = said.get(sharing) ?? new Set();
   said.set(sharing, codes);
   if (codes.has(code)) return;
