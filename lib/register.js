@@ -88,9 +88,7 @@ function tell({ folder }, text) {
 
 /**
  * What a request of this module resolves to instead, if anything.
- *
- * @param {string} request
- * @param {string | null | undefined} from the requesting file
+ * @param {string} request @param {string | null | undefined} from the requesting file
  * @param {string} resolved what it would resolve to
  */
 function replacement(request, from, resolved) {

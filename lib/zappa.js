@@ -18,11 +18,7 @@ const isObject = (value) => typeof value === 'object' && value !== null;
 
 /**
  * Checks what the host hands over.
- *
- * @param {string} caller
- * @param {any} host
- * @param {string} method what this function calls on the context
- * @returns {any} the context
+ * @param {string} caller @param {any} host @param {string} method what this function calls on the context
  */
 function checkContext(caller, host, method) {
   const context = host?.context;
@@ -43,9 +39,7 @@ function checkContext(caller, host, method) {
 
 /**
  * What an app shares. From the first call on, the store that the app assigns to `context.session_store` is adopted.
- *
- * @param {any} context
- * @returns {Sharing}
+ * @param {any} context @returns {Sharing}
  */
 function sharingOf(context) {
   const known = sharings.get(context);

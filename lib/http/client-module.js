@@ -16,10 +16,8 @@ function clientModule(req, res) {
   res.setHeader('ETag', tag);
   const known = (req.headers['if-none-match'] ?? '').split(',');
   // A proxy that compresses makes a weak tag of it.
-  if (known.some((/** @type {string} */ one) => one.trim().replace(/^W\//, '') === tag)) {
-    answer(res, 304);
-    return;
-  }
+  if (known.some((/** @type {string} */ one) => one.trim().replace(/^W\//, '') === tag))
+    return answer(res, 304);
   res.setHeader('Content-Length', Buffer.byteLength(text));
   answer(res, 200, req.method === 'HEAD' ? undefined : text);
 }

@@ -50,10 +50,7 @@ function* cookies(header) {
  * What is wrong with the option `cookie`, by the cookie of an HTTP request which the session middleware has accepted: it has
  * another name, or is signed with none of the option's secrets. Then no socket will ever be bound by it. Looks at one cookie
  * of each sharing.
- *
- * @param {SocketSharing} sharing
- * @param {any} req
- * @returns {'name' | 'secret' | undefined}
+ * @param {SocketSharing} sharing @param {any} req @returns {'name' | 'secret' | undefined}
  */
 function wrongWithCookie(sharing, req) {
   const { cookie: options } = sharing.options;

@@ -7,7 +7,6 @@ const { SessionKey } = require('./session-key.js');
 
 /**
  * Answers a GET of a key, after what has to be stored is stored.
- *
  * @param {Sharing} sharing
  * @param {{ req: any, res: any, session?: any }} context the host's context of the request
  * @param {string} channel

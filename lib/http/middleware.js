@@ -15,9 +15,7 @@ const { lookForMistakes, warnOfCookie, warnOfMount } = require('../support/warni
 /**
  * The Express middleware: answers `GET <prefix>/socket/:channel_name[/:socket_id]` with a key, and
  * `GET <prefix>/client.js` with the client's module.
- *
- * @param {SocketSharing} sharing
- * @returns {(req: any, res: any, next: (error?: any) => void) => void}
+ * @param {SocketSharing} sharing @returns {(req: any, res: any, next: (error?: any) => void) => void}
  */
 function expressMiddleware(sharing) {
   const { prefix } = sharing.options;
@@ -53,24 +51,16 @@ function expressMiddleware(sharing) {
 
 /**
  * Answers pages of this host, and of the origins that the app allows.
- *
- * @param {SocketSharing} sharing
- * @param {any} req
- * @param {any} res
- * @param {(req: any, res: any) => void} give
+ * @param {SocketSharing} sharing @param {any} req @param {any} res @param {(req: any, res: any) => void} give
  */
 function serve(sharing, req, res, give) {
   const { allowedOrigins, trustProxy } = sharing.options;
   if (!admit(req, res, allowedOrigins, trustProxy)) {
     const { origin, 'sec-fetch-site': site } = req.headers;
     debug('refused the key route to %j: not one of allowedOrigins', origin ?? site);
-    refuseKey(sharing, res, failure('ERR_BAD_ORIGIN'));
-    return;
+    return refuseKey(sharing, res, failure('ERR_BAD_ORIGIN'));
   }
-  if (req.method !== 'OPTIONS') {
-    give(req, res);
-    return;
-  }
+  if (req.method !== 'OPTIONS') return give(req, res);
   res.setHeader('Access-Control-Allow-Methods', 'GET');
   res.setHeader('Access-Control-Allow-Headers', 'Accept, Cache-Control, Pragma');
   answer(res, 204);

@@ -45,9 +45,7 @@ function isProxyTrusted({ app, socket }) {
 /**
  * Whether a page of an origin is this host's. By its host alone: behind a proxy that ends TLS, the server does not know the
  * page's scheme. In `Host` some proxies name the default port, which an origin leaves out.
- *
- * @param {string} origin
- * @param {unknown} host
+ * @param {string} origin @param {unknown} host
  */
 function isOfHost(origin, host) {
   if (typeof host !== 'string' || !WEB.test(origin) || !URL.canParse(origin)) return false;
@@ -66,11 +64,7 @@ function varyByOrigin(res) {
 
 /**
  * Answers as CORS wants it: to pages of this host, and of the origins that the app allows.
- *
- * @param {any} req
- * @param {any} res
- * @param {string[]} allowed
- * @param {boolean} [trustProxy] the app's option
+ * @param {any} req @param {any} res @param {string[]} allowed @param {boolean} [trustProxy] the app's option
  * @returns {boolean} false for a page of another origin
  */
 function admit(req, res, allowed, trustProxy = false) {

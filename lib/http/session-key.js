@@ -71,8 +71,7 @@ class SessionKey {
     adopted.load(key, adopted, (error, stored) => {
       if (error) {
         this.sharing.refused(error, {});
-        this.done(error);
-        return;
+        return this.done(error);
       }
       const sid = stored === undefined ? null : sessionOfRecord(stored.text);
       if (sid !== null && sid === session.id) {
@@ -109,10 +108,7 @@ class SessionKey {
 
   /** @param {string} key @param {unknown} error */
   made(key, error) {
-    if (error) {
-      this.done(error);
-      return;
-    }
+    if (error) return this.done(error);
     this.session.__socket ??= {};
     const { channel, memos } = this;
     const isNoted = memos !== undefined && memos[channel]?.key !== key;
@@ -123,10 +119,7 @@ class SessionKey {
 
 /**
  * Gives a session's key to the app, for a page that is rendered on the server; see index.d.ts.
- *
- * @param {SocketSharing} sharing
- * @param {any} session of a request
- * @param {unknown} channel
+ * @param {SocketSharing} sharing @param {any} session of a request @param {unknown} channel
  * @returns {Promise<string>}
  */
 async function giveKey(sharing, session, channel) {

@@ -188,7 +188,6 @@ class Connection {
 
   /**
    * Saves every open session object that has changed: those that a running handler may hold, and the current one.
-   *
    * @param {SocketEvent} event acknowledges, or its handlers have ended
    * @param {(error?: unknown) => void} done called once, with the first failure
    */
@@ -196,13 +195,10 @@ class Connection {
     const { oldest: since } = event.since;
     const oldest = this.oldestOf(since);
     this.changed = undefined;
-    if (oldest === this.link && this.saving.length === 0) {
-      this.current.commit(done, event);
-      return;
-    }
+    if (oldest === this.link && this.saving.length === 0) return this.current.commit(done, event);
     const open = new Set(this.saving);
     for (let at = /** @type {Link | undefined} */ (oldest); at; at = at.newer) open.add(at.session);
-    let left = 1;
+    let left = open.size;
     /** @type {unknown} */
     let first;
     const ended = (/** @type {unknown} */ error) => {
@@ -211,12 +207,10 @@ class Connection {
       if (left === 0) done(first);
     };
     for (const session of open) {
-      left += 1;
       // Dropped since another event has failed: this one acknowledges what it has changed there.
       if (!event.hasFailed && session.order >= since.session.order) session.isDropped = false;
       session.commit(ended, event);
     }
-    ended(undefined);
   }
 
   /** The socket leaves: events that came before run now, with the current session, as by Socket.IO they would have run before. */

@@ -7,14 +7,7 @@ const { failure } = require('../support/errors.js');
 const { servedByAnother, socketIo3 } = require('../support/warnings.js');
 const { SharedConnection } = require('./shared-connection.js');
 const { connectionOf, giveSession } = require('./shared-properties.js');
-const {
-  followNamespace,
-  followSocket,
-  isParent,
-  isSocketIo3,
-  middlewaresOf,
-  whileConnecting,
-} = require('./socket-io.js');
+const socketIo = require('./socket-io.js');
 
 /** @import { SocketSharing } from './sharing/socket-sharing.js' */
 
@@ -25,9 +18,7 @@ const made = new WeakMap();
 
 /**
  * The Socket.IO middleware: a socket that connects is bound, if it can show whose it is.
- *
- * @param {SocketSharing} sharing
- * @returns {(socket: any, next: (error?: any) => void) => void}
+ * @param {SocketSharing} sharing @returns {(socket: any, next: (error?: any) => void) => void}
  */
 function socketMiddleware(sharing) {
   /** @param {any} socket @param {(error?: any) => void} next */
@@ -35,26 +26,17 @@ function socketMiddleware(sharing) {
     const { allowedOrigins, required, trustProxy } = sharing.options;
     const { headers = {} } = socket.handshake;
     // Socket.IO has the middleware still when it is closed. The namespace is another sharing's by now, perhaps.
-    if (sharing.closed && middlewaresOf(socket.nsp).some((one) => made.get(one)?.closed === false)) {
-      next();
-      return;
-    }
+    if (sharing.closed && socketIo.middlewaresOf(socket.nsp).some((one) => made.get(one)?.closed === false))
+      return next();
     const isKnown = connectionOf(socket) !== undefined;
     // Before the namespace is served: a page of anywhere may make dynamic ones.
     if (!isKnown && allowedOrigins.length > 0 && isCrossOrigin(headers, allowedOrigins, trustProxy)) {
       debug('refused a connection of %j: not one of allowedOrigins', headers.origin);
-      next(refusal(sharing, failure('ERR_BAD_ORIGIN')));
-      return;
+      return next(refusal(sharing, failure('ERR_BAD_ORIGIN')));
     }
-    if (sharing.closed) {
-      next(required ? refusal(sharing, failure('ERR_NO_SESSION_STORE')) : undefined);
-      return;
-    }
+    if (sharing.closed) return next(required ? refusal(sharing, failure('ERR_NO_SESSION_STORE')) : undefined);
     const error = serve(sharing, socket.nsp);
-    if (error !== undefined || isKnown) {
-      next(error);
-      return;
-    }
+    if (error !== undefined || isKnown) return next(error);
     authenticate(share(sharing, socket), (failed) =>
       next(failed && required ? refusal(sharing, failed) : undefined),
     );
@@ -72,47 +54,42 @@ function share(sharing, socket) {
   if (former !== undefined && !socket.recovered) {
     // A client of protocol 3 has connected to the namespace once more, by the same id. Socket.IO tells one of the two when it leaves.
     former.leave();
-    whileConnecting(socket, () => connection.leave());
+    socketIo.whileConnecting(socket, () => connection.leave());
   }
   sharing.connections.set(socket.id, connection);
   giveSession(socket, connection);
-  followSocket(socket, connection);
+  socketIo.followSocket(socket, connection);
   return connection;
 }
 
 /**
  * Serves a namespace before a socket has connected to it: this process reaches the sockets of others there at once.
- *
  * @param {SocketSharing} sharing
  * @param {any} server what the middleware is for: a Socket.IO server, for its main namespace, or a namespace
  */
 function serveFromStart(sharing, server) {
   const namespace = server?.sockets?.server === server ? server.sockets : server;
-  if (typeof namespace?.server?.of !== 'function') {
+  if (typeof namespace?.server?.of !== 'function')
     throw new TypeError('io-session: sharing.socket(io): io must be a Socket.IO server or a namespace.');
-  }
   if (sharing.closed) return;
-  if (isSocketIo3(namespace)) throw socketIo3();
+  if (socketIo.isSocketIo3(namespace)) throw socketIo3();
   sharing.cluster.join(namespace.server);
   // A parent of dynamic namespaces has no sockets. Its children are served when they are there.
-  const error = isParent(namespace) ? undefined : serve(sharing, namespace);
+  const error = socketIo.isParent(namespace) ? undefined : serve(sharing, namespace);
   if (error !== undefined) throw error;
 }
 
 /**
  * Serves a namespace: the `connection` listeners run as an event of their socket.
- *
- * @param {SocketSharing} sharing
- * @param {any} namespace
- * @returns {Error | undefined} why that cannot be
+ * @param {SocketSharing} sharing @param {any} namespace @returns {Error | undefined} why that cannot be
  */
 function serve(sharing, namespace) {
   const known = namespace[SHARING];
   if (known === sharing) return undefined;
   if (known !== undefined) return servedByAnother(sharing, namespace);
-  if (isSocketIo3(namespace)) return socketIo3(sharing);
+  if (socketIo.isSocketIo3(namespace)) return socketIo3(sharing);
   Object.defineProperty(namespace, SHARING, { configurable: true, value: sharing });
-  const unfollow = followNamespace(namespace, (socket, event) => {
+  const unfollow = socketIo.followNamespace(namespace, (socket, event) => {
     const connection = connectionOf(socket);
     if (connection === undefined) share(sharing, socket).recover();
     // The app is told of a recovered socket, by both events, when it is known whose it is.

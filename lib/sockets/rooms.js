@@ -18,14 +18,11 @@ function roomOf(sid) {
 /**
  * The Socket.IO room of a session's sockets: `io.to(sessionRoom(req.session.id)).emit(…)` reaches all of them, in every
  * process that Socket.IO's adapter connects. See index.d.ts.
- *
- * @param {string} sid
- * @returns {string}
+ * @param {string} sid @returns {string}
  */
 function sessionRoom(sid) {
-  if (typeof sid !== 'string' || sid === '') {
+  if (typeof sid !== 'string' || sid === '')
     throw new TypeError('io-session: sessionRoom(sid): the session id must be a string that is not empty.');
-  }
   return roomOf(sid);
 }
 

@@ -9,17 +9,7 @@ const { KEY_EVENT, presentKey } = require('./binding/key-event.js');
 const { SharedEvent } = require('./shared-event.js');
 const { rememberSessionRooms } = require('./watch/session-rooms.js');
 const { roomOf } = require('./rooms.js');
-const {
-  closeRooms,
-  deliver,
-  isClosed,
-  isHeard,
-  leaveRoom,
-  makeAck,
-  recoverableFor,
-  rememberRoom,
-  whileConnecting,
-} = require('./socket-io.js');
+const socketIo = require('./socket-io.js');
 const { nextTick, setTimeout } = require('../support/timers.js');
 
 /** @import { SocketSharing } from './sharing/socket-sharing.js' */
@@ -47,7 +37,7 @@ class SharedConnection extends Connection {
     /** The event that a plugin is given right now. @type {SharedEvent | undefined} */
     this.delivering = undefined;
     /** Stops looking for a client that goes before its socket is connected. @type {() => void} */
-    this.connected = whileConnecting(socket, () => !socket.connected && this.leave());
+    this.connected = socketIo.whileConnecting(socket, () => !socket.connected && this.leave());
     // Its former connection may have left a session of the socket's own in the store.
     if (socket.recovered) this.isStored = true;
   }
@@ -64,7 +54,6 @@ class SharedConnection extends Connection {
 
   /**
    * A packet with an event has arrived.
-   *
    * @param {Packet} [packet]
    * @param {(packet: any) => void} [plugin] is to have it, and calls the listeners or passes it on
    */
@@ -75,26 +64,20 @@ class SharedConnection extends Connection {
       else plugin.call(socket, packet);
       return;
     }
-    if (this.held !== undefined) {
-      this.hold(packet);
-      return;
-    }
+    if (this.held !== undefined) return this.hold(packet);
     const [name, data] = packet.data ?? [];
-    if (name === KEY_EVENT) {
-      presentKey(this, data, this.ackOf(packet));
-      return;
-    }
+    if (name === KEY_EVENT) return presentKey(this, data, this.ackOf(packet));
     // If nobody listens, the store is not asked.
     // One that is in front may add a listener.
     const isAlone = this.waiting === 0 && this.arrived === 0;
-    if (plugin === undefined && isAlone && !isHeard(socket, name)) return;
+    if (plugin === undefined && isAlone && !socketIo.isHeard(socket, name)) return;
     this.arrived += 1;
     nextTick(dispatch, new SharedEvent(this, socket, packet.data ?? [], packet, plugin));
   }
 
   /** @param {Packet} packet */
   ackOf({ id }) {
-    return id === undefined || id === null ? undefined : makeAck(this.socket, id);
+    return id === undefined || id === null ? undefined : socketIo.makeAck(this.socket, id);
   }
 
   /** Keeps a packet until it is known whose socket this is. While the store hangs, its client may send on. @param {Packet} packet */
@@ -102,8 +85,7 @@ class SharedConnection extends Connection {
     const { held = [] } = this;
     if (isFull(this.adopted, held.length)) {
       const event = new SharedEvent(this, this.socket, packet.data ?? [], packet);
-      event.refuse(failure('ERR_OVERLOADED'));
-      return;
+      return event.refuse(failure('ERR_OVERLOADED'));
     }
     this.adopted.waiting += 1;
     held.push(packet);
@@ -124,20 +106,17 @@ class SharedConnection extends Connection {
         this.adopted.waiting -= held.length;
         // It has left again, and the app has never heard of it.
         if (!socket.connected) return;
-        if (error && sharing.options.required) {
-          socket.disconnect();
-          return;
-        }
+        if (error && sharing.options.required) return socket.disconnect();
         this.welcome('connect');
         this.welcome('connection');
-        for (const packet of held) deliver(socket, packet);
+        for (const packet of held) socketIo.deliver(socket, packet);
       });
     });
   }
 
   /** A plugin makes an acknowledgement. @param {number} id @returns {(...values: any[]) => void} */
   ack(id) {
-    const ack = makeAck(this.socket, id);
+    const ack = socketIo.makeAck(this.socket, id);
     return this.delivering?.held(ack) ?? ack;
   }
 
@@ -168,10 +147,10 @@ class SharedConnection extends Connection {
     if (socket.listenerCount(name) > 0) new SharedEvent(this, socket, [name, ...args]).startNow();
     if (name === 'disconnect') this.leave();
     else if (this.sid !== undefined) {
-      rememberRoom(socket, roomOf(this.sid));
+      socketIo.rememberRoom(socket, roomOf(this.sid));
       rememberSessionRooms(this);
     } else {
-      for (const room of this.former ?? []) rememberRoom(socket, room);
+      for (const room of this.former ?? []) socketIo.rememberRoom(socket, room);
       this.former = undefined;
     }
   }
@@ -182,7 +161,8 @@ class SharedConnection extends Connection {
     this.former = undefined;
     // Recovered once more, by now.
     if (sharing.connections.get(socket.id) !== this) return;
-    for (const room of former) if (sid === undefined || room !== roomOf(sid)) leaveRoom(socket, room);
+    for (const room of former)
+      if (sid === undefined || room !== roomOf(sid)) socketIo.leaveRoom(socket, room);
   }
 
   /** Whether the app has disconnected it. */
@@ -191,10 +171,10 @@ class SharedConnection extends Connection {
   }
 
   cleaned() {
-    closeRooms(this.socket);
+    socketIo.closeRooms(this.socket);
     const { nsp } = this.socket;
     // A dynamic namespace that has become empty, where the app wants that.
-    if (isClosed(nsp)) this.sharing.namespaces.delete(nsp);
+    if (socketIo.isClosed(nsp)) this.sharing.namespaces.delete(nsp);
     // Refused: there will be no `disconnect`.
     if (!this.socket.connected) this.leave();
   }
@@ -208,7 +188,7 @@ class SharedConnection extends Connection {
   /** The socket may be recovered, and wants its own session back then. */
   discardOwn() {
     const { adopted, id, sharing, socket } = this;
-    const duration = sharing.closed ? 0 : recoverableFor(socket, this.reason);
+    const duration = sharing.closed ? 0 : socketIo.recoverableFor(socket, this.reason);
     if (duration === 0) super.discardOwn();
     else setTimeout(() => sharing.connections.has(id) || adopted.destroyOwn(id), duration).unref();
   }
@@ -231,8 +211,7 @@ class SharedConnection extends Connection {
       if (isUntouched) snapshot?.touched(session);
     } catch (error) {
       // A handler has put something else into its place: `Object.assign(session, { cookie: null })`.
-      this.report(error, event);
-      return;
+      return this.report(error, event);
     }
     adopted.touch(bound.sid, session, (error) => error && this.report(error, event));
   }

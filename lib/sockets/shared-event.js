@@ -132,10 +132,7 @@ class SharedEvent extends SocketEvent {
       rest.args = [...args.slice(0, -1), rest.held(ack)];
     }
     // In the order in which they have passed.
-    if (isNow && connection.passing === 0) {
-      rest.start();
-      return;
-    }
+    if (isNow && connection.passing === 0) return rest.start();
     connection.passing += 1;
     rest.isPassing = true;
     rest.dispatch();

@@ -28,9 +28,7 @@ const SESSION = {
 /**
  * Gives a socket `session`, and its request too. The namespaces of one connection have one request between them: the first
  * one's socket takes it, and each later one gets a request of its own that has all the rest from there.
- *
- * @param {any} socket
- * @param {SharedConnection} connection
+ * @param {any} socket @param {SharedConnection} connection
  */
 function giveSession(socket, connection) {
   put(socket, CONNECTION, connection);

@@ -167,7 +167,6 @@ class SocketEvent {
   /**
    * A handler threw or rejected: what it changed is not saved, unless a handler that is still running shares the session
    * object. Without an `onError`, Node.js shows the error once, as it would without us.
-   *
    * @param {unknown} error
    */
   failed(error) {
@@ -217,9 +216,7 @@ class SocketEvent {
   /**
    * An acknowledgement that is sent when what was changed before it is saved: the client that has it finds the change in the store.
    * What cannot be sent throws in the handler, as without us, or is reported if the handler has gone on since.
-   *
-   * @param {(error: unknown, values: any[]) => void} send
-   * @returns {(...values: any[]) => void}
+   * @param {(error: unknown, values: any[]) => void} send @returns {(...values: any[]) => void}
    */
   acknowledgement(send) {
     this.isUnanswered = true;

@@ -59,9 +59,7 @@ function before(socket, name) {
 
 /**
  * Stands before the `connection` listeners of a namespace.
- *
- * @param {any} namespace
- * @param {(socket: any, event: 'connect' | 'connection') => void} connected
+ * @param {any} namespace @param {(socket: any, event: 'connect' | 'connection') => void} connected
  * @returns {() => void} gives the namespace back as it was
  */
 function followNamespace(namespace, connected) {
@@ -97,7 +95,6 @@ const PLUGIN = Symbol('io-session plugin');
 /**
  * `onevent`. A plugin may put its own there, before us or after us: one that wraps what was there calls it, and one like
  * socketio-wildcard calls the listeners by itself. Both get an event when its session is loaded.
- *
  * @type {PropertyDescriptor & ThisType<any>}
  */
 const RECEIVES = {
@@ -238,10 +235,7 @@ const connecting = new WeakMap();
 
 /**
  * Calls back when the client of a connecting socket has gone: Socket.IO tells nobody as long as a middleware has not answered.
- *
- * @param {any} socket
- * @param {() => void} gone
- * @returns {() => void} ends it
+ * @param {any} socket @param {() => void} gone @returns {() => void} ends it
  */
 function whileConnecting({ conn }, gone) {
   if (typeof conn?.on !== 'function') return () => {};
@@ -276,9 +270,7 @@ function isParent(namespace) {
 /**
  * Puts a socket into a room that the app does not see: neither `socket.rooms` nor the adapter's events tell of it, and an app
  * that leaves every room stays in it. What is sent to the room, from whatever process, reaches the socket.
- *
- * @param {any} socket
- * @param {string} room
+ * @param {any} socket @param {string} room
  */
 function enterRoom({ id, nsp: { adapter } }, room) {
   const { rooms, sids } = adapter;
@@ -295,10 +287,7 @@ function enterRoom({ id, nsp: { adapter } }, room) {
 /** @param {any} socket @param {string} room */
 function leaveRoom({ id, nsp: { adapter } }, room) {
   const { rooms } = adapter;
-  if (!(rooms instanceof Map)) {
-    adapter.del(id, room);
-    return;
-  }
+  if (!(rooms instanceof Map)) return adapter.del(id, room);
   const ids = rooms.get(room);
   ids?.delete(id);
   if (ids?.size === 0) rooms.delete(room);
@@ -307,9 +296,7 @@ function leaveRoom({ id, nsp: { adapter } }, room) {
 /**
  * A socket leaves, and may be recovered: the room is among those that Socket.IO remembers, so that what is sent there meanwhile
  * reaches the socket afterwards.
- *
- * @param {any} socket
- * @param {string} room
+ * @param {any} socket @param {string} room
  */
 function rememberRoom({ id, nsp }, room) {
   if (nsp.server._opts?.connectionStateRecovery) nsp.adapter.sids.get(id)?.add(room);
@@ -351,9 +338,7 @@ function isSocketId({ sockets }, id) {
 /**
  * Whether a namespace's adapter reaches other processes. Socket.IO's own, which keeps everything in this process, has
  * `serverSideEmit` too, and complains when it is called: it is the one that a plain adapter and its class inherit from.
- *
- * @param {any} namespace
- * @returns {boolean}
+ * @param {any} namespace @returns {boolean}
  */
 function reachesOthers({ adapter }) {
   let owner = adapter;

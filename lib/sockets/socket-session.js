@@ -139,9 +139,7 @@ class SocketSession {
   /**
    * Whether what was loaded is neither what a save that has ended since has written, nor what that has found: another process may have
    * written in between, and it may be older.
-   *
-   * @param {Stored | undefined} stored
-   * @param {number} clock when the store was asked
+   * @param {Stored | undefined} stored @param {number} clock when the store was asked
    */
   isUncertain(stored, clock) {
     const snapshot = this.isOpen ? snapshotOf(this.session) : undefined;
@@ -152,7 +150,6 @@ class SocketSession {
   /**
    * What the store holds, by a load: where a save has merged changes of others since that began, what was written then. The object
    * has them not, and what was loaded is older.
-   *
    * @param {Loaded} loaded
    */
   newest(loaded) {
@@ -170,9 +167,7 @@ class SocketSession {
 
   /**
    * Brings it up to what was loaded, if it has changes that are not saved: they stay, and are changes of that.
-   *
-   * @param {Loaded} loaded
-   * @returns {boolean} whether it stands for that now
+   * @param {Loaded} loaded @returns {boolean} whether it stands for that now
    */
   follow({ stored, clock }) {
     const session = this.changeable();
@@ -212,10 +207,7 @@ class SocketSession {
   /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for @param {SocketEvent} event that saves it */
   commit(done, event) {
     const session = this.changeable();
-    if (session === undefined) {
-      done();
-      return;
-    }
+    if (session === undefined) return done();
     const snapshot = snapshotOf(session);
     let text;
     try {
@@ -224,10 +216,12 @@ class SocketSession {
       text = snapshot ? snapshot.spell(session) : JSON.stringify(session);
     } catch (error) {
       // All that were to be saved with it fail by one error.
-      if (this.unsaved !== session) this.failure = unsavable(error);
+      const why = isFailure(error)
+        ? error
+        : Object.assign(failure('ERR_UNSAVABLE_SESSION'), { cause: error });
+      if (this.unsaved !== session) this.failure = why;
       this.unsaved = session;
-      done(this.failure);
-      return;
+      return done(this.failure);
     }
     if (snapshot ? !snapshot.isChanged(text) : Object.keys(session).length < 2) {
       // A save that is under way has it all: its end is the one to wait for.
@@ -237,10 +231,7 @@ class SocketSession {
     }
     const unsaved = `${session.id} ${text}`;
     // A client that was told of the failure must not find it saved after all, and no other one is told that it is saved.
-    if (this.unsaved === unsaved) {
-      done(this.failure);
-      return;
-    }
+    if (this.unsaved === unsaved) return done(this.failure);
     const { connection } = this;
     const { adopted } = connection;
     if (this.sid === undefined && snapshot?.sid === connection.id) connection.isStored = true;
@@ -259,12 +250,6 @@ class SocketSession {
       if (snapshot.save?.text === text) save = snapshot.save;
     } else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));
   }
-}
-
-/** What stands for an error by which a session has no JSON text. @param {unknown} error */
-function unsavable(error) {
-  if (isFailure(error)) return error;
-  return Object.assign(failure('ERR_UNSAVABLE_SESSION'), { cause: error });
 }
 
 module.exports.SocketSession = SocketSession;

@@ -6,11 +6,12 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..', '..');
+const FORBIDDEN =
+  'Node.js loads no addons here: it was started with --no-addons, or with its permission model and without --allow-addons.';
 
 /**
- * @typedef {object} Attempt
- * @property {string} tried a file or a package
- * @property {Error | undefined} refusal what the system said; nothing when it is not there at all
+ * A file or a package that was tried, and what the system said; nothing when it is not there at all.
+ * @typedef {{ tried: string, refusal: Error | undefined }} Attempt
  */
 
 /** What package names call this machine, and in words. */
@@ -48,9 +49,8 @@ function wayOut(target, refusal) {
 again, here. If this system is older than what it was built for, ${build}.`;
   }
   const { name: here, version, optionalDependencies = {} } = manifest();
-  if (here !== 'io-session') {
+  if (here !== 'io-session')
     return `io-session is in a bundle, and the addon was left behind: tell the bundler of *.node files (docs/install.md, "Bundlers").`;
-  }
   if (fs.existsSync(path.join(ROOT, 'Cargo.toml'))) return `This is a checkout: ${build}.`;
   const name = `io-session-${target}`;
   if (!(name in optionalDependencies))
@@ -68,18 +68,11 @@ function explain(attempts) {
   );
   const refusal = told.find((one) => one.refusal)?.refusal;
   const isForbidden = told.some((one) => /** @type {any} */ (one.refusal)?.code === 'ERR_DLOPEN_DISABLED');
-  const reasons = isForbidden
-    ? [
-        'Node.js loads no addons here: it was started with --no-addons, or with its permission model and without --allow-addons.',
-      ]
-    : [
-        ...told.map((one) => `Tried ${one.tried}: ${one.refusal?.message ?? 'not there'}`),
-        wayOut(target, refusal),
-      ];
+  const reasons = told.map((one) => `Tried ${one.tried}: ${one.refusal?.message ?? 'not there'}`);
   const lines = [
     `io-session: the native addon for ${target} could not be loaded.`,
     `This machine: ${words}`,
-    ...reasons,
+    ...(isForbidden ? [FORBIDDEN] : [...reasons, wayOut(target, refusal)]),
   ];
   const code = 'ERR_ADDON_NOT_LOADED';
   return Object.assign(new Error(lines.join('\n  ')), { code, ...(refusal && { cause: refusal }) });

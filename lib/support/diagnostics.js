@@ -23,10 +23,7 @@ function begin(name) {
 
 /**
  * Tells those who listen.
- *
- * @param {Name} name
- * @param {string} sid said as a short hash
- * @param {{ [field: string]: unknown }} message
+ * @param {Name} name @param {string} sid said as a short hash @param {{ [field: string]: unknown }} message
  * @param {number} [began] what `begin` gave: `duration` in ms is added
  */
 function publish(name, sid, message, began) {

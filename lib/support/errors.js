@@ -17,10 +17,8 @@ class Failure extends Error {
 
 /**
  * Makes one of the library's errors.
- *
  * @param {number | string} which the index that a native function gave, or the code
  * @param {string} [message] other words than the table's, for more detail
- * @returns {Failure}
  */
 function failure(which, message) {
   const entry = typeof which === 'number' ? TABLE[which] : TABLE.find(({ code }) => code === which);

@@ -20,19 +20,14 @@ const FLAG = ['true or false', (value) => typeof value === 'boolean'];
 /**
  * Checks what an app has set, and completes it with the defaults. An option that is undefined has its default. Throws a TypeError
  * that names the option, its value and what is expected.
- *
- * @template {object} Options
- * @param {unknown} given
+ * @template {object} Options @param {unknown} given
  * @param {string} where how the app knows the options, for the error
- * @param {{ [name in keyof Options]-?: Rule }} rules
- * @param {Options} defaults
- * @returns {Options}
+ * @param {{ [name in keyof Options]-?: Rule }} rules @param {Options} defaults @returns {Options}
  */
 function check(given, where, rules, defaults) {
   if (given === undefined) return defaults;
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new TypeError(`io-session: ${where} takes an object with options, not ${show(given)}.`);
-  }
   /** @type {any} */
   const options = { ...defaults };
   for (const [name, value] of Object.entries(given)) {
@@ -42,9 +37,8 @@ function check(given, where, rules, defaults) {
     }
     if (value === undefined) continue;
     const [expected, accepts, shows = show] = rules[/** @type {keyof Options} */ (name)];
-    if (!accepts(value)) {
+    if (!accepts(value))
       throw new TypeError(`io-session: ${where}: '${name}' must be ${expected}, not ${shows(value)}.`);
-    }
     options[name] = value;
   }
   return options;

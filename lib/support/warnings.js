@@ -53,11 +53,8 @@ function mistakeOf(sharing, { session, sessionStore }) {
 function warnOfOwnSessions() {
   const { NODE_APP_INSTANCE: instance = '0' } = process.env;
   if (!cluster.isWorker && instance === '0') return;
-  warn(
-    process,
-    'IO_SESSION_OWN_SESSIONS',
-    `io-session: shareSession() without a store in ${cluster.isWorker ? 'a worker of node:cluster' : `instance ${instance} of an app under PM2`}: each process has sessions of its own, so a browser is logged in at one of them alone. Give all of them one store, shareSession({ store }).`,
-  );
+  const text = `io-session: shareSession() without a store in ${cluster.isWorker ? 'a worker of node:cluster' : `instance ${instance} of an app under PM2`}: each process has sessions of its own, so a browser is logged in at one of them alone. Give all of them one store, shareSession({ store }).`;
+  warn(process, 'IO_SESSION_OWN_SESSIONS', text);
 }
 
 /** @param {SocketSharing} sharing @param {'name' | 'secret'} wrong */
@@ -67,20 +64,14 @@ function warnOfCookie(sharing, wrong) {
     secret:
       "the secret of shareSession()'s option 'cookie' is not the one that the session middleware signs its cookie with.",
   };
-  warn(
-    sharing,
-    `IO_SESSION_COOKIE_${wrong.toUpperCase()}`,
-    `io-session: ${texts[wrong]} No socket is bound by its cookie.`,
-  );
+  const text = `io-session: ${texts[wrong]} No socket is bound by its cookie.`;
+  warn(sharing, `IO_SESSION_COOKIE_${wrong.toUpperCase()}`, text);
 }
 
 /** @param {SocketSharing} sharing @param {string} prefix */
 function warnOfMount(sharing, prefix) {
-  warn(
-    sharing,
-    'IO_SESSION_MOUNTED',
-    `io-session: app.use('${prefix}', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.`,
-  );
+  const text = `io-session: app.use('${prefix}', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.`;
+  warn(sharing, 'IO_SESSION_MOUNTED', text);
 }
 
 /** What makes a middleware has been used as one. @param {string} call what was meant @returns {TypeError} */

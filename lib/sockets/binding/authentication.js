@@ -25,10 +25,7 @@ const CLIENTS = ['ERR_MISSING_KEY', 'ERR_MISSING_DATA'];
 
 /**
  * Finds the session of a socket that is connecting: by the key in its `auth`, else by the signed cookie of its handshake.
- *
- * @param {SocketSharing} sharing
- * @param {any} socket
- * @param {WhenFound} done
+ * @param {SocketSharing} sharing @param {any} socket @param {WhenFound} done
  */
 function find(sharing, socket, done) {
   const key = presented(socket);
@@ -39,10 +36,7 @@ function find(sharing, socket, done) {
     return;
   }
   const error = native.present(true, textOfKey(key), sharing.options.maxFailedKeys);
-  if (error !== -1) {
-    done(failure(error));
-    return;
-  }
+  if (error !== -1) return done(failure(error));
   lookUpKey(sharing, key, (failed, found, end) => {
     end(found !== undefined);
     done(failed, found);
@@ -51,7 +45,6 @@ function find(sharing, socket, done) {
 
 /**
  * Finds out whose socket it is, and binds it.
- *
  * @param {SharedConnection} connection
  * @param {(error?: any) => void} done with what is wrong with its key or cookie
  */
@@ -66,10 +59,7 @@ function authenticate(connection, done) {
   }
   find(sharing, socket, (error, found) => {
     // Closed while we were looking: a socket like any other.
-    if (sharing.adopted === undefined) {
-      caller.runInAsyncScope(done);
-      return;
-    }
+    if (sharing.adopted === undefined) return caller.runInAsyncScope(done);
     let failed = /** @type {any} */ (error);
     // Logged out while we were looking.
     if (found && sharing.isOver(found)) failed = failure('ERR_MISSING_DATA');

@@ -14,10 +14,7 @@ const KEY_EVENT = '__zappa_key';
 
 /**
  * Binds a socket to the session of its key.
- *
- * @param {Connection} connection
- * @param {string} key well-formed
- * @param {(answer: object) => void} ack
+ * @param {Connection} connection @param {string} key well-formed @param {(answer: object) => void} ack
  */
 function bindByKey(connection, key, ack) {
   const { sharing, socket } = connection;
@@ -37,10 +34,7 @@ function bindByKey(connection, key, ack) {
       // Logged out while we were looking, or the socket has left.
       const isLate = sharing.isOver(session) || connection.hasLeft;
       const failed = isLate ? failure('ERR_MISSING_DATA') : connection.bind(session);
-      if (failed !== undefined) {
-        refuse(failed);
-        return;
-      }
+      if (failed !== undefined) return refuse(failed);
       connection.failed -= 1;
       end(true);
       ack({ key });
@@ -53,10 +47,7 @@ function bindByKey(connection, key, ack) {
 
 /**
  * Writes down that the app's Express side reaches this socket on the key's channel.
- *
- * @param {Connection} connection
- * @param {string} key
- * @param {Found} found
+ * @param {Connection} connection @param {string} key @param {Found} found
  * @param {(found: Found) => void} done gets what is stored then
  */
 function tellExpress(connection, key, found, done) {
@@ -64,10 +55,7 @@ function tellExpress(connection, key, found, done) {
   const { oneTimeKeys } = sharing.options;
   const session = adopted.openSession(adopted.requestFor(found.sid), found.stored, found.clock);
   const memo = Object.values(session.__socket ?? {}).find((one) => one?.key === key);
-  if (!memo || !snapshotOf(session) || (memo.id === connection.id && !oneTimeKeys)) {
-    done(found);
-    return;
-  }
+  if (!memo || !snapshotOf(session) || (memo.id === connection.id && !oneTimeKeys)) return done(found);
   memo.id = connection.id;
   if (oneTimeKeys) memo.key = undefined;
   commitSession(adopted, session, { trusting: true }, (error) => {
@@ -80,9 +68,7 @@ function tellExpress(connection, key, found, done) {
 
 /**
  * Handles a `__zappa_key`.
- *
- * @param {Connection} connection
- * @param {any} data what the client sent
+ * @param {Connection} connection @param {any} data what the client sent
  * @param {any} ack its acknowledgement function; where it is none, nothing is answered and nothing is bound
  * @param {Error} [refused] why it is refused, whatever the key
  */

@@ -10,13 +10,8 @@ const { isBrowserSession } = require('../../session/session-data.js');
 /** @import { Stored } from '../../stores/stored.js' */
 
 /**
- * The session that a key leads to, or a cookie.
- *
- * @typedef {object} Found
- * @property {string} sid
- * @property {Stored} stored what the store holds
- * @property {number} clock when it was read
- *
+ * The session that a key leads to, or a cookie, as the store held it when it was read.
+ * @typedef {{ sid: string, stored: Stored, clock: number }} Found
  * @typedef {(error: unknown, found?: Found) => void} WhenFound gets `ERR_MISSING_DATA` where there is none
  */
 
@@ -31,10 +26,7 @@ const { isBrowserSession } = require('../../session/session-data.js');
 function lookUpKey(sharing, key, done) {
   const { channel, oneTimeKeys } = sharing.options;
   const adopted = /** @type {AdoptedStore} */ (sharing.adopted);
-  if (oneTimeKeys && adopted.claimed.has(key)) {
-    done(failure('ERR_MISSING_DATA'), undefined, () => {});
-    return;
-  }
+  if (oneTimeKeys && adopted.claimed.has(key)) return done(failure('ERR_MISSING_DATA'), undefined, () => {});
   if (oneTimeKeys) adopted.claimed.add(key);
   const end = (/** @type {boolean} */ isUsed) => {
     if (!oneTimeKeys) return;
@@ -46,10 +38,7 @@ function lookUpKey(sharing, key, done) {
   /** @type {WhenFound} */
   const found = (error, session) => done(error, session, end);
   const vouched = oneTimeKeys ? null : native.vouchedSession(adopted.number, key, channel);
-  if (vouched !== null) {
-    lookUp(adopted, vouched, found);
-    return;
-  }
+  if (vouched !== null) return lookUp(adopted, vouched, found);
   adopted.load(key, adopted, (error, stored) => {
     const sid = stored === undefined ? null : sessionOfRecord(stored.text, channel);
     if (error) found(error);

@@ -42,9 +42,7 @@ class BoundSession {
 
   /**
    * The session was loaded.
-   *
-   * @param {string} text
-   * @param {number | undefined} clock when the load began, if that is known
+   * @param {string} text @param {number | undefined} clock when the load began, if that is known
    * @param {boolean} [isLookUp] whether it was looked up
    */
   learn(text, clock, isLookUp = false) {
@@ -53,19 +51,14 @@ class BoundSession {
     // A slow load, which takes `storeTimeout` at most, is answered behind a faster one that began later.
     const { storeTimeout } = this.watch.sharing.options;
     const isBack = !isLookUp && text === this.former && this.seen - this.formerUntil < storeTimeout;
-    if (this.text === undefined || !(isBack || this.isOutdated(clock))) {
-      this.take(text);
-      return;
-    }
+    if (this.text === undefined || !(isBack || this.isOutdated(clock))) return this.take(text);
     this.isWanted = true;
     this.watch.times.set(this.sid, SOON);
   }
 
   /**
    * This process has written the session.
-   *
-   * @param {string} text
-   * @param {string | null | undefined} expected what was stored before
+   * @param {string} text @param {string | null | undefined} expected what was stored before
    * @param {Connection | undefined} maker whose handler has changed it
    * @param {boolean} isQuiet whether the change is told to nobody
    */

@@ -101,9 +101,7 @@ class Watch {
 
   /**
    * The text of a session is another one: if that says something else, its sockets are told.
-   *
-   * @param {BoundSession} bound
-   * @param {string} before
+   * @param {BoundSession} bound @param {string} before
    * @param {Connection | undefined} maker whose own change it is
    * @param {boolean} isQuiet whether it is told to nobody
    */
@@ -167,10 +165,7 @@ class Watch {
   found(bound, text, clock) {
     const stored = storedOfText(text);
     publish('lookUp', bound.sid, { found: stored !== undefined });
-    if (stored === undefined) {
-      this.gone(bound);
-      return;
-    }
+    if (stored === undefined) return this.gone(bound);
     bound.learn(stored.text, clock, true);
     // It is there, though its date may have passed.
     if (bound.untilEnd <= 0) bound.tries += 1;
