@@ -109,10 +109,8 @@ function warnOfEarlier() {
     const copy = zappajsOf(file);
     if (!copy) continue;
     const shown = path.relative(process.cwd(), copy.folder);
-    tell(
-      copy,
-      `too late for ${shown}: load io-session/register before zappajs ${copy.version}, with node -r`,
-    );
+    const advice = `load io-session/register before zappajs ${copy.version}, with node -r`;
+    tell(copy, `too late for ${shown}: ${advice}`);
   }
 }
 

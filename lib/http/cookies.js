@@ -38,10 +38,8 @@ function* cookies(header) {
     const equals = pair.indexOf('=');
     if (equals === -1) continue;
     const name = pair.slice(0, equals).trim();
-    const value = pair
-      .slice(equals + 1)
-      .trim()
-      .replace(/^"(.*)"$/, '$1');
+    const given = pair.slice(equals + 1).trim();
+    const value = given.replace(/^"(.*)"$/, '$1');
     yield [name, attempt(() => decodeURIComponent(value), value)];
   }
 }

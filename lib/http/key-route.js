@@ -12,13 +12,11 @@ const { SessionKey } = require('./session-key.js');
  * @param {string} channel
  */
 function answerKey(sharing, { req, res, session }, channel) {
-  if (req.method === 'HEAD') end(res, 200);
-  else {
-    new SessionKey(sharing, session ?? req.session, channel, (error, key) => {
-      if (error) refuseKey(sharing, res, error);
-      else end(res, 200, { key });
-    }).find();
-  }
+  if (req.method === 'HEAD') return end(res, 200);
+  new SessionKey(sharing, session ?? req.session, channel, (error, key) => {
+    if (error) refuseKey(sharing, res, error);
+    else end(res, 200, { key });
+  }).find();
 }
 
 /** @param {Sharing} sharing @param {any} res @param {unknown} error */

@@ -33,19 +33,16 @@ function expressMiddleware(sharing) {
     // Express and Connect take the prefix off the URL, and keep the whole one.
     if (keyPath.test(prefix + path) && req.originalUrl === prefix + req.url) warnOfMount(sharing, prefix);
     if (sharing.closed || !path.startsWith(prefix) || !['GET', 'HEAD', 'OPTIONS'].includes(req.method))
-      next();
-    else if (path === `${prefix}/client.js`) serve(sharing, req, res, clientModule);
-    else {
-      const [, channel] = keyPath.exec(path) ?? [];
-      // No channel is empty: what is no percent-encoding.
-      const name = channel && attempt(() => decodeURIComponent(channel), '');
-      if (name === undefined) next();
-      else
-        serve(sharing, req, res, () => {
-          if (lookForMistakes(sharing, req)) refuseKey(sharing, res, failure('ERR_NO_SESSION'));
-          else answerKey(sharing, { req, res }, name);
-        });
-    }
+      return next();
+    if (path === `${prefix}/client.js`) return serve(sharing, req, res, clientModule);
+    const [, channel] = keyPath.exec(path) ?? [];
+    if (channel === undefined) return next();
+    // No channel is empty: what is no percent-encoding.
+    const name = attempt(() => decodeURIComponent(channel), '');
+    serve(sharing, req, res, () => {
+      if (lookForMistakes(sharing, req)) refuseKey(sharing, res, failure('ERR_NO_SESSION'));
+      else answerKey(sharing, { req, res }, name);
+    });
   };
 }
 

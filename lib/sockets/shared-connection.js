@@ -67,8 +67,7 @@ class SharedConnection extends Connection {
     if (this.held !== undefined) return this.hold(packet);
     const [name, data] = packet.data ?? [];
     if (name === KEY_EVENT) return presentKey(this, data, this.ackOf(packet));
-    // If nobody listens, the store is not asked.
-    // One that is in front may add a listener.
+    // If nobody listens, the store is not asked. One that is in front may add a listener.
     const isAlone = this.waiting === 0 && this.arrived === 0;
     if (plugin === undefined && isAlone && !socketIo.isHeard(socket, name)) return;
     this.arrived += 1;

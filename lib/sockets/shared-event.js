@@ -180,7 +180,7 @@ class SharedEvent extends SocketEvent {
   }
 
   save() {
-    this.commit(() => {});
+    super.save();
     if (this.failure === undefined) this.connection.keepAlive(this.name);
   }
 }

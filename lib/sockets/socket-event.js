@@ -34,8 +34,10 @@ class SocketEvent {
   /** Runs the handlers, or tells their host of a failure. @abstract @param {unknown} [_error] @returns {any} what they returned */
   run(_error) {}
 
-  /** The handlers have ended. @abstract @param {any} _value what they returned @returns {any} the value, or a promise for it */
-  save(_value) {}
+  /** The handlers have ended. @param {any} [_value] what they returned @returns {any} the value, or a promise for it */
+  save(_value) {
+    this.commit(() => {});
+  }
 
   /** Loads the session, then runs the handlers. @returns {any} what they returned, or a promise for it */
   dispatch() {

@@ -17,11 +17,9 @@
 // | `socket._onerror`               | 4       | takes what a middleware refuses an event with         |
 // | `socket.error`                  | 2       | sends that to the client                              |
 // | `socket.client.request`         | 2, 4    | the HTTP request of the handshake                     |
-// | `namespace.emitReserved`        | 4       | tells the listeners of `connection`                   |
-// | `namespace.emit`                | 2       | the same                                              |
+// | `namespace.emitReserved`/`emit` | 4, 2    | tells the listeners of `connection`                   |
 // | `namespace.children`            | 4       | a parent of dynamic namespaces has it                 |
-// | `namespace._fns`                | 4       | the middlewares of a namespace (`io.use`)             |
-// | `namespace.fns`                 | 2       | the same                                              |
+// | `namespace._fns`/`fns`          | 4, 2    | the middlewares of a namespace (`io.use`)             |
 // | `server._nsps`                  | 4       | the namespaces by name                                |
 // | `server._opts`                  | 4       | its options, `connectionStateRecovery` among them      |
 // | `adapter.rooms`, `adapter.sids` | 2, 4    | who is in which room; public in 4                     |
@@ -192,8 +190,7 @@ function makeAck(socket, id) {
 
 /** Whether anything of a socket would see an event of this name. @param {any} socket @param {any} name */
 function isHeard(socket, name) {
-  if (socket.listenerCount(name) > 0) return true;
-  return anyListeners(socket).length > 0 || hasMiddlewares(socket);
+  return socket.listenerCount(name) > 0 || anyListeners(socket).length > 0 || hasMiddlewares(socket);
 }
 
 /** @param {any} socket */
@@ -274,14 +271,11 @@ function isParent(namespace) {
  */
 function enterRoom({ id, nsp: { adapter } }, room) {
   const { rooms, sids } = adapter;
-  if (rooms instanceof Map) {
-    const ids = rooms.get(room);
-    if (ids === undefined) rooms.set(room, new Set([id]));
-    else ids.add(id);
-    return;
-  }
-  adapter.add(id, room);
-  delete sids[id]?.[room];
+  if (!(rooms instanceof Map)) {
+    adapter.add(id, room);
+    delete sids[id]?.[room];
+  } else if (rooms.has(room)) rooms.get(room).add(id);
+  else rooms.set(room, new Set([id]));
 }
 
 /** @param {any} socket @param {string} room */

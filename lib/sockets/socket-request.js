@@ -35,9 +35,7 @@ class SocketRequest {
     /** @type {any} */
     this.session = undefined;
     Object.defineProperty(this, 'session', OWN);
-    /** @type {string} */
     this.sessionID = held.id;
-    /** @type {any} */
     this.sessionStore = held.connection.adopted.store;
   }
 
@@ -82,9 +80,8 @@ class SocketRequest {
   get(name) {
     const lower = String(name).toLowerCase();
     const { headers } = /** @type {any} */ (this);
-    return lower === 'referer' || lower === 'referrer'
-      ? (headers.referrer ?? headers.referer)
-      : headers[lower];
+    if (lower === 'referer' || lower === 'referrer') return headers.referrer ?? headers.referer;
+    return headers[lower];
   }
 
   /** The same as `get`, as Express has it. @param {string} name */

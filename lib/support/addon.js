@@ -19,10 +19,8 @@ function machine() {
   const { arch, platform, versions } = process;
   let [abi, libc] = platform === 'win32' ? ['-msvc', ''] : ['', ''];
   if (platform === 'linux') {
-    const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
-      process.report.getReport()
-    );
-    const glibc = header.glibcVersionRuntime;
+    const report = /** @type {any} */ (process.report.getReport());
+    const glibc = report.header.glibcVersionRuntime;
     [abi, libc] = glibc ? ['-gnu', `, glibc ${glibc}`] : ['-musl', ', musl'];
   }
   return {

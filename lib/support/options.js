@@ -176,8 +176,8 @@ function readShareOptions(given) {
       "io-session: shareSession: keepAlive: 'connected' needs 'touchInterval', which says how often a session is touched.",
     );
   }
-  const options = { ...checked, emitter: [checked.emitter].flat() };
-  return options.cookie === undefined ? options : { ...options, cookie: readCookie(options.cookie) };
+  const { cookie, emitter } = checked;
+  return { ...checked, emitter: [emitter].flat(), cookie: cookie && readCookie(cookie) };
 }
 
 module.exports = { OF_ZAPPA, readOptions, readShareOptions };

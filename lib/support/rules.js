@@ -28,8 +28,7 @@ function check(given, where, rules, defaults) {
   if (given === undefined) return defaults;
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new TypeError(`io-session: ${where} takes an object with options, not ${show(given)}.`);
-  /** @type {any} */
-  const options = { ...defaults };
+  const options = /** @type {any} */ ({ ...defaults });
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(rules, name)) {
       const known = Object.keys(rules).join(', ');

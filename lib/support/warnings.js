@@ -2,9 +2,7 @@
 
 /** @import { SocketSharing } from '../sockets/sharing/socket-sharing.js' */
 
-const cluster = /** @type {import('node:cluster').Cluster} */ (
-  /** @type {unknown} */ (require('node:cluster'))
-);
+const cluster = /** @type {any} */ (require('node:cluster'));
 
 /** The main file of an installed Socket.IO. */
 const SOCKET_IO = /[\\/]socket\.io[\\/](?:dist|lib)[\\/]index\.js$/;

@@ -31,9 +31,8 @@ function find(sharing, socket, done) {
   const key = presented(socket);
   if (key === undefined) {
     const sid = sidOfCookie(sharing, socket.handshake.headers ?? {});
-    if (sid === undefined) done(failure('ERR_MISSING_KEY'));
-    else lookUp(/** @type {AdoptedStore} */ (sharing.adopted), sid, done);
-    return;
+    if (sid === undefined) return done(failure('ERR_MISSING_KEY'));
+    return lookUp(/** @type {AdoptedStore} */ (sharing.adopted), sid, done);
   }
   const error = native.present(true, textOfKey(key), sharing.options.maxFailedKeys);
   if (error !== -1) return done(failure(error));

@@ -127,12 +127,11 @@ class SocketSharing extends Sharing {
       // While the store is still known: what it has there of its own goes.
       connection.leave();
       // In the middle of an event, or of its connecting, it keeps its session.
-      const idle = () => {
+      connection.idle = () => {
         const isIdle = connection.running.length === 0 && connection.filtered === 0;
         if (connection.isGone && socket.connected && isIdle) takeSession(socket);
       };
-      connection.idle = idle;
-      idle();
+      connection.idle();
     }
     for (const restore of this.namespaces.values()) restore();
     this.namespaces.clear();

@@ -45,10 +45,6 @@ class ChangeEvent extends SocketEvent {
     return sharing.options.onSessionChange?.({ socket, session: this.first.value });
   }
 
-  save() {
-    this.commit(() => {});
-  }
-
   /** The app's function threw or rejected: that ends no process. @param {unknown} error */
   failed(error) {
     try {

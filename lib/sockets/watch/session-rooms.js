@@ -24,8 +24,7 @@ function roomsFor(connection, text) {
   if (rooms === undefined || sid === undefined) return [];
   try {
     const session = adopted.openSession(adopted.requestFor(sid), { text }, adopted.clock, sharing.methods);
-    /** @type {any} */
-    const names = rooms(session);
+    const names = /** @type {any} */ (rooms(session));
     if (typeof names?.then === 'function') {
       Promise.resolve(names).catch(() => {});
       throw wrong('it must return an array of names, and no promise for one');
