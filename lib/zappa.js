@@ -16,10 +16,7 @@ const sharings = new WeakMap();
 /** @param {any} value */
 const isObject = (value) => typeof value === 'object' && value !== null;
 
-/**
- * Checks what the host hands over.
- * @param {string} caller @param {any} host @param {string} method what this function calls on the context
- */
+/** Gives the checked context. @param {string} caller @param {any} host @param {string} method it calls */
 function checkContext(caller, host, method) {
   const context = host?.context;
   const need = (/** @type {boolean} */ there, /** @type {string} */ what) => {

@@ -90,10 +90,7 @@ class SharedConnection extends Connection {
     held.push(packet);
   }
 
-  /**
-   * Finds out whose socket it is that Socket.IO has recovered without its middlewares. Until that is known its packets wait, and
-   * the app is not told of it.
-   */
+  /** Binds a socket recovered past the middlewares. Until then its packets wait, and the app is not told. */
   recover() {
     const { sharing, socket } = this;
     this.held = [];

@@ -95,10 +95,7 @@ class SharedEvent extends SocketEvent {
     return call(emitter.rawListeners(args[0]), emitter, args.slice(1));
   }
 
-  /**
-   * Runs the middlewares of the socket (`socket.use`). What they let pass is an event of its own: many a middleware drops a
-   * packet by never saying so.
-   */
+  /** Runs the socket's middlewares. What they pass is an event of its own: many drop packets silently. */
   filter() {
     const { args, connection } = this;
     let isNow = true;

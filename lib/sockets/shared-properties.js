@@ -14,7 +14,7 @@ function connectionOf(socket) {
   return socket[CONNECTION];
 }
 
-/** `socket.session`, and `socket.request.session` for code written for `io.engine.use(session())`. @type {PropertyDescriptor & ThisType<any>} */
+/** `session` of a socket, and of its handshake's request. @type {PropertyDescriptor & ThisType<any>} */
 const SESSION = {
   configurable: true,
   get() {
@@ -26,8 +26,9 @@ const SESSION = {
 };
 
 /**
- * Gives a socket `session`, and its request too. The namespaces of one connection have one request between them: the first
- * one's socket takes it, and each later one gets a request of its own that has all the rest from there.
+ * Gives a socket `session`, and its request too, for code written for `io.engine.use(session())`. The
+ * namespaces of one connection have one request between them: the first one's socket takes it, and each later
+ * one gets a request of its own that has all the rest from there.
  * @param {any} socket @param {SharedConnection} connection
  */
 function giveSession(socket, connection) {

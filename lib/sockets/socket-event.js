@@ -22,7 +22,7 @@ class SocketEvent {
     this.isUnanswered = false;
     /** Whether a handler has thrown or rejected. */
     this.hasFailed = false;
-    /** Runs the handlers before the store has answered, while it waits for that. @type {(() => void) | undefined} */
+    /** Runs the handlers before the store has answered. @type {(() => void) | undefined} */
     this.startEarly = undefined;
   }
 
@@ -34,7 +34,7 @@ class SocketEvent {
   /** Runs the handlers, or tells their host of a failure. @abstract @param {unknown} [_error] @returns {any} what they returned */
   run(_error) {}
 
-  /** The handlers have ended. @param {any} [_value] what they returned @returns {any} the value, or a promise for it */
+  /** Saves after the handlers. @param {any} [_value] what they returned @returns {any} it, or a promise */
   save(_value) {
     this.commit(() => {});
   }

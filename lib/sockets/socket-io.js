@@ -129,7 +129,7 @@ const telling = (name) =>
   };
 
 /**
- * What a followed socket has in the place of its methods. Once it is given back, they go on to what was there.
+ * What a followed socket has in the place of its methods. Given back, they go on to what was there.
  * @type {{ [name: string]: (this: any, ...args: any[]) => any }}
  */
 const METHODS = {

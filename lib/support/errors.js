@@ -27,8 +27,7 @@ function failure(which, message) {
 }
 
 /**
- * What a function gives, or something else where it throws: of an error, say, which may be anything, a Proxy or an object whose
- * getters throw.
+ * What a function gives, or a default where it throws: an error may be a Proxy, or have getters that throw.
  * @template T @param {() => T} look @param {T} otherwise
  */
 function attempt(look, otherwise) {
@@ -64,8 +63,7 @@ function codeOf(error) {
 }
 
 /**
- * A failure for the debug log: without the fields that database clients put into their errors, the command and its values,
- * which have session ids in them.
+ * A failure for the debug log, without what database clients add: commands and values that have session ids.
  * @param {any} error @returns {string}
  */
 function traceOf(error) {

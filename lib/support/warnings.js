@@ -24,7 +24,7 @@ const said = new WeakMap();
 
 /**
  * Looks, when a key is asked for, for mistakes in the set-up of an app, and names each once, as a process warning.
- * @param {SocketSharing} sharing @param {any} req @returns {boolean} whether the request's session cannot be shared
+ * @param {SocketSharing} sharing @param {any} req @returns {boolean} whether its session cannot be shared
  */
 function lookForMistakes(sharing, req) {
   const mistake = mistakeOf(sharing, req);
@@ -44,11 +44,9 @@ function mistakeOf(sharing, { session, sessionStore }) {
   return lacksSockets ? 'IO_SESSION_NO_SOCKETS' : undefined;
 }
 
-/**
- * Warns once that a process of several has sessions of its own: a worker of node:cluster, or a later instance of one app under PM2,
- * which numbers them by `NODE_APP_INSTANCE`.
- */
+/** Warns that one of several processes has sessions of its own: by node:cluster, or an instance under PM2. */
 function warnOfOwnSessions() {
+  // PM2 numbers its instances from 0.
   const { NODE_APP_INSTANCE: instance = '0' } = process.env;
   if (!cluster.isWorker && instance === '0') return;
   const text = `io-session: shareSession() without a store in ${cluster.isWorker ? 'a worker of node:cluster' : `instance ${instance} of an app under PM2`}: each process has sessions of its own, so a browser is logged in at one of them alone. Give all of them one store, shareSession({ store }).`;
@@ -78,8 +76,7 @@ function notCalled(call) {
 }
 
 /**
- * `sharing.socket` has been given to Socket.IO in the place of the middleware that it makes. Thrown there, an error would end
- * the process.
+ * Socket.IO has been given `sharing.socket` itself as a middleware. An error thrown there ends the process.
  * @param {SocketSharing} sharing @param {Function} next
  */
 function refuseSocket(sharing, next) {
