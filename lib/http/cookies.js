@@ -16,10 +16,8 @@ const seen = new WeakSet();
  * The session id in a `Cookie` header, by the rules of express-session, whatever version of the `cookie` package it has: of
  * several cookies of one name the first counts, quotes around a value are no part of it, and a percent sign that encodes
  * nothing is a percent sign.
- *
- * @param {unknown} header
- * @param {CookieOptions} options
- * @returns {string | undefined} undefined where there is no such cookie, or it is signed with none of the secrets
+ * @param {unknown} header @param {CookieOptions} options
+ * @returns {string | undefined} undefined where there is none, or it is signed with none of the secrets
  */
 function sessionIdOfCookie(header, { name, secrets }) {
   const [, value] = [...cookies(header)].find(([found]) => found === name) ?? [];

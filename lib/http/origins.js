@@ -14,11 +14,8 @@ function isCrossOriginLoad({ origin, 'sec-fetch-site': site }) {
 /**
  * Whether a request comes from a page of another origin that the app does not allow. Browsers send an `Origin` with each
  * WebSocket and each `fetch` across origins.
- *
- * @param {Headers} headers
- * @param {string[]} allowed
- * @param {boolean} [trustProxy] whether a proxy in front says by `X-Forwarded-Host` which host the page has asked
- * @returns {boolean}
+ * @param {Headers} headers @param {string[]} allowed
+ * @param {boolean} [trustProxy] whether a proxy says by `X-Forwarded-Host` which host the page has asked
  */
 function isCrossOrigin(headers, allowed, trustProxy = false) {
   const { origin } = headers;

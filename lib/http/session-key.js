@@ -16,9 +16,7 @@ const making = new Map();
 /** The key of a session for a channel: the one that the session remembers, if it is good still, else a new one. */
 class SessionKey {
   /**
-   * @param {Sharing} sharing
-   * @param {any} session undefined for a request without one
-   * @param {string} channel
+   * @param {Sharing} sharing @param {any} session undefined for a request without one @param {string} channel
    * @param {(error: unknown, key?: string, isNoted?: boolean) => void} done called once; `isNoted`: the key has been
    *   written into the session, which has to be saved
    */

@@ -2,7 +2,6 @@
 
 /**
  * What an option may be: in words, and as a test; and how an error shows what it was instead.
- *
  * @typedef {[expected: string, accepts: (value: any) => boolean, shows?: (value: unknown) => string]} Rule
  */
 

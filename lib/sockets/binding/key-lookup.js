@@ -16,10 +16,8 @@ const { isBrowserSession } = require('../../session/session-data.js');
  */
 
 /**
- * Finds the session of a key, and binds by it.
- *
- * @param {Sharing} sharing
- * @param {string} key well-formed
+ * Finds the session of a key.
+ * @param {Sharing} sharing @param {string} key well-formed
  * @param {(error: unknown, found: Found | undefined, end: (isUsed: boolean) => void) => void} done calls `end` when the key has been used,
  *   or is not going to be: until then nobody else can use a one-time key
  */
