@@ -82,11 +82,11 @@ class SharedConnection extends Connection {
   /** Keeps a packet until it is known whose socket this is. While the store hangs, its client may send on. @param {Packet} packet */
   hold(packet) {
     const { held = [] } = this;
-    if (isFull(this.adopted, held.length)) {
+    if (isFull(this.adopted.inAll, held.length)) {
       const event = new SharedEvent(this, this.socket, packet.data ?? [], packet);
       return event.refuse(failure('ERR_OVERLOADED'));
     }
-    this.adopted.waiting += 1;
+    this.adopted.inAll.waiting += 1;
     held.push(packet);
   }
 
@@ -99,7 +99,7 @@ class SharedConnection extends Connection {
       nextTick(() => {
         const { held = [] } = this;
         this.held = undefined;
-        this.adopted.waiting -= held.length;
+        this.adopted.inAll.waiting -= held.length;
         // It has left again, and the app has never heard of it.
         if (!socket.connected) return;
         if (error && sharing.options.required) return socket.disconnect();

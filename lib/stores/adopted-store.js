@@ -67,13 +67,13 @@ class AdoptedStore extends StoreCalls {
     /** What the sessions of HTTP requests can do besides. @type {Methods | undefined} */
     this.methods = undefined;
     /** How many commits, updates and packets wait. */
-    this.waiting = 0;
+    this.inAll = { waiting: 0 };
     /** For the writes of a session. While it is held, no code of the app's runs. */
-    this.commits = new Locks(this);
+    this.commits = new Locks(this.inAll);
     /** For its touches, where they read and write. */
     this.touches = new Touches(this);
     /** For the updates of a session, the app's functions included. */
-    this.updates = new Locks(this);
+    this.updates = new Locks(this.inAll);
     /** The one-time keys that are being used right now. @type {Set<string>} */
     this.claimed = new Set();
     /** How each method is given back. @type {(() => void)[]} */
@@ -313,8 +313,8 @@ function adopt(store, where) {
   const adopted = known && !known.isReleased ? known : new AdoptedStore(store);
   if (known !== undefined && adopted !== known) {
     // What is under way goes on: the writes of a session wait for each other, and an end is one for both.
-    adopted.commits = known.commits;
-    adopted.updates = known.updates;
+    const { commits, inAll, updates } = known;
+    Object.assign(adopted, { commits, inAll, updates });
     known.successor = adopted;
   }
   adoptions.set(store, adopted);

@@ -8,16 +8,16 @@ const MOST = 10_000;
 /** How many may wait in one store. Who has a session to itself waits for nobody. */
 const MOST_IN_ALL = 65_536;
 
-/** Whether no more may wait. @param {{ waiting: number }} adopted @param {number} length how many wait already in the same place */
-function isFull(adopted, length) {
-  return length >= MOST || adopted.waiting >= MOST_IN_ALL;
+/** Whether no more may wait. @param {{ waiting: number }} inAll @param {number} length how many wait already in the same place */
+function isFull(inAll, length) {
+  return length >= MOST || inAll.waiting >= MOST_IN_ALL;
 }
 
 /** A lock for each session: who takes it sees what the one before has written. In this process only. */
 class Locks {
-  /** @param {{ waiting: number }} adopted counts all who wait */
-  constructor(adopted) {
-    this.adopted = adopted;
+  /** @param {{ waiting: number }} inAll counts all who wait in the store */
+  constructor(inAll) {
+    this.inAll = inAll;
     /** The locks that are taken: who waits, by session. @type {Map<string, ((stored?: string) => void)[]>} */
     this.held = new Map();
   }
@@ -31,14 +31,14 @@ class Locks {
    *   where the lock is free; `stored`: the text that the one before has written
    */
   enter(sid, timeout, start) {
-    const { adopted, held } = this;
+    const { held, inAll } = this;
     const leave = (/** @type {string | undefined} */ stored) => {
       const next = held.get(sid)?.shift();
       if (next === undefined) {
         held.delete(sid);
         return;
       }
-      adopted.waiting -= 1;
+      inAll.waiting -= 1;
       // Not one inside of the other: there may be thousands, and of a session that is gone each ends at once.
       nextTick(next, stored);
     };
@@ -46,9 +46,9 @@ class Locks {
     if (waiting === undefined) {
       held.set(sid, []);
       start(undefined, undefined, leave);
-    } else if (isFull(adopted, waiting.length)) start(failure('ERR_OVERLOADED'), undefined, () => {});
+    } else if (isFull(inAll, waiting.length)) start(failure('ERR_OVERLOADED'), undefined, () => {});
     else {
-      adopted.waiting += 1;
+      inAll.waiting += 1;
       const end = performance.now() + timeout;
       waiting.push((stored) => start(performance.now() < end ? undefined : timedOut(timeout), stored, leave));
     }
