@@ -227,6 +227,32 @@ test(
   },
 );
 
+test('a change whose session cannot be loaded is told when the store is back', LIMIT, async (t) => {
+  const store = new HostileStore();
+  const { set } = store;
+  let isDown = false;
+  store.set = function (...args) {
+    set.apply(this, args);
+    isDown = true;
+  };
+  store.always('get', 'error', () => isDown);
+  const errors = [];
+  const options = { checkInterval: 1000, onError: ({ message }) => errors.push(message) };
+  const f = await start(t, { store, options });
+  const browser = f.browser();
+  await browser.json('/login?user=ann');
+  isDown = false;
+  const key = await f.keyOf(browser);
+  isDown = false;
+  const socket = await f.connect({ key });
+  await browser.json('/name?name=Ann');
+  await until(() => errors.length > 0, 'the load fails');
+  assert.deepEqual(f.told, []);
+  isDown = false;
+  await until(() => f.told.length > 0, 'it is told');
+  assert.deepEqual(f.told, [[socket.id, 'Ann']]);
+});
+
 test('a row that another process has changed is told at the next look-up', LIMIT, async (t) => {
   const kept = await stores.redis(redis);
   const f = await start(t, { kept, options: { checkInterval: 1000 } });

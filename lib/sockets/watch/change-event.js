@@ -32,10 +32,16 @@ class ChangeEvent extends SocketEvent {
   /** @param {unknown} [error] */
   run(error) {
     const { connection, sid } = this;
+    const { bound, sharing, socket } = connection;
     connection.isToBeTold = false;
     // It may have lost the session, or left, while that was loaded.
-    if (error !== undefined || connection.sid !== sid || connection.hasLeft) return undefined;
-    const { bound, sharing, socket } = connection;
+    if (connection.sid !== sid || connection.hasLeft) return undefined;
+    if (error !== undefined) {
+      // When the session has been looked up.
+      connection.isUntold = true;
+      if (bound) sharing.watch.want(bound);
+      return undefined;
+    }
     const loaded = this.first.lastStored()?.text;
     // Changed once more since it was loaded.
     if (bound?.text !== undefined && loaded !== undefined && !isSameContent(bound.text, loaded))

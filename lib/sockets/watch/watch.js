@@ -143,6 +143,12 @@ class Watch {
     if (due !== Number.POSITIVE_INFINITY) this.times.set(bound.sid, Math.max(0, due));
   }
 
+  /** A session is to be looked up, an interval from now. @param {BoundSession} bound */
+  want(bound) {
+    bound.isWanted = true;
+    this.schedule(bound, true);
+  }
+
   /** @param {BoundSession} bound */
   mustTouch(bound) {
     return performance.now() - bound.lastTouch >= this.touchInterval;
@@ -167,6 +173,10 @@ class Watch {
     publish('lookUp', bound.sid, { found: stored !== undefined });
     if (stored === undefined) return this.gone(bound);
     bound.learn(stored.text, clock, true);
+    for (const connection of bound.connections) {
+      if (connection.isUntold) ChangeEvent.tell(connection);
+      connection.isUntold = false;
+    }
     // It is there, though its date may have passed.
     if (bound.untilEnd <= 0) bound.tries += 1;
     if (this.mustTouch(bound)) this.touch(bound, stored);
