@@ -5,6 +5,7 @@
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const { inspect } = require('node:util');
 const v8 = require('node:v8');
 const { deferred } = require('./support/deferred.js');
 const { FACES, socketOf } = require('./support/faces.js');
@@ -397,6 +398,12 @@ for (const face of Object.keys(FACES)) {
     );
   }
 }
+
+test('a session object that was kept is shown as the current one', LIMIT, async (t) => {
+  const { browser, write, as } = await keeping(t, 'shareSession', 'MemoryStore');
+  await write(browser, { role: 'admin' });
+  assert.match(await as((session, ack) => ack(inspect(session))), /role: 'admin'/);
+});
 
 test('a session object that was kept follows a reload() of its socket', LIMIT, async (t) => {
   const { browser, read, as } = await keeping(t, 'shareSession', 'MemoryStore');

@@ -3,7 +3,7 @@
 const { inspect } = require('node:util');
 const { Fields } = require('./fields.js');
 const { isJson } = require('./session-data.js');
-const { LEFT_OUT, SNAPSHOT, Snapshot, snapshotOf } = require('./snapshot.js');
+const { LEFT_OUT, SNAPSHOT, Snapshot, newestOf, snapshotOf } = require('./snapshot.js');
 
 /** @import { StoreCalls } from '../stores/store-calls.js' */
 
@@ -29,7 +29,7 @@ function prototypeBehind(prototype) {
     /** @this {any} the Proxy */
     const value = function () {
       Object.keys(this);
-      return this;
+      return newestOf(this);
     };
     made = /** @type {object} */ (Object.create(prototype, { [inspect.custom]: { value } }));
     behind.set(prototype, made);
