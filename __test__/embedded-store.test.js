@@ -493,6 +493,29 @@ test(
   },
 );
 
+test('a store that is being closed says so to every later call', LIMIT, async (t) => {
+  const store = new EmbeddedStore({ path: path.join(await folder(t), 'sessions'), flushInterval: 60_000 });
+  for (let at = 0; at < 5_000; at += 1) await store.set(`sid ${at}`, { cookie: {}, pad: 'x'.repeat(500) });
+  let isClosed = false;
+  const closing = store.close().then(() => {
+    isClosed = true;
+  });
+  let calls = 0;
+  while (!isClosed) {
+    for (const method of ['get', 'destroy']) {
+      await assert.rejects(store[method]('sid 1'), { code: 'ERR_STORE_CLOSED' });
+    }
+    await assert.rejects(store.set('sid 1', { cookie: {} }), { code: 'ERR_STORE_CLOSED' });
+    await assert.rejects(store.flush(), { code: 'ERR_STORE_CLOSED' });
+    assert.throws(() => store.stats(), { code: 'ERR_STORE_CLOSED' });
+    await store.close();
+    await new Promise(setImmediate);
+    calls += 1;
+  }
+  await closing;
+  assert.ok(calls > 0);
+});
+
 test('other stores are opened, closed and collected while one is written', LIMIT, async (t) => {
   const place = await folder(t);
   const store = open(t, { path: path.join(place, 'sessions'), flushInterval: 60_000 });

@@ -645,7 +645,7 @@ describe('connection state recovery', () => {
       const expected = Array.from({ length: 10_000 }, (_, n) => n);
       assert.deepEqual(await Promise.all(answers.slice(0, 10_000)), expected);
       // None of them waits any more.
-      assert.equal(adoptedBy(f.store).waiting, 0);
+      assert.equal(adoptedBy(f.store).inAll.waiting, 0);
     },
   );
 

@@ -57,7 +57,8 @@ fn refused(error: Error, bytes: usize) -> napi::Error<&'static str> {
 /// the session in ms since 1970; `now` is the time, which JavaScript says: tests of an app put another `Date` in its place.
 #[napi]
 pub struct EmbeddedTable {
-    open: Open,
+    // Not by `&mut self`: napi lends that out until the disk has what `close` writes.
+    open: Mutex<Open>,
 }
 
 /// A store, and its key among the shared ones if it has one; nothing once it is closed.
@@ -93,13 +94,13 @@ impl EmbeddedTable {
         let other_options = || napi::Error::new("OTHER_OPTIONS", "it is open with other options");
         let store = store.map_err(|failure| napi::Error::new(failure.error.code(), failure.reason))?;
         let store = store.ok_or_else(other_options)?;
-        Ok(Self { open: Some((store, key)) })
+        Ok(Self { open: Mutex::new(Some((store, key))) })
     }
 
     /// Whether the table is open.
     #[napi(getter, catch_unwind)]
     pub fn is_open(&self) -> bool {
-        self.open.is_some()
+        self.open.lock().is_some()
     }
 
     /// The text of a session; null when there is none.
@@ -112,8 +113,8 @@ impl EmbeddedTable {
     /// Writes a session.
     #[napi(catch_unwind)]
     pub fn set(&self, sid: Utf16String, text: String, end: f64, now: f64) -> Result<()> {
-        let (table, bytes) = (&self.store()?.table, text.len());
-        let set = table.set(&sid::key(&sid), text, end as u64, now as u64);
+        let bytes = text.len();
+        let set = self.store()?.table.set(&sid::key(&sid), text, end as u64, now as u64);
         set.map_err(|error| refused(error, bytes))
     }
 
@@ -197,24 +198,24 @@ impl EmbeddedTable {
     /// Writes the changes that the file has not got yet. Gives why it failed; null when it did not.
     #[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
     pub fn flush(&self) -> AsyncTask<DiskWork> {
-        AsyncTask::new(DiskWork { open: self.open.clone(), closes: false })
+        AsyncTask::new(DiskWork { open: self.open.lock().clone(), closes: false })
     }
 
     /// Closes the table, and its file when nobody else has it open. Gives why it failed; null when it did not.
     #[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
-    pub fn close(&mut self) -> AsyncTask<DiskWork> {
-        AsyncTask::new(DiskWork { open: self.open.take(), closes: true })
+    pub fn close(&self) -> AsyncTask<DiskWork> {
+        AsyncTask::new(DiskWork { open: self.open.lock().take(), closes: true })
     }
 
-    fn store(&self) -> Result<&Store> {
+    fn store(&self) -> Result<Arc<Store>> {
         let closed = || napi::Error::new(Error::StoreClosed.code(), "");
-        Ok(&self.open.as_ref().ok_or_else(closed)?.0)
+        self.open.lock().as_ref().map(|(store, _)| Arc::clone(store)).ok_or_else(closed)
     }
 }
 
 impl Drop for EmbeddedTable {
     fn drop(&mut self) {
-        let Some((store, key)) = self.open.take() else {
+        let Some((store, key)) = self.open.get_mut().take() else {
             return;
         };
         if let Some(key) = key {
