@@ -158,9 +158,9 @@ class Connection {
 
   /** The oldest session object that is to be saved still, if it has changed. @param {Link} since that of an event */
   oldestOf(since) {
-    let { oldest } = since;
-    for (const link of [this.changed, this.running[0]?.since, ...this.asked])
-      if (link !== undefined && link.oldest.session.order < oldest.session.order) oldest = link.oldest;
+    let oldest = older(since.oldest, this.changed);
+    if (this.running.length > 0) oldest = older(oldest, this.running[0].since);
+    for (const link of this.asked) oldest = older(oldest, link);
     return oldest;
   }
 
@@ -195,7 +195,8 @@ class Connection {
     const { oldest: since } = event.since;
     const oldest = this.oldestOf(since);
     this.changed = undefined;
-    if (oldest === this.link && this.saving.length === 0) return this.current.commit(done, event);
+    if (oldest === this.link && this.saving.every((session) => session === this.current))
+      return this.current.commit(done, event);
     const open = new Set(this.saving);
     for (let at = /** @type {Link | undefined} */ (oldest); at; at = at.newer) open.add(at.session);
     let left = open.size;
@@ -335,6 +336,11 @@ class Connection {
   report(error, event) {
     this.sharing.report(error, { socket: this.socket, event });
   }
+}
+
+/** The older one of a session object, and of the oldest that may be held with another. @param {Link} link @param {Link | undefined} other */
+function older(link, other) {
+  return other !== undefined && other.oldest.session.order < link.session.order ? other.oldest : link;
 }
 
 // Few connections have these.
