@@ -29,18 +29,21 @@ const STORES = {
   'connect-pg-simple': () => stores.postgres(postgres),
 };
 
-// Keeps the session of the first event. `use(session, ack)` is any code of the app's.
-async function keeping(t, face, store, use = (session, ack) => ack(session)) {
+// An event that keeps its session.
+const keepIn = (kept) => (at, _data, ack) => {
+  kept.push(at.session);
+  ack();
+};
+
+// Keeps the session of the first event. `as(code)` is any code of the app's, which gets that and an acknowledgement.
+async function keeping(t, face, store) {
   const kept = [];
-  let run = use;
+  let run;
   const running = deferred();
   const f = await FACES[face](t, {
     kept: await STORES[store](),
     events: {
-      keep: (at, _data, ack) => {
-        kept.push(at.session);
-        ack();
-      },
+      keep: keepIn(kept),
       use: (at, _data, ack) => run(kept[0], ack, at),
       hold: async (at, field, ack) => {
         const { session } = at;
@@ -56,7 +59,6 @@ async function keeping(t, face, store, use = (session, ack) => ack(session)) {
     ...f,
     browser,
     socket,
-    kept,
     finish: running.resolve,
     as(other) {
       run = other;
@@ -357,10 +359,7 @@ for (const face of Object.keys(FACES)) {
         const f = await FACES[face](t, {
           kept: await STORES[store](),
           events: {
-            keep: (at, _data, ack) => {
-              kept.push(at.session);
-              ack();
-            },
+            keep: keepIn(kept),
             put: async (at, { field, how }, ack) => {
               await put[how](any([at.session, ...kept]), field);
               ack();
@@ -425,10 +424,7 @@ test('a session object that was kept stays with its own session after another lo
   const f = await FACES.shareSession(t, {
     kept: await stores.memory(),
     events: {
-      keep: (at, _data, ack) => {
-        kept.push(at.session);
-        ack();
-      },
+      keep: keepIn(kept),
       change: (_at, _data, ack) => {
         kept[0].secret = 'of Ann';
         ack(kept[0].user);
