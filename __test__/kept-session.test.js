@@ -332,6 +332,55 @@ for (const face of Object.keys(FACES)) {
   }
 }
 
+for (const face of Object.keys(FACES)) {
+  test(
+    `${face}: what is changed in a kept session object while it is saved, and acknowledged after that, is saved`,
+    LIMIT,
+    async (t) => {
+      const kept = await stores.memory();
+      const { set } = kept.store;
+      let held;
+      kept.store.set = function (...args) {
+        const go = () => set.apply(this, args);
+        if (held === undefined) go();
+        else held.push(go);
+      };
+      const f = await keptFromTheStart(
+        t,
+        face,
+        'MemoryStore',
+        {
+          late: async ({ session, gate }, field, ack) => {
+            session[field] = 1;
+            gate('late').entered.resolve();
+            await gate('late').open.promise;
+            ack();
+          },
+          look: (_app, _data, ack) => ack(),
+        },
+        { kept },
+      );
+      const slow = f.socket.ask('wait', 'slow');
+      await f.gate('slow').entered.promise;
+      await f.write(f.browser, { role: 'admin' });
+      await f.socket.ask('look', {});
+      held = [];
+      const first = f.socket.ask('put', 'first');
+      await until(() => held.length === 1, 'it is being saved');
+      f.gate('slow').open.resolve();
+      const late = f.socket.ask('late', 'late');
+      await f.gate('late').entered.promise;
+      held.splice(0)[0]();
+      held = undefined;
+      await Promise.all([slow, first]);
+      f.gate('late').open.resolve();
+      await late;
+      const { role, first: one, late: two } = await f.read(f.browser);
+      assert.deepEqual({ role, one, two }, { role: 'admin', one: 1, two: 1 });
+    },
+  );
+}
+
 // Events that overlap, each with a field of its own, put into the current session or into one that was kept, before or after
 // an await, in a callback, or with a save() of its own, while HTTP writes: what is acknowledged is stored.
 for (const face of Object.keys(FACES)) {

@@ -62,7 +62,7 @@ class Connection {
     this.changed = undefined;
     /** Those with handlers that have ended and not acknowledged. @type {Link[]} */
     this.asked = [];
-    /** The session objects that are being saved, each as often as it is: what is changed in one meanwhile is saved as well. @type {SocketSession[]} */
+    /** The session objects that are being saved, each as often as it is: what is changed in one meanwhile is saved as well. @type {Link[]} */
     this.saving = [];
     /** The session object that `socket.session` is. */
     this.link = new Link(new SocketSession(this));
@@ -174,16 +174,18 @@ class Connection {
     if (session.sid !== this.current.sid) return true;
     let held = /** @type {Link | undefined} */ (this.oldestOf(this.link));
     while (held !== undefined && held.session.order < session.order) held = held.newer;
-    if (held?.session !== session) return this.saving.includes(session) && !session.isDropped;
-    // All handlers of today may have got an object in it by now, which is to be saved with what they acknowledge.
+    if (held?.session !== session && !session.isDropped)
+      held = this.saving.find((link) => link.session === session);
+    if (held?.session !== session) return false;
+    // All handlers of today may have changed it by now, or got an object in it, to be saved with what they acknowledge.
     for (let at = held.newer; at !== undefined; at = at.newer)
       if (at.oldest.session.order > session.order) at.oldest = held;
     return true;
   }
 
-  /** A session object has been saved, or could not be. @param {SocketSession} session */
-  saved(session) {
-    this.saving.splice(this.saving.indexOf(session), 1);
+  /** A session object has been saved, or could not be. @param {Link} link */
+  saved(link) {
+    this.saving.splice(this.saving.indexOf(link), 1);
   }
 
   /**
@@ -195,10 +197,10 @@ class Connection {
     const { oldest: since } = event.since;
     const oldest = this.oldestOf(since);
     this.changed = undefined;
-    if (oldest === this.link && this.saving.every((session) => session === this.current))
-      return this.current.commit(done, event);
+    if (oldest === this.link && this.saving.every((link) => link === this.link))
+      return this.current.commit(done, event, this.link);
     const open = new Set(this.saving);
-    for (let at = /** @type {Link | undefined} */ (oldest); at; at = at.newer) open.add(at.session);
+    for (let at = /** @type {Link | undefined} */ (oldest); at; at = at.newer) open.add(at);
     let left = open.size;
     /** @type {unknown} */
     let first;
@@ -207,10 +209,11 @@ class Connection {
       left -= 1;
       if (left === 0) done(first);
     };
-    for (const session of open) {
+    for (const link of open) {
+      const { session } = link;
       // Dropped since another event has failed: this one acknowledges what it has changed there.
       if (!event.hasFailed && session.order >= since.session.order) session.isDropped = false;
-      session.commit(ended, event);
+      session.commit(ended, event, link);
     }
   }
 
@@ -370,4 +373,4 @@ Connection.prototype.idle = undefined;
 /** Whether nothing of the socket is left. @type {boolean} */
 Connection.prototype.isGone = false;
 
-module.exports.Connection = Connection;
+module.exports = { Connection, Link };

@@ -9,7 +9,7 @@ const { SocketRequest } = require('./socket-request.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 
 /** @import { Save } from '../session/snapshot.js' */
-/** @import { Connection } from './connection.js' */
+/** @import { Connection, Link } from './connection.js' */
 /** @import { SocketEvent } from './socket-event.js' */
 /** @import { Stored } from '../stores/stored.js' */
 
@@ -204,8 +204,12 @@ class SocketSession {
     return this.asRequest().session ?? undefined;
   }
 
-  /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for @param {SocketEvent} event that saves it */
-  commit(done, event) {
+  /**
+   * Saves what was changed.
+   * @param {(error?: unknown) => void} done called now if nothing has to be waited for
+   * @param {SocketEvent} event that saves it @param {Link} link its own
+   */
+  commit(done, event, link) {
     const session = this.changeable();
     if (session === undefined) return done();
     const snapshot = snapshotOf(session);
@@ -241,10 +245,10 @@ class SocketSession {
       // Brought up to what others have written meanwhile, it has another text.
       this.unsaved = error ? `${session.id} ${save?.text ?? text}` : undefined;
       this.failure = error;
-      connection.saved(this);
+      connection.saved(link);
       done(error);
     };
-    connection.saving.push(this);
+    connection.saving.push(link);
     if (snapshot) {
       commitSession(adopted, session, { trusting: false, text, isQuiet: event.isQuiet }, answered);
       if (snapshot.save?.text === text) save = snapshot.save;
