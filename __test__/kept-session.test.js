@@ -36,12 +36,13 @@ const keepIn = (kept) => (at, _data, ack) => {
 };
 
 // Keeps the session of the first event. `as(code)` is any code of the app's, which gets that and an acknowledgement.
-async function keeping(t, face, store) {
+async function keeping(t, face, store, set = {}) {
   const kept = [];
   let run;
   const running = deferred();
   const f = await FACES[face](t, {
     kept: await STORES[store](),
+    ...set,
     events: {
       keep: keepIn(kept),
       use: (at, _data, ack) => run(kept[0], ack, at),
@@ -114,6 +115,58 @@ for (const face of Object.keys(FACES)) {
         assert.deepEqual({ cart, late, old }, { cart: { apples: 1, pears: 2 }, late: 3, old: undefined });
       });
 
+      test(
+        'has objects that stay: they have what others put into them, and what they get is saved',
+        LIMIT,
+        async (t) => {
+          const { browser, write, read, as } = await keeping(t, face, store);
+          await write(browser, { cart: { items: { apples: 1 }, list: [1] } });
+          const { cart } = await new Promise((resolve) => {
+            as((session, ack) => {
+              resolve({ cart: session.cart });
+              ack();
+            });
+          });
+          await write(browser, { cart: { list: [1, 2], items: { pears: 1, apples: 1 } } });
+          await as((session, ack) => {
+            assert.equal(session.cart, cart);
+            assert.deepEqual(cart, { items: { apples: 1, pears: 1 }, list: [1, 2] });
+            cart.items.plums = 1;
+            cart.list.push(3);
+            ack();
+          });
+          assert.deepEqual((await read(browser)).cart, {
+            items: { apples: 1, pears: 1, plums: 1 },
+            list: [1, 2, 3],
+          });
+        },
+      );
+
+      test('is as stored again when a handler has failed', LIMIT, async (t) => {
+        const failed = deferred();
+        const { browser, write, read, as } = await keeping(t, face, store, {
+          onError: () => failed.resolve(),
+        });
+        await write(browser, { cart: { apples: 1 }, role: 'admin' });
+        let cart;
+        as((session) => {
+          cart = session.cart;
+          cart.pears = 2;
+          delete session.role;
+          session.half = 1;
+          session.cookie.path = '/elsewhere';
+          throw new Error('on purpose');
+        });
+        await failed.promise;
+        const seen = await as((session, ack) => {
+          session.whole = session.cart === cart;
+          ack([cart, session.role, session.half ?? null, session.cookie.path]);
+        });
+        assert.deepEqual(seen, [{ apples: 1 }, 'admin', null, '/']);
+        const { half, role, whole } = await read(browser);
+        assert.deepEqual({ half, role, whole }, { half: undefined, role: 'admin', whole: true });
+      });
+
       test('is saved by save()', LIMIT, async (t) => {
         const { browser, write, read, as } = await keeping(t, face, store);
         await write(browser, { role: 'admin' });
@@ -127,11 +180,11 @@ for (const face of Object.keys(FACES)) {
         assert.equal(await asked, 1);
       });
 
-      test('is an object of its own while a handler that began with it runs', LIMIT, async (t) => {
+      test('has what others write while a handler runs that has it, too', LIMIT, async (t) => {
         const { browser, socket, write, read, as, finish } = await keeping(t, face, store);
         await socket.ask('hold', 'held');
         await write(browser, { role: 'admin' });
-        assert.equal(await as((session, ack) => ack(session.role ?? 'none')), 'none');
+        assert.equal(await as((session, ack) => ack(session.role)), 'admin');
         await as((session, ack) => {
           session.kept = 1;
           ack();
@@ -381,6 +434,24 @@ for (const face of Object.keys(FACES)) {
   );
 }
 
+for (const face of Object.keys(FACES)) {
+  test(`${face}: an object whose keys others have put in another order is no change`, LIMIT, async (t) => {
+    const kept = await stores.embedded();
+    const f = await FACES[face](t, {
+      kept,
+      events: { look: (at, _data, ack) => ack(Object.keys(at.session.cart ?? {})) },
+    });
+    const { browser, socket } = await f.bound();
+    await f.write(browser, { cart: { apples: 1, pears: { a: 1, b: 2 } } });
+    assert.deepEqual(await socket.ask('look', {}), ['apples', 'pears']);
+    await f.write(browser, { cart: { plums: 1, pears: { b: 2, c: 3, a: 1 }, apples: 1 } });
+    const before = await kept.writes();
+    assert.deepEqual(await socket.ask('look', {}), ['plums', 'pears', 'apples']);
+    assert.deepEqual(await socket.ask('look', {}), ['plums', 'pears', 'apples']);
+    assert.equal(await kept.writes(), before);
+  });
+}
+
 // Events that overlap, each with a field of its own, put into the current session or into one that was kept, before or after
 // an await, in a callback, or with a save() of its own, while HTTP writes: what is acknowledged is stored.
 for (const face of Object.keys(FACES)) {
@@ -515,6 +586,6 @@ test('a session object that was kept keeps none of those that came after it', LI
   }
   await until(async () => {
     gc();
-    return later.filter((session) => session.deref() !== undefined).length <= 1;
+    return new Set(later.map((session) => session.deref()).filter(Boolean)).size <= 1;
   }, 'all but the current one are garbage');
 });

@@ -17,6 +17,7 @@ const { settle, until } = require('./support/wait.js');
 /** Programs that told the two apart once. */
 const EXAMPLES = [
   // A save writes a field called like a method, which a whole session does not have: that is no change of others.
+  [{ toJSON: [] }, [[{ what: 'nest', key: 'toJSON' }], [{ what: 'inspect' }]]],
   [{ cart: [], id: {} }, [[{ what: 'save' }, { what: 'nest', key: 'cart' }], [{ what: 'spread' }], []]],
 ];
 

@@ -4,7 +4,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { randomBytes } = require('node:crypto');
 const { firstAnswer, thrown } = require('./tickets.js');
 const { commit } = require('./commit.js');
-const { newestOf, snapshotOf } = require('../session/snapshot.js');
+const { snapshotOf } = require('../session/snapshot.js');
 const { textOf } = require('../session/session-data.js');
 const { ORIGINAL } = require('./store-calls.js');
 const { copyOfSession } = require('./stored.js');
@@ -77,9 +77,8 @@ function follow(adopted) {
     return session;
   });
 
-  define('set', (sid, given, callback) => {
+  define('set', (sid, session, callback) => {
     adopted.probe?.begin();
-    const session = newestOf(given);
     // The store's own `touch` may call it, which has the lock.
     adopted.touches.letIn(sid, session);
     const snapshot = adopted.snapshotFor(sid, session);
