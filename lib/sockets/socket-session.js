@@ -1,7 +1,7 @@
 'use strict';
 
 const { commitSession } = require('../stores/commit.js');
-const { failure, isFailure } = require('../support/errors.js');
+const { attempt, failure, isFailure } = require('../support/errors.js');
 const { discardChanges, rebaseTo } = require('../session/update.js');
 const { ask } = require('../stores/tickets.js');
 const { Loaded } = require('../stores/stored.js');
@@ -162,19 +162,20 @@ class SocketSession {
     }
     const { connection, made } = this;
     if (stored === undefined || clock === undefined || !this.putBack()) return false;
-    try {
-      const snapshot = /** @type {Snapshot} */ (snapshotOf(made));
-      if (this.isTold(made, snapshot)) this.discard();
-      const isIdle = connection.running.length === 0;
-      const isUnchanged = snapshot.saves.length === 0 && !snapshot.isChanged(snapshot.spell(made));
-      const isText = isUnchanged && stored.data === undefined && (isIdle || snapshot.isShown(made));
+    const snapshot = /** @type {Snapshot} */ (snapshotOf(made));
+    if (snapshot.clock > clock) return true;
+    if (this.isTold(made, snapshot)) this.discard();
+    const text = attempt(() => snapshot.spell(made), undefined);
+    // It cannot be saved, and stays as it is until somebody is told: a `BigInt` is in it, say.
+    if (text === undefined) return true;
+    const isIdle = connection.running.length === 0;
+    const isUnchanged = snapshot.saves.length === 0 && !snapshot.isChanged(text);
+    const isText = isUnchanged && stored.data === undefined && (isIdle || snapshot.isShown(made));
+    return attempt(() => {
       if (!isText || !snapshot.refresh(stored.text, clock))
         rebaseTo(connection.adopted, made, this.id, stored, clock, isIdle);
       return true;
-    } catch {
-      // It has no text: a `BigInt` is in it, say.
-      return false;
-    }
+    }, false);
   }
 
   /** Puts the `Session` back that the app may have put another one in the place of. Whether there is one that can be changed. */
@@ -188,14 +189,12 @@ class SocketSession {
   /** Takes back what is not saved, nor being saved. Whether that can be. */
   discard() {
     if (!this.putBack()) return false;
-    try {
+    // Not where an app has made it another object than express-session does.
+    return attempt(() => {
       discardChanges(this.connection.adopted, this.made);
       this.unsaved = undefined;
       return true;
-    } catch {
-      // An app has made it another object than express-session does.
-      return false;
-    }
+    }, false);
   }
 
   /** Brings it up to what its `reload()` has loaded, without what is not saved. @param {Stored | undefined} stored @param {number} clock */
@@ -231,9 +230,8 @@ class SocketSession {
   /** Whether a client was told that its changes could not be saved, and there are no others since. @param {any} session @param {Snapshot} snapshot */
   isTold(session, snapshot) {
     const { unsaved } = this;
-    return (
-      unsaved !== undefined && (unsaved === session || unsaved === `${session.id} ${snapshot.spell(session)}`)
-    );
+    if (unsaved === undefined || unsaved === session) return unsaved === session;
+    return attempt(() => unsaved === `${session.id} ${snapshot.spell(session)}`, false);
   }
 
   /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for @param {SocketEvent} event that saves it */
