@@ -6,7 +6,6 @@
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { inspect } = require('node:util');
-const v8 = require('node:v8');
 const { deferred } = require('./support/deferred.js');
 const { FACES, socketOf } = require('./support/faces.js');
 const { LIMIT } = require('./support/limit.js');
@@ -559,33 +558,4 @@ test('a session object that was kept stays with its own session after another lo
   assert.equal((await socket.ask('look', {})).user, 'bob');
   assert.equal(await socket.ask('change', {}), 'ann');
   assert.deepEqual(await socket.ask('look', {}), { user: 'bob' });
-});
-
-test('a session object that was kept keeps none of those that came after it', LIMIT, async (t) => {
-  v8.setFlagsFromString('--expose-gc');
-  const gc = require('node:vm').runInNewContext('gc');
-  const later = [];
-  const f = await FACES.shareSession(t, {
-    kept: await stores.memory(),
-    events: {
-      keep: (at, _data, ack) => {
-        // biome-ignore lint/suspicious/noAssignInExpressions: the app keeps it for the socket's life.
-        (at.kept ??= at.session) && ack();
-      },
-      look: (at, _data, ack) => {
-        later.push(new WeakRef(at.session));
-        ack();
-      },
-    },
-  });
-  const { browser, socket } = await f.bound();
-  await socket.ask('keep', {});
-  for (let n = 0; n < 5; n += 1) {
-    await f.write(browser, { n });
-    await socket.ask('look', {});
-  }
-  await until(async () => {
-    gc();
-    return new Set(later.map((session) => session.deref()).filter(Boolean)).size <= 1;
-  }, 'all but the current one are garbage');
 });
