@@ -69,6 +69,13 @@ export interface ShareSessionOptions extends IoSessionOptions {
   required?: boolean | undefined;
 
   /**
+   * Whether a proxy in front of this server says by `X-Forwarded-Host` which host the page has asked, because it keeps `Host` to
+   * itself: a page of that host counts as the server's own. Default: false. The key route looks at Express's setting `trust proxy`
+   * as well; sockets have this option alone. Only behind a proxy that sets the header itself: anybody else may write one.
+   */
+  trustProxy?: boolean | undefined;
+
+  /**
    * Lets a socket's events extend the life of its session in the store, by the store's `touch`, at most once in so many ms: a
    * whole number from 1000. Default: none, only HTTP requests do. The browser's cookie is not prolonged by it.
    */
@@ -83,13 +90,6 @@ export interface ShareSessionOptions extends IoSessionOptions {
    * shareSession({ keepAlive: 'connected', touchInterval: 60_000 });
    */
   keepAlive?: 'events' | 'connected' | undefined;
-
-  /**
-   * Whether a proxy in front of this server says by `X-Forwarded-Host` which host the page has asked, because it keeps `Host` to
-   * itself: a page of that host counts as the server's own. Default: false. The key route looks at Express's setting `trust proxy`
-   * as well; sockets have this option alone. Only behind a proxy that sets the header itself: anybody else may write one.
-   */
-  trustProxy?: boolean | undefined;
 
   /** How many keys a session may ask for in a minute: a whole number from 1 to 1000000. Default: 300. Then `ERR_TOO_MANY_KEYS` (429). */
   maxKeysPerMinute?: number | undefined;

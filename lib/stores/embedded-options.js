@@ -6,22 +6,22 @@ const path = require('node:path');
 const { FLAG, LONGEST, check, whole } = require('../support/rules.js');
 
 /** @import { EmbeddedStoreOptions } from '../../index.js' */
-/** @import { Rule } from '../support/rules.js' */
+/** @import { Rules } from '../support/rules.js' */
 
 const DAY = 86_400_000;
 const MOST = Number.MAX_SAFE_INTEGER;
 
-/** @type {{ [name in keyof EmbeddedStoreOptions]-?: Rule }} */
+/** @type {Rules<EmbeddedStoreOptions>} */
 const RULES = {
-  name: ['a text', isText],
-  path: ['a text', isText],
-  ttl: ['a whole number of ms from 1', whole(1, MOST)],
-  maxSessions: ['a whole number from 1, or Infinity', limit(1)],
-  maxBytes: ['a whole number of bytes from 1024, or Infinity', limit(1024)],
-  maxSessionBytes: ['a whole number of bytes from 64, or Infinity', limit(64)],
-  evict: FLAG,
-  sweepInterval: [`a whole number of ms from 10 to ${LONGEST}`, whole(10, LONGEST)],
-  flushInterval: [`a whole number of ms from 10 to ${LONGEST}`, whole(10, LONGEST)],
+  name: [undefined, 'a text', isText],
+  path: [undefined, 'a text', isText],
+  ttl: [DAY, 'a whole number of ms from 1', whole(1, MOST)],
+  maxSessions: [Infinity, 'a whole number from 1, or Infinity', limit(1)],
+  maxBytes: [quarter(), 'a whole number of bytes from 1024, or Infinity', limit(1024)],
+  maxSessionBytes: [1_048_576, 'a whole number of bytes from 64, or Infinity', limit(64)],
+  evict: [true, ...FLAG],
+  sweepInterval: [10_000, `a whole number of ms from 10 to ${LONGEST}`, whole(10, LONGEST)],
+  flushInterval: [1000, `a whole number of ms from 10 to ${LONGEST}`, whole(10, LONGEST)],
 };
 
 /** @param {any} value */
@@ -49,15 +49,7 @@ function quarter() {
  */
 function readEmbeddedOptions(given) {
   /** @type {any} */
-  const options = check(given, 'EmbeddedStore', RULES, {
-    ttl: DAY,
-    maxSessions: Infinity,
-    maxBytes: quarter(),
-    maxSessionBytes: 1_048_576,
-    evict: true,
-    sweepInterval: 10_000,
-    flushInterval: 1000,
-  });
+  const options = check(given, 'EmbeddedStore', RULES);
   if (options.path !== undefined) options.path = absolute(options.path);
   return options;
 }

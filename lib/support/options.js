@@ -3,7 +3,7 @@
 const native = require('../../native.js');
 const { FLAG, LONGEST, check, showNames, whole } = require('./rules.js');
 
-/** @import { Rule } from './rules.js' */
+/** @import { Rules, Test } from './rules.js' */
 
 /**
  * What an app may set, completed with the defaults; index.d.ts has the documentation of each.
@@ -29,8 +29,10 @@ const COOKIE_NAME = /^(?! )[ -:<>-~\x80-\xff]+(?<! )$/;
 /** More than any count is: no limit, for the native side. */
 const NO_LIMIT = 4_294_967_295;
 
-/** @type {Rule} */
+/** @type {Test} */
 const FUNCTION = ['a function', (value) => typeof value === 'function'];
+/** @type {Test} */
+const ORIGINS = ["an array of origins such as 'https://app.example'", isOrigins];
 
 /** What a Zappa app has: its keys are for any channel, and as many as its clients ask for. @type {OfSharing} */
 const OF_ZAPPA = {
@@ -41,84 +43,60 @@ const OF_ZAPPA = {
   touchInterval: undefined,
 };
 
-/** @type {OfBoth} */
-const DEFAULTS = {
-  storeTimeout: 10_000,
-  keyMaxAge: DAY,
-  maxChannels: 32,
-  oneTimeKeys: false,
-  allowedOrigins: undefined,
-  onSessionEnd: 'unbind',
-  checkInterval: 30_000,
-  onSessionChange: undefined,
-  rooms: undefined,
-  onError: undefined,
-};
-
-/** @type {{ [name in keyof OfBoth]-?: Rule }} */
+/** @type {Rules<OfBoth>} */
 const RULES = {
-  storeTimeout: [`a whole number of ms from 1 to ${LONGEST}`, whole(1, LONGEST)],
-  keyMaxAge: ['a whole number of ms from 1000', whole(1000, Number.MAX_SAFE_INTEGER)],
-  maxChannels: ['a whole number from 1 to 1000', whole(1, 1000)],
-  oneTimeKeys: FLAG,
-  allowedOrigins: ["an array of origins such as 'https://app.example'", isOrigins],
+  storeTimeout: [10_000, `a whole number of ms from 1 to ${LONGEST}`, whole(1, LONGEST)],
+  keyMaxAge: [DAY, 'a whole number of ms from 1000', whole(1000, Number.MAX_SAFE_INTEGER)],
+  maxChannels: [32, 'a whole number from 1 to 1000', whole(1, 1000)],
+  oneTimeKeys: [false, ...FLAG],
+  allowedOrigins: [undefined, ...ORIGINS],
   onSessionEnd: [
+    'unbind',
     "'unbind', 'disconnect' or a function",
     (value) => value === 'unbind' || value === 'disconnect' || typeof value === 'function',
   ],
   checkInterval: [
+    30_000,
     `a whole number of ms from 1000 to ${LONGEST}, or false`,
     (value) => value === false || whole(1000, LONGEST)(value),
   ],
-  onSessionChange: FUNCTION,
-  rooms: FUNCTION,
-  onError: FUNCTION,
+  onSessionChange: [undefined, ...FUNCTION],
+  rooms: [undefined, ...FUNCTION],
+  onError: [undefined, ...FUNCTION],
 };
 
-/** @type {ShareOptions} */
-const SHARE_DEFAULTS = {
-  store: undefined,
-  prefix: '/io-session',
-  channel: '__local',
-  cookie: undefined,
-  required: false,
-  touchInterval: undefined,
-  keepAlive: 'events',
-  trustProxy: false,
-  maxKeysPerMinute: 300,
-  maxFailedKeys: 64,
-  emitter: [],
-  ...DEFAULTS,
-  allowedOrigins: [],
-};
-
-/** @type {{ [name in keyof ShareOptions]-?: Rule }} */
+/** @type {Rules<ShareOptions>} */
 const SHARE_RULES = {
-  store: ['an express-session store', (value) => typeof value === 'object' && value !== null],
+  store: [undefined, 'an express-session store', (value) => typeof value === 'object' && value !== null],
   prefix: [
+    '/io-session',
     "a path such as '/io-session': with a slash in front and none at its end",
     (value) => typeof value === 'string' && /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+$/.test(value),
   ],
   channel: [
+    '__local',
     'a text of 1 to 128 characters, none of them a control character',
     (value) => typeof value === 'string' && native.isChannel(value),
   ],
   cookie: [
+    undefined,
     "{ name, secret } or { name, secrets }, as express-session has them ('connect.sid')",
     isCookie,
     showNames,
   ],
-  required: FLAG,
-  trustProxy: FLAG,
-  touchInterval: [`a whole number of ms from 1000 to ${LONGEST}`, whole(1000, LONGEST)],
-  keepAlive: ["'events' or 'connected'", (value) => value === 'events' || value === 'connected'],
-  maxKeysPerMinute: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
-  maxFailedKeys: ['a whole number from 1 to 1000000', whole(1, 1_000_000)],
+  required: [false, ...FLAG],
+  trustProxy: [false, ...FLAG],
+  touchInterval: [undefined, `a whole number of ms from 1000 to ${LONGEST}`, whole(1000, LONGEST)],
+  keepAlive: ['events', "'events' or 'connected'", (value) => value === 'events' || value === 'connected'],
+  maxKeysPerMinute: [300, 'a whole number from 1 to 1000000', whole(1, 1_000_000)],
+  maxFailedKeys: [64, 'a whole number from 1 to 1000000', whole(1, 1_000_000)],
   emitter: [
+    [],
     'an Emitter of @socket.io/redis-emitter, or an array of them',
     (value) => [value].flat().every(isEmitter),
   ],
   ...RULES,
+  allowedOrigins: [[], ...ORIGINS],
 };
 
 /** @param {any} value */
@@ -160,7 +138,7 @@ function readCookie({ name = 'connect.sid', secret, secrets = secret }) {
 
 /** Checks what a Zappa app has set. @param {unknown} given @param {string} where @returns {OfBoth} */
 function readOptions(given, where) {
-  return check(given ?? undefined, where, RULES, DEFAULTS);
+  return check(given ?? undefined, where, RULES);
 }
 
 /** Checks what `shareSession` was called with. @param {any} given @returns {ShareOptions} */
@@ -170,7 +148,7 @@ function readShareOptions(given) {
       'io-session: shareSession takes an object with options, not a store: shareSession({ store }).',
     );
   }
-  const checked = check(given, 'shareSession', SHARE_RULES, SHARE_DEFAULTS);
+  const checked = check(given, 'shareSession', SHARE_RULES);
   if (checked.keepAlive === 'connected' && checked.touchInterval === undefined) {
     throw new TypeError(
       "io-session: shareSession: keepAlive: 'connected' needs 'touchInterval', which says how often a session is touched.",

@@ -2,7 +2,12 @@
 
 /**
  * What an option may be: in words, and as a test; and how an error shows what it was instead.
- * @typedef {[expected: string, accepts: (value: any) => boolean, shows?: (value: unknown) => string]} Rule
+ * @typedef {[expected: string, accepts: (value: any) => boolean, shows?: (value: unknown) => string]} Test
+ */
+
+/**
+ * The options that there are, each with its default in front.
+ * @template {object} Options @typedef {{ [name in keyof Options]-?: [value: Options[name], ...Test] }} Rules
  */
 
 /** The longest delay that a timer can have, in ms. */
@@ -13,7 +18,7 @@ function whole(least, most) {
   return (value) => Number.isInteger(value) && value >= least && value <= most;
 }
 
-/** @type {Rule} */
+/** @type {Test} */
 const FLAG = ['true or false', (value) => typeof value === 'boolean'];
 
 /**
@@ -21,20 +26,22 @@ const FLAG = ['true or false', (value) => typeof value === 'boolean'];
  * that names the option, its value and what is expected.
  * @template {object} Options @param {unknown} given
  * @param {string} where how the app knows the options, for the error
- * @param {{ [name in keyof Options]-?: Rule }} rules @param {Options} defaults @returns {Options}
+ * @param {Rules<Options>} rules @returns {Options}
  */
-function check(given, where, rules, defaults) {
-  if (given === undefined) return defaults;
+function check(given, where, rules) {
+  /** @type {any} */
+  const options = {};
+  for (const [name, [value]] of Object.entries(/** @type {Rules<any>} */ (rules))) options[name] = value;
+  if (given === undefined) return options;
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new TypeError(`io-session: ${where} takes an object with options, not ${show(given)}.`);
-  const options = /** @type {any} */ ({ ...defaults });
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(rules, name)) {
       const known = Object.keys(rules).join(', ');
       throw new TypeError(`io-session: ${where} has no option '${name}'. There are: ${known}.`);
     }
     if (value === undefined) continue;
-    const [expected, accepts, shows = show] = rules[/** @type {keyof Options} */ (name)];
+    const [, expected, accepts, shows = show] = rules[/** @type {keyof Options} */ (name)];
     if (!accepts(value))
       throw new TypeError(`io-session: ${where}: '${name}' must be ${expected}, not ${shows(value)}.`);
     options[name] = value;
