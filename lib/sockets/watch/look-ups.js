@@ -1,7 +1,5 @@
 'use strict';
 
-const { setImmediate } = require('../../support/timers.js');
-
 /** @import { BoundSession } from './bound-session.js' */
 /** @import { Watch } from './watch.js' */
 /** @import { AdoptedStore } from '../../stores/adopted-store.js' */
@@ -24,7 +22,6 @@ class LookUps {
     this.inFlight = 0;
     /** Failures in a row. */
     this.failures = 0;
-    this.isScheduled = false;
   }
 
   /** @param {BoundSession} bound */
@@ -35,30 +32,19 @@ class LookUps {
     }
     bound.asked = 1;
     this.waiting.push(bound);
-    this.schedule();
-  }
-
-  /** What is due at the same time is one batch. */
-  schedule() {
-    if (this.isScheduled || this.waiting.length === 0) return;
-    this.isScheduled = true;
-    setImmediate(() => {
-      this.isScheduled = false;
-      this.start();
-    });
+    this.start();
   }
 
   /** Makes as many calls as may be in flight. */
   start() {
-    const { adopted } = this.watch.sharing;
-    if (adopted === undefined) this.waiting = [];
-    else while (this.waiting.length > 0 && this.inFlight < (this.failures > 0 ? 1 : MOST)) this.next(adopted);
+    while (this.waiting.length > 0 && this.inFlight < (this.failures > 0 ? 1 : MOST))
+      this.next(/** @type {BoundSession} */ (this.waiting.shift()));
   }
 
-  /** @param {AdoptedStore} adopted */
-  next(adopted) {
-    const bound = /** @type {BoundSession} */ (this.waiting.shift());
-    if (!this.watch.isWatched(bound)) {
+  /** @param {BoundSession} bound */
+  next(bound) {
+    const { adopted } = this.watch.sharing;
+    if (adopted === undefined || !this.watch.isWatched(bound)) {
       bound.asked = 0;
       return;
     }
@@ -86,7 +72,7 @@ class LookUps {
       }
       this.ended(bound);
     }
-    this.schedule();
+    this.start();
   }
 
   /** @param {BoundSession} bound @param {unknown} error */
