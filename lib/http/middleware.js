@@ -1,12 +1,12 @@
 'use strict';
 
+const { createHash } = require('node:crypto');
 const debug = require('debug')('io-session');
-const { answer } = require('./answer.js');
-const { clientModule } = require('./client-module.js');
+const clientText = require('./client-text.js');
 const { admit } = require('./origins.js');
 const { wrongWithCookie } = require('./cookies.js');
 const { attempt, failure } = require('../support/errors.js');
-const { answerKey, refuseKey } = require('./key-route.js');
+const { answer, answerKey, refuseKey } = require('./key-route.js');
 const { requestMethods } = require('../session/methods.js');
 const { lookForMistakes, warnOfCookie, warnOfMount } = require('../support/warnings.js');
 
@@ -61,6 +61,23 @@ function serve(sharing, req, res, give) {
   res.setHeader('Access-Control-Allow-Methods', 'GET');
   res.setHeader('Access-Control-Allow-Headers', 'Accept, Cache-Control, Pragma');
   answer(res, 204);
+}
+
+/** Made when it is first needed. @type {string | undefined} */
+let tag;
+
+/** Answers with the browser's side of the handshake, an ES module. @param {any} req @param {any} res */
+function clientModule(req, res) {
+  tag ??= `"${createHash('sha256').update(clientText).digest('base64url')}"`;
+  res.setHeader('Content-Type', 'text/javascript; charset=utf-8');
+  // It changes with the package alone, which the tag tells.
+  res.setHeader('Cache-Control', 'no-cache');
+  res.setHeader('ETag', tag);
+  const known = (req.headers['if-none-match'] ?? '').split(',');
+  // A proxy that compresses makes a weak tag of it.
+  if (known.some((/** @type {string} */ one) => one.trim().replace(/^W\//, '') === tag))
+    return answer(res, 304);
+  answer(res, 200, clientText);
 }
 
 /** The path of a request. One to a proxy has a whole URL in its place. @param {string} url */
