@@ -4,7 +4,6 @@ const debug = require('debug')('io-session:commit');
 const native = require('../../native.js');
 const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
-const { commitByReading, renewLife } = require('./drivers/read-then-write.js');
 const { codeOf, failure, guard, timedOut } = require('../support/errors.js');
 const { isFaithful, sessionData } = require('../session/session-data.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
@@ -216,8 +215,7 @@ class Committing {
       const current = this.isFirst ? undefined : adopted.driver.readText?.(commit.sid);
       if (current === undefined) adopted.put(commit, done);
       else done(null, current);
-    } else if (adopted.driver.compareAndSet) adopted.compareAndSet(commit, done);
-    else commitByReading(adopted, commit, done);
+    } else adopted.compareAndSet(commit, done);
   }
 
   /** @param {any} error @param {Outcome} [outcome] */
@@ -281,6 +279,20 @@ class Committing {
       guard(() => adopted.wrote({ sid, session: changed, text, expected, isQuiet }), adopted.onError);
     this.callback(error, isGone ? undefined : stored);
   }
+}
+
+/**
+ * Renews the life of a session that is about to be written, as express-session does with each save. Such a store takes it from
+ * the cookie, where a touch may have left the earlier date. The stored cookie stays as it was, unless its date is over.
+ *
+ * @param {any} session made for this write
+ * @param {any} stored its cookie as it is stored
+ */
+function renewLife(session, stored) {
+  if (!(stored?.originalMaxAge > 0)) return;
+  session.cookie.maxAge = stored.originalMaxAge;
+  if (Date.parse(stored.expires) <= Date.now()) return;
+  Object.defineProperty(session.cookie, 'toJSON', { value: () => stored });
 }
 
 /** The text to write. @param {string} base @param {string} mine @param {string} theirs @returns {string} */

@@ -242,15 +242,20 @@ class StoreCalls {
   }
 
   /**
-   * Compares and sets, as the driver does.
+   * Writes a session if the expected text is stored, as the driver does, or by a read and a write.
    *
    * @param {Commit} commit
    * @param {(error: unknown, outcome?: Outcome) => void} done called now where nothing has to be waited for
    */
   compareAndSet(commit, done) {
+    const { compareAndSet } = this.driver;
     const { expected, sid } = commit;
+    if (compareAndSet === undefined) {
+      this.readThenWrite(commit, done);
+      return;
+    }
     const run = (/** @type {any} */ callback) =>
-      this.driver.compareAndSet?.(sid, /** @type {string} */ (expected), commit, callback);
+      compareAndSet(sid, /** @type {string} */ (expected), commit, callback);
     if (this.readsAtOnce) {
       run(done);
       return;
@@ -261,6 +266,28 @@ class StoreCalls {
     };
     this.written(sid);
     ask(answered, commit, run);
+  }
+
+  /**
+   * The same of a store that cannot compare and set. Between that read and write another process may still write; commits of
+   * this process cannot, since those of one session wait for each other.
+   *
+   * @param {Commit} commit @param {(error: unknown, outcome?: Outcome) => void} done
+   */
+  readThenWrite(commit, done) {
+    const { clock, expected, isKnown, sid, timeout } = commit;
+    const isGone = () => this.since(sid, clock) === 'gone';
+    if (isGone()) done(null, null);
+    else if (isKnown) this.put(commit, done);
+    else {
+      this.load(sid, { timeout }, (error, stored) => {
+        if (error) done(error);
+        // Missing, or destroyed while it was read.
+        else if (stored === undefined || isGone()) done(null, null);
+        else if (stored.text !== expected) done(null, stored.text);
+        else this.put(commit, done);
+      });
+    }
   }
 
   /** Something was noted on the native side, which knows no clock of a store that was given back. */
