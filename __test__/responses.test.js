@@ -6,54 +6,62 @@ const { EventEmitter, once } = require('node:events');
 const http = require('node:http');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
-const { Responses } = require('../lib/http/responses.js');
+const { followResponse, httpMethods, whenOut } = require('../lib/http/responses.js');
 const { closeServer, listen } = require('./support/http-server.js');
 
-// A request with a session, as far as its end goes, and its response.
-function request(id) {
-  const calls = [];
-  const session = {
-    id,
-    destroy: (...args) => calls.push(['destroy', ...args]),
-    regenerate: (...args) => calls.push(['regenerate', ...args]),
-  };
-  return { req: { session }, res: new EventEmitter(), calls };
+// Sessions as far as their end goes.
+class Session {
+  constructor(req, id) {
+    Object.defineProperty(this, 'req', { value: req });
+    this.id = id;
+    req.session = this;
+  }
+
+  destroy(...args) {
+    this.req.calls.push(['destroy', ...args]);
+  }
+
+  regenerate(...args) {
+    this.req.calls.push(['regenerate', ...args]);
+  }
+}
+
+// A request that is followed, and its response.
+function follow(id, res = new EventEmitter()) {
+  const req = { calls: [] };
+  httpMethods.give(new Session(req, id));
+  followResponse(req, res);
+  return { req, res };
 }
 
 test('a response of a session that goes on is not kept', () => {
-  const responses = new Responses();
-  const { req, res } = request('session');
-  responses.follow(req, res);
+  const { res } = follow('session');
   assert.equal(res.listenerCount('close'), 0);
-  assert.equal(responses.ending.size, 0);
   const called = [];
-  responses.whenOut('session', () => called.push('at once'));
+  whenOut('session', () => called.push('at once'));
   assert.deepEqual(called, ['at once']);
 });
 
 for (const name of ['destroy', 'regenerate']) {
   test(`the response of a request that calls ${name} is waited for, and forgotten`, () => {
-    const responses = new Responses();
-    const [ending, other] = [request('session'), request('session')];
-    for (const { req, res } of [ending, other]) responses.follow(req, res);
+    const [ending, other] = [follow('session'), follow('session')];
     const callback = () => {};
     ending.req.session[name](callback);
-    assert.deepEqual(ending.calls, [[name, callback]]);
+    assert.deepEqual(ending.req.calls, [[name, callback]]);
     const called = [];
-    responses.whenOut('session', () => called.push('out'));
-    responses.whenOut('another', () => called.push('another'));
+    whenOut('session', () => called.push('out'));
+    whenOut('another', () => called.push('another'));
     other.res.emit('close');
     assert.deepEqual(called, ['another']);
     ending.res.emit('close');
     assert.deepEqual(called, ['another', 'out']);
-    assert.equal(responses.ending.size, 0);
+    whenOut('session', () => called.push('later'));
+    assert.deepEqual(called, ['another', 'out', 'later']);
   });
 }
 
 test('what is seen of a session is not among its fields', () => {
-  const { req, res } = request('session');
-  new Responses().follow(req, res);
-  assert.equal(JSON.stringify(req.session), '{"id":"session"}');
+  assert.equal(JSON.stringify(follow('session').req.session), '{"id":"session"}');
 });
 
 test('a response whose client has left is waited for by nobody', async (t) => {
@@ -65,35 +73,34 @@ test('a response whose client has left is waited for by nobody', async (t) => {
   const out = once(res, 'close');
   abort.abort();
   await Promise.all([asked, out]);
-  const responses = new Responses();
-  responses.ends('session', res);
-  assert.equal(responses.ending.size, 0);
+  follow('session', res).req.session.destroy();
+  const called = [];
+  whenOut('session', () => called.push('at once'));
+  assert.deepEqual(called, ['at once']);
 });
 
 test('a response that is followed twice, by an app with two middlewares, is one', () => {
-  const responses = new Responses();
-  const { req, res, calls } = request('session');
-  responses.follow(req, res);
-  responses.follow(req, res);
+  const { req, res } = follow('session');
+  httpMethods.give(req.session);
+  followResponse(req, res);
   req.session.destroy();
   let called = 0;
-  responses.whenOut('session', () => {
+  whenOut('session', () => {
     called += 1;
   });
   res.emit('close');
   assert.equal(called, 1);
-  assert.equal(calls.length, 1);
+  assert.equal(req.calls.length, 1);
   assert.equal(res.listenerCount('close'), 0);
 });
 
 test('who waits is called once, whether the response is out in time, late or never', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const responses = new Responses();
   const called = [];
   for (const name of ['in time', 'late', 'never']) {
-    const res = new EventEmitter();
-    responses.ends(name, res);
-    responses.whenOut(name, () => called.push(name));
+    const { req, res } = follow(name);
+    req.session.destroy();
+    whenOut(name, () => called.push(name));
     if (name === 'in time') res.emit('close');
     else t.mock.timers.tick(2000);
     assert.equal(called.at(-1), name);
@@ -102,5 +109,4 @@ test('who waits is called once, whether the response is out in time, late or nev
     if (name === 'late') res.emit('close');
   }
   assert.deepEqual(called, ['in time', 'late', 'never']);
-  assert.equal(responses.ending.size, 0);
 });

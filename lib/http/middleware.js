@@ -7,7 +7,7 @@ const { admit } = require('./origins.js');
 const { wrongWithCookie } = require('./cookies.js');
 const { attempt, failure } = require('../support/errors.js');
 const { answer, answerKey, refuseKey } = require('./key-route.js');
-const { requestMethods } = require('../session/methods.js');
+const { followResponse, httpMethods } = require('./responses.js');
 const { lookForMistakes, warnOfCookie, warnOfMount } = require('../support/warnings.js');
 
 /** @import { SocketSharing } from '../sockets/sharing/socket-sharing.js' */
@@ -23,9 +23,9 @@ function expressMiddleware(sharing) {
   return (req, res, next) => {
     const path = pathOf(req.url);
     if (!sharing.closed && typeof req.sessionID === 'string') {
-      if (req.session && req.sessionStore === sharing.adopted?.store) sharing.responses.follow(req, res);
+      if (req.session && req.sessionStore === sharing.adopted?.store) followResponse(req, res);
       // A new session has not been made by the store.
-      requestMethods.give(req.session);
+      httpMethods.give(req.session);
       const wrong = wrongWithCookie(sharing, req);
       if (wrong !== undefined) warnOfCookie(sharing, wrong);
     }

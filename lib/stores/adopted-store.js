@@ -41,7 +41,6 @@ const { dataOf } = require('./stored.js');
  *
  * @typedef {object} StoreUser
  * @property {(end: SessionEnded) => void} sessionEnded
- * @property {(req: any) => void} opened a request has been given another session object
  * @property {(error: unknown) => void} storeFailed nobody else waits for the failure
  * @property {() => Iterable<string>} boundTo gives the sessions that its sockets are bound to
  * @property {StoreWatcher} watch

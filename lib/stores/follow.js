@@ -73,7 +73,6 @@ function follow(adopted) {
       for (const { watch } of adopted.users) watch.knows(req.sessionID, text, clock);
     }
     adopted.methods?.give(session);
-    for (const user of adopted.users) user.opened(req);
     return session;
   });
 
@@ -148,9 +147,7 @@ function followRegenerate(adopted) {
         (done) =>
           original.regenerate.call(self, req, (/** @type {unknown} */ error) => done(failed ?? error)),
         (error) => {
-          if (error) return;
-          adopted.methods?.give(req?.session);
-          for (const user of adopted.users) user.opened(req);
+          if (!error) adopted.methods?.give(req?.session);
         },
         callback,
       );

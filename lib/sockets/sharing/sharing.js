@@ -84,9 +84,6 @@ class Sharing {
   /** This process has written a session: others are told. @param {string} _sid @param {string} _before @param {string} _text */
   spreadChange(_sid, _before, _text) {}
 
-  /** A request has been given another session object. @param {any} _req */
-  opened(_req) {}
-
   /** Whether a session that was found has ended since. @param {Found} found */
   isOver({ sid, clock }) {
     return this.adopted?.since(sid, clock) === 'gone';

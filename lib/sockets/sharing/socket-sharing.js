@@ -5,11 +5,11 @@ const { isSameContent } = require('../../session/session-data.js');
 const { Cluster } = require('./cluster.js');
 const { EmbeddedStore } = require('../../stores/embedded-store.js');
 const { failure, isFailure } = require('../../support/errors.js');
-const { Responses } = require('../../http/responses.js');
+const { httpMethods, whenOut } = require('../../http/responses.js');
 const { leaveSessionRooms } = require('../watch/session-rooms.js');
 const { takeSession } = require('../shared-properties.js');
 const { unfollowSocket } = require('../socket-io.js');
-const { requestMethods, socketMethods } = require('../../session/methods.js');
+const { socketMethods } = require('../../session/methods.js');
 const { Sharing } = require('./sharing.js');
 
 /** @import { Found } from '../binding/key-lookup.js' */
@@ -37,13 +37,12 @@ class SocketSharing extends Sharing {
     /** The namespaces it serves, and how each is given back as it was. @type {Map<any, () => void>} */
     this.namespaces = new Map();
     this.cluster = new Cluster(this);
-    this.responses = new Responses();
     /** Whether the app has asked for the Socket.IO middleware. */
     this.servesSockets = false;
     this.use(this.options.store ?? new EmbeddedStore(), "shareSession: the option 'store'");
     /** Its store, after `close()`, too. */
     this.own = /** @type {AdoptedStore} */ (this.adopted);
-    this.own.methods = requestMethods;
+    this.own.methods = httpMethods;
   }
 
   /** @param {SessionEnded} end */
@@ -51,7 +50,7 @@ class SocketSharing extends Sharing {
     super.sessionEnded(end);
     // Not before: a socket that shares again meanwhile would be given the session that is about to go. And the browsers are
     // to have their new cookie by then.
-    end.after?.push(() => this.responses.whenOut(end.sid, () => this.cluster.tellEnd(end)));
+    end.after?.push(() => whenOut(end.sid, () => this.cluster.tellEnd(end)));
   }
 
   /** @param {string} sid @param {string} before @param {string} text */
@@ -62,11 +61,6 @@ class SocketSharing extends Sharing {
     if (isFollowed && !isSameContent(before, text)) this.cluster.tellChange(sid);
   }
 
-  /** @param {any} req */
-  opened(req) {
-    this.responses.opened(req);
-  }
-
   /** @param {Found} found */
   isOver(found) {
     return super.isOver(found) || this.cluster.hasEnded(found.sid);
@@ -75,7 +69,7 @@ class SocketSharing extends Sharing {
   /** @param {Connection} connection @param {string} reason @param {string} sid */
   ended(connection, reason, sid) {
     // The client shares again when it hears of it. The cookie of the session that takes this one's place has to be there.
-    this.responses.whenOut(sid, () => {
+    whenOut(sid, () => {
       if (!connection.hasLeft && connection.sid === undefined) this.tellEnd(connection, reason);
     });
   }
