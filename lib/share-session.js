@@ -2,11 +2,14 @@
 
 const { giveKey } = require('./http/session-key.js');
 const { expressMiddleware } = require('./http/middleware.js');
-const { notCalled, refuseSocket, warnOfOwnSessions } = require('./support/warnings.js');
+const { warn, warnOfOwnSessions, wordsOf } = require('./support/warnings.js');
 const { readShareOptions } = require('./support/options.js');
 const { SessionSockets } = require('./sockets/sharing/session-sockets.js');
 const { serveFromStart, socketMiddleware } = require('./sockets/middleware.js');
 const { SocketSharing } = require('./sockets/sharing/socket-sharing.js');
+
+/** What makes a middleware has been used as one. */
+const NOT_CALLED = 'IO_SESSION_NOT_CALLED';
 
 /** Shares the sessions of an Express app with its sockets; see index.d.ts. @param {unknown} [options] */
 function shareSession(options) {
@@ -16,13 +19,15 @@ function shareSession(options) {
   return Object.freeze({
     store: sharing.own.store,
     express(/** @type {any[]} */ ...args) {
-      if (args.length > 0) throw notCalled('app.use(sharing.express())');
+      if (args.length > 0) throw new TypeError(wordsOf(NOT_CALLED, 'app.use(sharing.express())'));
       return expressMiddleware(sharing);
     },
     key: (/** @type {unknown} */ session, channel = sharing.options.channel) =>
       giveKey(sharing, session, channel),
     socket(/** @type {unknown} */ server, /** @type {unknown} */ next) {
-      if (typeof next === 'function') return refuseSocket(sharing, next);
+      // Socket.IO has been given it as a middleware. An error thrown there ends the process.
+      if (typeof next === 'function')
+        return next(new TypeError(warn(sharing, NOT_CALLED, 'io.use(sharing.socket())')));
       sharing.servesSockets = true;
       if (server !== undefined) serveFromStart(sharing, server);
       return socketMiddleware(sharing);

@@ -2,6 +2,7 @@
 
 const signature = require('cookie-signature');
 const { attempt } = require('../support/errors.js');
+const { warn } = require('../support/warnings.js');
 
 /** @import { SocketSharing } from '../sockets/sharing/socket-sharing.js' */
 /** @import { CookieOptions } from '../support/options.js' */
@@ -43,23 +44,24 @@ function* cookies(header) {
 }
 
 /**
- * What is wrong with the option `cookie`, by the cookie of an HTTP request which the session middleware has accepted: it has
+ * Warns where the option `cookie` is wrong, by the cookie of an HTTP request which the session middleware has accepted: it has
  * another name, or is signed with none of the option's secrets. Then no socket will ever be bound by it. Looks at one cookie
  * of each sharing.
- * @param {SocketSharing} sharing @param {any} req @returns {'name' | 'secret' | undefined}
+ * @param {SocketSharing} sharing @param {any} req
  */
-function wrongWithCookie(sharing, req) {
+function lookAtCookie(sharing, req) {
   const { cookie: options } = sharing.options;
-  if (options === undefined || seen.has(sharing)) return undefined;
+  if (options === undefined || seen.has(sharing)) return;
   const { cookie: header } = req.headers;
   const accepted = `${SIGNED}${req.sessionID}.`;
   // Where there is none, this request has a session that is new.
   const names = [...cookies(header)].filter(([, value]) => value.startsWith(accepted)).map(([name]) => name);
-  if (names.length === 0) return undefined;
+  if (names.length === 0) return;
   seen.add(sharing);
   // Another session middleware's, beside one that sockets are bound by.
-  if (sessionIdOfCookie(header, options) !== undefined) return undefined;
-  return names.includes(options.name) ? 'secret' : 'name';
+  if (sessionIdOfCookie(header, options) !== undefined) return;
+  const isNamed = names.includes(options.name);
+  warn(sharing, isNamed ? 'IO_SESSION_COOKIE_SECRET' : 'IO_SESSION_COOKIE_NAME', options.name);
 }
 
-module.exports = { sessionIdOfCookie, wrongWithCookie };
+module.exports = { sessionIdOfCookie, lookAtCookie };

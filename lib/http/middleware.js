@@ -4,11 +4,11 @@ const { createHash } = require('node:crypto');
 const debug = require('debug')('io-session');
 const clientText = require('./client-text.js');
 const { admit } = require('./origins.js');
-const { wrongWithCookie } = require('./cookies.js');
+const { lookAtCookie } = require('./cookies.js');
 const { attempt, failure } = require('../support/errors.js');
 const { answer, answerKey, refuseKey } = require('./key-route.js');
 const { followResponse, httpMethods } = require('./responses.js');
-const { lookForMistakes, warnOfCookie, warnOfMount } = require('../support/warnings.js');
+const { lookForMistakes, warn } = require('../support/warnings.js');
 
 /** @import { SocketSharing } from '../sockets/sharing/socket-sharing.js' */
 
@@ -26,12 +26,12 @@ function expressMiddleware(sharing) {
       if (req.session && req.sessionStore === sharing.adopted?.store) followResponse(req, res);
       // A new session has not been made by the store.
       httpMethods.give(req.session);
-      const wrong = wrongWithCookie(sharing, req);
-      if (wrong !== undefined) warnOfCookie(sharing, wrong);
+      lookAtCookie(sharing, req);
     }
     // `app.use(prefix, …)` is a natural mistake: then it sees no other request, a logout's either.
     // Express and Connect take the prefix off the URL, and keep the whole one.
-    if (keyPath.test(prefix + path) && req.originalUrl === prefix + req.url) warnOfMount(sharing, prefix);
+    if (keyPath.test(prefix + path) && req.originalUrl === prefix + req.url)
+      warn(sharing, 'IO_SESSION_MOUNTED', prefix);
     if (sharing.closed || !path.startsWith(prefix) || !['GET', 'HEAD', 'OPTIONS'].includes(req.method))
       return next();
     if (path === `${prefix}/client.js`) return serve(sharing, req, res, clientModule);

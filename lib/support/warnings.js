@@ -7,16 +7,29 @@ const cluster = /** @type {any} */ (require('node:cluster'));
 /** The main file of an installed Socket.IO. */
 const SOCKET_IO = /[\\/]socket\.io[\\/](?:dist|lib)[\\/]index\.js$/;
 
-/** What the set-up of an app lacks, by the code of the warning. @type {{ [code: string]: string }} */
+/** What is wrong with the set-up of an app, by the code of the warning; some say of what. @type {{ [code: string]: (what: string) => string }} */
 const MISTAKES = {
-  IO_SESSION_COOKIE_SESSION:
+  IO_SESSION_COOKIE_SESSION: () =>
     'req.session is not a session of express-session (of cookie-session, perhaps, which keeps sessions in the browser). Sockets can share sessions of express-session only.',
-  IO_SESSION_NO_SESSION:
+  IO_SESSION_NO_SESSION: () =>
     'a key was asked for by a request without a session: app.use(session(…)) has to come before app.use(sharing.express()), and before what calls sharing.key(). Behind it, express-session gives a request no session while its store is disconnected, and none whose path the cookie is not for (cookie: { path }).',
-  IO_SESSION_TWO_STORES:
+  IO_SESSION_TWO_STORES: () =>
     'the session middleware and shareSession() use two different session stores: give both the same one, session({ store: sharing.store, … }).',
-  IO_SESSION_NO_SOCKETS:
+  IO_SESSION_NO_SOCKETS: () =>
     'a key was asked for, Socket.IO is loaded, and sharing.socket() was never called: io.use(sharing.socket()) is missing.',
+  IO_SESSION_OWN_SESSIONS: (where) =>
+    `shareSession() without a store in ${where}: each process has sessions of its own, so a browser is logged in at one of them alone. Give all of them one store, shareSession({ store }).`,
+  IO_SESSION_COOKIE_NAME: (name) =>
+    `the session middleware's cookie is not called '${name}', as shareSession()'s option 'cookie' has it: give both the same name. No socket is bound by its cookie.`,
+  IO_SESSION_COOKIE_SECRET: () =>
+    "the secret of shareSession()'s option 'cookie' is not the one that the session middleware signs its cookie with. No socket is bound by its cookie.",
+  IO_SESSION_MOUNTED: (prefix) =>
+    `app.use('${prefix}', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.`,
+  IO_SESSION_NOT_CALLED: (call) => `${call}: the parentheses are missing.`,
+  IO_SESSION_TWO_SHARINGS: (namespace) =>
+    `the namespace '${namespace}' shares sessions by another shareSession() already: give each namespace one of them, or close() the other first.`,
+  IO_SESSION_SOCKET_IO_3: () =>
+    'Socket.IO 3 cannot share sessions: it tells nobody but itself when a socket connects or leaves. Install Socket.IO 2 or 4; clients of version 3 work with 4.',
 };
 
 /** What was warned of already, by sharing. @type {WeakMap<object, Set<string>>} */
@@ -28,7 +41,7 @@ const said = new WeakMap();
  */
 function lookForMistakes(sharing, req) {
   const mistake = mistakeOf(sharing, req);
-  if (mistake !== undefined) warn(sharing, mistake, `io-session: ${MISTAKES[mistake]}`);
+  if (mistake !== undefined) warn(sharing, mistake);
   return mistake !== undefined && mistake !== 'IO_SESSION_NO_SOCKETS';
 }
 
@@ -48,39 +61,9 @@ function mistakeOf(sharing, { session, sessionStore }) {
 function warnOfOwnSessions() {
   // PM2 numbers its instances from 0.
   const { NODE_APP_INSTANCE: instance = '0' } = process.env;
-  if (!cluster.isWorker && instance === '0') return;
-  const text = `io-session: shareSession() without a store in ${cluster.isWorker ? 'a worker of node:cluster' : `instance ${instance} of an app under PM2`}: each process has sessions of its own, so a browser is logged in at one of them alone. Give all of them one store, shareSession({ store }).`;
-  warn(process, 'IO_SESSION_OWN_SESSIONS', text);
-}
-
-/** @param {SocketSharing} sharing @param {'name' | 'secret'} wrong */
-function warnOfCookie(sharing, wrong) {
-  const texts = {
-    name: `the session middleware's cookie is not called '${sharing.options.cookie?.name}', as shareSession()'s option 'cookie' has it: give both the same name.`,
-    secret:
-      "the secret of shareSession()'s option 'cookie' is not the one that the session middleware signs its cookie with.",
-  };
-  const text = `io-session: ${texts[wrong]} No socket is bound by its cookie.`;
-  warn(sharing, `IO_SESSION_COOKIE_${wrong.toUpperCase()}`, text);
-}
-
-/** @param {SocketSharing} sharing @param {string} prefix */
-function warnOfMount(sharing, prefix) {
-  const text = `io-session: app.use('${prefix}', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.`;
-  warn(sharing, 'IO_SESSION_MOUNTED', text);
-}
-
-/** What makes a middleware has been used as one. @param {string} call what was meant @returns {TypeError} */
-function notCalled(call) {
-  return new TypeError(`io-session: ${call}: the parentheses are missing.`);
-}
-
-/**
- * Socket.IO has been given `sharing.socket` itself as a middleware. An error thrown there ends the process.
- * @param {SocketSharing} sharing @param {Function} next
- */
-function refuseSocket(sharing, next) {
-  next(warned(sharing, 'IO_SESSION_NOT_CALLED', notCalled('io.use(sharing.socket())')));
+  if (cluster.isWorker) warn(process, 'IO_SESSION_OWN_SESSIONS', 'a worker of node:cluster');
+  else if (instance !== '0')
+    warn(process, 'IO_SESSION_OWN_SESSIONS', `instance ${instance} of an app under PM2`);
 }
 
 /**
@@ -88,8 +71,7 @@ function refuseSocket(sharing, next) {
  * @param {SocketSharing} sharing the later one @param {{ name: string }} namespace @returns {Error}
  */
 function servedByAnother(sharing, { name }) {
-  const text = `the namespace '${name}' shares sessions by another shareSession() already: give each namespace one of them, or close() the other first.`;
-  return warned(sharing, 'IO_SESSION_TWO_SHARINGS', new Error(`io-session: ${text}`));
+  return new Error(warn(sharing, 'IO_SESSION_TWO_SHARINGS', name));
 }
 
 /**
@@ -97,34 +79,23 @@ function servedByAnother(sharing, { name }) {
  * @param {SocketSharing} [sharing] the one that is to warn, where nobody sees the error @returns {Error}
  */
 function socketIo3(sharing) {
-  const error = new TypeError(
-    'io-session: Socket.IO 3 cannot share sessions: it tells nobody but itself when a socket connects or leaves. Install Socket.IO 2 or 4; clients of version 3 work with 4.',
-  );
-  return sharing ? warned(sharing, 'IO_SESSION_SOCKET_IO_3', error) : error;
+  const code = 'IO_SESSION_SOCKET_IO_3';
+  return new TypeError(sharing ? warn(sharing, code) : wordsOf(code));
 }
 
-/** Warns of an error that nobody may see. @param {SocketSharing} sharing @param {string} code @param {Error} error */
-function warned(sharing, code, error) {
-  warn(sharing, code, error.message);
-  return error;
+/** @param {string} code @param {string} [what] */
+function wordsOf(code, what = '') {
+  return `io-session: ${MISTAKES[code](what)}`;
 }
 
-/** Warns once for a sharing. @param {object} sharing @param {string} code @param {string} message */
-function warn(sharing, code, message) {
+/** Warns of a mistake, once for a sharing. @param {object} sharing @param {string} code @param {string} [what] @returns {string} its words */
+function warn(sharing, code, what) {
+  const message = wordsOf(code, what);
   const codes = said.get(sharing) ?? new Set();
   said.set(sharing, codes);
-  if (codes.has(code)) return;
+  if (!codes.has(code)) process.emitWarning(message, { code });
   codes.add(code);
-  process.emitWarning(message, { code });
+  return message;
 }
 
-module.exports = {
-  lookForMistakes,
-  notCalled,
-  refuseSocket,
-  servedByAnother,
-  socketIo3,
-  warnOfCookie,
-  warnOfMount,
-  warnOfOwnSessions,
-};
+module.exports = { lookForMistakes, servedByAnother, socketIo3, warn, warnOfOwnSessions, wordsOf };
