@@ -1,6 +1,6 @@
 'use strict';
 
-const { SessionKey } = require('./session-key.js');
+const { findKey } = require('./session-key.js');
 
 /** @import { Sharing } from '../sockets/sharing/sharing.js' */
 
@@ -12,10 +12,10 @@ const { SessionKey } = require('./session-key.js');
  */
 function answerKey(sharing, { req, res, session }, channel) {
   if (req.method === 'HEAD') return end(res, 200);
-  new SessionKey(sharing, session ?? req.session, channel, (error, key) => {
+  findKey(sharing, session ?? req.session, channel, (error, key) => {
     if (error) refuseKey(sharing, res, error);
     else end(res, 200, { key });
-  }).find();
+  });
 }
 
 /** @param {Sharing} sharing @param {any} res @param {unknown} error */

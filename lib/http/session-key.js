@@ -13,38 +13,18 @@ const { lookForMistakes } = require('../support/warnings.js');
 /** Keys whose records are being set, and the requests that wait for them. @type {Map<string, ((error: unknown) => void)[]>} */
 const making = new Map();
 
-/** The key of a session for a channel: the one that the session remembers, if it is good still, else a new one. */
-class SessionKey {
-  /**
-   * @param {Sharing} sharing @param {any} session undefined for a request without one @param {string} channel
-   * @param {(error: unknown, key?: string, isNoted?: boolean) => void} done called once; `isNoted`: the key has been
-   *   written into the session, which has to be saved
-   */
-  constructor(sharing, session, channel, done) {
-    this.sharing = sharing;
-    this.adopted = /** @type {AdoptedStore} */ (sharing.adopted);
-    this.session = session;
-    this.channel = channel;
-    this.done = done;
-  }
-
-  /** What the session remembers of its channels; undefined when the app keeps something else there. */
-  get memos() {
-    const memos = this.session?.__socket;
-    return typeof memos === 'object' && memos !== null && !Array.isArray(memos) ? memos : undefined;
-  }
-
-  /** Finds the key, or makes it. */
-  find() {
-    const { channel, memos } = this;
-    // Own properties only: a channel may be called `constructor`.
-    const key = memos && Object.hasOwn(memos, channel) ? memos[channel]?.key : undefined;
-    this.visit(typeof key === 'string' ? key : undefined);
-  }
+/**
+ * Finds the key of a session for a channel: the one that the session remembers, if it is good still, else a new one.
+ * @param {Sharing} sharing @param {any} session undefined for a request without one @param {string} channel
+ * @param {(error: unknown, key?: string, isNoted?: boolean) => void} done called once; `isNoted`: the key has been written into
+ *   the session, which has to be saved
+ */
+function findKey(sharing, session, channel, done) {
+  const adopted = /** @type {AdoptedStore} */ (sharing.adopted);
 
   /** @param {string | undefined} memo the key that the session remembers for this channel */
-  visit(memo) {
-    const { adopted, channel, memos, session, sharing } = this;
+  const visit = (memo) => {
+    const memos = memosOf(session);
     const isNew = !memos || !Object.hasOwn(memos, channel);
     const { step, key, error } = native.visit({
       store: adopted?.number,
@@ -56,41 +36,39 @@ class SessionKey {
       maxKeys: sharing.options.maxKeysPerMinute,
       oneTime: sharing.options.oneTimeKeys,
     });
-    if (step === 'check') this.check(key);
-    else if (step === 'make') this.make(key);
-    else if (step === 'join') making.get(key)?.push((failed) => this.made(key, failed));
-    else if (step === 'share') this.made(key, null);
-    else this.done(failure(error));
-  }
+    if (step === 'check') check(key);
+    else if (step === 'make') make(key);
+    else if (step === 'join') making.get(key)?.push((failed) => made(key, failed));
+    else if (step === 'share') made(key, null);
+    else done(failure(error));
+  };
 
   /** The session remembers a key: it is good if its record is still there. @param {string} key */
-  check(key) {
-    const { adopted, channel, session } = this;
+  const check = (key) => {
     adopted.load(key, adopted, (error, stored) => {
       if (error) {
-        this.sharing.refused(error, {});
-        return this.done(error);
+        sharing.refused(error, {});
+        return done(error);
       }
       const sid = stored === undefined ? null : sessionOfRecord(stored.text);
       if (sid !== null && sid === session.id) {
         native.vouchKey(adopted.number, key, sid, channel);
-        this.done(null, key);
+        done(null, key);
       } else {
         native.revokeKey(adopted.number, key);
-        this.visit(undefined);
+        visit(undefined);
       }
     });
-  }
+  };
 
   /** @param {string} key */
-  make(key) {
-    const { adopted, session, sharing } = this;
+  const make = (key) => {
     making.set(key, []);
     const { keyMaxAge } = sharing.options;
     const left = session.cookie?.maxAge;
     // No record outlives its session.
     const age = typeof left === 'number' && left > 0 ? Math.min(left, keyMaxAge) : keyMaxAge;
-    const text = native.recordText(session.id, this.channel, age, Date.now());
+    const text = native.recordText(session.id, channel, age, Date.now());
     adopted.putRecord(key, JSON.parse(/** @type {string} */ (text)), (error) => {
       if (error) {
         native.revokeKey(adopted.number, key);
@@ -99,20 +77,31 @@ class SessionKey {
       } else native.keyMade(adopted.number, key, age);
       const joined = making.get(key) ?? [];
       making.delete(key);
-      this.made(key, error);
+      made(key, error);
       for (const join of joined) join(error);
     });
-  }
+  };
 
   /** @param {string} key @param {unknown} error */
-  made(key, error) {
-    if (error) return this.done(error);
-    this.session.__socket ??= {};
-    const { channel, memos } = this;
+  const made = (key, error) => {
+    if (error) return done(error);
+    session.__socket ??= {};
+    const memos = memosOf(session);
     const isNoted = memos !== undefined && memos[channel]?.key !== key;
     if (isNoted) memos[channel] = { key };
-    this.done(null, key, isNoted);
-  }
+    done(null, key, isNoted);
+  };
+
+  const memos = memosOf(session);
+  // Own properties only: a channel may be called `constructor`.
+  const key = memos && Object.hasOwn(memos, channel) ? memos[channel]?.key : undefined;
+  visit(typeof key === 'string' ? key : undefined);
+}
+
+/** What a session remembers of its channels; undefined when the app keeps something else there. @param {any} session */
+function memosOf(session) {
+  const memos = session?.__socket;
+  return typeof memos === 'object' && memos !== null && !Array.isArray(memos) ? memos : undefined;
 }
 
 /**
@@ -132,12 +121,12 @@ async function giveKey(sharing, session, channel) {
     throw failure('ERR_SESSION_GONE');
   try {
     return await new Promise((resolve, reject) => {
-      new SessionKey(sharing, session, channel, (error, key = '', isNoted = false) => {
+      findKey(sharing, session, channel, (error, key = '', isNoted = false) => {
         const given = (/** @type {unknown} */ failed) => (failed ? reject(failed) : resolve(key));
         // Before the page has the key: its socket may be there before the response has ended, and with it the session is saved.
         if (isNoted) session.save(given);
         else given(error);
-      }).find();
+      });
     });
   } catch (error) {
     if (isFailure(error)) throw error;
@@ -145,4 +134,4 @@ async function giveKey(sharing, session, channel) {
   }
 }
 
-module.exports = { SessionKey, giveKey };
+module.exports = { findKey, giveKey };
