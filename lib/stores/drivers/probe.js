@@ -34,25 +34,19 @@ class Probe {
     if (performance.now() < this.next) return;
     this.next = Infinity;
     this.end = performance.now() + this.adopted.timeout;
-    this.running = this.run().then(
-      (isRight) => {
-        this.running = undefined;
-        if (isRight) this.adopted.driver = this.candidate;
-      },
-      () => {
-        this.running = undefined;
-        this.next = performance.now() + this.wait;
-        this.wait = Math.min(2 * this.wait, AGAIN_AT_MOST);
-      },
-    );
+    this.running = this.run();
   }
 
-  /** @returns {Promise<boolean>} rejects where the store fails, which says nothing of the driver */
   async run() {
     const sid = `io-session-probe:${randomUUID()}`;
     try {
-      return await this.holds(sid);
+      if (await this.holds(sid)) this.adopted.driver = this.candidate;
+    } catch {
+      // The store has failed, which says nothing of the driver.
+      this.next = performance.now() + this.wait;
+      this.wait = Math.min(2 * this.wait, AGAIN_AT_MOST);
     } finally {
+      this.running = undefined;
       // Whatever happened: it would go by itself.
       this.ask('destroy', sid).catch(() => {});
     }
