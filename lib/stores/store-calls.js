@@ -151,31 +151,22 @@ class StoreCalls {
    */
   load(sid, options, done) {
     this.probe?.begin();
-    const { loads, store } = this;
-    const hasOwnGet = this.hasOwn('get');
     let clock = this.clock;
-    const loaded = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) =>
-      done(error, stored, clock);
-    ask(
-      (error, value) => {
-        if (error) loaded(meansMissing(error) ? null : error, undefined);
-        else if (hasOwnGet) loaded(null, value);
-        else converting(storedOf, loaded)(null, value);
-      },
-      options,
-      (callback) => {
-        if (!hasOwnGet) return store.get(sid, callback);
-        let left = MOST_LOADS;
-        const get = () =>
-          loads.get(sid, (error, stored, sent) => {
-            clock = sent;
-            left -= 1;
-            if (!error && left > 0 && options.isUncertain?.(stored, sent)) get();
-            else callback(error, stored);
-          });
-        get();
-      },
-    );
+    let left = MOST_LOADS;
+    const get = (/** @type {(error: unknown, stored?: Stored) => void} */ callback) => {
+      this.loads.get(sid, (error, stored, sent) => {
+        clock = sent;
+        left -= 1;
+        if (!error && left > 0 && options.isUncertain?.(stored, sent)) get(callback);
+        else callback(error, stored);
+      });
+    };
+    const ofApp = (/** @type {(error: unknown, stored?: Stored) => void} */ callback) => {
+      firstAnswer((answered) => this.store.get(sid, answered), converting(storedOf, callback));
+    };
+    const answered = (/** @type {unknown} */ error, /** @type {Stored | undefined} */ stored) =>
+      done(error && meansMissing(error) ? null : error, stored, clock);
+    ask(answered, options, this.hasOwn('get') ? get : ofApp);
   }
 
   /**
