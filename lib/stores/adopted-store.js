@@ -6,7 +6,6 @@ const { EmbeddedStore } = require('./embedded-store.js');
 const { sessionClass } = require('../session/express-session.js');
 const { call, follow } = require('./follow.js');
 const { Locks } = require('./lock.js');
-const { Touches } = require('./touches.js');
 const { Snapshot, remember, snapshotOf } = require('../session/snapshot.js');
 const { meansMissing, textOf } = require('../session/session-data.js');
 const { LazySession } = require('../session/lazy-session.js');
@@ -69,8 +68,6 @@ class AdoptedStore extends StoreCalls {
     this.inAll = { waiting: 0 };
     /** For the writes of a session. While it is held, no code of the app's runs. */
     this.commits = new Locks(this.inAll);
-    /** For its touches, where they read and write. */
-    this.touches = new Touches(this);
     /** For the updates of a session, the app's functions included. */
     this.updates = new Locks(this.inAll);
     /** The one-time keys that are being used right now. @type {Set<string>} */

@@ -2,7 +2,7 @@
 
 const { AsyncResource } = require('node:async_hooks');
 const { randomBytes } = require('node:crypto');
-const { firstAnswer, thrown } = require('./tickets.js');
+const { ask, firstAnswer, thrown } = require('./tickets.js');
 const { commit } = require('./commit.js');
 const { snapshotOf } = require('../session/snapshot.js');
 const { textOf } = require('../session/session-data.js');
@@ -25,26 +25,6 @@ const sources = new WeakMap();
 /** Puts our methods in the place of a store's, on the instance, to see loads, saves and logouts. @param {AdoptedStore} adopted */
 function follow(adopted) {
   const { original, store } = adopted;
-  /**
-   * Follows a method that answers to a callback, and without one by a promise, as newer stores allow.
-   *
-   * @param {string} method
-   * @param {(...args: any[]) => unknown} ours its last argument is a callback
-   */
-  const define = (method, ours) => {
-    followMethod(adopted, method, (...args) => {
-      if (typeof args[ours.length - 1] === 'function') return ours(...args);
-      const given = Array.from({ length: ours.length - 1 }, (_, at) => args[at]);
-      const promise = new Promise((resolve, reject) => {
-        const done = (/** @type {unknown} */ error) => (error ? reject(error) : resolve(undefined));
-        store[method](...given, done);
-      });
-      // A failure that nobody waits for is reported, and does not end the process.
-      promise.catch(adopted.onError);
-      return promise;
-    });
-  };
-
   followMethod(adopted, 'get', (sid, callback) => {
     adopted.probe?.begin();
     if (typeof callback !== 'function') return original.get.call(adopted.self, sid, callback);
@@ -76,10 +56,11 @@ function follow(adopted) {
     return session;
   });
 
-  define('set', (sid, session, callback) => {
+  const letIn = typeof store.touch === 'function' ? followTouch(adopted) : () => {};
+  followAnswered(adopted, 'set', (sid, session, callback) => {
     adopted.probe?.begin();
     // The store's own `touch` may call it, which has the lock.
-    adopted.touches.letIn(sid, session);
+    letIn(sid, session);
     const snapshot = adopted.snapshotFor(sid, session);
     // A record, or what has no text.
     if (snapshot?.sid !== sid) return adopted.setAsItIs(sid, session, callback);
@@ -88,35 +69,85 @@ function follow(adopted) {
     commit(adopted, session, { trusting: true }, done);
   });
 
-  if (typeof store.touch === 'function') {
-    define('touch', (sid, session, callback) => {
-      const snapshot = snapshotOf(session);
-      if (snapshot && adopted.since(sid, snapshot.clock) === 'gone') {
-        nextTick(callback, null);
+  followAnswered(adopted, 'destroy', (sid, callback) => adopted.destroy(sid, callback));
+  if (typeof store.clear === 'function')
+    followAnswered(adopted, 'clear', (callback) => adopted.clear(callback));
+  if (typeof store.regenerate === 'function') followRegenerate(adopted);
+}
+
+/**
+ * Follows `touch`. A store may read and write for each: what is committed in between would be undone, so it takes the session's
+ * lock. Those that wait for it are one: what counts is the latest end.
+ *
+ * @param {AdoptedStore} adopted
+ * @returns {(sid: string, session: any) => void} a touch has ended, or the store's own calls its `set`: the next one may write
+ */
+function followTouch(adopted) {
+  const { original } = adopted;
+  /** Those that wait, by session. @type {Map<string, { session: any, run: (done: Done) => any, callbacks: Done[] }>} */
+  const waiting = new Map();
+  /** What is being touched, and how the lock of it is given back. @type {Map<string, { session: any, leave: () => void }>} */
+  const held = new Map();
+
+  /** @param {string} sid @param {any} session */
+  const letIn = (sid, session) => {
+    const touched = held.get(sid);
+    if (touched === undefined || touched.session !== session) return;
+    held.delete(sid);
+    touched.leave();
+  };
+
+  /** @param {string} sid @param {any} session @param {(done: Done) => any} run calls the store @param {Done} callback */
+  const touchInTurn = (sid, session, run, callback) => {
+    const known = waiting.get(sid);
+    if (known !== undefined) {
+      Object.assign(known, { run, session }).callbacks.push(callback);
+      return;
+    }
+    const touch = { run, session, callbacks: [callback] };
+    waiting.set(sid, touch);
+    // Those who wait for the lock are to have time left.
+    const timeout = adopted.timeout / 2;
+    adopted.commits.enter(sid, adopted.timeout, (failed, _stored, leave) => {
+      waiting.delete(sid);
+      const touched = (/** @type {unknown} */ error) => {
+        if (held.get(sid)?.leave === leave) letIn(sid, touch.session);
+        for (const done of touch.callbacks) done(error);
+      };
+      if (failed) {
+        leave();
+        touched(failed);
         return;
       }
-      const isKnown = typeof sid === 'string';
-      if (isKnown) adopted.written(sid);
-      const began = adopted.clock;
-      const note = (/** @type {unknown} */ error) => {
-        if (!isKnown) return;
-        adopted.written(sid);
-        // A touch may be a read and a write.
-        if (adopted.discardIfGone(sid, began) || error) return;
-        for (const { watch } of adopted.users) watch.touched(sid, session?.cookie);
-      };
-      const run = (/** @type {Done} */ done) =>
-        call((answered) => original.touch.call(adopted.self, sid, session, answered), note, done);
-      const { compareAndSet, readText } = adopted.driver;
-      // The store's own `set` may call it, which has the lock.
-      if (compareAndSet || readText || !isKnown || adopted.writing.has(session)) return run(callback);
-      adopted.touches.add(sid, session, AsyncResource.bind(callback), run);
+      held.set(sid, { session: touch.session, leave });
+      ask(touched, { timeout }, touch.run);
     });
-  }
+  };
 
-  define('destroy', (sid, callback) => adopted.destroy(sid, callback));
-  if (typeof store.clear === 'function') define('clear', (callback) => adopted.clear(callback));
-  if (typeof store.regenerate === 'function') followRegenerate(adopted);
+  followAnswered(adopted, 'touch', (sid, session, callback) => {
+    const snapshot = snapshotOf(session);
+    if (snapshot && adopted.since(sid, snapshot.clock) === 'gone') {
+      nextTick(callback, null);
+      return;
+    }
+    const isKnown = typeof sid === 'string';
+    if (isKnown) adopted.written(sid);
+    const began = adopted.clock;
+    const note = (/** @type {unknown} */ error) => {
+      if (!isKnown) return;
+      adopted.written(sid);
+      // A touch may be a read and a write.
+      if (adopted.discardIfGone(sid, began) || error) return;
+      for (const { watch } of adopted.users) watch.touched(sid, session?.cookie);
+    };
+    const run = (/** @type {Done} */ done) =>
+      call((answered) => original.touch.call(adopted.self, sid, session, answered), note, done);
+    const { compareAndSet, readText } = adopted.driver;
+    // The store's own `set` may call it, which has the lock.
+    if (compareAndSet || readText || !isKnown || adopted.writing.has(session)) return run(callback);
+    touchInTurn(sid, session, run, AsyncResource.bind(callback));
+  });
+  return letIn;
 }
 
 /** Follows `regenerate`: where an app's `genid` throws, it fails, and the process goes on. @param {AdoptedStore} adopted */
@@ -193,6 +224,26 @@ function hasOurs(object, followed) {
   return Object.entries(followed).some(
     ([method, ours]) => Object.getOwnPropertyDescriptor(Object(object), method)?.value === ours,
   );
+}
+
+/**
+ * Follows a method that answers to a callback, and without one by a promise, as newer stores allow.
+ *
+ * @param {AdoptedStore} adopted @param {string} method
+ * @param {(...args: any[]) => unknown} ours its last argument is a callback
+ */
+function followAnswered(adopted, method, ours) {
+  followMethod(adopted, method, (...args) => {
+    if (typeof args[ours.length - 1] === 'function') return ours(...args);
+    const given = Array.from({ length: ours.length - 1 }, (_, at) => args[at]);
+    const promise = new Promise((resolve, reject) => {
+      const done = (/** @type {unknown} */ error) => (error ? reject(error) : resolve(undefined));
+      adopted.store[method](...given, done);
+    });
+    // A failure that nobody waits for is reported, and does not end the process.
+    promise.catch(adopted.onError);
+    return promise;
+  });
 }
 
 /**
