@@ -2,7 +2,7 @@
 
 /** @import { BoundSession } from './bound-session.js' */
 /** @import { Watch } from './watch.js' */
-/** @import { AdoptedStore } from '../../stores/adopted-store.js' */
+/** @import { Stored } from '../../stores/stored.js' */
 
 /** How many sessions are looked up at once: an outage that ends is no rush on the store. */
 const MOST = 64;
@@ -51,22 +51,22 @@ class LookUps {
     adopted.counts.lookUps += 1;
     this.inFlight += 1;
     try {
-      adopted.read(bound.sid, (error, stored, clock) => this.answered(bound, error, stored?.text, clock));
+      adopted.read(bound.sid, (error, stored, clock) => this.answered(bound, error, stored, clock));
     } catch (error) {
       this.answered(bound, error, undefined, adopted.clock);
     }
   }
 
-  /** @param {BoundSession} bound @param {unknown} error @param {string | undefined} text @param {number} clock */
-  answered(bound, error, text, clock) {
+  /** @param {BoundSession} bound @param {unknown} error @param {Stored | undefined} stored @param {number} clock */
+  answered(bound, error, stored, clock) {
     this.inFlight -= 1;
     if (error) this.failed(bound, error);
     else {
       this.failures = 0;
       try {
-        if (this.watch.isWatched(bound)) this.watch.found(bound, text, clock);
+        if (this.watch.isWatched(bound)) this.watch.found(bound, stored, clock);
       } catch (thrown) {
-        // What is stored is no session's text.
+        // By a socket that was told of its end.
         this.watch.sharing.report(thrown, {});
         this.watch.schedule(bound, true);
       }

@@ -3,7 +3,6 @@
 const { DueTimes } = require('../../../native.js');
 const { publish } = require('../../support/diagnostics.js');
 const { isSameContent } = require('../../session/session-data.js');
-const { storedOfText } = require('../../stores/stored.js');
 const { BoundSession } = require('./bound-session.js');
 const { ChangeEvent } = require('./change-event.js');
 const { LookUps } = require('./look-ups.js');
@@ -167,9 +166,8 @@ class Watch {
     else this.schedule(bound);
   }
 
-  /** A session was looked up. @param {BoundSession} bound @param {string | undefined} text @param {number} clock */
-  found(bound, text, clock) {
-    const stored = storedOfText(text);
+  /** A session was looked up. @param {BoundSession} bound @param {Found['stored'] | undefined} stored @param {number} clock */
+  found(bound, stored, clock) {
     publish('lookUp', bound.sid, { found: stored !== undefined });
     if (stored === undefined) return this.gone(bound);
     bound.learn(stored.text, clock, true);
