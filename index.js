@@ -22,5 +22,5 @@ module.exports.redisCompareAndSet = (client) =>
 module.exports.EmbeddedStore = undefined;
 // `defineProperties`: a getter that `defineProperty` made would not be seen by the `import` above.
 Object.defineProperties(module.exports, {
-  EmbeddedStore: { get: () => require('./lib/embedded-store.js').EmbeddedStore },
+  EmbeddedStore: { get: () => require('./lib/stores/embedded-store.js').EmbeddedStore },
 });

@@ -9,7 +9,7 @@ const { readEmbeddedOptions } = require('./embedded-options.js');
 const { setImmediate } = require('../support/timers.js');
 
 /** @import { EmbeddedStoreOptions, SessionChange } from '../../index.js' */
-/** @import { Outcome } from './drivers/index.js' */
+/** @import { Driver, Outcome } from './drivers/index.js' */
 
 /** Under this symbol a store has its native table, which has sessions as texts. */
 const TABLE = Symbol('io-session table');
@@ -174,6 +174,16 @@ function compareAndSet(store, sid, expected, { text, renew }) {
   return call(store, (table) => table.compareAndSet(sid, expected, text, end, renew === true, Date.now()));
 }
 
+/** The driver of an EmbeddedStore, which compares and sets in one step for all threads. @param {any} store @returns {Driver} */
+function embeddedDriver(store) {
+  return {
+    exact: 'processes',
+    readText: (sid) => read(store, sid),
+    compareAndSet: (sid, expected, change, callback) =>
+      callback(null, compareAndSet(store, sid, expected, change)),
+  };
+}
+
 /** When a session ends that is written now, in ms since 1970. @param {any} store @param {number} end by its cookie; not finite where that has none */
 function endAt(store, end) {
   return Number.isFinite(end) ? Math.min(Math.max(end, 0), LAST) : Date.now() + store[TTL];
@@ -225,4 +235,4 @@ function answer(callback, run) {
   }
 }
 
-module.exports = { EmbeddedStore, TABLE, compareAndSet, read };
+module.exports = { EmbeddedStore, TABLE, embeddedDriver };

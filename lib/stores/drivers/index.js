@@ -1,8 +1,7 @@
 'use strict';
 
 const { copies } = require('../../session/express-session.js');
-const { EmbeddedStore } = require('../embedded-store.js');
-const { embeddedDriver } = require('./embedded.js');
+const { EmbeddedStore, embeddedDriver } = require('../embedded-store.js');
 const { memoryDriver } = require('./memory.js');
 const { looksLikePostgres, postgresDriver } = require('./postgres.js');
 const { looksLikeRedis, redisDriver } = require('./redis.js');

@@ -1,3 +1,0 @@
-'use strict';
-
-module.exports.EmbeddedStore = require('./stores/embedded-store.js').EmbeddedStore;
