@@ -1,15 +1,16 @@
 //! Due times of sessions.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
-use session_core::due_times;
 
 use crate::timer::Timer;
 
 /// Most sessions in a batch.
 const BATCH: usize = 100;
+/// The event loop goes on between two batches.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// When each bound session has to be looked up: one due time a session.
 ///
@@ -17,7 +18,7 @@ const BATCH: usize = 100;
 /// kept as long as they matter. Nothing of it keeps the process alive.
 #[napi]
 pub struct DueTimes {
-    timer: Timer<due_times::DueTimes>,
+    timer: Timer<Arc<str>>,
 }
 
 #[napi]
@@ -25,21 +26,18 @@ impl DueTimes {
     /// `callback` gets the sessions that are due, at most 100 in one call.
     #[napi(constructor, catch_unwind, ts_args_type = "callback: (sids: string[]) => void")]
     pub fn new(callback: Function<'_, Vec<String>, ()>) -> napi::Result<Self> {
-        // The event loop goes on between two batches.
-        let pause = Duration::from_millis(2);
-        let look = |times: &mut due_times::DueTimes, now| (times.take_due(now, BATCH), times.next_due());
-        Ok(Self { timer: Timer::start(callback, pause, look)? })
+        Ok(Self { timer: Timer::start(callback, |sid: Arc<str>| sid.to_string(), BATCH, PAUSE)? })
     }
 
     /// Sets the due time of a session, `in_ms` from now, in the place of the one it has.
     #[napi(catch_unwind)]
     pub fn set(&self, sid: String, in_ms: f64) {
-        self.timer.schedule(in_ms, |times, due| times.set(&sid, due));
+        self.timer.set(sid.into(), in_ms);
     }
 
     /// Removes the due time of a session. Gives whether it had one.
     #[napi(catch_unwind)]
     pub fn delete(&self, sid: String) -> bool {
-        self.timer.with(|times| times.delete(&sid))
+        self.timer.delete(&sid.into())
     }
 }

@@ -1,47 +1,52 @@
-//! Due times: when each bound session has to be looked up, one time a session.
+//! Due times: when each call to a store has to be answered, and each bound session looked up.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::hash::Hash;
 
 use crate::adoption::shrink;
 
-/// The due times of sessions, in ms on the caller's clock.
-#[derive(Debug, Default)]
-pub struct DueTimes {
-    times: HashMap<Arc<str>, u64>,
-    queue: BTreeSet<(u64, Arc<str>)>,
+/// Due times in ms on the caller's clock, one for a key.
+#[derive(Debug)]
+pub struct DueTimes<K> {
+    times: HashMap<K, u64>,
+    queue: BTreeSet<(u64, K)>,
 }
 
-impl DueTimes {
-    /// Sets the due time of a session, in the place of the one it has.
-    pub fn set(&mut self, sid: &str, due: u64) {
-        self.delete(sid);
-        let sid: Arc<str> = sid.into();
-        self.queue.insert((due, Arc::clone(&sid)));
-        self.times.insert(sid, due);
+impl<K> Default for DueTimes<K> {
+    fn default() -> Self {
+        Self { times: HashMap::new(), queue: BTreeSet::new() }
+    }
+}
+
+impl<K: Clone + Hash + Ord> DueTimes<K> {
+    /// Sets the due time of a key, in the place of the one it has.
+    pub fn set(&mut self, key: K, due: u64) {
+        self.delete(&key);
+        self.queue.insert((due, key.clone()));
+        self.times.insert(key, due);
     }
 
-    /// Removes the due time of a session. Gives whether it had one.
-    pub fn delete(&mut self, sid: &str) -> bool {
-        let Some((sid, due)) = self.times.remove_entry(sid) else {
+    /// Removes the due time of a key. Gives whether it had one.
+    pub fn delete(&mut self, key: &K) -> bool {
+        let Some((key, due)) = self.times.remove_entry(key) else {
             return false;
         };
-        self.queue.remove(&(due, sid));
+        self.queue.remove(&(due, key));
         shrink(&mut self.times);
         true
     }
 
-    /// Takes up to `most` sessions that are due by `now`, the earliest first. They have no due time any more.
-    pub fn take_due(&mut self, now: u64, most: usize) -> Vec<String> {
+    /// Takes up to `most` keys that are due by `now`, the earliest first. They have no due time any more.
+    pub fn take_due(&mut self, now: u64, most: usize) -> Vec<K> {
         let due = self.queue.iter().take_while(|(due, _)| *due <= now).take(most);
-        let taken: Vec<String> = due.map(|(_, sid)| sid.to_string()).collect();
-        for sid in &taken {
-            self.delete(sid);
+        let taken: Vec<K> = due.map(|(_, key)| key.clone()).collect();
+        for key in &taken {
+            self.delete(key);
         }
         taken
     }
 
-    /// The earliest due time; nothing when no session has one.
+    /// The earliest due time; nothing when no key has one.
     #[must_use]
     pub fn next_due(&self) -> Option<u64> {
         self.queue.first().map(|(due, _)| *due)
@@ -87,7 +92,7 @@ mod tests {
         let mut times = DueTimes::default();
         times.set("gone", 10);
         times.set("there", 10);
-        assert!(times.delete("gone") && !times.delete("gone"));
+        assert!(times.delete(&"gone") && !times.delete(&"gone"));
         assert_eq!(times.take_due(10, 100), ["there"]);
         times.set("gone", 20);
         assert_eq!(times.take_due(20, 100), ["gone"]);
@@ -97,7 +102,7 @@ mod tests {
     fn sessions_that_are_due_together_come_in_batches() {
         let mut times = DueTimes::default();
         for number in 0..250 {
-            times.set(&number.to_string(), 10);
+            times.set(number, 10);
         }
         let batches = [(); 4].map(|()| times.take_due(10, 100).len());
         assert_eq!(batches, [100, 100, 50, 0]);
@@ -133,17 +138,16 @@ mod tests {
         #[test]
         fn they_are_a_map_of_times(steps in proptest::collection::vec(step(), 0..120)) {
             let mut times = DueTimes::default();
-            let mut model: BTreeMap<String, u64> = BTreeMap::new();
+            let mut model: BTreeMap<u8, u64> = BTreeMap::new();
             let mut now = 0;
             for step in steps {
                 match step {
                     Step::Set(sid, after) => {
-                        times.set(&sid.to_string(), now + after);
-                        model.insert(sid.to_string(), now + after);
+                        times.set(sid, now + after);
+                        model.insert(sid, now + after);
                     }
                     Step::Delete(sid) => {
-                        let deleted = times.delete(&sid.to_string());
-                        prop_assert_eq!(deleted, model.remove(&sid.to_string()).is_some());
+                        prop_assert_eq!(times.delete(&sid), model.remove(&sid).is_some());
                     }
                     Step::Take(most) => {
                         let taken = times.take_due(now, most);

@@ -1,10 +1,11 @@
-//! Tickets: one for each call to a session store, answered once, in time, and in the order of its socket's events.
+//! Tickets: one for each call to a session store, answered once, and in the order of its socket's events.
 //!
 //! A store may answer never, twice, or out of order. Each call takes a ticket. The first answer uses the ticket up, and an
 //! answer with a used ticket is ignored. The tickets of a socket's events are in that socket's queue: an early answer is held
-//! until the tickets in front of it have been answered or have timed out.
+//! until the tickets in front of it have been answered. A deadline that has passed counts as an answer: the caller has
+//! [`DueTimes`](crate::due_times::DueTimes) for that.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use crate::adoption::shrink;
 
@@ -32,8 +33,6 @@ pub enum Answer {
 
 #[derive(Debug)]
 struct Call {
-    /// Its deadline, in ms on the caller's clock.
-    due: u64,
     queue: Option<QueueNumber>,
     /// Answered, while a ticket in front of it waits.
     is_held: bool,
@@ -47,8 +46,6 @@ pub struct Tickets {
     calls: HashMap<Ticket, Call>,
     /// The tickets in each queue, first to last.
     queues: HashMap<QueueNumber, VecDeque<Ticket>>,
-    /// Of the calls that have neither been answered nor told as due.
-    deadlines: BTreeSet<(u64, Ticket)>,
 }
 
 impl Tickets {
@@ -59,19 +56,19 @@ impl Tickets {
         self.last
     }
 
-    /// Closes a socket's queue. Tickets that are still in it are used up.
-    pub fn close_queue(&mut self, number: QueueNumber) {
-        for ticket in self.queues.remove(&number).into_iter().flatten() {
-            if let Some(call) = self.calls.remove(&ticket) {
-                self.deadlines.remove(&(call.due, ticket));
-            }
+    /// Closes a socket's queue. Gives the tickets that were still in it: they are used up.
+    pub fn close_queue(&mut self, number: QueueNumber) -> VecDeque<Ticket> {
+        let tickets = self.queues.remove(&number).unwrap_or_default();
+        for ticket in &tickets {
+            self.calls.remove(ticket);
         }
         shrink(&mut self.queues);
+        tickets
     }
 
-    /// Takes a ticket for a store call that is due at `due` (ms on the caller's clock); nothing when [`MAX_IN_FLIGHT`] calls wait
-    /// already. A queue that is not open, such as 0, holds nothing back.
-    pub fn open(&mut self, queue: QueueNumber, due: u64) -> Option<Ticket> {
+    /// Takes a ticket for a store call; nothing when [`MAX_IN_FLIGHT`] calls wait already. A queue that is not open, such as 0,
+    /// holds nothing back.
+    pub fn open(&mut self, queue: QueueNumber) -> Option<Ticket> {
         if self.calls.len() >= MAX_IN_FLIGHT {
             return None;
         }
@@ -82,8 +79,7 @@ impl Tickets {
             waiting.push_back(ticket);
             queue
         });
-        self.calls.insert(ticket, Call { due, queue, is_held: false });
-        self.deadlines.insert((due, ticket));
+        self.calls.insert(ticket, Call { queue, is_held: false });
         Some(ticket)
     }
 
@@ -92,7 +88,6 @@ impl Tickets {
         let Some(call) = self.calls.get_mut(&ticket).filter(|call| !call.is_held) else {
             return Answer::Ignore;
         };
-        self.deadlines.remove(&(call.due, ticket));
         let Some(queue) = call.queue else {
             self.calls.remove(&ticket);
             return Answer::Run;
@@ -112,19 +107,6 @@ impl Tickets {
         self.queues.get_mut(&queue)?.pop_front()
     }
 
-    /// The tickets whose deadline has passed by `now` (ms), each told once.
-    pub fn due(&mut self, now: u64) -> Vec<Ticket> {
-        let later = self.deadlines.split_off(&(now.saturating_add(1), 0));
-        let passed = std::mem::replace(&mut self.deadlines, later);
-        passed.into_iter().map(|(_, ticket)| ticket).collect()
-    }
-
-    /// The earliest deadline (ms on the caller's clock); nothing when no ticket waits.
-    #[must_use]
-    pub fn next_due(&self) -> Option<u64> {
-        self.deadlines.first().map(|(due, _)| *due)
-    }
-
     /// The first ticket of a queue, where it has been held.
     fn first_held(&self, queue: QueueNumber) -> Option<Ticket> {
         let first = *self.queues.get(&queue)?.front()?;
@@ -141,7 +123,7 @@ mod tests {
     #[test]
     fn a_second_answer_is_ignored() {
         let mut tickets = Tickets::default();
-        let ticket = tickets.open(0, 10).unwrap();
+        let ticket = tickets.open(0).unwrap();
         assert_eq!(tickets.answer(ticket), Answer::Run);
         assert_eq!(tickets.answer(ticket), Answer::Ignore);
     }
@@ -150,7 +132,7 @@ mod tests {
     fn an_answer_before_its_turn_is_held_and_then_released_in_order() {
         let mut tickets = Tickets::default();
         let queue = tickets.open_queue();
-        let [a, b, c] = [(); 3].map(|()| tickets.open(queue, 10).unwrap());
+        let [a, b, c] = [(); 3].map(|()| tickets.open(queue).unwrap());
         assert_eq!(tickets.answer(c), Answer::Hold);
         assert_eq!(tickets.answer(b), Answer::Hold);
         assert_eq!(tickets.answer(a), Answer::RunAndRelease);
@@ -161,47 +143,24 @@ mod tests {
     }
 
     #[test]
-    fn a_passed_deadline_is_told_once_and_counts_as_the_answer() {
-        let mut tickets = Tickets::default();
-        let ticket = tickets.open(0, 10).unwrap();
-        assert_eq!(tickets.next_due(), Some(10));
-        assert!(tickets.due(9).is_empty());
-        assert_eq!(tickets.due(10), [ticket]);
-        assert!(tickets.due(11).is_empty());
-        assert_eq!(tickets.answer(ticket), Answer::Run);
-        assert_eq!(tickets.answer(ticket), Answer::Ignore);
-    }
-
-    #[test]
-    fn the_deadlines_of_answered_calls_are_forgotten() {
-        let mut tickets = Tickets::default();
-        let slow = tickets.open(0, 10).unwrap();
-        let ticket = tickets.open(0, 9).unwrap();
-        tickets.answer(ticket);
-        assert_eq!(tickets.next_due(), Some(10));
-        assert_eq!(tickets.due(10), [slow]);
-        assert_eq!(tickets.next_due(), None);
-    }
-
-    #[test]
     fn a_closed_queue_uses_up_what_was_in_it() {
         let mut tickets = Tickets::default();
         let queue = tickets.open_queue();
-        let ticket = tickets.open(queue, 10).unwrap();
-        tickets.close_queue(queue);
+        let ticket = tickets.open(queue).unwrap();
+        assert_eq!(tickets.close_queue(queue), [ticket]);
         assert_eq!(tickets.answer(ticket), Answer::Ignore);
         assert_eq!(tickets.calls.len(), 0);
-        let late = tickets.open(queue, 10).unwrap();
+        let late = tickets.open(queue).unwrap();
         assert_eq!(tickets.answer(late), Answer::Run);
     }
 
     #[test]
     fn beyond_the_limit_a_call_is_refused_and_nothing_is_lost() {
         let mut tickets = Tickets::default();
-        let all: Vec<_> = (0..MAX_IN_FLIGHT).map(|_| tickets.open(0, 1).unwrap()).collect();
-        assert_eq!(tickets.open(0, 1), None);
+        let all: Vec<_> = (0..MAX_IN_FLIGHT).map(|_| tickets.open(0).unwrap()).collect();
+        assert_eq!(tickets.open(0), None);
         assert_eq!(tickets.answer(all[7]), Answer::Run);
-        assert!(tickets.open(0, 1).is_some());
+        assert!(tickets.open(0).is_some());
     }
 
     #[test]
@@ -220,7 +179,7 @@ mod tests {
         ) {
             let mut tickets = Tickets::default();
             let queue = tickets.open_queue();
-            let opened: Vec<_> = (0..20).map(|_| tickets.open(queue, 1).unwrap()).collect();
+            let opened: Vec<_> = (0..20).map(|_| tickets.open(queue).unwrap()).collect();
             let mut ran = Vec::new();
             for index in order {
                 match tickets.answer(opened[index]) {
