@@ -181,10 +181,10 @@ export declare function isChannel(name: string): boolean
 export declare function keyMade(store: number, key: string, maxAge: number): void
 
 /**
- * Merges the session texts `mine` and `theirs`, both made from `base`. Gives the text to write, or null when `mine` changed
- * nothing and there is nothing to write. Throws when a text is no JSON object.
+ * Merges the session texts `mine` and `theirs`, both made from `base`. Gives the text to write, which is `theirs` when there is
+ * nothing to write. Throws when a text is no JSON object.
  */
-export declare function merge(base: string, mine: string, theirs: string): string | null
+export declare function merge(base: string, mine: string, theirs: string): string
 
 /** A new session, which nobody has loaded, is being written. Gives the clock after it. */
 export declare function newSession(store: number, sid: string): number

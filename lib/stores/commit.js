@@ -298,7 +298,7 @@ function renewLife(session, stored) {
 /** The text to write. @param {string} base @param {string} mine @param {string} theirs @returns {string} */
 function merge(base, mine, theirs) {
   try {
-    return native.merge(base, mine, theirs) ?? theirs;
+    return native.merge(base, mine, theirs);
   } catch (error) {
     throw failure('ERR_INVALID_DOCUMENT', /** @type {Error} */ (error).message);
   }
