@@ -1,47 +1,29 @@
 //! Session ids, as the table's keys: bytes that stand for a JavaScript string, each for another.
 //!
-//! JavaScript's strings may have lone surrogates, which UTF-8 has not; two ids that differ in them alone must not become
-//! one. So ids are WTF-8: UTF-8, with a lone surrogate as the three bytes that its number would have.
+//! JavaScript's strings may have lone surrogates, which UTF-8 has not; two ids that differ in them alone must not become one. So
+//! the key of an id is its UTF-8, or, if it has none, its UTF-16 behind a byte that is in no UTF-8.
+
+use std::iter;
+
+/// The first byte of a key in UTF-16.
+const UTF16: u8 = 0xFF;
 
 /// The key of an id, given its UTF-16 code units.
 #[must_use]
 pub fn key(units: &[u16]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(units.len());
-    if units.iter().fold(0, |all, unit| all | unit) < 0x80 {
-        key.extend(units.iter().map(|unit| unit.to_le_bytes()[0]));
-        return key;
+    match String::from_utf16(units) {
+        Ok(text) => text.into_bytes(),
+        Err(_) => iter::once(UTF16).chain(units.iter().flat_map(|unit| unit.to_le_bytes())).collect(),
     }
-    for unit in char::decode_utf16(units.iter().copied()) {
-        match unit {
-            Ok(character) => key.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-            Err(error) => {
-                let [low, high] = error.unpaired_surrogate().to_le_bytes();
-                key.extend([
-                    0xE0 | (high >> 4),
-                    0x80 | ((high & 0x0F) << 2) | (low >> 6),
-                    0x80 | (low & 0x3F),
-                ]);
-            }
-        }
-    }
-    key
 }
 
 /// The UTF-16 code units of a key's id.
 #[must_use]
 pub fn units(key: &[u8]) -> Vec<u16> {
-    let mut units = Vec::with_capacity(key.len());
-    let mut rest = key;
-    while let Some(chunk) = rest.utf8_chunks().next() {
-        units.extend(chunk.valid().encode_utf16());
-        let Some((surrogate, after)) = rest[chunk.valid().len()..].split_first_chunk::<3>() else {
-            break;
-        };
-        let [a, b, c] = surrogate.map(u16::from);
-        units.push(((a & 0x0F) << 12) | ((b & 0x3F) << 6) | (c & 0x3F));
-        rest = after;
+    match str::from_utf8(key) {
+        Ok(text) => text.encode_utf16().collect(),
+        Err(_) => key[1..].as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect(),
     }
-    units
 }
 
 #[cfg(test)]
