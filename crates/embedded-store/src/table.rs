@@ -1,6 +1,6 @@
 //! The table: session texts by session id, with limits and ends. The caller passes the time: `now` is in ms since 1970.
 
-use std::{cmp::Reverse, collections::BinaryHeap, hash::RandomState, mem, ops::Range, sync::Arc};
+use std::{collections::BTreeSet, hash::RandomState, mem, ops::Range, sync::Arc};
 
 use hashlink::LinkedHashMap;
 use parking_lot::Mutex;
@@ -12,8 +12,6 @@ use crate::cookie;
 const ENTRY_COST: usize = 192;
 /// How many sessions are dropped, or changes taken, while other threads wait.
 const BATCH: usize = 256;
-/// A queue of so few ends is not worth tidying.
-const SHORT: usize = 1024;
 
 /// The limits of one store.
 #[derive(Clone, Copy, Debug)]
@@ -68,9 +66,9 @@ pub struct Table {
 struct State {
     /// The least recently used first.
     sessions: LinkedHashMap<Arc<[u8]>, Entry, RandomState>,
-    /// Each session at the end by which it was queued, and entries that are out of date. A touch, which lets an end grow, costs
-    /// nothing here: the session is queued again when it comes first.
-    ends: BinaryHeap<Reverse<(u64, Arc<[u8]>)>>,
+    /// Each session at the end by which it was queued. A touch, which lets an end grow, costs nothing here: the session is queued
+    /// again when it comes first.
+    ends: BTreeSet<(u64, Arc<[u8]>)>,
     /// The ids of the sessions that have changed since the file was written, where there is a file.
     changed: Option<Vec<Box<[u8]>>>,
     /// But for the number of sessions.
@@ -199,15 +197,14 @@ impl Table {
     /// Takes every session away.
     pub fn clear(&self) {
         let mut state = self.state.lock();
-        let gone = mem::take(&mut state.sessions);
-        state.ends = BinaryHeap::new();
+        let (gone, ends) = (mem::take(&mut state.sessions), mem::take(&mut state.ends));
         state.stats.bytes = 0;
         if let Some(changed) = &mut state.changed {
             changed.extend(gone.keys().map(|sid| (**sid).into()));
         }
         // The lock is free before the memory is: that takes a while.
         drop(state);
-        drop(gone);
+        drop((gone, ends));
     }
 
     /// Drops the sessions that have ended. Gives their bytes, as the limit counts them.
@@ -224,9 +221,7 @@ impl Table {
 
     /// Gives the memory back that is kept for more sessions.
     pub fn shrink(&self) {
-        let mut state = self.state.lock();
-        state.sessions.shrink_to_fit();
-        state.queue_anew();
+        self.state.lock().sessions.shrink_to_fit();
     }
 
     /// Its content, and its work so far.
@@ -318,21 +313,22 @@ impl State {
             changed.push(sid.into());
         }
         if entry.expires < entry.queued {
+            let sid: Arc<[u8]> = sid.into();
+            self.ends.remove(&(entry.queued, Arc::clone(&sid)));
             entry.queued = entry.expires;
-            self.ends.push(Reverse((entry.expires, sid.into())));
-            self.tidy();
+            self.ends.insert((entry.queued, sid));
         }
     }
 
     fn remove(&mut self, sid: &[u8]) -> bool {
-        let Some(entry) = self.sessions.remove(sid) else {
+        let Some((key, entry)) = self.sessions.remove_entry(sid) else {
             return false;
         };
         self.stats.bytes -= cost(sid, &entry.text);
+        self.ends.remove(&(entry.queued, key));
         if let Some(changed) = &mut self.changed {
             changed.push(sid.into());
         }
-        self.tidy();
         true
     }
 
@@ -340,20 +336,16 @@ impl State {
     fn sweep(&mut self, now: u64, most: usize) -> (usize, usize) {
         let (mut dropped, before) = (0, self.stats.bytes);
         while dropped < most
-            && self.ends.peek().is_some_and(|Reverse((queued, _))| *queued <= now)
-            && let Some(Reverse((queued, sid))) = self.ends.pop()
+            && self.ends.first().is_some_and(|(queued, _)| *queued <= now)
+            && let Some((_, sid)) = self.ends.pop_first()
+            && let Some(entry) = self.sessions.get_mut(&sid)
         {
-            // Otherwise it is gone, or is queued elsewhere by now.
-            if let Some(entry) = self.sessions.get_mut(&sid)
-                && entry.queued == queued
-            {
-                if entry.expires <= now {
-                    self.remove(&sid);
-                    dropped += 1;
-                } else {
-                    entry.queued = entry.expires;
-                    self.ends.push(Reverse((entry.expires, sid)));
-                }
+            if entry.expires <= now {
+                self.remove(&sid);
+                dropped += 1;
+            } else {
+                entry.queued = entry.expires;
+                self.ends.insert((entry.queued, sid));
             }
         }
         self.stats.expired += dropped as u64;
@@ -374,18 +366,6 @@ impl State {
             self.remove(&sid);
             self.stats.evicted += 1;
         }
-    }
-
-    /// Makes the queue of ends anew when most of it is out of date.
-    fn tidy(&mut self) {
-        if self.ends.len() >= SHORT.max(2 * self.sessions.len()) {
-            self.queue_anew();
-        }
-    }
-
-    fn queue_anew(&mut self) {
-        let sessions = self.sessions.iter();
-        self.ends = sessions.map(|(sid, entry)| Reverse((entry.queued, Arc::clone(sid)))).collect();
     }
 }
 
