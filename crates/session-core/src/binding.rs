@@ -17,20 +17,21 @@ impl Bindings {
     /// # Errors
     /// [`Error::Overloaded`] when 4,000,000 sockets are bound already.
     pub fn bind(&mut self, socket: &str, sid: &str) -> Result<(), Error> {
-        if self.0.get(socket).is_some_and(|(bound, ())| bound == sid) {
+        let socket = socket.into();
+        if self.0.get(&socket).is_some_and(|(bound, ())| bound == sid) {
             return Ok(());
         }
-        self.unbind(socket);
+        self.0.remove(&socket);
         if self.0.len() >= MAX_BOUND {
             return Err(Error::Overloaded);
         }
-        self.0.insert(sid, socket.into(), ());
+        self.0.insert(sid, socket, ());
         Ok(())
     }
 
     /// Frees a socket. Does nothing when it is not bound.
     pub fn unbind(&mut self, socket: &str) {
-        self.0.remove(socket);
+        self.0.remove(&socket.into());
     }
 
     /// Frees the sockets of a session that has ended. Gives them in the order in which they were bound.
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     fn is_bound(bindings: &Bindings, socket: &str, sid: &str) -> bool {
-        bindings.0.get(socket).is_some_and(|(bound, ())| bound == sid)
+        bindings.0.get(&socket.into()).is_some_and(|(bound, ())| bound == sid)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What belongs to sessions, found from either side: their sockets, and their keys.
 
-use std::{borrow::Borrow, collections::HashMap, hash::Hash, sync::Arc};
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use crate::adoption::shrink;
 
@@ -24,10 +24,7 @@ impl<K: Clone + Eq + Hash, V> BySession<K, V> {
     }
 
     /// The session and the value of a key.
-    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<(&str, &V)>
-    where
-        K: Borrow<Q>,
-    {
+    pub fn get(&self, key: &K) -> Option<(&str, &V)> {
         self.values.get(key).map(|(sid, value)| (&**sid, value))
     }
 
@@ -55,10 +52,7 @@ impl<K: Clone + Eq + Hash, V> BySession<K, V> {
         self.sessions.entry(sid).or_insert_with(|| Vec::with_capacity(1)).push(key);
     }
 
-    pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
-    where
-        K: Borrow<Q>,
-    {
+    pub fn remove(&mut self, key: &K) {
         let Some((key, (sid, _))) = self.values.remove_entry(key) else {
             return;
         };
