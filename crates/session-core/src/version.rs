@@ -40,10 +40,8 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct Versions {
     clock: u64,
-    /// Writes up to here may have been forgotten.
+    /// Writes up to here may have been forgotten, or all sessions were destroyed here: what was loaded before counts as written.
     forgotten: u64,
-    /// The clock when all sessions were destroyed last.
-    cleared: u64,
     entries: HashMap<Box<str>, Entry>,
 }
 
@@ -96,7 +94,7 @@ impl Versions {
     /// Every session was destroyed: a session that was loaded before counts as written, so that it is read again.
     pub fn cleared(&mut self) {
         self.clock += 1;
-        self.cleared = self.clock;
+        self.forgotten = self.clock;
     }
 
     /// What has happened to `sid` since a load that noted `clock`.
@@ -104,9 +102,8 @@ impl Versions {
     pub fn since(&self, sid: &str, clock: u64) -> Since {
         match self.entries.get(sid) {
             Some(entry) if entry.gone > clock => Since::Gone,
-            _ if self.cleared > clock => Since::Changed,
             Some(entry) if entry.written > clock => Since::Changed,
-            None if self.forgotten > clock => Since::Changed,
+            _ if self.forgotten > clock => Since::Changed,
             _ => Since::Unchanged,
         }
     }
