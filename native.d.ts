@@ -86,8 +86,8 @@ export declare class Tickets {
 /** Begins to remember a store. Gives its number. */
 export declare function adopt(): number
 
-/** Binds a socket to a session. Gives -1, or the index of an error. */
-export declare function bind(store: number, socket: string, sid: string): number
+/** Binds a socket to a session. Gives the code of an error; null when it is bound. */
+export declare function bind(store: number, socket: string, sid: string): string | null
 
 /** The store was cleared: a session that was loaded before has to be read again. */
 export declare function cleared(store: number): void
@@ -155,7 +155,7 @@ export interface Ended {
  */
 export declare function endLate(store: number, sid: string, began: number): Ended
 
-/** All errors of the library; functions that fail give an index into this table. */
+/** All errors of the library; functions that fail give the code of one. */
 export declare function errors(): Array<ErrorText>
 
 /** One error of the library. */
@@ -194,9 +194,9 @@ export declare function notEnded(store: number, sid: string, began: number): voi
 
 /**
  * Decides whether the store is asked for what a client sent as its key (nothing where it sent none); `left` is how many more keys
- * this socket may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
+ * this socket may present in vain. Gives the code of the error to answer with; null when it is asked.
  */
-export declare function present(hasStore: boolean, presented: string | undefined | null, left: number): number
+export declare function present(hasStore: boolean, presented: string | undefined | null, left: number): string | null
 
 /**
  * The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after
@@ -248,8 +248,8 @@ export interface VisitStep {
   step: 'check' | 'make' | 'join' | 'share' | 'refuse'
   /** The key; empty when refused. */
   key: string
-  /** The index of the error; -1 when there is none. */
-  error: number
+  /** The code of the error; empty when there is none. */
+  error: string
 }
 
 /** The session of a key for `channel` (any without it) whose record was seen seconds ago; each vouching counts once. */

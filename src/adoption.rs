@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use napi_derive::napi;
-use session_core::{adoption::Adoption, version::Since};
+use session_core::{adoption::Adoption, error::Error, version::Since};
 
-use crate::{clock, error::index};
+use crate::clock;
 
 thread_local! {
     /// The adopted stores of this JavaScript environment, by number. An environment runs on one thread.
@@ -106,13 +106,10 @@ pub fn not_ended(store: u32, sid: String, began: f64) {
     with_store(store, |store, _| store.versions.not_gone(&sid, began as u64));
 }
 
-/// Binds a socket to a session. Gives -1, or the index of an error.
+/// Binds a socket to a session. Gives the code of an error; null when it is bound.
 #[napi(catch_unwind)]
-pub fn bind(store: u32, socket: String, sid: String) -> i32 {
-    match with_store(store, |store, _| store.bindings.bind(&socket, &sid)) {
-        Some(Err(error)) => index(error),
-        _ => -1,
-    }
+pub fn bind(store: u32, socket: String, sid: String) -> Option<&'static str> {
+    with_store(store, |store, _| store.bindings.bind(&socket, &sid))?.err().map(Error::code)
 }
 
 /// Frees a socket.

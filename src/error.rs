@@ -14,7 +14,7 @@ pub struct ErrorText {
     pub status: u16,
 }
 
-/// All errors of the library; functions that fail give an index into this table.
+/// All errors of the library; functions that fail give the code of one.
 #[napi(catch_unwind)]
 pub fn errors() -> Vec<ErrorText> {
     let descriptions = Error::ALL.iter().map(|error| error.describe());
@@ -25,9 +25,4 @@ pub fn errors() -> Vec<ErrorText> {
 #[napi(catch_unwind)]
 pub fn fingerprint(id: String) -> String {
     key::fingerprint(&id)
-}
-
-/// The index of an error in the table that [`errors`] gives.
-pub fn index(error: Error) -> i32 {
-    (error as u32).cast_signed()
 }

@@ -8,7 +8,7 @@ use session_core::key::Key;
 use session_core::keyring::{Issue, Keyring};
 use session_core::record;
 
-use crate::{adoption::with_store, error::index};
+use crate::adoption::with_store;
 
 /// The facts of a GET.
 #[napi(object)]
@@ -40,8 +40,8 @@ pub struct VisitStep {
     pub step: &'static str,
     /// The key; empty when refused.
     pub key: String,
-    /// The index of the error; -1 when there is none.
-    pub error: i32,
+    /// The code of the error; empty when there is none.
+    pub error: &'static str,
 }
 
 /// Decides what a GET of a key does.
@@ -63,9 +63,9 @@ pub fn visit(facts: VisitFacts) -> VisitStep {
         Ok(Issue::Make(key)) => ("make", key),
         Ok(Issue::Join(key)) => ("join", key),
         Ok(Issue::Share(key)) => ("share", key),
-        Err(error) => return VisitStep { step: "refuse", key: String::new(), error: index(error) },
+        Err(error) => return VisitStep { step: "refuse", key: String::new(), error: error.code() },
     };
-    VisitStep { step, key: key.to_string(), error: -1 }
+    VisitStep { step, key: key.to_string(), error: "" }
 }
 
 fn with_key(store: u32, key: &str, run: impl FnOnce(&mut Keyring, &Key, u64)) {
@@ -100,10 +100,10 @@ pub fn vouched_session(store: u32, key: String, channel: Option<String>) -> Opti
 }
 
 /// Decides whether the store is asked for what a client sent as its key (nothing where it sent none); `left` is how many more keys
-/// this socket may present in vain. Gives -1 when it is asked, or the index of the error to answer with.
+/// this socket may present in vain. Gives the code of the error to answer with; null when it is asked.
 #[napi(catch_unwind)]
-pub fn present(has_store: bool, presented: Option<String>, left: u32) -> i32 {
-    handshake::present(has_store, presented.as_deref(), left).map_or_else(index, |()| -1)
+pub fn present(has_store: bool, presented: Option<String>, left: u32) -> Option<&'static str> {
+    handshake::present(has_store, presented.as_deref(), left).err().map(Error::code)
 }
 
 /// The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after

@@ -73,7 +73,7 @@ class Connection {
     const { bound, sharing, socket } = this;
     const { sid } = found;
     const error = native.bind(this.adopted.number, this.id, sid);
-    if (error !== -1) return failure(error);
+    if (error !== null) return failure(error);
     if (this.sid !== sid) {
       if (this.sid !== undefined) leaveRoom(socket, roomOf(this.sid));
       enterRoom(socket, roomOf(sid));

@@ -2,7 +2,7 @@
 
 const { errors } = require('../../native.js');
 
-/** The errors of the library, in the order of the indices that native functions give. */
+/** The errors of the library. */
 const TABLE = errors();
 
 /** One of the library's own errors, with a stable `code` and the `status` of an HTTP answer. */
@@ -17,12 +17,12 @@ class Failure extends Error {
 
 /**
  * Makes one of the library's errors.
- * @param {number | string} which the index that a native function gave, or the code
+ * @param {string} code
  * @param {string} [message] other words than the table's, for more detail
  */
-function failure(which, message) {
-  const entry = typeof which === 'number' ? TABLE[which] : TABLE.find(({ code }) => code === which);
-  if (!entry) throw new RangeError(`io-session: there is no error ${which}`);
+function failure(code, message) {
+  const entry = TABLE.find((entry) => entry.code === code);
+  if (!entry) throw new RangeError(`io-session: there is no error ${code}`);
   return new Failure(entry, message);
 }
 

@@ -232,6 +232,7 @@ mod tests {
         Written(u8),
         Gone(u8),
         NotGone(u8),
+        Cleared,
         Sweep,
         Wait(u64),
     }
@@ -241,6 +242,7 @@ mod tests {
             6 => (0..6u8).prop_map(Step::Written),
             2 => (0..6u8).prop_map(Step::Gone),
             1 => (0..6u8).prop_map(Step::NotGone),
+            1 => Just(Step::Cleared),
             1 => Just(Step::Sweep),
             2 => (0..MEMORY_MS).prop_map(Step::Wait),
         ]
@@ -272,6 +274,7 @@ mod tests {
                         versions.not_gone(&sid.to_string(), versions.clock());
                         ends.remove(&sid);
                     }
+                    Step::Cleared => versions.cleared(),
                     Step::Sweep => versions.sweep(now),
                     Step::Wait(ms) => now += ms,
                 }

@@ -35,7 +35,7 @@ function find(sharing, socket, done) {
     return lookUp(/** @type {AdoptedStore} */ (sharing.adopted), sid, done);
   }
   const error = native.present(true, textOfKey(key), sharing.options.maxFailedKeys);
-  if (error !== -1) return done(failure(error));
+  if (error !== null) return done(failure(error));
   lookUpKey(sharing, key, (failed, found, end) => {
     end(found !== undefined);
     done(failed, found);

@@ -81,7 +81,7 @@ function presentKey(connection, data, ack, refused) {
   const left = Math.max(0, sharing.options.maxFailedKeys - failed);
   const error = native.present(sharing.adopted !== undefined, textOfKey(key), left);
   if (refused !== undefined) reply(sharing.answerTo(refused));
-  else if (error !== -1) reply(sharing.answerTo(failure(error)));
+  else if (error !== null) reply(sharing.answerTo(failure(error)));
   else bindByKey(connection, key, reply);
 }
 
