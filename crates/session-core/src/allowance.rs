@@ -27,19 +27,16 @@ impl Allowances {
     ///
     /// Beside 100,000 others a new session is not counted: refusing it would let one client lock all others out.
     pub fn take(&mut self, sid: &str, most: u32, now: u64) -> bool {
-        if let Some(minute) = self.minutes.get_mut(sid) {
-            if now.saturating_sub(minute.began) >= WINDOW_MS {
-                (minute.began, minute.taken) = (now, 0);
-            }
-            let allowed = minute.taken < most;
-            minute.taken += u32::from(allowed);
-            return allowed;
+        if self.minutes.len() >= MAX_SESSIONS && !self.minutes.contains_key(sid) {
+            return most > 0;
         }
-        if self.minutes.len() < MAX_SESSIONS {
-            let minute = Minute { began: now, taken: 1 };
-            self.minutes.insert(sid.into(), minute);
+        let minute = self.minutes.entry(sid.into()).or_insert(Minute { began: now, taken: 0 });
+        if now.saturating_sub(minute.began) >= WINDOW_MS {
+            *minute = Minute { began: now, taken: 0 };
         }
-        most > 0
+        let is_allowed = minute.taken < most;
+        minute.taken += u32::from(is_allowed);
+        is_allowed
     }
 
     /// Forgets a session that has ended.
