@@ -35,7 +35,7 @@ pub fn merge<'t>(base: &str, mine: &'t str, theirs: &'t str) -> Option<Cow<'t, s
         return Some(mine.into());
     }
     let text = merge_objects(&fields(base)?, &fields(mine)?, &fields(theirs)?, 1);
-    let same = [theirs, mine].into_iter().find(|side| is_same(Some(&text), Some(side), 0));
+    let same = [theirs, mine].into_iter().find(|side| is_same(&text, side, 0));
     Some(same.map_or_else(|| text.into(), Cow::Borrowed))
 }
 
@@ -112,22 +112,20 @@ fn merge_values<'t>(
     {
         return Some(merge_objects(&base, &mine, &theirs, depth + 1).into());
     }
-    let is_theirs = is_same(mine, base, depth) || is_same(mine, theirs, depth);
+    let is_mine = |other: &str| mine.is_some_and(|mine| is_same(mine, other, depth));
+    let is_theirs = base.is_some_and(is_mine) || theirs.is_some_and(is_mine);
     if is_theirs { theirs } else { mine }.map(Cow::Borrowed)
 }
 
-/// Whether `JSON.parse` makes the same of two values, or neither is there.
-fn is_same(one: Option<&str>, other: Option<&str>, depth: usize) -> bool {
-    let (Some(one), Some(other)) = (one, other) else {
-        return one.is_none() && other.is_none();
-    };
+/// Whether `JSON.parse` makes the same of two values.
+fn is_same(one: &str, other: &str, depth: usize) -> bool {
     if one == other {
         return true;
     }
     if depth >= MAX_DEPTH {
         return false;
     }
-    let same = |one: &RawValue, other: &RawValue| is_same(Some(one.get()), Some(other.get()), depth + 1);
+    let same = |one: &RawValue, other: &RawValue| is_same(one.get(), other.get(), depth + 1);
     match (one.as_bytes().first(), other.as_bytes().first()) {
         (Some(b'{'), Some(b'{')) => fields(one).zip(fields(other)).is_some_and(|(one, other)| {
             let mut members = one.iter();
