@@ -233,19 +233,17 @@ impl Table {
 
     /// Gives `take` the changes since the last time, some at a time: the newest state of each session that has changed.
     pub fn take_changes(&self, mut take: impl FnMut(Vec<Change>)) {
-        let sids = self.state.lock().changed.as_mut().map(mem::take);
-        let mut sids = sids.unwrap_or_default().into_iter().peekable();
-        while sids.peek().is_some() {
+        let sids = self.state.lock().changed.as_mut().map(mem::take).unwrap_or_default();
+        for sids in sids.chunks(BATCH) {
             let mut state = self.state.lock();
-            let change = |sid: Box<[u8]>| {
-                let entry = state.sessions.get_mut(&*sid);
-                let newest = entry.map(|entry| {
+            let changes = sids.iter().map(|sid| {
+                let newest = state.sessions.get_mut(&**sid).map(|entry| {
                     entry.is_changed = false;
                     (entry.expires, Arc::clone(&entry.text))
                 });
-                (sid, newest)
-            };
-            let changes = sids.by_ref().take(BATCH).map(change).collect();
+                (sid.clone(), newest)
+            });
+            let changes = changes.collect();
             drop(state);
             take(changes);
         }
