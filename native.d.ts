@@ -12,8 +12,8 @@ export declare class DueTimes {
   constructor(callback: (sids: string[]) => void)
   /** Sets the due time of a session, `in_ms` from now, in the place of the one it has. */
   set(sid: string, inMs: number): void
-  /** Removes the due time of a session. Gives whether it had one. */
-  delete(sid: string): boolean
+  /** Removes the due time of a session, if it has one. */
+  delete(sid: string): void
 }
 
 /**

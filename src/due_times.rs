@@ -35,9 +35,9 @@ impl DueTimes {
         self.timer.set(sid.into(), in_ms);
     }
 
-    /// Removes the due time of a session. Gives whether it had one.
+    /// Removes the due time of a session, if it has one.
     #[napi(catch_unwind)]
-    pub fn delete(&self, sid: String) -> bool {
-        self.timer.delete(&sid.into())
+    pub fn delete(&self, sid: String) {
+        self.timer.delete(&sid.into());
     }
 }

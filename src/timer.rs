@@ -76,9 +76,9 @@ impl<K: Clone + Hash + Ord + Send + 'static> Timer<K> {
         }
     }
 
-    /// Removes the due time of a key. Gives whether it had one.
-    pub fn delete(&self, key: &K) -> bool {
-        self.shared.state.lock().times.delete(key)
+    /// Removes the due time of a key, if it has one.
+    pub fn delete(&self, key: &K) {
+        self.shared.state.lock().times.delete(key);
     }
 }
 
