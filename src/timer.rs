@@ -16,18 +16,20 @@ pub struct Timer<K> {
     task: JoinHandle<()>,
 }
 
+#[derive(Default)]
 struct Shared<K> {
     state: Mutex<State<K>>,
     wake: Notify,
 }
 
+#[derive(Default)]
 struct State<K> {
     times: DueTimes<K>,
     /// When the task looks next, in ms; nothing while it waits to be woken.
     next_look: Option<u64>,
 }
 
-impl<K: Clone + Hash + Ord + Send + 'static> Timer<K> {
+impl<K: Clone + Default + Hash + Ord + Send + 'static> Timer<K> {
     /// A timer without due times. `callback` is told up to `most` keys that are due, each as `spell` gives it, and is left
     /// alone for the pause. It keeps no process alive.
     pub fn start<J: ToNapiValue + Send + 'static>(
@@ -41,8 +43,7 @@ impl<K: Clone + Hash + Ord + Send + 'static> Timer<K> {
             .weak::<true>()
             .callee_handled::<false>()
             .build()?;
-        let state = State { times: DueTimes::default(), next_look: None };
-        let shared = Arc::new(Shared { state: Mutex::new(state), wake: Notify::new() });
+        let shared = Arc::new(Shared::default());
         let task = Arc::clone(&shared);
         let task = runtime()?.spawn(async move {
             loop {

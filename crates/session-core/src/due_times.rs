@@ -6,16 +6,10 @@ use std::hash::Hash;
 use crate::adoption::shrink;
 
 /// Due times in ms on the caller's clock, one for a key.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct DueTimes<K> {
     times: HashMap<K, u64>,
     queue: BTreeSet<(u64, K)>,
-}
-
-impl<K> Default for DueTimes<K> {
-    fn default() -> Self {
-        Self { times: HashMap::new(), queue: BTreeSet::new() }
-    }
 }
 
 impl<K: Clone + Hash + Ord> DueTimes<K> {
