@@ -182,9 +182,9 @@ export declare function keyMade(store: number, key: string, maxAge: number): voi
 
 /**
  * Merges the session texts `mine` and `theirs`, both made from `base`. Gives the text to write, which is `theirs` when there is
- * nothing to write. Throws when a text is no JSON object.
+ * nothing to write; null when a text is no JSON object.
  */
-export declare function merge(base: string, mine: string, theirs: string): string
+export declare function merge(base: string, mine: string, theirs: string): string | null
 
 /** A new session, which nobody has loaded, is being written. Gives the clock after it. */
 export declare function newSession(store: number, sid: string): number

@@ -297,11 +297,9 @@ function renewLife(session, stored) {
 
 /** The text to write. @param {string} base @param {string} mine @param {string} theirs @returns {string} */
 function merge(base, mine, theirs) {
-  try {
-    return native.merge(base, mine, theirs);
-  } catch (error) {
-    throw failure('ERR_INVALID_DOCUMENT', /** @type {Error} */ (error).message);
-  }
+  const text = native.merge(base, mine, theirs);
+  if (text === null) throw failure('ERR_INVALID_DOCUMENT');
+  return text;
 }
 
 module.exports = { commit, commitSession, merge };
