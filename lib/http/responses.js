@@ -1,6 +1,6 @@
 'use strict';
 
-const { Methods, requestMethods } = require('../session/methods.js');
+const { Methods, methodsOverHttp } = require('../session/methods.js');
 
 /** How long at most the news that a session has ended waits for the response that ended it, in ms. */
 const PATIENCE = 2000;
@@ -22,7 +22,7 @@ function followResponse(req, res) {
 
 /** The methods of a session in an HTTP request. */
 const httpMethods = new Methods((prototype) => ({
-  ...requestMethods.make(prototype),
+  ...methodsOverHttp(prototype),
   destroy: endingBy(prototype.destroy),
   regenerate: endingBy(prototype.regenerate),
 }));

@@ -177,8 +177,8 @@ function saving(save) {
   };
 }
 
-/** The methods of a session in an HTTP request. */
-const requestMethods = new Methods((prototype) => ({ update, save: saving(prototype.save) }));
+/** The methods of a session in an HTTP request, over those of a prototype. @param {any} prototype */
+const methodsOverHttp = (prototype) => ({ update, save: saving(prototype.save) });
 
 /** The methods of a session in a socket's events. */
 const socketMethods = new Methods((prototype) => ({
@@ -189,4 +189,4 @@ const socketMethods = new Methods((prototype) => ({
   destroy: promising(inTime(prototype.destroy), () => undefined),
 }));
 
-module.exports = { Methods, requestMethods, socketMethods };
+module.exports = { Methods, methodsOverHttp, socketMethods };

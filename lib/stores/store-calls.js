@@ -199,7 +199,7 @@ class StoreCalls {
     const { cookie } = record;
     // Some stores take the time to live from this, as express-session's `Cookie` has it. It is no part of the record.
     const maxAge = Date.parse(cookie.expires) - Date.now();
-    if (!('maxAge' in cookie)) Object.defineProperty(cookie, 'maxAge', { value: maxAge });
+    Object.defineProperty(cookie, 'maxAge', { value: maxAge });
     this.putUnlessGone(key, record, this.clock, this.timeout, done);
   }
 

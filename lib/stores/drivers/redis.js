@@ -288,8 +288,9 @@ function redisDriver(store) {
   return {
     exact: run ? 'processes' : 'process',
     loadText: (sid, callback) => commands().get(nameOf(sid), callback),
-    loadTexts: getAll && ((sids, callback) => commands().getAll?.(sids.map(nameOf), callback)),
-    tell: tell && ((sid, callback) => commands().tell?.(nameOf(sid), callback)),
+    // A client of another kind, put in the place of the first one, may not have these.
+    loadTexts: getAll && ((sids, callback) => (commands().getAll ?? getAll)(sids.map(nameOf), callback)),
+    tell: tell && ((sid, callback) => (commands().tell ?? tell)(nameOf(sid), callback)),
     compareAndSet:
       run &&
       ((sid, expected, change, callback) =>
