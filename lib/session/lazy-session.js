@@ -192,11 +192,12 @@ class LazySession extends Snapshot {
     if (!Reflect.ownKeys(target).every((key) => isField(target, key))) return false;
     const values = this.values ?? new Map(Object.entries(target));
     const fields = new Fields(text, this.isUncertain);
-    /** The objects among them, as they are stored now. @type {Map<string, any>} */
-    const stored = new Map();
+    const before = isWhole ? undefined : this.texts;
+    /** The texts of the objects among them, as they are stored now. @type {Map<string, string>} */
+    const texts = new Map();
     for (const [key, value] of values) {
       const at = isObject(value) && (isExact || key === 'cookie') ? fields.find(key) : -1;
-      if (at !== -1) stored.set(key, JSON.parse(fields.value(at)));
+      if (at !== -1) texts.set(key, fields.value(at));
     }
     if (fields.failed) return false;
     Object.assign(this, { base: text, stored: text, replaced: text, clock, isExact: true, isBehind: false });
@@ -207,15 +208,29 @@ class LazySession extends Snapshot {
     }
     this.values = new Map();
     this.texts = undefined;
-    for (const [key, theirs] of stored) {
-      const mine = values.get(key);
-      if (key === 'cookie') {
-        if (Object.isFrozen(mine)) continue;
-        if (!this.isOwn) this.noteCookie(Object.assign(mine, this.calls.makeCookie(theirs)), theirs);
-      } else if (!this.isReserved(target, key) && patchValue(mine, theirs, true)) this.note(key, undefined);
-      else continue;
-      this.values.set(key, mine);
+    for (const [key, text] of texts) {
+      const value = values.get(key);
+      const stays =
+        key === 'cookie' ? this.patchCookie(value, text) : this.patchField(key, value, text, before);
+      if (stays) this.values.set(key, value);
     }
+    return true;
+  }
+
+  /** Makes an object in the session what another text says. Whether that can be. @param {string} key @param {any} value @param {string} text @param {Map<string, string | undefined> | undefined} before */
+  patchField(key, value, text, before) {
+    if (this.isReserved(this.target, key)) return false;
+    if (before?.get(key) !== text && !patchValue(value, JSON.parse(text), true)) return false;
+    this.note(key, text);
+    return true;
+  }
+
+  /** The same of its cookie. @param {any} cookie @param {string} text */
+  patchCookie(cookie, text) {
+    if (Object.isFrozen(cookie)) return false;
+    const raw = JSON.parse(text);
+    // A socket's own has no end, and is spelt in one way.
+    if (!this.isOwn) this.noteCookie(Object.assign(cookie, this.calls.makeCookie(raw)), raw);
     return true;
   }
 
