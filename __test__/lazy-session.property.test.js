@@ -5,6 +5,7 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
+const { inspect } = require('node:util');
 const fc = require('fast-check');
 const expressSession = require('express-session');
 const { fixture } = require('./support/fixture.js');
@@ -21,6 +22,7 @@ const EXAMPLES = [
   [{ cart: [], id: {} }, [[{ what: 'save' }, { what: 'nest', key: 'cart' }], [{ what: 'spread' }], []]],
 ];
 
+const RUNS_OF_LOOKS = { numRuns: 300 };
 const RUNS = { numRuns: 500, examples: EXAMPLES };
 
 const redisServer = suiteRedis();
@@ -84,6 +86,40 @@ for (const [name, open] of [
         }
       }),
       RUNS,
+    );
+  });
+}
+
+const LOOKS = new Set(['read', 'in', 'own', 'keys', 'json', 'spread', 'loop', 'inspect', 'symbols']);
+const looks = program.map((steps) => steps.filter(({ what }) => LOOKS.has(what)));
+
+for (const [name, open] of [
+  ['MemoryStore', () => stores.memory()],
+  ['connect-redis', () => stores.redis(redisServer)],
+]) {
+  test(`${name}: an event has what others have stored, whatever was looked at before`, LIMIT, async (t) => {
+    const kept = await open();
+    const { put, socket, sid } = await side(t, kept.store);
+    t.after(async () => {
+      await settle();
+      await kept.cleanup();
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(data, looks), { minLength: 2, maxLength: 5 }), async (events) => {
+        for (const [fields, steps] of events) {
+          await put(fields);
+          const stored = await kept.text(sid);
+          await socket.ask('run', steps);
+          const [[seen], expected] = [
+            await socket.ask('run', [{ what: 'json' }]),
+            new expressSession.Session({ sessionID: sid }, JSON.parse(stored)),
+          ];
+          assert.equal(seen, inspect(JSON.stringify(expected), { depth: 9 }).replaceAll(sid, 'the id'));
+          // Looking is no change.
+          assert.equal(await kept.text(sid), stored);
+        }
+      }),
+      RUNS_OF_LOOKS,
     );
   });
 }
