@@ -293,7 +293,7 @@ export interface SocketSessionMethods {
   save(): Promise<SocketSession>;
   save(callback: (error: any) => void): this;
   /**
-   * Brings the session up to what is stored, and is fulfilled with it. Unsaved changes are dropped.
+   * Loads again. Fulfilled with the new object, which is `socket.session` then. Unsaved changes are dropped.
    *
    * @example
    * socket.on('disconnect', async () => {

@@ -16,8 +16,9 @@ declare module 'socket.io' {
   // The names of the parameters have to be Socket.IO's own.
   interface Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
     /**
-     * The Express session of the socket's browser; for a socket that is not bound, one of its own. It is one object for
-     * all code inside and outside of handlers, and is brought up to what the store holds before each event.
+     * The Express session of the socket's browser; for a socket that is not bound, one of its own. A socket has one current
+     * session object, for all code inside and outside of handlers. It stays while the stored session is the same, and a new
+     * one takes its place when an event finds another.
      *
      * @example
      * socket.on('rename', (name, ack) => {

@@ -185,15 +185,16 @@ for (const face of Object.keys(FACES)) {
       });
 
       test(
-        'the same after an HTTP write, which every handler sees; what each changes in it is saved',
+        'a new one after an HTTP write; what a handler changes in the one before is saved',
         LIMIT,
         async (t) => {
           const { browser, socket, enter, write, read } = await held(t);
           const first = await enter(socket, 'early');
           await write(browser, { role: 'admin' });
           const second = await enter(socket, 'late');
-          assert.equal(second.session, first.session);
-          assert.equal(first.session.role, 'admin');
+          assert.notEqual(second.session, first.session);
+          assert.equal(second.session.role, 'admin');
+          assert.equal(first.session.role, undefined);
           first.go();
           await first.acked;
           assert.equal((await read(browser)).early, 1);

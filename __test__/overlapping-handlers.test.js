@@ -461,31 +461,38 @@ test('the events that a client has sent before it left are handled before its le
 });
 
 describe('a listener that never ends', () => {
-  test('has what others have written since', LIMIT, async (t) => {
-    let kept;
+  test('keeps no session object of the events that came since', LIMIT, async (t) => {
+    const refs = [];
     const { bound, connect } = await listening(
       t,
-      { look: (_socket, ack) => ack(kept.n) },
       {
-        app: ({ io }) =>
-          io.on('connection', (socket) => {
-            kept ??= socket.session;
-            return new Promise(() => {});
-          }),
+        look({ session }, ack) {
+          refs.push(new WeakRef(session));
+          ack(session.n);
+        },
       },
+      { app: ({ io }) => io.on('connection', () => new Promise(() => {})) },
     );
     const { key, socket } = await bound();
     const other = await connect({ key });
-    for (let n = 0; n < 20; n += 1) {
+    const ROUNDS = 200;
+    for (let n = 0; n < ROUNDS; n += 1) {
       await other.ask('write', { n });
       assert.equal(await socket.ask('look'), n);
     }
+    assert.equal(refs.length, ROUNDS);
+    const left = () => {
+      collect();
+      return refs.filter((ref) => ref.deref()).length;
+    };
+    await until(() => left() < ROUNDS / 4, 'those of long ago are collected', 10_000);
   });
 
   test(
-    'goes on in the end, beside others of its kind, and what each has changed is saved',
+    'keeps none beside several others of its kind, and finds its own where it has gone on',
     LIMIT,
     async (t) => {
+      const refs = [];
       const ends = [];
       const { bound, connect } = await listening(t, {
         async hang({ session }, ack) {
@@ -494,14 +501,27 @@ describe('a listener that never ends', () => {
           ack(session.n);
           session[`ended${await end.promise}`] = true;
         },
+        look({ session }, ack) {
+          refs.push(new WeakRef(session));
+          ack(session.n);
+        },
       });
       const { browser: page, key, socket } = await bound();
       const other = await connect({ key });
-      const BEGINS = [0, 1, 2, 10];
-      for (let n = 0; n < 20; n += 1) {
+      const ROUNDS = 200;
+      // Each of them began with another session object.
+      const BEGINS = [0, 1, 2, 100];
+      for (let n = 0; n < ROUNDS; n += 1) {
         await other.ask('write', { n });
         if (BEGINS.includes(n)) assert.equal(await socket.ask('hang'), n);
+        assert.equal(await socket.ask('look'), n);
       }
+      const left = () => {
+        collect();
+        return refs.filter((ref) => ref.deref()).length;
+      };
+      // 32, one for each that runs, and what the garbage collector has not come to.
+      await until(() => left() < ROUNDS / 4, 'those of long ago are collected', 10_000);
       for (const [index, end] of ends.entries()) end(index);
       await until(async () => {
         const saved = await readBy(page);

@@ -297,18 +297,18 @@ for (const socketIoVersion of [2, 4]) {
               first.saved = 1;
               const saved = (await first.save()) === first;
               const reloaded = await first.reload();
-              const isSame = reloaded === first && socket.session === first && first.saved === 1;
+              const isNew = reloaded !== first && socket.session === reloaded && reloaded.saved === 1;
               const old = socket.session.id;
               const fresh = await socket.session.regenerate();
               const renewed = fresh.id !== old && socket.session === fresh && fresh.saved === undefined;
               await fresh.destroy();
-              ack({ saved, isSame, renewed, gone: socket.session === undefined });
+              ack({ saved, isNew, renewed, gone: socket.session === undefined });
             },
           }),
         });
         await login();
         const { socket } = await bound();
-        assert.deepEqual(await socket.ask('all'), { saved: true, isSame: true, renewed: true, gone: true });
+        assert.deepEqual(await socket.ask('all'), { saved: true, isNew: true, renewed: true, gone: true });
       });
 
       test(

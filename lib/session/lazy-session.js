@@ -2,9 +2,8 @@
 
 const { inspect } = require('node:util');
 const { Fields } = require('./fields.js');
-const { patchValue } = require('./patch.js');
 const { isJson } = require('./session-data.js');
-const { LEFT_OUT, SNAPSHOT, Snapshot } = require('./snapshot.js');
+const { LEFT_OUT, SNAPSHOT, Snapshot, newestOf, snapshotOf } = require('./snapshot.js');
 
 /** @import { StoreCalls } from '../stores/store-calls.js' */
 
@@ -17,17 +16,8 @@ const OURS = new Set(['update']);
 /** A field as an assignment makes it. */
 const PLAIN = { configurable: true, enumerable: true, writable: true };
 
-/** What the `Session` has besides its fields. @type {Set<string | symbol>} */
+/** What the `Session` says of itself, and cannot be changed. @type {Set<string | symbol>} */
 const OWN = new Set(['req', 'id']);
-/** Operations that make it whole. */
-const TRAPS = /** @type {const} */ ([
-  'defineProperty',
-  'deleteProperty',
-  'getOwnPropertyDescriptor',
-  'ownKeys',
-  'preventExtensions',
-  'setPrototypeOf',
-]);
 
 /** What a `Session` inherits from while it is behind a Proxy, by its prototype. @type {WeakMap<object, object>} */
 const behind = new WeakMap();
@@ -39,7 +29,7 @@ function prototypeBehind(prototype) {
     /** @this {any} the Proxy */
     const value = function () {
       Object.keys(this);
-      return this;
+      return newestOf(this);
     };
     made = /** @type {object} */ (Object.create(prototype, { [inspect.custom]: { value } }));
     behind.set(prototype, made);
@@ -87,6 +77,10 @@ class LazySession extends Snapshot {
   /** @param {any} target @param {string | symbol} key @param {any} receiver */
   get(target, key, receiver) {
     const { values } = this;
+    if (this.isReplaced && key !== SNAPSHOT && !OWN.has(key)) {
+      const newer = this.newer();
+      if (newer !== undefined) return newer[key];
+    }
     if (typeof key === 'string' && values !== undefined) {
       const value = values.get(key);
       if (value !== undefined) return value;
@@ -100,6 +94,8 @@ class LazySession extends Snapshot {
 
   /** @param {any} target @param {string | symbol} key @param {any} value @param {any} receiver */
   set(target, key, value, receiver) {
+    const newer = this.newer();
+    if (newer !== undefined) return Reflect.set(newer, key, value);
     const { values } = this;
     if (
       values !== undefined &&
@@ -120,6 +116,8 @@ class LazySession extends Snapshot {
 
   /** @param {any} target @param {string | symbol} key */
   has(target, key) {
+    const newer = this.newer();
+    if (newer !== undefined) return key in newer;
     const { values } = this;
     if (key in target || values === undefined || typeof key !== 'string') return key in target;
     return values.has(key) || this.place(key) !== -1 || key in target;
@@ -128,6 +126,15 @@ class LazySession extends Snapshot {
   /** @param {any} target */
   getPrototypeOf(target) {
     return this.values === undefined ? Reflect.getPrototypeOf(target) : this.prototype;
+  }
+
+  /** The session object that stands in its place for code that has kept it. Undefined as long as it stands for itself. @returns {any} */
+  newer() {
+    const { isReplaced, target } = this;
+    if (!isReplaced || !Object.isExtensible(target)) return undefined;
+    const newer = target.req.newer(this.session);
+    // A `Session` has what this one cannot hide: `req` and `id`.
+    return snapshotOf(newer) && newer;
   }
 
   /** Parses a field at the first look at it. @param {string} key */
@@ -179,76 +186,25 @@ class LazySession extends Snapshot {
     return target;
   }
 
-  /**
-   * Brings a session without changes up to another text, of which it is parsed as far as it is looked at again. The objects that app
-   * code may hold stay the same ones.
-   * @param {string} text @param {number} clock when its load began @returns {boolean} false where it cannot be
-   */
-  refresh(text, clock) {
-    const { isExact, prototype, target } = this;
-    const isWhole = this.values === undefined;
-    // An app has made it another object than express-session does.
-    if (isWhole && Object.getPrototypeOf(target) !== prototype) return false;
-    if (!Reflect.ownKeys(target).every((key) => isField(target, key))) return false;
-    const values = this.values ?? new Map(Object.entries(target));
-    const fields = new Fields(text, this.isUncertain);
-    const before = isWhole ? undefined : this.texts;
-    /** The texts of the objects among them, as they are stored now. @type {Map<string, string>} */
-    const texts = new Map();
-    for (const [key, value] of values) {
-      const at = isObject(value) && (isExact || key === 'cookie') ? fields.find(key) : -1;
-      if (at !== -1) texts.set(key, fields.value(at));
-    }
-    if (fields.failed) return false;
-    Object.assign(this, { base: text, stored: text, replaced: text, clock, isExact: true, isBehind: false });
-    Object.assign(this, { fields, spelt: text, speltFields: fields, isWritten: false });
-    if (isWhole) {
-      for (const key of values.keys()) delete target[key];
-      Object.setPrototypeOf(target, prototypeBehind(prototype));
-    }
-    this.values = new Map();
-    this.texts = undefined;
-    for (const [key, text] of texts) {
-      const value = values.get(key);
-      const stays =
-        key === 'cookie' ? this.patchCookie(value, text) : this.patchField(key, value, text, before);
-      if (stays) this.values.set(key, value);
-    }
-    return true;
+  /** Its data, as far as it was looked at: by the Proxy a newer session object may answer. */
+  get own() {
+    const { target, values } = this;
+    return values === undefined ? target : { cookie: values.get('cookie') };
   }
 
-  /** Makes an object in the session what another text says. Whether that can be. @param {string} key @param {any} value @param {string} text @param {Map<string, string | undefined> | undefined} before */
-  patchField(key, value, text, before) {
-    if (this.isReserved(this.target, key)) return false;
-    if (before?.get(key) !== text && !patchValue(value, JSON.parse(text), true)) return false;
-    this.note(key, text);
-    return true;
-  }
-
-  /** The same of its cookie. @param {any} cookie @param {string} text */
-  patchCookie(cookie, text) {
-    if (Object.isFrozen(cookie)) return false;
-    const raw = JSON.parse(text);
-    // A socket's own has no end, and is spelt in one way.
-    if (!this.isOwn) this.noteCookie(Object.assign(cookie, this.calls.makeCookie(raw)), raw);
-    return true;
-  }
-
-  /** @param {any} session @param {string} mine @param {string} stored @param {number} clock */
-  wrote(session, mine, stored, clock) {
+  /** @param {any} _session @param {string} mine @param {string} stored @param {number} clock */
+  wrote(_session, mine, stored, clock) {
     // Else the text of before would stay as long as nobody looks.
     if (mine === this.speltFields.text) this.fields = this.speltFields;
-    super.wrote(session, mine, stored, clock);
+    super.wrote(this.own, mine, stored, clock);
   }
 
-  /** @param {any} session */
-  hasCookie(session) {
-    return this.values?.has('cookie') === false || super.hasCookie(session);
+  hasCookie() {
+    return this.values?.has('cookie') === false || super.hasCookie(this.own);
   }
 
-  /** @param {any} session */
-  keepsCookie(session) {
-    return this.values?.has('cookie') === false || super.keepsCookie(session);
+  keepsCookie() {
+    return this.values?.has('cookie') === false || super.keepsCookie(this.own);
   }
 
   /** @param {string} text */
@@ -276,24 +232,24 @@ class LazySession extends Snapshot {
     this.texts.set(key, text);
   }
 
-  /** Whether its text is still the one that was spelt last. @param {Map<string, any>} values @param {any} session */
-  isAsSpelt(values, session) {
-    if (this.isWritten || !this.hasCookie(session)) return false;
+  /** Whether its text is still the one that was spelt last. @param {Map<string, any>} values */
+  isAsSpelt(values) {
+    if (this.isWritten || !this.hasCookie()) return false;
     for (const [key, text] of this.texts ?? [])
       if (text === undefined || spellValue(key, values.get(key)) !== text) return false;
     return true;
   }
 
-  /** The text now: what was not looked at is copied as it was. @param {any} session @returns {string} */
-  spell(session) {
+  /** The text now: what was not looked at is copied as it was. @returns {string} */
+  spell() {
     const { values } = this;
     if (values === undefined) return super.spell(this.target);
-    if (this.isAsSpelt(values, session)) return this.spelt;
+    if (this.isAsSpelt(values)) return this.spelt;
     /** @type {{ at: number, value: string }[]} */
     const changes = [];
     let added = '';
     for (const [key, value] of values) {
-      if (key === 'cookie' && this.hasCookie(session)) continue;
+      if (key === 'cookie' && this.hasCookie()) continue;
       const text = spellValue(key, value);
       if (isObject(value)) this.note(key, text);
       const at = this.place(key);
@@ -312,10 +268,15 @@ class LazySession extends Snapshot {
   }
 }
 
-for (const trap of TRAPS) {
+/** What a newer session object answers as well, for a field that is not the `Session`'s own. */
+const ANSWERED = new Set(['defineProperty', 'deleteProperty', 'getOwnPropertyDescriptor', 'ownKeys']);
+
+for (const trap of [...ANSWERED, 'preventExtensions', 'setPrototypeOf']) {
   /** @this {LazySession} @param {[any, any, any]} args */
   const value = function (...args) {
-    this.whole();
+    const newer = ANSWERED.has(trap) && !OWN.has(args[1]) ? this.newer() : undefined;
+    if (newer !== undefined) args[0] = newer;
+    else this.whole();
     return /** @type {any} */ (Reflect)[trap](...args);
   };
   Object.defineProperty(LazySession.prototype, trap, { value });
@@ -327,12 +288,6 @@ function without(text, keys) {
   const data = JSON.parse(text);
   for (const key of keys) delete data[key];
   return JSON.stringify(data);
-}
-
-/** Whether a property is a field as JSON has them, or one of the `Session`'s own. @param {any} target @param {string | symbol} key */
-function isField(target, key) {
-  const own = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(target, key));
-  return OWN.has(key) || (typeof key === 'string' && own.enumerable && own.configurable && 'value' in own);
 }
 
 /** @param {any} value */

@@ -4,11 +4,9 @@ const { AsyncResource } = require('node:async_hooks');
 const { adoptedBy } = require('../stores/adopted-store.js');
 const { commitSession } = require('../stores/commit.js');
 const { ask } = require('../stores/tickets.js');
-const { snapshotOf } = require('./snapshot.js');
+const { newestOf, snapshotOf } = require('./snapshot.js');
 const { updateSession } = require('./update.js');
 const { nextTick } = require('../support/timers.js');
-
-/** @import { Stored } from '../stores/stored.js' */
 
 /** @typedef {(this: any, callback: (error?: any) => void) => any} Method of express-session's `Session` */
 
@@ -36,7 +34,11 @@ class Methods {
     let extended = this.made.get(prototype);
     if (extended === undefined) {
       extended = Object.create(prototype);
-      for (const [name, value] of Object.entries(this.make(prototype))) {
+      for (const [name, method] of Object.entries(this.make(prototype))) {
+        /** @this {any} @param {any[]} args */
+        const value = function (...args) {
+          return method.apply(newestOf(this), args);
+        };
         Object.defineProperty(extended, name, { configurable: true, writable: true, value });
       }
       this.made.set(prototype, extended);
@@ -105,30 +107,28 @@ function inTime(method) {
   };
 }
 
-/** `reload` with a deadline: the session stays the same object. @type {(reload: Method) => Method} */
+/** `reload` with a deadline. A socket's own session that is not stored is made anew. @type {(reload: Method) => Method} */
 function reloading(reload) {
   return function (callback) {
     const { id, req } = this;
     const adopted = adoptedBy(req.sessionStore);
     if (adopted === undefined) return reload.call(this, callback);
     const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
-    const reloaded = (/** @type {Stored | undefined} */ stored, /** @type {number} */ clock) => {
-      try {
-        req.reloaded(stored, clock);
-      } catch (failed) {
-        return done(failed);
-      }
+    if (snapshotOf(this)?.stored === null) {
+      req.openAgain();
       done(undefined);
-    };
-    // A socket's own session that is not stored begins anew.
-    if (snapshotOf(this)?.stored === null) reloaded(undefined, adopted.clock);
-    else {
-      adopted.read(id, (error, stored, clock) => {
-        if (error) done(error);
-        else if (stored === undefined) done(new Error('failed to load session'));
-        else reloaded(stored, clock);
-      });
+      return this;
     }
+    adopted.read(id, (error, stored, clock) => {
+      try {
+        if (error) throw error;
+        if (stored === undefined) throw new Error('failed to load session');
+        req.openAgain(stored, clock);
+        done(error);
+      } catch (failed) {
+        done(failed);
+      }
+    });
     return this;
   };
 }

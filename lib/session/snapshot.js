@@ -42,6 +42,8 @@ class Snapshot {
     this.rawCookie = undefined;
     /** The text of the session's cookie. */
     this.cookie = '';
+    /** Whether another session object of its socket has taken its place. App code may have kept it. */
+    this.isReplaced = false;
     /** Whether the session is a socket's own, which has no end of its own. */
     this.isOwn = false;
     /** Whether the app's function of an update is changing the session right now: it is the update that saves it. */
@@ -54,8 +56,8 @@ class Snapshot {
     this.saves = NO_SAVES;
     /** Whether the session can be made again of what was saved. If not, the next event sees what is stored: a text in place of a `Date`. */
     this.isExact = true;
-    /** Whether the session may not have all that is stored: the last save has merged it with changes of others, say. */
-    this.isBehind = false;
+    /** Whether the last save has merged it with changes of others, which the session does not have. */
+    this.isMerged = false;
     /** What the last save has found in the store. @type {string | null} */
     this.replaced = stored;
   }
@@ -105,9 +107,9 @@ class Snapshot {
     return session;
   }
 
-  /** Brings a session without changes up to another text, if it can. @param {string} _text @param {number} _clock @returns {boolean} */
-  refresh(_text, _clock) {
-    return false;
+  /** The session object that stands in its place for code that has kept it. @returns {any} undefined as long as it stands for itself */
+  newer() {
+    return undefined;
   }
 
   /** Notes the session's cookie, and the stored one that it was made of. @param {any} cookie @param {any} raw */
@@ -176,6 +178,11 @@ function snapshotOf(session) {
   return session?.[SNAPSHOT] ?? snapshots.get(session);
 }
 
+/** The session to use for one that app code may have kept since another object took its place. @param {any} session @returns {any} */
+function newestOf(session) {
+  return snapshotOf(session)?.newer() ?? session;
+}
+
 /** Notes where a session that was made a moment ago came from. @param {any} session @param {Snapshot} snapshot */
 function remember(session, snapshot) {
   snapshots.set(session, snapshot);
@@ -199,4 +206,4 @@ function markOwn(session, isNew) {
   if (isNew) snapshot.stored = null;
 }
 
-module.exports = { LEFT_OUT, SNAPSHOT, Snapshot, markOwn, remember, snapshotOf };
+module.exports = { LEFT_OUT, SNAPSHOT, Snapshot, markOwn, newestOf, remember, snapshotOf };

@@ -1,9 +1,8 @@
 'use strict';
 
 const { commitSession, merge } = require('../stores/commit.js');
-const { attempt, failure } = require('../support/errors.js');
-const { patchObject } = require('./patch.js');
-const { markOwn, snapshotOf } = require('./snapshot.js');
+const { failure } = require('../support/errors.js');
+const { LEFT_OUT, markOwn, snapshotOf } = require('./snapshot.js');
 const { dataOf } = require('../stores/stored.js');
 const { clearTimeout, nextTurn, setTimeout } = require('../support/timers.js');
 
@@ -107,6 +106,7 @@ async function updated(adopted, sid, session, change, methods) {
     const written = () => session && rebase(session, fresh);
     const outcome = await write(adopted, fresh, { session, written, isTold: attempt > TRIES });
     if (outcome === true) {
+      session?.req?.updated?.(snapshotOf(fresh));
       return session ?? fresh;
     }
     if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
@@ -180,9 +180,8 @@ async function inTime(returned, timeout) {
  *
  * @param {any} session
  * @param {any} fresh what was written, as its snapshot says
- * @param {boolean} [isOurs] whether nobody has the fresh session, nor objects of the other one that have no JSON of their own: a `Date`
  */
-function rebase(session, fresh, isOurs = false) {
+function rebase(session, fresh) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { base, clock, cookie, rawCookie, stored } = /** @type {Snapshot} */ (snapshotOf(fresh));
   // An update that has changed nothing has written nothing: the session may have been saved since it was read.
@@ -198,46 +197,53 @@ function rebase(session, fresh, isOurs = false) {
     Object.assign(snapshot, { cookie, rawCookie });
   }
   const before = snapshot.base;
-  const isExact = isOurs && isUnchanged;
-  patch(own, isExact ? fresh : JSON.parse(text), isExact);
-  snapshot.isExact ||= isExact;
+  patch(own, JSON.parse(text));
   const now = snapshot.spell(session);
   // And what is being saved: the text of before would undo what others have written.
   for (const save of snapshot.saves) save.text = save.text === mine ? now : merge(before, save.text, base);
   snapshot.base = isUnchanged ? now : base;
   snapshot.stored = stored;
-  snapshot.isBehind = false;
+  snapshot.isMerged = false;
   snapshot.clock = clock;
 }
 
-/**
- * The same, to what was loaded.
- *
- * @param {AdoptedStore} adopted @param {any} session @param {string} sid @param {Stored} stored
- * @param {number} clock when the load began
- * @param {boolean} isIdle whether no handler runs that may have put something into it
- */
-function rebaseTo(adopted, session, sid, stored, clock, isIdle) {
-  rebase(session, open(adopted, sid, stored, clock), isIdle);
+/** The same, to a text that was loaded. @param {AdoptedStore} adopted @param {any} session @param {string} sid @param {Stored} stored @param {number} clock when the load began */
+function rebaseTo(adopted, session, sid, stored, clock) {
+  rebase(session, open(adopted, sid, stored, clock));
 }
 
-/** Takes back what was changed in a session, and is not being saved. @param {AdoptedStore} adopted @param {any} session */
-function discardChanges(adopted, session) {
-  const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
-  const own = snapshot.whole(session);
-  const fresh = open(adopted, snapshot.sid, { text: snapshot.save?.text ?? snapshot.base }, snapshot.clock);
-  patch(own, fresh, true);
-  if (attempt(() => !snapshot.hasCookie(session), true)) own.cookie = fresh.cookie;
-  // A store may have more than its text says: a `Date`.
-  snapshot.isBehind = true;
-}
-
-/** Makes a session what JSON says. Its cookie stays. @param {any} session @param {any} source @param {boolean} [isExact] */
-function patch(session, source, isExact = false) {
+/** Makes a session what JSON says. Its cookie stays. @param {any} session @param {any} source */
+function patch(session, source) {
   // What `Session` has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`, `id`.
   const isOwn = (/** @type {string} */ key) => Object.prototype.propertyIsEnumerable.call(session, key);
-  const isFree = (/** @type {string} */ key) => key !== 'cookie' && (isOwn(key) || !(key in session));
-  patchObject(session, source, { isFree, isExact });
+  patchObject(session, source, (key) => key !== 'cookie' && (isOwn(key) || !(key in session)));
 }
 
-module.exports = { discardChanges, rebaseTo, updateSession };
+/** Makes an object what JSON says. @param {any} target @param {any} source @param {(key: string) => boolean} isFree whether a field may be another one */
+function patchObject(target, source, isFree = () => true) {
+  for (const key of Object.keys(target)) {
+    const isGone = isFree(key) && !Object.hasOwn(source, key);
+    if (isGone && !LEFT_OUT.has(typeof target[key])) delete target[key];
+  }
+  for (const [key, theirs] of Object.entries(source)) {
+    if (!isFree(key)) continue;
+    const isField = Object.hasOwn(target, key);
+    const mine = isField ? target[key] : undefined;
+    if (isPlain(mine) && isPlain(theirs) && Object.isExtensible(mine)) patchObject(mine, theirs);
+    else if (Array.isArray(mine) && Array.isArray(theirs) && Object.isExtensible(mine)) {
+      patchObject(mine, theirs);
+      mine.length = theirs.length;
+    } else if (!isField) {
+      // Not by an assignment: of `__proto__` that makes no field.
+      const field = { configurable: true, enumerable: true, value: theirs, writable: true };
+      Object.defineProperty(target, key, field);
+    } else if (JSON.stringify(mine) !== JSON.stringify(theirs)) target[key] = theirs;
+  }
+}
+
+/** @param {any} value */
+function isPlain(value) {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+module.exports = { rebaseTo, updateSession };

@@ -18,10 +18,23 @@ const { nextTick } = require('../support/timers.js');
 /** @import { AdoptedStore } from '../stores/adopted-store.js' */
 /** @import { Loaded } from '../stores/stored.js' */
 
-/** How many sessions that a socket was bound to before are kept for handlers that do not end. */
-const MOST_EARLIER = 32;
-/** @type {SocketSession[]} */
-const NONE = [];
+/** How many session objects are kept for a handler that began long ago, where each was looked at. */
+const MOST_OBJECTS = 32;
+
+/** A session object, and the next newer one. The object itself does not know that: app code that keeps it would keep them all. */
+class Link {
+  /** @type {Link | undefined} */
+  newer = undefined;
+  /** The oldest one that the handlers may hold which began when this one was current. @type {Link} */
+  oldest = this;
+  /** How many of those have ended, and not acknowledged. */
+  unanswered = 0;
+
+  /** @param {SocketSession} session */
+  constructor(session) {
+    this.session = session;
+  }
+}
 
 /** One socket that shares a session: the session it is bound to, its current session object, and its running handlers. */
 class Connection {
@@ -33,6 +46,8 @@ class Connection {
     this.adopted = /** @type {AdoptedStore} */ (sharing.adopted);
     /** @type {string | undefined} */
     this.boundTo = undefined;
+    /** How many session objects it has had. */
+    this.made = 0;
     /** The events whose handlers have not ended, in the order in which they began. @type {SocketEvent[]} */
     this.running = [];
     /** The session that it is bound to, as this process watches it. @type {BoundSession | undefined} */
@@ -43,15 +58,24 @@ class Connection {
     this.pending = undefined;
     /** The queue in which its events wait for the store, once it has one. */
     this.queue = NO_QUEUE;
-    /** `socket.session` */
-    this.current = new SocketSession(this);
-    /** Those before it that a running handler may hold: the socket was bound to another session meanwhile. */
-    this.earlier = NONE;
+    /** The oldest session object that was changed outside of a handler, and is not saved. @type {Link | undefined} */
+    this.changed = undefined;
+    /** Those with handlers that have ended and not acknowledged. @type {Link[]} */
+    this.asked = [];
+    /** The session objects that are being saved, each as often as it is: what is changed in one meanwhile is saved as well. @type {Link[]} */
+    this.saving = [];
+    /** The session object that `socket.session` is. */
+    this.link = new Link(new SocketSession(this));
   }
 
   /** @returns {string} */
   get id() {
     return this.socket.id;
+  }
+
+  /** The session object that `socket.session` is. */
+  get current() {
+    return this.link.session;
   }
 
   /** The session this socket is bound to. */
@@ -95,34 +119,89 @@ class Connection {
     else if (this.current.isEnded || this.current.isVoid) this.replace(new SocketSession(this));
   }
 
-  /** Makes a loaded session the current one. The object stays the same one where it is the same session. @param {Loaded} found */
+  /** Makes a loaded session the current one. The current object stays if it stands for that text. @param {Loaded} found */
   makeCurrent(found) {
     const { current } = this;
-    const isSame = current.sid === found.sid;
-    const loaded = isSame ? current.newest(found) : found;
+    const loaded = current.sid === found.sid ? current.newest(found) : found;
     const { sid, stored, clock } = loaded;
     this.next = undefined;
     if (this.bound?.sid === sid && stored !== undefined) this.bound?.learn(stored.text, clock);
-    if (!isSame || !(current.standsFor(loaded) || current.follow(loaded)))
-      this.replace(new SocketSession(this, loaded));
+    if (current.sid === sid) {
+      if (current.standsFor(loaded) || current.follow(loaded)) return;
+      if (!current.isOpen && !current.isEnded) {
+        // Nobody has looked at it.
+        current.stored = stored;
+        current.clock = clock;
+        return;
+      }
+      // A timer's change, say: it is saved with the next acknowledgement or at the end of the next handler.
+      if (this.running.length === 0 && current.isChanged()) this.changed ??= this.link;
+    }
+    this.replace(new SocketSession(this, loaded));
   }
 
   /** Another session object is the current one. @param {SocketSession} session */
   replace(session) {
-    if (this.running.length > 0) this.earlier = [...this.earlier, this.current].slice(-MOST_EARLIER);
-    this.current = session;
+    this.current.giveWay();
+    this.link.newer = new Link(session);
+    this.link = this.link.newer;
+    if (this.asked.length > 0)
+      this.asked = this.asked.filter((link) => session.order - link.session.order <= MOST_OBJECTS);
+    const oldest = this.running[0]?.since;
+    if (oldest === undefined || session.order - oldest.session.order <= MOST_OBJECTS) return;
+    // Handlers that never end hold them all: what was current long ago goes, but for those that they began with.
+    const firsts = new Set(this.running.map(({ since }) => since));
+    let kept = oldest;
+    while (kept.newer !== undefined && firsts.has(kept.newer)) kept = kept.newer;
+    if (kept.newer?.newer !== undefined) kept.newer = kept.newer.newer;
+  }
+
+  /** The oldest session object that is to be saved still, if it has changed. @param {Link} since that of an event */
+  oldestOf(since) {
+    let oldest = older(since.oldest, this.changed);
+    if (this.running.length > 0) oldest = older(oldest, this.running[0].since);
+    for (const link of this.asked) oldest = older(oldest, link);
+    return oldest;
   }
 
   /**
-   * Saves what was changed in every session that the event's handlers may hold, and in the current one.
+   * App code uses a session object that another one has replaced.
+   *
+   * @param {SocketSession} session
+   * @returns {boolean} whether it stands for itself still: a handler may hold it. If not, it stands for the current one
+   */
+  use(session) {
+    if (session.sid !== this.current.sid) return true;
+    let held = /** @type {Link | undefined} */ (this.oldestOf(this.link));
+    while (held !== undefined && held.session.order < session.order) held = held.newer;
+    if (held?.session !== session && !session.isDropped)
+      held = this.saving.find((link) => link.session === session);
+    if (held?.session !== session) return false;
+    // All handlers of today may have changed it by now, or got an object in it, to be saved with what they acknowledge.
+    for (let at = held.newer; at !== undefined; at = at.newer)
+      if (at.oldest.session.order > session.order) at.oldest = held;
+    return true;
+  }
+
+  /** A session object has been saved, or could not be. @param {Link} link */
+  saved(link) {
+    this.saving.splice(this.saving.indexOf(link), 1);
+  }
+
+  /**
+   * Saves every open session object that has changed: those that a running handler may hold, and the current one.
    * @param {SocketEvent} event acknowledges, or its handlers have ended
    * @param {(error?: unknown) => void} done called once, with the first failure
    */
   commit(event, done) {
-    const { current, earlier } = this;
-    if (earlier.length === 0 && event.first === current) return current.commit(done, event);
-    const sessions = new Set([...earlier, event.first, current]);
-    let left = sessions.size;
+    const { oldest: since } = event.since;
+    const oldest = this.oldestOf(since);
+    this.changed = undefined;
+    if (oldest === this.link && this.saving.every((link) => link === this.link))
+      return this.current.commit(done, event, this.link);
+    const open = new Set(this.saving);
+    for (let at = /** @type {Link | undefined} */ (oldest); at; at = at.newer) open.add(at);
+    let left = open.size;
     /** @type {unknown} */
     let first;
     const ended = (/** @type {unknown} */ error) => {
@@ -130,7 +209,12 @@ class Connection {
       left -= 1;
       if (left === 0) done(first);
     };
-    for (const session of sessions) session.commit(ended, event);
+    for (const link of open) {
+      const { session } = link;
+      // Dropped since another event has failed: this one acknowledges what it has changed there.
+      if (!event.hasFailed && session.order >= since.session.order) session.isDropped = false;
+      session.commit(ended, event, link);
+    }
   }
 
   /** The socket leaves: events that came before run now, with the current session, as by Socket.IO they would have run before. */
@@ -158,28 +242,29 @@ class Connection {
   end(event) {
     const { running } = this;
     running.splice(running.indexOf(event), 1);
-    event.hasEnded = true;
-    event.lost = this.lost;
-    if (event.isUnanswered) this.unanswered += 1;
+    if (event.isUnanswered) {
+      event.since.unanswered += 1;
+      if (event.since.unanswered === 1) this.asked.push(event.since);
+    }
     if (running.length > 0) return;
-    this.earlier = NONE;
+    if (this.asked.length === 0) this.link.oldest = this.link;
     this.renew();
-    if (this.current.unsaved !== undefined) this.drop(this.current.failure);
+    if (this.current.unsaved !== undefined) this.drop();
     this.leaveWhenIdle();
     this.idle?.();
   }
 
-  /** A handler has failed: what is not saved is taken back, if no other handler may have changed it. */
-  dropFailed() {
-    if (this.unanswered === 0) this.drop();
+  /** An event whose handlers have ended acknowledges, or never will. @param {Link} since */
+  answered(since) {
+    since.unanswered -= 1;
+    if (since.unanswered === 0) this.asked = this.asked.filter((link) => link !== since);
   }
 
-  /** Takes back what is not saved, when no handler runs. @param {unknown} [lost] why it could not be saved */
-  drop(lost) {
+  /** Makes the current session object anew, without what is not saved. */
+  drop() {
     const { current } = this;
     if (!current.isOpen || this.running.length > 0 || !current.isChanged()) return;
-    this.lost = lost ?? this.lost;
-    if (current.discard()) return;
+    current.isDropped = true;
     const { clock, sid } = current;
     this.replace(new SocketSession(this, { sid, stored: current.lastStored(), clock }));
   }
@@ -189,6 +274,7 @@ class Connection {
     const { sid } = this;
     this.unbind();
     if (sid === undefined) return;
+    this.changed = undefined;
     leaveSessionRooms(this);
     // Handlers that run see the session that they began with until the last of them has ended. No other code does.
     if (this.running.length === 0) this.replace(new SocketSession(this));
@@ -255,12 +341,13 @@ class Connection {
   }
 }
 
+/** The older one of a session object, and of the oldest that may be held with another. @param {Link} link @param {Link | undefined} other */
+function older(link, other) {
+  return other !== undefined && other.oldest.session.order < link.session.order ? other.oldest : link;
+}
+
 // Few connections have these.
 
-/** How many events have ended, and not acknowledged: a callback of theirs may change the session still. */
-Connection.prototype.unanswered = 0;
-/** Why changes were taken back last that could not be saved. @type {unknown} */
-Connection.prototype.lost = undefined;
 /** The session that it was bound to while handlers were running. @type {Found | undefined} */
 Connection.prototype.next = undefined;
 /** How many keys were presented in vain. @type {number} */
@@ -286,4 +373,4 @@ Connection.prototype.idle = undefined;
 /** Whether nothing of the socket is left. @type {boolean} */
 Connection.prototype.isGone = false;
 
-module.exports.Connection = Connection;
+module.exports = { Connection, Link };

@@ -98,8 +98,6 @@ class SharedEvent extends SocketEvent {
   /** Runs the socket's middlewares. What they pass is an event of its own: many drop packets silently. */
   filter() {
     const { args, connection } = this;
-    // Nobody acknowledges what one of them drops.
-    this.isUnanswered = false;
     let isNow = true;
     setImmediate(() => {
       isNow = false;
@@ -125,6 +123,7 @@ class SharedEvent extends SocketEvent {
   goOn(isNow) {
     const { ack, args, connection, heldAck } = this;
     const rest = new SharedEvent(connection, connection.socket, args);
+    this.answered();
     if (ack && args.at(-1) === heldAck) {
       rest.ack = ack;
       rest.args = [...args.slice(0, -1), rest.held(ack)];
@@ -151,6 +150,7 @@ class SharedEvent extends SocketEvent {
   refusePacket(error) {
     const { connection, name } = this;
     // What they have changed since.
+    this.answered();
     this.commit(() => {});
     try {
       refuseEvent(connection.socket, error);

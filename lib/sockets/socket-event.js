@@ -14,18 +14,21 @@ class SocketEvent {
   constructor(connection, name) {
     this.connection = connection;
     this.name = name;
-    /** The session that was current when the handlers began. */
-    this.first = connection.current;
+    /** The session object that was current when the handlers began, with those that were current since. */
+    this.since = connection.link;
     /** What its changes could not be saved for. @type {unknown} */
     this.failure = undefined;
     /** Whether it has an acknowledgement that was not called. */
     this.isUnanswered = false;
-    /** Whether its handlers have ended. */
-    this.hasEnded = false;
-    /** Why changes had been taken back last by then. @type {unknown} */
-    this.lost = undefined;
+    /** Whether a handler has thrown or rejected. */
+    this.hasFailed = false;
     /** Runs the handlers before the store has answered. @type {(() => void) | undefined} */
     this.startEarly = undefined;
+  }
+
+  /** The session object that was current when the handlers began. */
+  get first() {
+    return this.since.session;
   }
 
   /** Runs the handlers, or tells their host of a failure. @abstract @param {unknown} [_error] @returns {any} what they returned */
@@ -136,7 +139,7 @@ class SocketEvent {
   start() {
     const { connection } = this;
     connection.renew();
-    this.first = connection.current;
+    this.since = connection.link;
     connection.running.push(this);
     let result;
     let isLater;
@@ -170,9 +173,9 @@ class SocketEvent {
    */
   failed(error) {
     const { connection } = this;
-    this.isUnanswered = false;
+    this.hasFailed = true;
     connection.end(this);
-    connection.dropFailed();
+    connection.drop();
     if (!connection.sharing.options.onError) throw error;
     connection.report(error, this.name);
     return undefined;
@@ -196,13 +199,20 @@ class SocketEvent {
     connection.commit(this, (error) => {
       if (error) {
         // What could not be saved is not what the next event sees.
-        connection.drop(error);
+        connection.drop();
         // The acknowledgement and the end of the handler may have waited for the same save.
         if (error !== this.failure) connection.report(error, name);
         this.failure = error;
       }
       done(error);
     });
+  }
+
+  /** It acknowledges, or another event does so in its place. */
+  answered() {
+    const { connection, isUnanswered, since } = this;
+    this.isUnanswered = false;
+    if (isUnanswered && !connection.running.includes(this)) connection.answered(since);
   }
 
   /**
@@ -212,21 +222,16 @@ class SocketEvent {
    */
   acknowledgement(send) {
     this.isUnanswered = true;
-    const { connection } = this;
     return (...values) => {
-      const isInCallback = this.isUnanswered && this.hasEnded;
-      if (isInCallback) connection.unanswered -= 1;
-      this.isUnanswered = false;
-      // What a callback has changed may have been taken back since.
-      const lost = isInCallback && connection.lost !== this.lost ? connection.lost : undefined;
+      this.answered();
       let isLater = false;
       /** @type {unknown[]} */
       const thrown = [];
       this.commit((error) => {
         try {
-          send(error ?? lost, values);
+          send(error, values);
         } catch (failed) {
-          if (isLater) connection.report(failed, this.name);
+          if (isLater) this.connection.report(failed, this.name);
           else thrown.push(failed);
         }
       });

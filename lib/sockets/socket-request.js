@@ -1,5 +1,6 @@
 'use strict';
 
+const { Loaded } = require('../stores/stored.js');
 const { handshakeRequest } = require('./socket-io.js');
 
 /** @import { Snapshot } from '../session/snapshot.js' */
@@ -43,6 +44,25 @@ class SocketRequest {
     heldOf(this).connection.report(error);
   }
 
+  /** An `update()` has written the session. An event may have made an older one current meanwhile. @param {Snapshot} written */
+  updated({ clock, stored }) {
+    const held = heldOf(this);
+    const { connection, sid } = held;
+    if (sid === undefined || stored === null || connection.sid !== sid || connection.current === held) return;
+    connection.makeCurrent(new Loaded(sid, { text: stored }, clock));
+  }
+
+  /** The session for code that has kept another object. @param {any} session it @returns {any} undefined while a handler may hold it */
+  newer(session) {
+    const held = heldOf(this);
+    const { connection } = held;
+    // By a `reload()`. A `regenerate()` gives another id.
+    if (held.session && held.session !== session)
+      return held.session.id === session.id ? held.session : undefined;
+    if (held === connection.current || (held.session && connection.use(held))) return undefined;
+    return connection.current.value;
+  }
+
   /** Its session is being written. @param {Snapshot} snapshot @returns {boolean} false where it is not to be */
   storing(snapshot) {
     const { connection, sid } = heldOf(this);
@@ -51,9 +71,9 @@ class SocketRequest {
     return !connection.isGone;
   }
 
-  /** Its session's `reload()` has loaded what is stored; nothing for a socket's own session. @param {Stored | undefined} stored @param {number} clock when that began */
-  reloaded(stored, clock) {
-    heldOf(this).reloaded(stored, clock);
+  /** Makes the session anew, of what was loaded; nothing for a socket's own session. @param {Stored} [stored] @param {number} [clock] */
+  openAgain(stored, clock) {
+    heldOf(this).openAgain(stored, clock);
   }
 
   /** The header of this name. @param {string} name @returns {any} */

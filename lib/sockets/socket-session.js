@@ -1,15 +1,15 @@
 'use strict';
 
 const { commitSession } = require('../stores/commit.js');
-const { attempt, failure, isFailure } = require('../support/errors.js');
-const { discardChanges, rebaseTo } = require('../session/update.js');
+const { failure, isFailure } = require('../support/errors.js');
+const { rebaseTo } = require('../session/update.js');
 const { ask } = require('../stores/tickets.js');
 const { Loaded } = require('../stores/stored.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 
-/** @import { Save, Snapshot } from '../session/snapshot.js' */
-/** @import { Connection } from './connection.js' */
+/** @import { Save } from '../session/snapshot.js' */
+/** @import { Connection, Link } from './connection.js' */
 /** @import { SocketEvent } from './socket-event.js' */
 /** @import { Stored } from '../stores/stored.js' */
 
@@ -23,8 +23,8 @@ const NO_SESSION =
   'io-session: the value put in the place of socket.session is no session: change the fields of the session instead.';
 
 /**
- * A socket's session: the stored text that it stands for, and express-session's `Session`, which is made of that text at the
- * first look. It stays the same object, brought up to what is stored before each event, until the socket gets another session.
+ * One session object of a socket: the stored text that it stands for, and express-session's `Session`, which is made of
+ * that text at the first look. A socket has one current session object; handlers may still hold earlier ones.
  */
 class SocketSession {
   /** @param {Connection} connection @param {Loaded} [loaded] */
@@ -36,14 +36,16 @@ class SocketSession {
     this.stored = stored;
     /** When the load began; undefined where nothing was loaded. */
     this.clock = clock;
+    /** How many session objects the socket had before. */
+    this.order = connection.made++;
     /** What express-session's methods take for the request, once somebody has looked. @type {SocketRequest | undefined} */
     this.request = undefined;
     /** Whether a `Session` was made, or put in its place. */
     this.isOpen = false;
     /** @type {any} */
     this.session = undefined;
-    /** The `Session` that was made. An app may put another one in its place for an event. @type {any} */
-    this.made = undefined;
+    /** Whether its changes are not to be saved: a handler has failed, or a client was told that they could not be saved. */
+    this.isDropped = false;
     /** Whether the session has ended, while handlers that saw it still run. */
     this.isEnded = false;
     /** Whether several handlers were running when it ended: one may have destroyed it, and the others go on with what they had. */
@@ -89,17 +91,32 @@ class SocketSession {
     const began = clock ?? adopted.clock;
     const session = adopted.openSession(this.asRequest(), given, began, sharing.methods);
     if (isOwn) markOwn(session, stored === undefined);
-    this.made = session;
     // From now on the snapshot of the `Session` has the text.
     this.stored = undefined;
     return session;
   }
 
+  /** Makes the `Session` anew, by its `reload()`. @param {Stored} [stored] @param {number} [clock] when the load began */
+  openAgain(stored, clock) {
+    const { bound } = this.connection;
+    if (stored !== undefined && bound?.sid === this.sid) bound?.learn(stored.text, clock);
+    this.stored = stored;
+    this.clock = clock;
+    this.open();
+  }
+
   /** A `Session` was made, or the app has put one in its place. @param {any} session */
   accept(session) {
+    this.giveWay();
     this.connection.sharing.methods?.give(session);
     this.isOpen = true;
     this.session = session;
+  }
+
+  /** Another object takes its place. */
+  giveWay() {
+    const snapshot = this.isOpen ? snapshotOf(this.session) : undefined;
+    if (snapshot?.sid === this.id) snapshot.isReplaced = true;
   }
 
   /** Whether it still stands for what the store holds. @param {Loaded} loaded */
@@ -114,9 +131,9 @@ class SocketSession {
     // Saved since the load began: what was loaded is older. A session of the socket's own nobody else destroys.
     const isOlder = clock !== undefined && snapshot.clock > clock;
     if (isOlder && (stored !== undefined || this.sid === undefined))
-      return stored === undefined || !snapshot.isBehind;
+      return stored === undefined || !snapshot.isMerged;
     if (!snapshot.isShown(this.session)) return false;
-    return (snapshot.stored ?? undefined) === stored?.text && !snapshot.isBehind;
+    return (snapshot.stored ?? undefined) === stored?.text && !snapshot.isMerged;
   }
 
   /**
@@ -137,7 +154,7 @@ class SocketSession {
    */
   newest(loaded) {
     const snapshot = this.isOpen ? snapshotOf(this.session) : undefined;
-    if (snapshot?.sid !== this.id || !snapshot.isBehind || loaded.stored === undefined) return loaded;
+    if (snapshot?.sid !== this.id || !snapshot.isMerged || loaded.stored === undefined) return loaded;
     if (snapshot.stored === null || snapshot.clock <= (loaded.clock ?? Infinity)) return loaded;
     return new Loaded(loaded.sid, { text: snapshot.stored }, snapshot.clock);
   }
@@ -149,63 +166,22 @@ class SocketSession {
   }
 
   /**
-   * Brings it up to what was loaded. Changes that are not saved stay, and are changes of that.
+   * Brings it up to what was loaded, if it has changes that are not saved: they stay, and are changes of that.
    * @param {Loaded} loaded @returns {boolean} whether it stands for that now
    */
   follow({ stored, clock }) {
-    if (this.isEnded) return false;
-    if (!this.isOpen) {
-      // Nobody has looked at it.
-      this.stored = stored;
-      this.clock = clock;
+    const session = this.changeable();
+    const snapshot = snapshotOf(session);
+    if (snapshot === undefined || snapshot.sid !== this.id || this.isEnded) return false;
+    if (stored === undefined || clock === undefined || this.unsaved !== undefined) return false;
+    try {
+      if (snapshot.save === undefined && !snapshot.isChanged(snapshot.spell(session))) return false;
+      rebaseTo(this.connection.adopted, session, this.id, stored, clock);
       return true;
+    } catch {
+      // It cannot be written, or has no text: it is frozen, say.
+      return false;
     }
-    const { connection, made } = this;
-    if (stored === undefined || clock === undefined || !this.putBack()) return false;
-    const snapshot = /** @type {Snapshot} */ (snapshotOf(made));
-    if (snapshot.clock > clock) return true;
-    if (this.isTold(made, snapshot)) this.discard();
-    const text = attempt(() => snapshot.spell(made), undefined);
-    // It cannot be saved, and stays as it is until somebody is told: a `BigInt` is in it, say.
-    if (text === undefined) return true;
-    const isIdle = connection.running.length === 0;
-    const isUnchanged = snapshot.saves.length === 0 && !snapshot.isChanged(text);
-    const isText = isUnchanged && stored.data === undefined && (isIdle || snapshot.isShown(made));
-    return attempt(() => {
-      if (!isText || !snapshot.refresh(stored.text, clock))
-        rebaseTo(connection.adopted, made, this.id, stored, clock, isIdle);
-      return true;
-    }, false);
-  }
-
-  /** Puts the `Session` back that the app may have put another one in the place of. Whether there is one that can be changed. */
-  putBack() {
-    const { id, made } = this;
-    if (snapshotOf(made)?.sid !== id || !Object.isExtensible(made)) return false;
-    if (this.asRequest().session !== made) this.asRequest().session = made;
-    return true;
-  }
-
-  /** Takes back what is not saved, nor being saved. Whether that can be. */
-  discard() {
-    if (!this.putBack()) return false;
-    // Not where an app has made it another object than express-session does.
-    return attempt(() => {
-      discardChanges(this.connection.adopted, this.made);
-      this.unsaved = undefined;
-      return true;
-    }, false);
-  }
-
-  /** Brings it up to what its `reload()` has loaded, without what is not saved. @param {Stored | undefined} stored @param {number} clock */
-  reloaded(stored, clock) {
-    const { bound } = this.connection;
-    if (stored !== undefined && bound?.sid === this.sid) bound?.learn(stored.text, clock);
-    const isMade = this.asRequest().session === this.made && this.discard();
-    if (isMade && (stored === undefined || this.follow(new Loaded(this.sid, stored, clock)))) return;
-    this.stored = stored;
-    this.clock = clock;
-    this.open();
   }
 
   /** Whether it has changes that are not saved. */
@@ -223,19 +199,17 @@ class SocketSession {
   /** The `Session` that may have been changed. @returns {any} undefined when there is none */
   changeable() {
     // A socket that has left has no session of its own any more.
-    if (!this.isOpen || (this.sid === undefined && this.connection.isGone)) return undefined;
+    if (!this.isOpen || this.isDropped || (this.sid === undefined && this.connection.isGone))
+      return undefined;
     return this.asRequest().session ?? undefined;
   }
 
-  /** Whether a client was told that its changes could not be saved, and there are no others since. @param {any} session @param {Snapshot} snapshot */
-  isTold(session, snapshot) {
-    const { unsaved } = this;
-    if (unsaved === undefined || unsaved === session) return unsaved === session;
-    return attempt(() => unsaved === `${session.id} ${snapshot.spell(session)}`, false);
-  }
-
-  /** Saves what was changed. @param {(error?: unknown) => void} done called now if nothing has to be waited for @param {SocketEvent} event that saves it */
-  commit(done, event) {
+  /**
+   * Saves what was changed.
+   * @param {(error?: unknown) => void} done called now if nothing has to be waited for
+   * @param {SocketEvent} event that saves it @param {Link} link its own
+   */
+  commit(done, event, link) {
     const session = this.changeable();
     if (session === undefined) return done();
     const snapshot = snapshotOf(session);
@@ -271,8 +245,10 @@ class SocketSession {
       // Brought up to what others have written meanwhile, it has another text.
       this.unsaved = error ? `${session.id} ${save?.text ?? text}` : undefined;
       this.failure = error;
+      connection.saved(link);
       done(error);
     };
+    connection.saving.push(link);
     if (snapshot) {
       commitSession(adopted, session, { trusting: false, text, isQuiet: event.isQuiet }, answered);
       if (snapshot.save?.text === text) save = snapshot.save;

@@ -264,7 +264,7 @@ class Committing {
     }
     if (stored !== undefined) {
       // What the session leaves out by itself, a field called like a method, is no change of others.
-      snapshot.isBehind = stored !== save.text && (snapshot.isBehind || expected !== snapshot.stored);
+      snapshot.isMerged = stored !== save.text && (snapshot.isMerged || expected !== snapshot.stored);
       snapshot.replaced = expected;
       snapshot.wrote(session, save.text, stored, isGone ? snapshot.clock : adopted.clock);
       if (update !== undefined) {

@@ -4,7 +4,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { randomBytes } = require('node:crypto');
 const { ask, firstAnswer, thrown } = require('./tickets.js');
 const { commit } = require('./commit.js');
-const { snapshotOf } = require('../session/snapshot.js');
+const { newestOf, snapshotOf } = require('../session/snapshot.js');
 const { textOf } = require('../session/session-data.js');
 const { ORIGINAL } = require('./store-calls.js');
 const { copyOfSession } = require('./stored.js');
@@ -57,8 +57,9 @@ function follow(adopted) {
   });
 
   const letIn = typeof store.touch === 'function' ? followTouch(adopted) : () => {};
-  followAnswered(adopted, 'set', (sid, session, callback) => {
+  followAnswered(adopted, 'set', (sid, given, callback) => {
     adopted.probe?.begin();
+    const session = newestOf(given);
     // The store's own `touch` may call it, which has the lock.
     letIn(sid, session);
     const snapshot = adopted.snapshotFor(sid, session);
