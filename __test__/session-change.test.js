@@ -29,12 +29,14 @@ const STORES = {
 };
 
 // An app whose sockets say what they were told; `/name` changes the session, `/touch` does not.
-async function start(t, { kept, store, socketIoVersion = 4, options, hook } = {}) {
+const ROLLING = { cookie: { maxAge: 60_000 }, rolling: true };
+
+async function start(t, { kept, store, socketIoVersion = 4, options, hook, sessionOptions = ROLLING } = {}) {
   const told = [];
   const f = await shareFixture(t, {
     ...(kept ? { kept } : { store: store ?? new session.MemoryStore() }),
     socketIoVersion,
-    sessionOptions: { cookie: { maxAge: 60_000 }, rolling: true },
+    sessionOptions,
     options: {
       onSessionChange(change) {
         told.push([change.socket.id, change.session.name]);
@@ -98,6 +100,31 @@ for (const [name, make] of Object.entries(STORES)) {
       });
     });
   }
+}
+
+for (const [name, make] of Object.entries(STORES)) {
+  test(
+    `${name}: two sockets change while pages are loaded, and each is told of the other`,
+    LIMIT,
+    async (t) => {
+      const f = await start(t, { kept: await make(), sessionOptions: {} });
+      const { browser, socket, key } = await f.bound();
+      const second = await f.connect({ key });
+      const ROUNDS = 20;
+      for (let n = 0; n < ROUNDS; n += 1) {
+        await Promise.all([
+          browser.json('/read'),
+          socket.ask('name', `first ${n}`),
+          second.ask('name', `second ${n}`),
+        ]);
+      }
+      const times = ({ id }) => f.told.filter(([who]) => who === id).length;
+      await until(() => times(socket) > 0 && times(second) > 0, 'both are told');
+      await settle();
+      // Of each change once at most, and not of what a request has loaded before.
+      assert.ok(times(socket) <= ROUNDS && times(second) <= ROUNDS, `${times(socket)}, ${times(second)}`);
+    },
+  );
 }
 
 test('a touch and a new key are no changes', LIMIT, async (t) => {

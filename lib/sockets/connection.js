@@ -362,6 +362,8 @@ Connection.prototype.rooms = undefined;
 Connection.prototype.isWelcome = true;
 /** Whether the app is about to be told of a change of its session. @type {boolean} */
 Connection.prototype.isToBeTold = false;
+/** Whether the session has been changed once more meanwhile. @type {boolean} */
+Connection.prototype.isChangedAgain = false;
 /** Whether it could not be told, since the session could not be loaded. @type {boolean} */
 Connection.prototype.isUntold = false;
 /** How many packets its middlewares (`socket.use`) have neither let pass nor refused. @type {number} */

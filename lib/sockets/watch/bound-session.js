@@ -48,6 +48,13 @@ class BoundSession {
   learn(text, clock, isLookUp = false) {
     this.seen = performance.now();
     if (text === this.text) return;
+    const { adopted } = this.watch.sharing;
+    if (adopted?.isAtHand()) {
+      // What was loaded for an HTTP request a moment ago may be old, and no clock tells that there.
+      const now = adopted.driver.readText?.(this.sid);
+      if (now !== undefined && now !== this.text) this.take(now);
+      return;
+    }
     // A slow load, which takes `storeTimeout` at most, is answered behind a faster one that began later.
     const { storeTimeout } = this.watch.sharing.options;
     const isBack = !isLookUp && text === this.former && this.seen - this.formerUntil < storeTimeout;

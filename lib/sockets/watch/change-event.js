@@ -19,7 +19,9 @@ class ChangeEvent extends SocketEvent {
 
   /** Tells of a change, unless the app is about to be told of the one before. @param {Connection} connection */
   static tell(connection) {
-    if (connection.isToBeTold || !connection.isWelcome) return;
+    if (!connection.isWelcome) return;
+    connection.isChangedAgain = connection.isToBeTold;
+    if (connection.isToBeTold) return;
     connection.isToBeTold = true;
     const event = new ChangeEvent(connection);
     // The change may have been made in the middle of a commit, where no code of the app's may run.
@@ -34,6 +36,8 @@ class ChangeEvent extends SocketEvent {
     const { connection, sid } = this;
     const { bound, sharing, socket } = connection;
     connection.isToBeTold = false;
+    const { isChangedAgain } = connection;
+    connection.isChangedAgain = false;
     // It may have lost the session, or left, while that was loaded.
     if (connection.sid !== sid || connection.hasLeft) return undefined;
     if (error !== undefined) {
@@ -43,9 +47,9 @@ class ChangeEvent extends SocketEvent {
       return undefined;
     }
     const loaded = this.first.lastStored()?.text;
-    // Changed once more since it was loaded.
-    if (bound?.text !== undefined && loaded !== undefined && !isSameContent(bound.text, loaded))
-      ChangeEvent.tell(connection);
+    // After it was loaded, or before.
+    if (isChangedAgain && bound?.text !== undefined && loaded !== undefined)
+      if (!isSameContent(bound.text, loaded)) ChangeEvent.tell(connection);
     // A change of a handler's that is saved together with this one's is told.
     this.isQuiet = !this.first.isChanged();
     return sharing.options.onSessionChange?.({ socket, session: this.first.value });
