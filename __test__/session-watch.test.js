@@ -6,6 +6,7 @@ const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const session = require('express-session');
 const { EmbeddedStore } = require('..');
+const { deferred } = require('./support/deferred.js');
 const { LIMIT } = require('./support/limit.js');
 const { startRedis, suiteRedis } = require('./support/redis-server.js');
 const { suitePostgres } = require('./support/postgres-server.js');
@@ -259,3 +260,126 @@ test('a socket of a Zappa app that sends nothing loses its session when that exp
   });
   assert.deepEqual(ends, [[socket.id, 'expire']]);
 });
+
+// What code may do with a session that it took before that expired. None of it may bring the session back.
+const HELD = {
+  'changes it': ({ session }) => {
+    session.late = 1;
+  },
+  'touches it': ({ session }) => {
+    session.late = 1;
+    session.touch();
+  },
+  'gives it another end': ({ session }) => {
+    session.cookie.maxAge = 60_000;
+  },
+  'saves it': async ({ session }) => {
+    session.late = 1;
+    await session.save();
+  },
+  'updates it': ({ session }) =>
+    session
+      .update((fresh) => {
+        fresh.late = 1;
+      })
+      .catch(() => {}),
+};
+
+class MapStore extends session.Store {
+  sessions = new Map();
+
+  get(sid, callback) {
+    const data = this.sessions.has(sid) ? JSON.parse(this.sessions.get(sid)) : undefined;
+    if (data && new Date(data.cookie.expires) <= Date.now()) this.sessions.delete(sid);
+    setImmediate(callback, null, this.sessions.has(sid) ? data : undefined);
+  }
+
+  set(sid, data, callback) {
+    this.sessions.set(sid, JSON.stringify(data));
+    setImmediate(callback);
+  }
+
+  destroy(sid, callback) {
+    this.sessions.delete(sid);
+    setImmediate(callback);
+  }
+}
+
+const DROPPING = {
+  MemoryStore: () => stores.memory(),
+  memorystore: () => stores.memorystore(),
+  EmbeddedStore: embedded,
+  'connect-redis': () => stores.redis(redis),
+  'a store of the app': async () => ({ store: new MapStore(), cleanup: async () => {} }),
+};
+
+for (const [name, make] of Object.entries(DROPPING)) {
+  test(
+    `${name}: an expired session stays gone, whatever a handler or a request does with it`,
+    LIMIT,
+    async (t) => {
+      const kept = await make();
+      const go = deferred();
+      const f = await shareFixture(t, {
+        kept,
+        sessionOptions: { cookie: { maxAge: 1000 } },
+        app({ app, io }) {
+          app.get('/slow', async (req, res) => {
+            req.session.late = 1;
+            await go.promise;
+            res.json(1);
+          });
+          io.on('connection', (socket) => {
+            socket.on('hold', async (how, ack) => {
+              const { session } = socket;
+              await go.promise;
+              await HELD[how]({ session });
+              ack();
+            });
+          });
+        },
+      });
+      const all = await Promise.all(
+        [...Object.keys(HELD), undefined].map(async (how) => {
+          const { browser, socket, sid } = await f.bound();
+          return { how, browser, socket, sid, ended: socket.next('session:end') };
+        }),
+      );
+      const asked = all.map(({ browser, how, socket }) =>
+        how === undefined ? browser.json('/slow') : socket.ask('hold', how),
+      );
+      await Promise.all(all.map(({ ended }) => ended));
+      go.resolve();
+      await Promise.all(asked);
+      for (const { how = 'a request', browser, sid } of all) {
+        const stored = await new Promise((resolve) => kept.store.get(sid, (_error, data) => resolve(data)));
+        assert.equal(stored ?? undefined, undefined, how);
+        assert.equal((await browser.json('/read')).body?.user, undefined, how);
+      }
+    },
+  );
+}
+
+test(
+  'a session that was removed by hand is not brought back by the save() of a handler',
+  LIMIT,
+  async (t) => {
+    const store = new MapStore();
+    const f = await shareFixture(t, {
+      kept: { store, cleanup: async () => {} },
+      app({ io }) {
+        io.on('connection', (socket) => {
+          socket.on('save', async (ack) => {
+            store.sessions.delete(socket.session.id);
+            socket.session.late = 1;
+            await socket.session.save();
+            ack();
+          });
+        });
+      },
+    });
+    const { socket, sid } = await f.bound();
+    await socket.ask('save');
+    assert.equal(store.sessions.has(sid), false);
+  },
+);

@@ -164,26 +164,27 @@ async function update(change) {
  * `save`. Not by the store's `set`: a touch that is under way may call that itself, and has the lock. And the store has its own again
  * when the sharing was closed meanwhile, which would write the whole session, and bring one back that has ended.
  *
- * @type {(save: Method) => Method}
+ * @param {Method} save @param {boolean} reads whether a store that cannot compare is read before: an HTTP request has loaded the session itself
+ * @returns {Method}
  */
-function saving(save) {
+function saving(save, reads) {
   return function (callback = () => {}) {
     const adopted = adoptedBy(this.req.sessionStore);
     if (!adopted?.hasOwn('set') || snapshotOf(this)?.sid !== this.id)
       return inTime(save).call(this, callback);
     const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
-    commitSession(adopted, this, { trusting: true }, done);
+    commitSession(adopted, this, { trusting: true, reads }, done);
     return this;
   };
 }
 
 /** The methods of a session in an HTTP request, over those of a prototype. @param {any} prototype */
-const methodsOverHttp = (prototype) => ({ update, save: saving(prototype.save) });
+const methodsOverHttp = (prototype) => ({ update, save: saving(prototype.save, false) });
 
 /** The methods of a session in a socket's events. */
 const socketMethods = new Methods((prototype) => ({
   update,
-  save: promising(saving(prototype.save), (session) => session),
+  save: promising(saving(prototype.save, true), (session) => session),
   reload: promising(reloading(prototype.reload), (_session, req) => req.session),
   regenerate: promising(regenerateInTime(prototype.regenerate), (_session, req) => req.session),
   destroy: promising(inTime(prototype.destroy), () => undefined),

@@ -285,7 +285,11 @@ class Connection {
     this.next = undefined;
     debug('socket %s lost its session: %s', this.id, reason);
     // Other reasons are published where the session is destroyed.
-    if (reason === 'expire') publish('end', sid, { reason, sockets: 1, elsewhere: false });
+    if (reason === 'expire') {
+      // What was loaded before is not written without another look.
+      this.adopted.written(sid);
+      publish('end', sid, { reason, sockets: 1, elsewhere: false });
+    }
     this.sharing.ended(this, reason, sid);
   }
 

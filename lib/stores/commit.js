@@ -5,7 +5,7 @@ const native = require('../../native.js');
 const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { codeOf, failure, guard, timedOut } = require('../support/errors.js');
-const { isFaithful, sessionData } = require('../session/session-data.js');
+const { isFaithful, isLive, sessionData } = require('../session/session-data.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 const { copyOfSession } = require('./stored.js');
 
@@ -27,8 +27,8 @@ const { copyOfSession } = require('./stored.js');
  *
  * @callback CommitSession
  * @param {AdoptedStore} adopted @param {any} session
- * @param {{ trusting?: boolean, text?: string, isQuiet?: boolean }} options `trusting`: whether it is the app that saves, so that
- *   an unchanged clock is enough to write without reading again; `text`: the session's text, when it has been made already;
+ * @param {{ trusting?: boolean, reads?: boolean, text?: string, isQuiet?: boolean }} options `trusting`: whether it is the app that
+ *   saves, so that an unchanged clock is enough to write without reading again; `reads`: not even then; `text`: the session's text, when it has been made already;
  *   `isQuiet`: whether the change is told to nobody, where that is known
  * @param {(error?: unknown) => void} callback called now where nothing has to be waited for; no app code
  * @returns {void}
@@ -49,7 +49,7 @@ function commitSession(adopted, session, options, callback) {
 }
 
 /** The same, without a look at the store's `set`. @type {CommitSession} */
-function commit(adopted, session, { trusting = false, text, isQuiet }, callback) {
+function commit(adopted, session, { trusting = false, reads = false, text, isQuiet }, callback) {
   adopted.probe?.begin();
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { update } = snapshot;
@@ -75,7 +75,7 @@ function commit(adopted, session, { trusting = false, text, isQuiet }, callback)
     return;
   }
   adopted.commits.enter(snapshot.sid, adopted.timeout, (failed, stored, leave) => {
-    const options = { trusting: trusting && update === undefined, isQuiet, update };
+    const options = { trusting: trusting && update === undefined, reads, isQuiet, update };
     const committing = new Committing(adopted, session, save, options, (error, written) => {
       leave(written);
       callback(error);
@@ -90,14 +90,15 @@ function commit(adopted, session, { trusting = false, text, isQuiet }, callback)
 class Committing {
   /**
    * @param {AdoptedStore} adopted @param {any} session @param {Save} save
-   * @param {{ trusting: boolean, isQuiet: boolean | undefined, update: Update | undefined }} options
+   * @param {{ trusting: boolean, reads: boolean, isQuiet: boolean | undefined, update: Update | undefined }} options
    * @param {(error: unknown, written?: string) => void} callback
    */
-  constructor(adopted, session, save, { trusting, isQuiet, update }, callback) {
+  constructor(adopted, session, save, { trusting, reads, isQuiet, update }, callback) {
     this.adopted = adopted;
     this.session = session;
     this.save = save;
     this.trusting = trusting;
+    this.reads = reads;
     this.isQuiet = isQuiet;
     this.update = update;
     this.callback = callback;
@@ -160,7 +161,9 @@ class Committing {
         return;
       }
       this.attempts += 1;
-      const isUnchanged = (trusting || update?.isTold) && adopted.since(sid, clock) === 'unchanged';
+      // The store may have dropped it where its date has passed.
+      const isTrusted = (trusting && !this.reads && isLive(expected ?? this.text)) || update?.isTold;
+      const isUnchanged = isTrusted && adopted.since(sid, clock) === 'unchanged';
       this.write({
         sid,
         expected,
