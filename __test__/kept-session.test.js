@@ -423,6 +423,83 @@ for (const face of Object.keys(FACES)) {
   });
 }
 
+for (const face of Object.keys(FACES)) {
+  for (const store of Object.keys(STORES)) {
+    test(
+      `${face}, ${store}: a constant of the app that was put into a session is not changed with it`,
+      LIMIT,
+      async (t) => {
+        const GUEST = { theme: 'light', roles: ['user'] };
+        const gates = new Map();
+        const f = await FACES[face](t, {
+          kept: await STORES[store](),
+          events: {
+            take: async (at, how, ack) => {
+              const { session } = at;
+              session.profile = GUEST;
+              await new Promise((resolve) => session.save(resolve));
+              const gate = { entered: deferred(), open: deferred() };
+              gates.get(how).resolve(gate);
+              await gate.open.promise;
+              session.busy = how;
+              if (how === 'update') await session.update((fresh) => (fresh.count = 1));
+              ack(session.profile.theme);
+            },
+            look: (_at, _data, ack) => ack(),
+          },
+        });
+        const { browser, socket } = await f.bound();
+        // A Zappa app's sessions have no update().
+        for (const how of face === 'Zappa' ? ['event'] : ['update', 'event']) {
+          const begun = deferred();
+          gates.set(how, begun);
+          const taken = socket.ask('take', how);
+          const gate = await begun.promise;
+          await f.write(browser, { profile: { theme: 'dark', roles: ['user', 'admin'] } });
+          if (how === 'event') await socket.ask('look', {});
+          gate.open.resolve();
+          await taken;
+          assert.deepEqual(GUEST, { theme: 'light', roles: ['user'] });
+          assert.deepEqual((await f.read(browser)).profile, { theme: 'dark', roles: ['user', 'admin'] });
+        }
+      },
+    );
+
+    test(
+      `${face}, ${store}: what a handler changes in an object that it has put into a session is saved`,
+      LIMIT,
+      async (t) => {
+        const [begun, open] = [deferred(), deferred()];
+        const f = await FACES[face](t, {
+          kept: await STORES[store](),
+          events: {
+            take: async (at, _data, ack) => {
+              const { session } = at;
+              session.cart = { apples: 1 };
+              const { cart } = session;
+              await new Promise((resolve) => session.save(resolve));
+              session.busy = true;
+              begun.resolve();
+              await open.promise;
+              cart.pears = 2;
+              ack();
+            },
+            look: (_at, _data, ack) => ack(),
+          },
+        });
+        const { browser, socket } = await f.bound();
+        const taken = socket.ask('take', {});
+        await begun.promise;
+        await f.write(browser, { cart: { apples: 1, plums: 3 } });
+        await socket.ask('look', {});
+        open.resolve();
+        await taken;
+        assert.deepEqual((await f.read(browser)).cart, { apples: 1, plums: 3, pears: 2 });
+      },
+    );
+  }
+}
+
 // Events that overlap, each with a field of its own, put into the current session or into one that was kept, before or after
 // an await, in a callback, or with a save() of its own, while HTTP writes: what is acknowledged is stored.
 for (const face of Object.keys(FACES)) {

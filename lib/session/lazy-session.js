@@ -2,7 +2,7 @@
 
 const { inspect } = require('node:util');
 const { Fields } = require('./fields.js');
-const { isJson } = require('./session-data.js');
+const { isJson, spellValue } = require('./session-data.js');
 const { LEFT_OUT, SNAPSHOT, Snapshot, newestOf, snapshotOf } = require('./snapshot.js');
 
 /** @import { StoreCalls } from '../stores/store-calls.js' */
@@ -145,7 +145,10 @@ class LazySession extends Snapshot {
     if (at === -1) return undefined;
     let value = JSON.parse(this.fields.value(at));
     if (key === 'cookie') value = this.cookieOf(value);
-    else if (isObject(value)) this.note(key, undefined);
+    else if (isObject(value)) {
+      this.note(key, undefined);
+      this.addParsed(value);
+    }
     this.values.set(key, value);
     return value;
   }
@@ -171,6 +174,7 @@ class LazySession extends Snapshot {
     const { target, values } = this;
     if (values === undefined) return target;
     const data = JSON.parse(this.base);
+    this.madeOf(data);
     this.values = undefined;
     Object.setPrototypeOf(target, this.prototype);
     const leftOut = Object.keys(data).filter((key) => this.isReserved(target, key));
@@ -242,6 +246,7 @@ class LazySession extends Snapshot {
 
   /** The text now: what was not looked at is copied as it was. @returns {string} */
   spell() {
+    this.takeUp(this.target);
     const { values } = this;
     if (values === undefined) return super.spell(this.target);
     if (this.isAsSpelt(values)) return this.spelt;
@@ -293,14 +298,6 @@ function without(text, keys) {
 /** @param {any} value */
 function isObject(value) {
   return typeof value === 'object' && value !== null;
-}
-
-/** A value as `JSON.stringify` spells it under its key; undefined if it is left out. @param {string} key @param {any} value */
-function spellValue(key, value) {
-  if (typeof value?.toJSON !== 'function') return JSON.stringify(value);
-  // It is told its key.
-  const text = JSON.stringify({ [key]: value });
-  return text === '{}' ? undefined : text.slice(JSON.stringify(key).length + 2, -1);
 }
 
 module.exports.LazySession = LazySession;

@@ -93,6 +93,14 @@ function isJson(value) {
   return Object.values(value).every(isJson);
 }
 
+/** A value as `JSON.stringify` spells it under its key; undefined if it is left out. @param {string} key @param {any} value @returns {string | undefined} */
+function spellValue(key, value) {
+  if (typeof value?.toJSON !== 'function') return JSON.stringify(value);
+  // It is told its key.
+  const text = JSON.stringify({ [key]: value });
+  return text === '{}' ? undefined : text.slice(JSON.stringify(key).length + 2, -1);
+}
+
 /** The JSON text of session data; undefined where it has none, and its changes cannot be followed. @param {any} data */
 function textOf(data) {
   return attempt(() => JSON.stringify(data), undefined);
@@ -108,5 +116,6 @@ module.exports = {
   isSameContent,
   meansMissing,
   sessionData,
+  spellValue,
   textOf,
 };

@@ -1,6 +1,7 @@
 'use strict';
 
-const { isFaithful } = require('./session-data.js');
+const native = require('../../native.js');
+const { isFaithful, spellValue } = require('./session-data.js');
 
 /** @import { Update } from '../stores/commit.js' */
 
@@ -22,6 +23,20 @@ const snapshots = new WeakMap();
 
 /** @type {Save[]} */
 const NO_SAVES = [];
+
+/**
+ * An object that an app has put into a field, and that has given way to what others have stored there: a handler may change it still.
+ *
+ * @typedef {object} Held
+ * @property {string} key
+ * @property {any} value
+ * @property {string} text what of it is in the session
+ */
+
+/** How many of them are kept. */
+const MOST_HELD = 32;
+/** @type {Set<any>} */
+const NONE_PARSED = new Set();
 
 /** What a `Session` was when it was loaded: what its changes are measured against. */
 class Snapshot {
@@ -58,6 +73,10 @@ class Snapshot {
     this.isExact = true;
     /** Whether the last save has merged it with changes of others, which the session does not have. */
     this.isMerged = false;
+    /** The objects among its fields that were made of the stored text. All others are the app's, which may have put a constant there. @type {Set<any>} */
+    this.parsed = NONE_PARSED;
+    /** @type {Held[] | undefined} */
+    this.held = undefined;
     /** What the last save has found in the store. @type {string | null} */
     this.replaced = stored;
   }
@@ -107,6 +126,39 @@ class Snapshot {
     return session;
   }
 
+  /** A field's object was made of the stored text. @param {any} value */
+  addParsed(value) {
+    if (typeof value !== 'object' || value === null) return;
+    if (this.parsed === NONE_PARSED) this.parsed = new Set();
+    this.parsed.add(value);
+  }
+
+  /** All of its data was. @param {any} data */
+  madeOf(data) {
+    for (const value of Object.values(data)) this.addParsed(value);
+  }
+
+  /** An object of the app's gives way to what others have stored. @param {string} key @param {any} value */
+  hold(key, value) {
+    const text = spellValue(key, value);
+    if (text !== undefined) this.held = [...(this.held ?? []), { key, value, text }].slice(-MOST_HELD);
+  }
+
+  /** Takes up what a handler has changed in an object that has given way. @param {any} session */
+  takeUp(session) {
+    for (const held of this.held ?? []) {
+      const { key, value, text } = held;
+      const now = spellValue(key, value);
+      if (now === text || now === undefined || session[key] === value) continue;
+      held.text = now;
+      const theirs = spellValue(key, session[key]);
+      const merged = native.merge(fieldOf(text), fieldOf(now), theirs === undefined ? '{}' : fieldOf(theirs));
+      const { field } = JSON.parse(/** @type {string} */ (merged));
+      this.addParsed(field);
+      session[key] = field;
+    }
+  }
+
   /** The session object that stands in its place for code that has kept it. @returns {any} undefined as long as it stands for itself */
   newer() {
     return undefined;
@@ -136,6 +188,7 @@ class Snapshot {
 
   /** The session's text now. An untouched cookie is spelled as it is stored. @param {any} session @returns {string} */
   spell(session) {
+    this.takeUp(session);
     const { cookie } = session;
     if (this.rawCookie === undefined || !this.hasCookie(session)) return JSON.stringify(session);
     // An app may have frozen it.
@@ -171,6 +224,11 @@ class Snapshot {
   touched({ cookie }) {
     this.cookie = JSON.stringify(cookie);
   }
+}
+
+/** @param {string} text of a value */
+function fieldOf(text) {
+  return `{"field":${text}}`;
 }
 
 /** What a session was when it was loaded, if from an adopted store. @param {any} session @returns {Snapshot | undefined} */

@@ -76,7 +76,11 @@ async function updatedNew(adopted, sid, session, change, methods) {
   if ((snapshotOf(session)?.stored ?? null) !== null) return updated(adopted, sid, session, change, methods);
   if (fresh.cookie !== cookie || !snapshotOf(fresh)?.hasCookie(fresh)) session.cookie = fresh.cookie;
   // What handlers have changed meanwhile stays.
-  patch(session, JSON.parse(merge(base, JSON.stringify(fresh), JSON.stringify(session))));
+  patch(
+    session,
+    JSON.parse(merge(base, JSON.stringify(fresh), JSON.stringify(session))),
+    snapshotOf(session),
+  );
   return session;
 }
 
@@ -197,7 +201,7 @@ function rebase(session, fresh) {
     Object.assign(snapshot, { cookie, rawCookie });
   }
   const before = snapshot.base;
-  patch(own, JSON.parse(text));
+  patch(own, JSON.parse(text), snapshot);
   const now = snapshot.spell(session);
   // And what is being saved: the text of before would undo what others have written.
   for (const save of snapshot.saves) save.text = save.text === mine ? now : merge(before, save.text, base);
@@ -212,11 +216,26 @@ function rebaseTo(adopted, session, sid, stored, clock) {
   rebase(session, open(adopted, sid, stored, clock));
 }
 
-/** Makes a session what JSON says. Its cookie stays. @param {any} session @param {any} source */
-function patch(session, source) {
+/**
+ * Makes a session what JSON says. Its cookie stays, and so do objects that were made of the stored text: a handler may hold them. An
+ * object of the app's gives way, since others may have it too.
+ * @param {any} session @param {any} source @param {Snapshot | undefined} snapshot the session's; none for a new one
+ */
+function patch(session, source, snapshot) {
   // What `Session` has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`, `id`.
   const isOwn = (/** @type {string} */ key) => Object.prototype.propertyIsEnumerable.call(session, key);
-  patchObject(session, source, (key) => key !== 'cookie' && (isOwn(key) || !(key in session)));
+  const isFree = (/** @type {string} */ key) => key !== 'cookie' && (isOwn(key) || !(key in session));
+  for (const key of Object.keys(session)) {
+    const mine = session[key];
+    const isApps = typeof mine === 'object' && mine !== null && isFree(key) && !snapshot?.parsed.has(mine);
+    const theirs = isApps ? JSON.stringify(source[key]) : undefined;
+    if (!isApps || JSON.stringify(mine) === theirs) continue;
+    snapshot?.hold(key, mine);
+    if (theirs === undefined) delete session[key];
+    else session[key] = source[key];
+  }
+  patchObject(session, source, isFree);
+  snapshot?.madeOf(source);
 }
 
 /** Makes an object what JSON says. @param {any} target @param {any} source @param {(key: string) => boolean} isFree whether a field may be another one */
