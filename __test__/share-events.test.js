@@ -346,13 +346,16 @@ for (const socketIoVersion of [2, 4]) {
               request.session.reload((error) => {
                 if (error) return ack(String(error));
                 request.session.official = true;
-                request.session.save((failed) => ack(failed ? String(failed) : request.session.user));
+                request.session.save((failed) => {
+                  if (failed) return ack(String(failed));
+                  ack([request.session.user, request.sessionID, typeof request.sessionStore.get]);
+                });
               });
             },
           }),
         });
-        const { browser, socket } = await bound();
-        assert.equal(await socket.ask('official'), 'ann');
+        const { browser, sid, socket } = await bound();
+        assert.deepEqual(await socket.ask('official'), ['ann', sid, 'function']);
         assert.equal((await browser.json('/read')).body.official, true);
       });
 

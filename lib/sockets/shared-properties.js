@@ -25,6 +25,22 @@ const SESSION = {
   },
 };
 
+/** What express-session gives a request besides. @type {{ [name: string]: PropertyDescriptor & ThisType<any> }} */
+const BESIDES = {
+  sessionID: {
+    configurable: true,
+    get() {
+      return this[CONNECTION].session?.id;
+    },
+  },
+  sessionStore: {
+    configurable: true,
+    get() {
+      return this[CONNECTION].adopted.store;
+    },
+  },
+};
+
 /**
  * Gives a socket `session`, and its request too, for code written for `io.engine.use(session())`. The
  * namespaces of one connection have one request between them: the first one's socket takes it, and each later
@@ -46,6 +62,8 @@ function giveSession(socket, connection) {
   if (before?.configurable === false) return;
   put(request, BEFORE, before);
   Object.defineProperty(request, 'session', { ...SESSION, enumerable: true });
+  for (const [name, property] of Object.entries(BESIDES))
+    if (!(name in request)) Object.defineProperty(request, name, property);
 }
 
 /** Takes it back. @param {any} socket */
@@ -55,6 +73,8 @@ function takeSession(socket) {
   const { request } = socket;
   if (request?.[CONNECTION]?.socket !== socket) return;
   delete request[CONNECTION];
+  for (const [name, { get }] of Object.entries(BESIDES))
+    if (Object.getOwnPropertyDescriptor(request, name)?.get === get) delete request[name];
   // What the app has put in the place of ours since stays.
   if (Object.getOwnPropertyDescriptor(request, 'session')?.get === SESSION.get) {
     const before = request[BEFORE];
