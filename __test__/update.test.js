@@ -530,6 +530,21 @@ describe('compareAndSet', () => {
     assert.equal(others, 100);
   });
 
+  test('an update before which others write for as long as a store may take is given up', LIMIT, async () => {
+    const store = new CommittingTextStore();
+    const { adopted, update } = await stored(store);
+    adopted.timeout = 50;
+    let others = 0;
+    store.compareAndSet = (_sid, expected, _change, callback) => {
+      others += 1;
+      callback(null, JSON.stringify({ ...JSON.parse(expected), others }));
+    };
+    const { code, message } = await update(undefined, increment).catch((error) => error);
+    assert.equal(code, 'ERR_STORE_TIMEOUT');
+    const words = `written by others ${others} times in the 50 ms (storeTimeout) of an update()`;
+    assert.ok(message.includes(words), message);
+  });
+
   test(
     'a store without it gets a date to come, where it has kept a session beyond the date in it',
     LIMIT,

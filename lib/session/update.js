@@ -115,8 +115,10 @@ async function updated(adopted, sid, session, change, methods) {
     }
     if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
       throw failure('ERR_SESSION_GONE');
-    if (performance.now() > end)
-      throw new Error(`The session was written by others ${attempt} times while it was being updated.`);
+    if (performance.now() > end) {
+      const words = `The session was written by others ${attempt} times in the ${adopted.timeout} ms (storeTimeout) of an update().`;
+      throw failure('ERR_STORE_TIMEOUT', words);
+    }
     stored = { text: outcome };
     clock = adopted.clock;
     // Where nothing has to be waited for, this thread has others to serve.
