@@ -149,7 +149,8 @@ class Snapshot {
     for (const held of this.held ?? []) {
       const { key, value, text } = held;
       const now = spellValue(key, value);
-      if (now === text || now === undefined || session[key] === value) continue;
+      // The app may have put it back, or into another field.
+      if (now === text || now === undefined || Object.values(session).includes(value)) continue;
       held.text = now;
       const theirs = spellValue(key, session[key]);
       const merged = native.merge(fieldOf(text), fieldOf(now), theirs === undefined ? '{}' : fieldOf(theirs));
