@@ -53,6 +53,25 @@ function heldOrder() {
   };
 }
 
+// The same by callbacks, as of a database, that the test calls when the listener has returned.
+function orderInCallback() {
+  const [begun, select, changed, insert] = [deferred(), deferred(), deferred(), deferred()];
+  return {
+    begun,
+    select,
+    changed,
+    insert,
+    order(socket, ack) {
+      begun.resolve();
+      select.promise.then(() => {
+        socket.session.order = 'apples';
+        changed.resolve();
+        insert.promise.then(() => ack('ok'));
+      });
+    },
+  };
+}
+
 const readBy = async (browser) => (await browser.json('/read')).body;
 
 describe('an acknowledgement is true', () => {
@@ -132,16 +151,9 @@ describe('an acknowledgement is true', () => {
   }
 
   test('where another handler has thrown, and the change was made in a callback', LIMIT, async (t) => {
-    const [begun, select, changed, insert] = [deferred(), deferred(), deferred(), deferred()];
+    const { begun, select, changed, insert, order } = orderInCallback();
     const { bound, errors } = await listening(t, {
-      order(socket, ack) {
-        begun.resolve();
-        select.promise.then(() => {
-          socket.session.order = 'apples';
-          changed.resolve();
-          insert.promise.then(() => ack('ok'));
-        });
-      },
+      order,
       typing(_socket, { text }) {
         text.trim();
       },
@@ -162,16 +174,9 @@ describe('an acknowledgement is true', () => {
     'where another event could not be saved after the change was made in a callback: it tells of that',
     LIMIT,
     async (t) => {
-      const [begun, select, changed, insert] = [deferred(), deferred(), deferred(), deferred()];
+      const { begun, select, changed, insert, order } = orderInCallback();
       const { bound } = await listening(t, {
-        order(socket, ack) {
-          begun.resolve();
-          select.promise.then(() => {
-            socket.session.order = 'apples';
-            changed.resolve();
-            insert.promise.then(() => ack('ok'));
-          });
-        },
+        order,
         spoil(socket, ack) {
           socket.session.big = 1n;
           ack('ok');
