@@ -246,7 +246,6 @@ class LazySession extends Snapshot {
 
   /** The text now: what was not looked at is copied as it was. @returns {string} */
   spell() {
-    this.takeUp(this.target);
     const { values } = this;
     if (values === undefined) return super.spell(this.target);
     if (this.isAsSpelt(values)) return this.spelt;

@@ -127,6 +127,17 @@ class Committing {
     return this.snapshot.stored === null && !this.snapshot.isOwn;
   }
 
+  /** Whether what is expected is stored for certain. A store that compares is not asked for it. */
+  get isKnown() {
+    const { adopted, expected, reads, snapshot, text, trusting, update } = this;
+    if (adopted.driver.compareAndSet !== undefined) return false;
+    // After a conflict it has just been read.
+    if (this.attempts > 1) return true;
+    // The store may have dropped it where its date has passed.
+    const isTrusted = (trusting && !reads && isLive(expected ?? text)) || update?.isTold === true;
+    return isTrusted && adopted.since(snapshot.sid, snapshot.clock) === 'unchanged';
+  }
+
   /** The lock is held. @param {string | undefined} stored what the commit that it has waited for has written */
   begin(stored) {
     // That is what is there, unless another process has been quicker: to expect what was loaded before would be in vain.
@@ -145,7 +156,7 @@ class Committing {
 
   /** Merges with what is expected to be stored, and writes. */
   attempt() {
-    const { adopted, base, expected, mine, renews, session, snapshot, trusting, update } = this;
+    const { adopted, base, expected, mine, renews, session, snapshot, trusting } = this;
     const { clock, sid } = snapshot;
     if (adopted.probe?.running !== undefined && expected !== null) {
       // A store that may be able to compare and set: between a read and a write of ours another process could write.
@@ -161,9 +172,6 @@ class Committing {
         return;
       }
       this.attempts += 1;
-      // The store may have dropped it where its date has passed.
-      const isTrusted = (trusting && !this.reads && isLive(expected ?? this.text)) || update?.isTold;
-      const isUnchanged = isTrusted && adopted.since(sid, clock) === 'unchanged';
       this.write({
         sid,
         expected,
@@ -172,8 +180,7 @@ class Committing {
         // Where the cookie has no end of its own, each save begins the store's time to live anew, as a `set` does. A date in
         // the cookie may be older than what the store knows: a touch prolongs the entry, and not the date in it.
         renew: renews || (trusting && !session.cookie?.expires),
-        // After a conflict it has just been read.
-        isKnown: this.attempts > 1 || isUnchanged === true,
+        isKnown: this.isKnown,
         clock,
         timeout: Math.max(1, this.end - performance.now()),
       });
