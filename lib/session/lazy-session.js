@@ -174,7 +174,7 @@ class LazySession extends Snapshot {
     const { target, values } = this;
     if (values === undefined) return target;
     const data = JSON.parse(this.base);
-    this.madeOf(data);
+    this.addParsed(data);
     this.values = undefined;
     Object.setPrototypeOf(target, this.prototype);
     const leftOut = Object.keys(data).filter((key) => this.isReserved(target, key));

@@ -25,9 +25,11 @@ const snapshots = new WeakMap();
 const NO_SAVES = [];
 
 /**
- * An object that an app has put into a field, and that has given way to what others have stored there: a handler may change it still.
+ * An object that an app has put somewhere into a session, and that has given way to what others have stored there: a handler may
+ * change it still.
  *
  * @typedef {object} Held
+ * @property {any} parent the session, or the object in it, where it was
  * @property {string} key
  * @property {any} value
  * @property {string} text what of it is in the session
@@ -73,7 +75,7 @@ class Snapshot {
     this.isExact = true;
     /** Whether the last save has merged it with changes of others, which the session does not have. */
     this.isMerged = false;
-    /** The objects among its fields that were made of the stored text. All others are the app's, which may have put a constant there. @type {Set<any>} */
+    /** The objects in it that were made of the stored text. All others are the app's, which may have put a constant there. @type {Set<any>} */
     this.parsed = NONE_PARSED;
     /** @type {Held[] | undefined} */
     this.held = undefined;
@@ -126,37 +128,38 @@ class Snapshot {
     return session;
   }
 
-  /** A field's object was made of the stored text. @param {any} value */
+  /** A value in it was made of the stored text, with all that is in the value. @param {any} value */
   addParsed(value) {
     if (typeof value !== 'object' || value === null) return;
     if (this.parsed === NONE_PARSED) this.parsed = new Set();
-    this.parsed.add(value);
+    const objects = [value];
+    for (const object of objects) {
+      this.parsed.add(object);
+      for (const inner of Object.values(object))
+        if (typeof inner === 'object' && inner !== null) objects.push(inner);
+    }
   }
 
-  /** All of its data was. @param {any} data */
-  madeOf(data) {
-    for (const value of Object.values(data)) this.addParsed(value);
-  }
-
-  /** An object of the app's gives way to what others have stored. @param {string} key @param {any} value */
-  hold(key, value) {
+  /** An object of the app's gives way to what others have stored. @param {any} parent where it is @param {string} key @param {any} value */
+  hold(parent, key, value) {
     const text = spellValue(key, value);
-    if (text !== undefined) this.held = [...(this.held ?? []), { key, value, text }].slice(-MOST_HELD);
+    if (text !== undefined)
+      this.held = [...(this.held ?? []), { parent, key, value, text }].slice(-MOST_HELD);
   }
 
-  /** Takes up what a handler has changed in an object that has given way. @param {any} session */
-  takeUp(session) {
+  /** Takes up what a handler has changed in an object that has given way. */
+  takeUp() {
     for (const held of this.held ?? []) {
-      const { key, value, text } = held;
+      const { parent, key, value, text } = held;
       const now = spellValue(key, value);
       // The app may have put it back, or into another field.
-      if (now === text || now === undefined || Object.values(session).includes(value)) continue;
+      if (now === text || now === undefined || Object.values(parent).includes(value)) continue;
       held.text = now;
-      const theirs = spellValue(key, session[key]);
+      const theirs = spellValue(key, parent[key]);
       const merged = native.merge(fieldOf(text), fieldOf(now), theirs === undefined ? '{}' : fieldOf(theirs));
       const { field } = JSON.parse(/** @type {string} */ (merged));
       this.addParsed(field);
-      session[key] = field;
+      parent[key] = field;
     }
   }
 
@@ -189,7 +192,7 @@ class Snapshot {
 
   /** The session's text now. An untouched cookie is spelled as it is stored. @param {any} session @returns {string} */
   spell(session) {
-    this.takeUp(session);
+    this.takeUp();
     const { cookie } = session;
     if (this.rawCookie === undefined || !this.hasCookie(session)) return JSON.stringify(session);
     // An app may have frozen it.

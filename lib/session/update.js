@@ -226,40 +226,47 @@ function rebaseTo(adopted, session, sid, stored, clock) {
 function patch(session, source, snapshot) {
   // What `Session` has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`, `id`.
   const isOwn = (/** @type {string} */ key) => Object.prototype.propertyIsEnumerable.call(session, key);
-  const isFree = (/** @type {string} */ key) => key !== 'cookie' && (isOwn(key) || !(key in session));
-  for (const key of Object.keys(session)) {
-    const mine = session[key];
-    const isApps = typeof mine === 'object' && mine !== null && isFree(key) && !snapshot?.parsed.has(mine);
-    const theirs = isApps ? JSON.stringify(source[key]) : undefined;
-    if (!isApps || JSON.stringify(mine) === theirs) continue;
-    snapshot?.hold(key, mine);
-    if (theirs === undefined) delete session[key];
-    else session[key] = source[key];
-  }
-  patchObject(session, source, isFree);
-  snapshot?.madeOf(source);
+  patchObject(session, source, snapshot, (key) => key !== 'cookie' && (isOwn(key) || !(key in session)));
+  snapshot?.addParsed(source);
 }
 
-/** Makes an object what JSON says. @param {any} target @param {any} source @param {(key: string) => boolean} isFree whether a field may be another one */
-function patchObject(target, source, isFree = () => true) {
-  for (const key of Object.keys(target)) {
-    const isGone = isFree(key) && !Object.hasOwn(source, key);
-    if (isGone && !LEFT_OUT.has(typeof target[key])) delete target[key];
-  }
-  for (const [key, theirs] of Object.entries(source)) {
+/**
+ * Makes an object what JSON says.
+ * @param {any} target @param {any} source @param {Snapshot | undefined} snapshot
+ * @param {(key: string) => boolean} isFree whether a field may be another one
+ */
+function patchObject(target, source, snapshot, isFree = () => true) {
+  for (const key of new Set([...Object.keys(target), ...Object.keys(source)])) {
     if (!isFree(key)) continue;
     const isField = Object.hasOwn(target, key);
     const mine = isField ? target[key] : undefined;
-    if (isPlain(mine) && isPlain(theirs) && Object.isExtensible(mine)) patchObject(mine, theirs);
-    else if (Array.isArray(mine) && Array.isArray(theirs) && Object.isExtensible(mine)) {
-      patchObject(mine, theirs);
-      mine.length = theirs.length;
-    } else if (!isField) {
-      // Not by an assignment: of `__proto__` that makes no field.
-      const field = { configurable: true, enumerable: true, value: theirs, writable: true };
-      Object.defineProperty(target, key, field);
-    } else if (JSON.stringify(mine) !== JSON.stringify(theirs)) target[key] = theirs;
+    const theirs = Object.hasOwn(source, key) ? source[key] : undefined;
+    if (snapshot?.parsed.has(mine) && isAlike(mine, theirs)) {
+      patchObject(mine, theirs, snapshot);
+      if (Array.isArray(mine)) mine.length = theirs.length;
+      continue;
+    }
+    if (theirs === undefined ? LEFT_OUT.has(typeof mine) : JSON.stringify(mine) === JSON.stringify(theirs))
+      continue;
+    if (typeof mine === 'object' && mine !== null && !snapshot?.parsed.has(mine))
+      snapshot?.hold(target, key, mine);
+    if (theirs === undefined) delete target[key];
+    else if (isField) target[key] = theirs;
+    // Not by an assignment: of `__proto__` that makes no field.
+    else
+      Object.defineProperty(target, key, {
+        configurable: true,
+        enumerable: true,
+        value: theirs,
+        writable: true,
+      });
   }
+}
+
+/** Whether one object can be made the other. @param {any} mine @param {any} theirs */
+function isAlike(mine, theirs) {
+  if (!Object.isExtensible(mine)) return false;
+  return (isPlain(mine) && isPlain(theirs)) || (Array.isArray(mine) && Array.isArray(theirs));
 }
 
 /** @param {any} value */
