@@ -5,7 +5,6 @@ const { isLive } = require('../../session/session-data.js');
 const { attempt } = require('../../support/errors.js');
 const { Batches } = require('../batches.js');
 const { firstAnswer } = require('../tickets.js');
-const { setImmediate } = require('../../support/timers.js');
 
 /** @import { Change, Driver, Outcome } from './index.js' */
 
@@ -92,8 +91,8 @@ function ofNodeRedis(client) {
 /**
  * The same of a client with a cache of its own (`clientSideCache`), which Redis tells of each change.
  *
- * A read waits until the event loop has looked at all connections once more: what Redis sent before the event came is heard
- * before the cache is asked. A session whose date has passed is read in Redis, where a touch may have moved its end.
+ * A read comes when the packets that have arrived are read (`GatheredLoads`): what Redis sent before the event came is heard
+ * then. A session whose date has passed is read in Redis, where a touch may have moved its end.
  *
  * @param {Commands['get']} get @param {NonNullable<Commands['run']>} run @returns {Commands}
  */
@@ -111,7 +110,7 @@ function throughCache(get, run) {
       });
   };
   return {
-    get: (name, callback) => setImmediate(read, name, callback),
+    get: read,
     // No `getAll`: the cache keeps one answer for each command, and those for several keys would hardly ever come again.
     run,
     // Redis answers a write before it tells the others of it, and the next command after that.
