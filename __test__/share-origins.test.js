@@ -272,6 +272,7 @@ for (const expressVersion of [4, 5]) {
       assert.deepEqual(Object.keys(body), ['error', 'code']);
       assert.equal(body.code, 'ERR_TOO_MANY_KEYS');
       assert.equal(headers.get('cache-control'), 'no-store');
+      assert.equal(headers.get('retry-after'), '60');
       await f.keyOf(await f.login());
     });
 

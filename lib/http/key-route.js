@@ -2,6 +2,9 @@
 
 const { findKey } = require('./session-key.js');
 
+/** The status of a session that has asked for too many keys, and when it may ask again: in the next minute, in s. */
+const [TOO_MANY, RETRY_AFTER] = [429, 60];
+
 /** @import { Sharing } from '../sockets/sharing/sharing.js' */
 
 /**
@@ -20,7 +23,9 @@ function answerKey(sharing, { req, res, session }, channel) {
 
 /** @param {Sharing} sharing @param {any} res @param {unknown} error */
 function refuseKey(sharing, res, error) {
-  end(res, sharing.statusOf(error), sharing.answerTo(error));
+  const status = sharing.statusOf(error);
+  if (status === TOO_MANY && !res.headersSent) res.setHeader('Retry-After', RETRY_AFTER);
+  end(res, status, sharing.answerTo(error));
 }
 
 /** Ends the response, once; express-session saves the session before. @param {any} res @param {number} status @param {object} [body] */
