@@ -199,10 +199,10 @@ export declare function notEnded(store: number, sid: string, began: number): voi
 export declare function present(hasStore: boolean, presented: string | undefined | null, left: number): string | null
 
 /**
- * The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after
- * `epoch_now`, in ms since 1970). Null when the channel's name is not allowed, which [`visit`] has ruled out.
+ * The text of a new record: the session's id, a channel that [`visit`] has accepted, how long the record is good in ms, and when it
+ * expires, as an ISO date.
  */
-export declare function recordText(sid: string, channel: string, maxAge: number, epochNow: number): string | null
+export declare function recordText(sid: string, channel: string, maxAge: number, expires: string): string
 
 /** The record of a key is gone, or was never set. */
 export declare function revokeKey(store: number, key: string): void
@@ -210,7 +210,7 @@ export declare function revokeKey(store: number, key: string): void
 /** The session's id in what the store holds under a key; null when that is no record, or not one of a given channel. */
 export declare function sessionOfRecord(text: string, channel?: string | undefined | null): string | null
 
-/** The change of a session since a load that noted `clock`: 0 none, 1 this process wrote it, 2 it is gone. */
+/** The change of a session since a load that noted `clock`: 0 none, 1 this process has written it or cannot tell any more, 2 it is gone. */
 export declare function since(store: number, sid: string, clock: number): number
 
 /** Frees a socket. */
@@ -229,7 +229,7 @@ export interface VisitFacts {
   channel: string
   /** `session.__socket[channel].key`, when it is a string. */
   memo?: string
-  /** How many channels the session has a key on. */
+  /** How many channels the session has a key on; 0 where this one is among them. */
   channels: number
   /** How many it may have. */
   maxChannels: number

@@ -526,6 +526,13 @@ test('A23: keyMaxAge says when', LIMIT, async (t) => {
   assert.ok(left > 50_000 && left <= 60_000, `${left} ms left`);
 });
 
+test('A23: a key without end has the last date with a year of four digits', LIMIT, async (t) => {
+  const f = await fixture(t, { options: { keyMaxAge: Number.MAX_SAFE_INTEGER } });
+  const browser = await f.login();
+  const { cookie } = f.store.read((await browser.json(PATH)).body.key);
+  assert.equal(cookie.expires, '9999-12-31T23:59:59.999Z');
+});
+
 test('A23: a record lives no longer than its session', LIMIT, async (t) => {
   const f = await fixture(t, { sessionOptions: { cookie: { maxAge: 60_000 } } });
   const browser = await f.login();

@@ -51,7 +51,7 @@ pub fn record(data: &[u8]) {
     assert_eq!(value["id"], sid);
     assert!(!sid.is_empty());
     assert!(value["cookie"].is_object());
-    assert_eq!(session_of(&record_text(&sid, "c", 1, 0), Some("c")), Some(sid));
+    assert_eq!(session_of(&record_text(&sid, "c", 1, "1970-01-01T00:00:00.001Z"), Some("c")), Some(sid));
 }
 
 /// The laws of a merge.

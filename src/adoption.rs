@@ -62,7 +62,7 @@ pub fn cleared(store: u32) {
     with_store(store, |store, _| store.versions.cleared());
 }
 
-/// The change of a session since a load that noted `clock`: 0 none, 1 this process wrote it, 2 it is gone.
+/// The change of a session since a load that noted `clock`: 0 none, 1 this process has written it or cannot tell any more, 2 it is gone.
 #[napi(catch_unwind)]
 pub fn since(store: u32, sid: String, clock: f64) -> u32 {
     let since = with_store(store, |store, _| store.versions.since(&sid, clock as u64));

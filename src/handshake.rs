@@ -21,7 +21,7 @@ pub struct VisitFacts {
     pub channel: String,
     /// `session.__socket[channel].key`, when it is a string.
     pub memo: Option<String>,
-    /// How many channels the session has a key on.
+    /// How many channels the session has a key on; 0 where this one is among them.
     pub channels: u32,
     /// How many it may have.
     pub max_channels: u32,
@@ -106,12 +106,11 @@ pub fn present(has_store: bool, presented: Option<String>, left: u32) -> Option<
     handshake::present(has_store, presented.as_deref(), left).err().map(Error::code)
 }
 
-/// The text of a new record: the session's id, the channel, and when the record expires (`max_age` ms after
-/// `epoch_now`, in ms since 1970). Null when the channel's name is not allowed, which [`visit`] has ruled out.
+/// The text of a new record: the session's id, a channel that [`visit`] has accepted, how long the record is good in ms, and when it
+/// expires, as an ISO date.
 #[napi(catch_unwind)]
-pub fn record_text(sid: String, channel: String, max_age: f64, epoch_now: f64) -> Option<String> {
-    let text = || record::record_text(&sid, &channel, max_age as u64, epoch_now as u64);
-    channel::is_channel(&channel).then(text)
+pub fn record_text(sid: String, channel: String, max_age: f64, expires: String) -> String {
+    record::record_text(&sid, &channel, max_age as u64, &expires)
 }
 
 /// Whether a text can be the name of a channel.

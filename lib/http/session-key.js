@@ -10,6 +10,8 @@ const { lookForMistakes } = require('../support/warnings.js');
 /** @import { SocketSharing } from '../sockets/sharing/socket-sharing.js' */
 /** @import { AdoptedStore } from '../stores/adopted-store.js' */
 
+/** The last moment whose year has four digits, in ms since 1970. */
+const LAST = 253_402_300_799_999;
 /** Keys whose records are being set, and the requests that wait for them. @type {Map<string, ((error: unknown) => void)[]>} */
 const making = new Map();
 
@@ -68,8 +70,8 @@ function findKey(sharing, session, channel, done) {
     const left = session.cookie?.maxAge;
     // No record outlives its session.
     const age = typeof left === 'number' && left > 0 ? Math.min(left, keyMaxAge) : keyMaxAge;
-    const text = native.recordText(session.id, channel, age, Date.now());
-    adopted.putRecord(key, JSON.parse(/** @type {string} */ (text)), (error) => {
+    const expires = new Date(Math.min(Date.now() + age, LAST)).toISOString();
+    adopted.putRecord(key, JSON.parse(native.recordText(session.id, channel, age, expires)), (error) => {
       if (error) {
         native.revokeKey(adopted.number, key);
         // Once, though others may have joined.

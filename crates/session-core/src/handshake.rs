@@ -17,7 +17,7 @@ pub struct Visit<'a> {
     pub channel: &'a str,
     /// `session.__socket[channel].key`, when it is a string.
     pub memo: Option<&'a str>,
-    /// How many channels the session has a key on.
+    /// How many channels the session has a key on; 0 where this one is among them.
     pub channels: u32,
     /// How many it may have.
     pub max_channels: u32,
