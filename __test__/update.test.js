@@ -138,15 +138,14 @@ for (const [name, open] of Object.entries(STORES)) {
       const { profile } = live;
       profile.age = 30;
       live.unsaved = true;
-      assert.equal(
-        await update(live, (one) => {
-          assert.notEqual(one, live);
-          assert.equal(one.unsaved, undefined);
-          one.count += 1;
-          one.profile.city = 'Paris';
-        }),
-        live,
-      );
+      const city = await update(live, (one) => {
+        assert.notEqual(one, live);
+        assert.equal(one.unsaved, undefined);
+        one.count += 1;
+        one.profile.city = 'Paris';
+        return one.profile.city;
+      });
+      assert.equal(city, 'Paris');
       assert.equal(live.count, 1);
       assert.equal(live.unsaved, true);
       assert.deepEqual(live.profile, { name: 'ann', age: 30, city: 'Paris' });

@@ -15,7 +15,7 @@ const responses = new WeakMap();
  */
 const ending = new Map();
 
-/** Sees it when a request ends its session. @param {any} req @param {any} res */
+/** Remembers the response of a request, which may end its session. @param {any} req @param {any} res */
 function followResponse(req, res) {
   responses.set(req, res);
 }

@@ -10,11 +10,11 @@ const LONG = 2048;
 class Fields {
   /**
    * @param {string} text a JSON object, spelt as `JSON.stringify` does at its top level
-   * @param {boolean} [isUncertain] whether another program may have spelt it otherwise
+   * @param {boolean} [maySpellOtherwise] whether another program may have spelt it otherwise
    */
-  constructor(text, isUncertain = false) {
+  constructor(text, maySpellOtherwise = false) {
     this.text = text;
-    this.isUncertain = isUncertain;
+    this.maySpellOtherwise = maySpellOtherwise;
     /** Of each field passed: where its key, its value and whatever is behind it begin. @type {number[]} */
     this.marks = [];
     /** Where the next field begins. */
@@ -28,12 +28,12 @@ class Fields {
     const { marks, text } = this;
     const name = JSON.stringify(key);
     const at = this.placeOf(name);
-    if (!this.isUncertain) return at;
+    if (!this.maySpellOtherwise) return at;
     // Seen without passing over all of the text: no other field has the name, in whatever spelling.
     const isOnly = !text.includes('\\') && (at === -1 || !text.includes(tailOf(name), marks[at + 2]));
     if (isOnly) return at;
     this.failed = !this.isPlain();
-    this.isUncertain = false;
+    this.maySpellOtherwise = false;
     return at;
   }
 
@@ -75,7 +75,7 @@ class Fields {
       from = marks[at + 2];
     }
     replaced += added === '' ? text.slice(from) : `${text.slice(from, -1)}${added}}`;
-    const fields = new Fields(replaced, this.isUncertain);
+    const fields = new Fields(replaced, this.maySpellOtherwise);
     // Up to the first change they are where they were.
     const first = changes.length === 0 ? marks.length : changes[0].at;
     fields.marks = marks.slice(0, first);

@@ -54,7 +54,7 @@ class LazySession extends Snapshot {
     this.target = Object.setPrototypeOf(target, prototypeBehind(prototype));
     this.prototype = prototype;
     this.calls = calls;
-    this.fields = new Fields(text, this.isUncertain);
+    this.fields = new Fields(text, this.maySpellOtherwise);
     /** What was looked at, and what was put in. Undefined once the session is whole. @type {Map<string, any> | undefined} */
     this.values = new Map();
     /** The texts of the objects among them, as spelt last. @type {Map<string, string | undefined> | undefined} */
@@ -156,7 +156,7 @@ class LazySession extends Snapshot {
   /** The place of a field in the text; -1 if there is none. Makes the session whole if the text cannot be taken apart. @param {string} key */
   place(key) {
     // A save has given it another text.
-    if (this.fields.text !== this.base) this.fields = new Fields(this.base, this.isUncertain);
+    if (this.fields.text !== this.base) this.fields = new Fields(this.base, this.maySpellOtherwise);
     const at = this.fields.find(key);
     if (this.fields.failed) this.whole();
     return at;

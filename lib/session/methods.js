@@ -145,19 +145,7 @@ async function update(change) {
   if (adopted === undefined) {
     throw new TypeError('io-session: update(fn): the session store of this session is not shared any more.');
   }
-  /** @type {any} */
-  let result;
-  const changing = async (/** @type {any} */ session) => {
-    result = await change(session);
-  };
-  await updateSession(
-    adopted,
-    this.id,
-    this,
-    typeof change === 'function' ? changing : change,
-    socketMethods,
-  );
-  return result;
+  return updateSession(adopted, this.id, this, change, socketMethods);
 }
 
 /**

@@ -46,13 +46,13 @@ class Snapshot {
    * @param {string} sid
    * @param {string | null} stored the text in the store at that time; null for a session that is not stored yet
    * @param {number} clock
-   * @param {boolean} isUncertain whether another program may have spelt `stored`, and in another way than JavaScript
+   * @param {boolean} maySpellOtherwise whether another program may have spelt `stored`, and in another way than JavaScript
    */
-  constructor(sid, stored, clock, isUncertain) {
+  constructor(sid, stored, clock, maySpellOtherwise) {
     this.sid = sid;
     this.stored = stored;
     this.clock = clock;
-    this.isUncertain = isUncertain;
+    this.maySpellOtherwise = maySpellOtherwise;
     /** The session's own text when it was made. `stored` may be spelt otherwise, or have changes of others after a save. */
     this.base = stored ?? '';
     /** The stored cookie, as long as the session's says the same. @type {any} */
@@ -90,7 +90,7 @@ class Snapshot {
 
   /** Whether a text says something else than all or a part of `base`. @param {string} before @param {string} text */
   differs(before, text) {
-    return before !== text && !(this.isUncertain && JSON.stringify(JSON.parse(before)) === text);
+    return before !== text && !(this.maySpellOtherwise && JSON.stringify(JSON.parse(before)) === text);
   }
 
   /** A save begins. @param {any} session @param {string} text what it writes @returns {Save} */

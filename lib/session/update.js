@@ -28,7 +28,7 @@ const YIELDS = 10;
  * @param {any} session the caller's own `Session`, if any: gets what was written, and keeps what it has not saved yet
  * @param {Change} change
  * @param {Methods} [methods] what the fresh session can do besides
- * @returns {Promise<any>} `session`, or else the fresh one
+ * @returns {Promise<any>} what the function gave, the last time that it was called
  */
 async function updateSession(adopted, sid, session, change, methods) {
   if (typeof change !== 'function') {
@@ -68,7 +68,7 @@ async function updatedNew(adopted, sid, session, change, methods) {
   const base = JSON.stringify(session);
   const fresh = open(adopted, sid, { text: base }, adopted.clock, methods);
   const { cookie } = fresh;
-  await changed(adopted, fresh, change);
+  const result = await changed(adopted, fresh, change);
   // What is being saved has not what was changed here.
   const save = snapshotOf(session)?.save;
   if (save !== undefined) await new Promise((resolve) => save.waiting.push(resolve));
@@ -81,15 +81,15 @@ async function updatedNew(adopted, sid, session, change, methods) {
     JSON.parse(merge(base, JSON.stringify(fresh), JSON.stringify(session))),
     snapshotOf(session),
   );
-  return session;
+  return result;
 }
 
-/** Calls the app's function. @param {AdoptedStore} adopted @param {any} fresh the session that it is to change @param {Change} change */
+/** Calls the app's function, and gives what that gives. @param {AdoptedStore} adopted @param {any} fresh the session that it is to change @param {Change} change */
 async function changed(adopted, fresh, change) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(fresh));
   snapshot.updating = true;
   try {
-    await inTime(change(fresh), adopted.timeout);
+    return await inTime(change(fresh), adopted.timeout);
   } finally {
     snapshot.updating = false;
   }
@@ -106,12 +106,12 @@ async function updated(adopted, sid, session, change, methods) {
   for (let attempt = 1; ; attempt += 1) {
     if (stored === undefined) throw failure('ERR_SESSION_GONE');
     const fresh = open(adopted, sid, stored, clock, methods);
-    await changed(adopted, fresh, change);
+    const result = await changed(adopted, fresh, change);
     const written = () => session && rebase(session, fresh);
     const outcome = await write(adopted, fresh, { session, written, isTold: attempt > TRIES });
     if (outcome === true) {
       session?.req?.updated?.(snapshotOf(fresh));
-      return session ?? fresh;
+      return result;
     }
     if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
       throw failure('ERR_SESSION_GONE');
@@ -166,14 +166,14 @@ async function write(adopted, session, update) {
   return true;
 }
 
-/** Waits for the app's own promise, so long as a store may take: others wait for it. @param {any} returned @param {number} timeout ms */
-async function inTime(returned, timeout) {
-  if (typeof returned?.then !== 'function') return;
+/** Waits for the app's own promise, so long as a store may take: others wait for it. @param {any} returned @param {number} timeout ms @returns {any} */
+function inTime(returned, timeout) {
+  if (typeof returned?.then !== 'function') return returned;
   const failed = failure(
     'ERR_UPDATE_TIMEOUT',
     `The function of an update() did not end within ${timeout} ms (storeTimeout). One that waits for another update() of the same session never does.`,
   );
-  await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const timer = setTimeout(reject, timeout, failed);
     const ended = Promise.resolve(returned).then(resolve, reject);
     ended.finally(() => clearTimeout(timer));

@@ -60,8 +60,8 @@ class Connection {
     this.queue = NO_QUEUE;
     /** The oldest session object that was changed outside of a handler, and is not saved. @type {Link | undefined} */
     this.changed = undefined;
-    /** Those with handlers that have ended and not acknowledged. @type {Link[]} */
-    this.asked = [];
+    /** Those of handlers that have ended, and whose clients still wait for an acknowledgement. @type {Link[]} */
+    this.unacknowledged = [];
     /** The session objects that are being saved, each as often as it is: what is changed in one meanwhile is saved as well. @type {Link[]} */
     this.saving = [];
     /** The session object that `socket.session` is. */
@@ -145,8 +145,10 @@ class Connection {
     this.current.giveWay();
     this.link.newer = new Link(session);
     this.link = this.link.newer;
-    if (this.asked.length > 0)
-      this.asked = this.asked.filter((link) => session.order - link.session.order <= MOST_OBJECTS);
+    if (this.unacknowledged.length > 0)
+      this.unacknowledged = this.unacknowledged.filter(
+        (link) => session.order - link.session.order <= MOST_OBJECTS,
+      );
     const oldest = this.running[0]?.since;
     if (oldest === undefined || session.order - oldest.session.order <= MOST_OBJECTS) return;
     // Handlers that never end hold them all: what was current long ago goes, but for those that they began with.
@@ -160,7 +162,7 @@ class Connection {
   oldestOf(since) {
     let oldest = older(since.oldest, this.changed);
     if (this.running.length > 0) oldest = older(oldest, this.running[0].since);
-    for (const link of this.asked) oldest = older(oldest, link);
+    for (const link of this.unacknowledged) oldest = older(oldest, link);
     return oldest;
   }
 
@@ -181,11 +183,6 @@ class Connection {
     for (let at = held.newer; at !== undefined; at = at.newer)
       if (at.oldest.session.order > session.order) at.oldest = held;
     return true;
-  }
-
-  /** A session object has been saved, or could not be. @param {Link} link */
-  saved(link) {
-    this.saving.splice(this.saving.indexOf(link), 1);
   }
 
   /**
@@ -222,12 +219,12 @@ class Connection {
     const started = [...(this.pending ?? [])].filter(isOne);
     for (const event of started) this.pending?.delete(event);
     /** @type {(() => void)[]} */
-    const passed = [];
-    this.passed = passed;
+    const letThrough = [];
+    this.letThrough = letThrough;
     for (const event of started) {
       try {
         event.startEarly?.();
-        for (const goOn of passed.splice(0)) goOn();
+        for (const goOn of letThrough.splice(0)) goOn();
       } catch (error) {
         // Socket.IO is about to tell others that the socket leaves.
         nextTick(() => {
@@ -235,7 +232,7 @@ class Connection {
         });
       }
     }
-    this.passed = undefined;
+    this.letThrough = undefined;
   }
 
   /** A handler has ended. @param {SocketEvent} event */
@@ -244,10 +241,10 @@ class Connection {
     running.splice(running.indexOf(event), 1);
     if (event.isUnanswered) {
       event.since.unanswered += 1;
-      if (event.since.unanswered === 1) this.asked.push(event.since);
+      if (event.since.unanswered === 1) this.unacknowledged.push(event.since);
     }
     if (running.length > 0) return;
-    if (this.asked.length === 0) this.link.oldest = this.link;
+    if (this.unacknowledged.length === 0) this.link.oldest = this.link;
     this.renew();
     if (this.current.unsaved !== undefined) this.drop();
     this.leaveWhenIdle();
@@ -257,7 +254,7 @@ class Connection {
   /** An event whose handlers have ended acknowledges, or never will. @param {Link} since */
   answered(since) {
     since.unanswered -= 1;
-    if (since.unanswered === 0) this.asked = this.asked.filter((link) => link !== since);
+    if (since.unanswered === 0) this.unacknowledged = this.unacknowledged.filter((link) => link !== since);
   }
 
   /** Makes the current session object anew, without what is not saved. */
@@ -355,7 +352,7 @@ function older(link, other) {
 /** The session that it was bound to while handlers were running. @type {Found | undefined} */
 Connection.prototype.next = undefined;
 /** How many keys were presented in vain. @type {number} */
-Connection.prototype.failed = 0;
+Connection.prototype.failedKeys = 0;
 /** Whether a session of the socket's own was written to the store. @type {boolean} */
 Connection.prototype.isStored = false;
 /** Whether the socket has disconnected, or was refused. @type {boolean} */
@@ -373,7 +370,7 @@ Connection.prototype.isUntold = false;
 /** How many packets its middlewares (`socket.use`) have neither let pass nor refused. @type {number} */
 Connection.prototype.filtered = 0;
 /** While the events of a socket that leaves are started: what its middlewares let pass. @type {(() => void)[] | undefined} */
-Connection.prototype.passed = undefined;
+Connection.prototype.letThrough = undefined;
 /** Called when no handler runs any more. @type {(() => void) | undefined} */
 Connection.prototype.idle = undefined;
 /** Whether nothing of the socket is left. @type {boolean} */

@@ -36,8 +36,8 @@ class SharedConnection extends Connection {
     this.arrived = 0;
     /** The event that a plugin is given right now. @type {SharedEvent | undefined} */
     this.delivering = undefined;
-    /** Stops looking for a client that goes before its socket is connected. @type {() => void} */
-    this.connected = socketIo.whileConnecting(socket, () => !socket.connected && this.leave());
+    /** The client may go before its socket is connected: stops looking for that. @type {() => void} */
+    this.stopLooking = socketIo.whileConnecting(socket, () => !socket.connected && this.leave());
     // Its former connection may have left a session of the socket's own in the store.
     if (socket.recovered) this.isStored = true;
   }
@@ -60,7 +60,7 @@ class SharedConnection extends Connection {
   receive(packet = {}, plugin) {
     const { delivering, socket } = this;
     if (delivering !== undefined) {
-      if (plugin === undefined) delivering.passed();
+      if (plugin === undefined) delivering.results = delivering.callAll();
       else plugin.call(socket, packet);
       return;
     }
@@ -118,7 +118,7 @@ class SharedConnection extends Connection {
 
   /** The socket is in its namespace, and the app's listeners are told. @param {'connect' | 'connection'} name */
   welcome(name) {
-    this.connected();
+    this.stopLooking();
     this.isWelcome = true;
     const { socket } = this;
     const { nsp } = socket;
@@ -176,7 +176,7 @@ class SharedConnection extends Connection {
   }
 
   leave() {
-    this.connected();
+    this.stopLooking();
     this.leaveFormerRooms();
     super.leave();
   }

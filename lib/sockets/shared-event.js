@@ -74,11 +74,6 @@ class SharedEvent extends SocketEvent {
     return this.allOf(this.results ?? []);
   }
 
-  /** The plugin has passed the packet on. */
-  passed() {
-    this.results = this.callAll();
-  }
-
   /** Calls the listeners for any event, and those of the event, or the middlewares in front of these. @returns {Results} */
   callAll() {
     const { socket } = this.connection;
@@ -114,7 +109,7 @@ class SharedEvent extends SocketEvent {
     };
     runMiddlewares(connection.socket, args, (error) => {
       // Socket.IO waits for the current operation. A socket that leaves has no later one.
-      if (connection.passed) connection.passed.push(() => passed(error));
+      if (connection.letThrough) connection.letThrough.push(() => passed(error));
       else nextTick(passed, error);
     });
   }

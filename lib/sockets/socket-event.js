@@ -102,9 +102,9 @@ class SocketEvent {
       if (storedId === undefined || adopted.isAtHand())
         ask(go, { queue: connection.queue, timeout }, (done) => done(undefined));
       else {
-        const isUncertain = (/** @type {Stored | undefined} */ stored, /** @type {number} */ sent) =>
-          connection.sid === sid && connection.current.isUncertain(stored, sent);
-        adopted.load(storedId, { queue: connection.queue, timeout, isUncertain }, go);
+        const mayBeOlder = (/** @type {Stored | undefined} */ stored, /** @type {number} */ sent) =>
+          connection.sid === sid && connection.current.mayBeOlder(stored, sent);
+        adopted.load(storedId, { queue: connection.queue, timeout, mayBeOlder }, go);
       }
     });
   }

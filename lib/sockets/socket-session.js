@@ -13,8 +13,6 @@ const { markOwn, snapshotOf } = require('../session/snapshot.js');
 /** @import { SocketEvent } from './socket-event.js' */
 /** @import { Stored } from '../stores/stored.js' */
 
-/** What is loaded for a session of a socket's own: nothing. */
-const NOTHING = new Loaded(undefined, undefined, undefined);
 /** A session of a socket's own that is not stored yet. */
 const EMPTY = { text: '{"cookie":{"__io":true}}' };
 /** It stands for a session which was gone before anybody looked at it. */
@@ -27,8 +25,8 @@ const NO_SESSION =
  * that text at the first look. A socket has one current session object; handlers may still hold earlier ones.
  */
 class SocketSession {
-  /** @param {Connection} connection @param {Loaded} [loaded] */
-  constructor(connection, { sid, stored, clock } = NOTHING) {
+  /** @param {Connection} connection @param {Partial<Loaded>} [loaded] nothing for a session of the socket's own */
+  constructor(connection, { sid, stored, clock } = {}) {
     this.connection = connection;
     /** The session that the socket is bound to; undefined for one of the socket's own. */
     this.sid = sid;
@@ -115,7 +113,7 @@ class SocketSession {
 
   /** Another object takes its place. */
   giveWay() {
-    const snapshot = this.isOpen ? snapshotOf(this.session) : undefined;
+    const snapshot = snapshotOf(this.session);
     if (snapshot?.sid === this.id) snapshot.isReplaced = true;
   }
 
@@ -141,8 +139,8 @@ class SocketSession {
    * written in between, and it may be older.
    * @param {Stored | undefined} stored @param {number} clock when the store was asked
    */
-  isUncertain(stored, clock) {
-    const snapshot = this.isOpen ? snapshotOf(this.session) : undefined;
+  mayBeOlder(stored, clock) {
+    const snapshot = snapshotOf(this.session);
     if (stored === undefined || snapshot?.sid !== this.id || snapshot.clock <= clock) return false;
     return stored.text !== snapshot.stored && stored.text !== snapshot.replaced;
   }
@@ -153,7 +151,7 @@ class SocketSession {
    * @param {Loaded} loaded
    */
   newest(loaded) {
-    const snapshot = this.isOpen ? snapshotOf(this.session) : undefined;
+    const snapshot = snapshotOf(this.session);
     if (snapshot?.sid !== this.id || !snapshot.isMerged || loaded.stored === undefined) return loaded;
     if (snapshot.stored === null || snapshot.clock <= (loaded.clock ?? Infinity)) return loaded;
     return new Loaded(loaded.sid, { text: snapshot.stored }, snapshot.clock);
@@ -161,7 +159,7 @@ class SocketSession {
 
   /** What the store holds, as far as this object knows. @returns {Stored | undefined} */
   lastStored() {
-    const stored = this.isOpen ? snapshotOf(this.session)?.stored : undefined;
+    const stored = snapshotOf(this.session)?.stored;
     return typeof stored === 'string' ? { text: stored } : this.stored;
   }
 
@@ -245,7 +243,7 @@ class SocketSession {
       // Brought up to what others have written meanwhile, it has another text.
       this.unsaved = error ? `${session.id} ${save?.text ?? text}` : undefined;
       this.failure = error;
-      connection.saved(link);
+      connection.saving.splice(connection.saving.indexOf(link), 1);
       done(error);
     };
     connection.saving.push(link);

@@ -23,7 +23,7 @@ const { dataOf } = require('./stored.js');
  * @property {string} sid
  * @property {string[]} sockets the ids of those that were bound to it in this process
  * @property {'destroy' | 'regenerate'} reason
- * @property {(() => void)[]} [after] called once the store has destroyed it; undefined when another process has
+ * @property {(() => void)[]} [after] called once the store has destroyed it; undefined when it has, or another process
  *
  * @typedef {(error?: unknown) => void} Done
  *
@@ -66,7 +66,7 @@ class AdoptedStore extends StoreCalls {
     this.methods = undefined;
     /** How many commits, updates and packets wait. */
     this.inAll = { waiting: 0 };
-    /** For the writes of a session. While it is held, no code of the app's runs. */
+    /** For the writes of a session. While it is held, no handler runs, no `onSessionChange` and no function of an update. */
     this.commits = new Locks(this.inAll);
     /** For the updates of a session, the app's functions included. */
     this.updates = new Locks(this.inAll);
@@ -172,7 +172,7 @@ class AdoptedStore extends StoreCalls {
   /** Calls the store's own `set` for what is no session. @param {string} sid @param {any} data @param {Done} callback */
   setAsItIs(sid, data, callback) {
     const isKnown = typeof sid === 'string';
-    if (isKnown) this.isNew(sid);
+    if (isKnown) this.writesNew(sid);
     const began = this.clock;
     return call(
       (done) => this.original.set.call(this.self, sid, data, done),
@@ -206,10 +206,11 @@ class AdoptedStore extends StoreCalls {
     };
     const clear = (/** @type {Done} */ done) =>
       this.original.clear.call(this.self, (/** @type {unknown} */ error) => {
-        // Those that were bound meanwhile.
-        if (!error) add();
-        // And what was loaded.
-        if (!error) this.clearedAt = this.cleared();
+        if (!error) {
+          // What was bound and loaded meanwhile is gone, too.
+          add();
+          this.clearedAt = this.cleared();
+        }
         done(error);
       });
     add();

@@ -94,7 +94,7 @@ class StoreCalls {
     return this.driver.readText !== undefined;
   }
 
-  /** Whether sessions can be read with the driver's `readText`. */
+  /** The same, and the app has put no `get` of its own on the store. */
   isAtHand() {
     return this.readsAtOnce && this.hasOwn('get');
   }
@@ -127,7 +127,7 @@ class StoreCalls {
   /** Destroys a session that was written after its end. @abstract @param {string} _id */
   destroyAgain(_id) {}
 
-  /** Destroys a record that nobody waits for. @param {string} id @param {(failed: boolean) => void} [done] */
+  /** Destroys a record, or a session, by the store's own `destroy`. A failure is reported. @param {string} id @param {(failed: boolean) => void} [done] */
   discard(id, done) {
     ask(
       (error) => {
@@ -144,7 +144,7 @@ class StoreCalls {
    * Loads a session or a record.
    *
    * @param {string} sid
-   * @param {{ queue?: number, timeout: number, isUncertain?: (stored: Stored | undefined, clock: number) => boolean }} options the
+   * @param {{ queue?: number, timeout: number, mayBeOlder?: (stored: Stored | undefined, clock: number) => boolean }} options the
    *   queue of the socket in whose order it is answered; ms; whether what was found may be older than what is known, so that it is
    *   loaded once more
    * @param {(error: unknown, stored: Stored | undefined, clock: number) => void} done gets the clock when the store was asked
@@ -157,7 +157,7 @@ class StoreCalls {
       this.loads.get(sid, (error, stored, sent) => {
         clock = sent;
         left -= 1;
-        if (!error && left > 0 && options.isUncertain?.(stored, sent)) get(callback);
+        if (!error && left > 0 && options.mayBeOlder?.(stored, sent)) get(callback);
         else callback(error, stored);
       });
     };
@@ -186,9 +186,9 @@ class StoreCalls {
 
   /** Writes a session with the store's own `set`. @param {Commit} commit @param {(error: unknown, outcome: true) => void} done */
   put({ clock, expected, session, sid, timeout }, done) {
-    if (expected === null) this.isNew(sid);
+    if (expected === null) this.writesNew(sid);
     else this.written(sid);
-    this.putUnlessGone(sid, session, clock, timeout, (error) => {
+    this.putAndCheck(sid, session, clock, timeout, (error) => {
       this.written(sid);
       done(error, true);
     });
@@ -200,11 +200,11 @@ class StoreCalls {
     // Some stores take the time to live from this, as express-session's `Cookie` has it. It is no part of the record.
     const maxAge = Date.parse(cookie.expires) - Date.now();
     Object.defineProperty(cookie, 'maxAge', { value: maxAge });
-    this.putUnlessGone(key, record, this.clock, this.timeout, done);
+    this.putAndCheck(key, record, this.clock, this.timeout, done);
   }
 
-  /** @param {string} id @param {any} record @param {number} clock @param {number} timeout ms @param {Done} done */
-  putUnlessGone(id, record, clock, timeout, done) {
+  /** Writes by the store's own `set`. What turns out to have ended meanwhile is destroyed again. @param {string} id @param {any} record @param {number} clock @param {number} timeout ms @param {Done} done */
+  putAndCheck(id, record, clock, timeout, done) {
     this.probe?.begin();
     const began = this.clock;
     let isAnswered = false;
@@ -292,7 +292,7 @@ class StoreCalls {
   }
 
   /** The same of a session that is new: nobody has loaded it. @param {string} id */
-  isNew(id) {
+  writesNew(id) {
     this.undone.delete(id);
     if (!this.readsAtOnce) this.ticked(native.newSession(this.number, id));
   }

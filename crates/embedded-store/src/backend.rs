@@ -82,6 +82,7 @@ impl Backend {
     }
 }
 
+// Its `close` does nothing, as that of the trait: the lock stays, since after a failure the engine begins anew on the same file.
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
         let length = self.0.file.len()?;
@@ -130,11 +131,6 @@ impl StorageBackend for Backend {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         if self.hold(|| Write::Bytes(offset, data.into())) { Ok(()) } else { self.0.file.write(offset, data) }
-    }
-
-    /// The lock stays: after a failure the engine begins anew on the same file.
-    fn close(&self) -> io::Result<()> {
-        Ok(())
     }
 }
 

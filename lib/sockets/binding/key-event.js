@@ -19,12 +19,12 @@ const KEY_EVENT = '__zappa_key';
 function bindByKey(connection, key, ack) {
   const { sharing, socket } = connection;
   // Until it has turned out to be good, each key counts as one in vain: they may come all at once.
-  connection.failed += 1;
+  connection.failedKeys += 1;
   lookUpKey(sharing, key, (error, found, end) => {
     const refuse = (/** @type {any} */ refused) => {
       // Anything else is the store's fault, not the client's.
       if (refused?.code !== 'ERR_MISSING_DATA') {
-        connection.failed -= 1;
+        connection.failedKeys -= 1;
         sharing.refused(refused, { socket, event: KEY_EVENT });
       }
       end(false);
@@ -35,7 +35,7 @@ function bindByKey(connection, key, ack) {
       const isLate = sharing.isOver(session) || connection.hasLeft;
       const failed = isLate ? failure('ERR_MISSING_DATA') : connection.bind(session);
       if (failed !== undefined) return refuse(failed);
-      connection.failed -= 1;
+      connection.failedKeys -= 1;
       end(true);
       ack({ key });
     };
@@ -73,12 +73,12 @@ function tellExpress(connection, key, found, done) {
  * @param {Error} [refused] why it is refused, whatever the key
  */
 function presentKey(connection, data, ack, refused) {
-  const { failed, sharing } = connection;
+  const { failedKeys, sharing } = connection;
   // Without data, Socket.IO hands the acknowledgement over in its place.
   const reply = typeof data === 'function' && ack === undefined ? data : ack;
   if (typeof reply !== 'function') return;
   const key = reply === data ? undefined : data?.key;
-  const left = Math.max(0, sharing.options.maxFailedKeys - failed);
+  const left = Math.max(0, sharing.options.maxFailedKeys - failedKeys);
   const error = native.present(sharing.adopted !== undefined, textOfKey(key), left);
   if (refused !== undefined) reply(sharing.answerTo(refused));
   else if (error !== null) reply(sharing.answerTo(failure(error)));

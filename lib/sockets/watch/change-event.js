@@ -24,7 +24,7 @@ class ChangeEvent extends SocketEvent {
     if (connection.isToBeTold) return;
     connection.isToBeTold = true;
     const event = new ChangeEvent(connection);
-    // The change may have been made in the middle of a commit, where no code of the app's may run.
+    // The change may have been made in the middle of a commit, where no handler may run.
     nextTick(() => {
       if (connection.hasLeft || connection.sid !== event.sid) connection.isToBeTold = false;
       else event.dispatch();
