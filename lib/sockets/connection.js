@@ -336,6 +336,12 @@ class Connection {
     this.adopted?.destroyOwn(this.id);
   }
 
+  /** An acknowledgement has been sent that had to wait. */
+  sent() {
+    this.unsent -= 1;
+    if (this.unsent === 0) this.allSent?.();
+  }
+
   /** A failure that nobody waits for. @param {unknown} error @param {string} [event] */
   report(error, event) {
     this.sharing.report(error, { socket: this.socket, event });
@@ -371,6 +377,10 @@ Connection.prototype.isUntold = false;
 Connection.prototype.filtered = 0;
 /** While the events of a socket that leaves are started: what its middlewares let pass. @type {(() => void)[] | undefined} */
 Connection.prototype.letThrough = undefined;
+/** How many acknowledgements wait until what was changed before them is saved. @type {number} */
+Connection.prototype.unsent = 0;
+/** Called when they are sent: the app has disconnected its socket meanwhile. @type {(() => void) | undefined} */
+Connection.prototype.allSent = undefined;
 /** Called when no handler runs any more. @type {(() => void) | undefined} */
 Connection.prototype.idle = undefined;
 /** Whether nothing of the socket is left. @type {boolean} */

@@ -161,8 +161,19 @@ class SharedConnection extends Connection {
       if (sid === undefined || room !== roomOf(sid)) socketIo.leaveRoom(socket, room);
   }
 
+  /** The app disconnects its socket, which is to have its acknowledgements before. @param {() => void} disconnect */
+  disconnect(disconnect) {
+    const earlier = this.allSent;
+    if (this.unsent === 0) return disconnect();
+    this.allSent = () => {
+      earlier?.();
+      disconnect();
+    };
+  }
+
   /** Whether the app has disconnected it. */
   get isExpelled() {
+    if (this.allSent !== undefined) return true;
     return !this.socket.connected && this.hasLeft && !BY_CLIENT.has(this.reason ?? '');
   }
 
@@ -217,7 +228,8 @@ class SharedConnection extends Connection {
 function dispatch(event) {
   event.connection.arrived -= 1;
   // The socket has left since the packet came: Socket.IO handles it no more, either.
-  if (event.connection.socket.connected) event.dispatch();
+  const { allSent, socket } = event.connection;
+  if (socket.connected && allSent === undefined) event.dispatch();
 }
 
 // Few connections have these.

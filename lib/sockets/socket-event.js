@@ -4,6 +4,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { NO_QUEUE, ask, openQueue } = require('../stores/tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { Loaded } = require('../stores/stored.js');
+const { asSentNow } = require('./sent-values.js');
 
 /** @import { Connection } from './connection.js' */
 /** @import { Stored } from '../stores/stored.js' */
@@ -222,21 +223,29 @@ class SocketEvent {
    */
   acknowledgement(send) {
     this.isUnanswered = true;
-    return (...values) => {
+    return (...given) => {
+      const { connection } = this;
       this.answered();
+      let values = given;
+      let isSent = false;
       let isLater = false;
       /** @type {unknown[]} */
       const thrown = [];
       this.commit((error) => {
+        isSent = true;
         try {
           send(error, values);
         } catch (failed) {
-          if (isLater) this.connection.report(failed, this.name);
+          if (isLater) connection.report(failed, this.name);
           else thrown.push(failed);
         }
+        if (isLater) connection.sent();
       });
       isLater = true;
       if (thrown.length > 0) throw thrown[0];
+      if (isSent) return;
+      connection.unsent += 1;
+      values = given.map(asSentNow);
     };
   }
 }

@@ -140,6 +140,12 @@ const METHODS = {
     before(this, '_cleanup').call(this);
     this[FOLLOWER]?.cleaned();
   },
+  disconnect(close) {
+    const disconnect = () => before(this, 'disconnect').call(this, close);
+    if (this[FOLLOWER]) this[FOLLOWER].disconnect(disconnect);
+    else disconnect();
+    return this;
+  },
   emit: telling('emit'),
   emitReserved: telling('emitReserved'),
   // Where a plugin was there before us, and calls Socket.IO's own `onevent`.
@@ -157,7 +163,7 @@ function followSocket(socket, follower) {
   const plugin = socket.onevent;
   Object.defineProperty(socket, 'onevent', RECEIVES);
   if (isPlugged) socket.onevent = plugin;
-  for (const name of ['ack', '_cleanup', teller(socket), ...(isPlugged ? ['dispatch'] : [])]) {
+  for (const name of ['ack', '_cleanup', 'disconnect', teller(socket), ...(isPlugged ? ['dispatch'] : [])]) {
     const own = Object.getOwnPropertyDescriptor(socket, name);
     if (own !== undefined) put(socket, BEFORE, { ...socket[BEFORE], [name]: own });
     put(socket, name, METHODS[name]);

@@ -1,0 +1,163 @@
+'use strict';
+
+// What a client gets by an acknowledgement: what the handler has called it with, when what was changed before is stored. On stores
+// that are at hand, and on those that have to be waited for.
+
+const { after, before, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { FACES, socketOf } = require('./support/faces.js');
+const { LIMIT } = require('./support/limit.js');
+const { startPostgres } = require('./support/postgres-server.js');
+const { suiteRedis } = require('./support/redis-server.js');
+const stores = require('./support/stores.js');
+
+const redis = suiteRedis();
+let postgres;
+before(async () => {
+  postgres = await startPostgres();
+});
+after(() => postgres.stop());
+
+const STORES = {
+  MemoryStore: () => stores.memory(),
+  EmbeddedStore: () => stores.embedded(),
+  'connect-redis': () => stores.redis(redis),
+  'connect-pg-simple': () => stores.postgres(postgres),
+};
+
+class Money {
+  #cents = 5;
+  name = 'money';
+  toJSON() {
+    return { cents: this.#cents, tags: this.tags };
+  }
+  tags = ['a'];
+}
+
+class Point {
+  x = 1;
+  inner = { y: 2 };
+}
+
+// What is sent, what the handler does to it then, and what the client gets.
+const VALUES = {
+  'an object': [() => ({ a: { b: 1 } }), (value) => (value.a.b = 2), { a: { b: 1 } }],
+  'an array': [() => [1, [2]], (value) => value[1].push(3), [1, [2]]],
+  'a date': [() => ({ at: new Date(0) }), ({ at }) => at.setTime(1), { at: new Date(0).toISOString() }],
+  bytes: [() => Buffer.from('ab'), (value) => value.fill(0), Buffer.from('ab')],
+  'bytes in an object': [
+    () => ({ bytes: new Uint8Array([1, 2]) }),
+    ({ bytes }) => bytes.fill(0),
+    { bytes: Buffer.from([1, 2]) },
+  ],
+  'what has a toJSON': [() => new Money(), ({ tags }) => tags.push('b'), { cents: 5, tags: ['a'] }],
+  'an object of a class': [() => new Point(), ({ inner }) => (inner.y = 3), { x: 1, inner: { y: 2 } }],
+  'a map and a box': [
+    () => ({ map: new Map([[1, 2]]), box: Object('text') }),
+    () => {},
+    { map: {}, box: 'text' },
+  ],
+  'what JSON leaves out': [() => ({ a: undefined, b: () => {}, c: [undefined] }), () => {}, { c: [null] }],
+};
+
+for (const face of Object.keys(FACES)) {
+  for (const store of Object.keys(STORES)) {
+    const open = async (t, events, set = {}) =>
+      FACES[face](t, { kept: await STORES[store](), ...set, events });
+
+    test(`${face}, ${store}: two users whose answers are one object each get their own`, LIMIT, async (t) => {
+      const reply = {};
+      const f = await open(t, {
+        me: ({ session }, _data, ack) => {
+          session.seen = (session.seen ?? 0) + 1;
+          reply.user = session.user;
+          ack(reply);
+        },
+      });
+      const users = await Promise.all(
+        ['ann', 'bob'].map(async (user) => {
+          const { browser, socket } = await f.bound();
+          await f.write(browser, { user });
+          return { user, socket };
+        }),
+      );
+      for (let n = 0; n < 20; n += 1) {
+        const answers = await Promise.all(users.map(({ socket }) => socket.ask('me', {})));
+        assert.deepEqual(answers, [{ user: 'ann' }, { user: 'bob' }]);
+      }
+    });
+
+    test(
+      `${face}, ${store}: what a handler empties after its acknowledgement has been sent before`,
+      LIMIT,
+      async (t) => {
+        const f = await open(t, {
+          take: ({ session }, _data, ack) => {
+            session.reads = 1;
+            ack(session.inbox);
+            session.inbox.length = 0;
+          },
+        });
+        const { browser, socket } = await f.bound();
+        await f.write(browser, { inbox: ['a', 'b'] });
+        assert.deepEqual(await socket.ask('take', {}), ['a', 'b']);
+      },
+    );
+
+    for (const [what, [make, change, sent]] of Object.entries(VALUES)) {
+      test(
+        `${face}, ${store}: ${what} is sent as it was when the acknowledgement was called`,
+        LIMIT,
+        async (t) => {
+          const f = await open(t, {
+            ask: ({ session }, _data, ack) => {
+              const value = make();
+              session.asked = true;
+              ack(value);
+              // Socket.IO itself sends bytes from where they are.
+              if (what.includes('bytes') && ['MemoryStore', 'EmbeddedStore'].includes(store)) return;
+              change(value);
+            },
+          });
+          const { socket } = await f.bound();
+          assert.deepEqual(await socket.ask('ask', {}), sent);
+        },
+      );
+    }
+  }
+}
+
+for (const store of Object.keys(STORES)) {
+  for (const [how, disconnect] of Object.entries({
+    'disconnect()': (socket) => socket.disconnect(),
+    'disconnect(true)': (socket) => socket.disconnect(true),
+    'disconnectSockets()': (socket) => socket.nsp.in(socket.id).disconnectSockets(),
+  })) {
+    test(
+      `shareSession, ${store}: an acknowledgement in front of ${how} is sent, and nothing is handled after it`,
+      LIMIT,
+      async (t) => {
+        const handled = [];
+        const f = await FACES.shareSession(t, {
+          kept: await STORES[store](),
+          events: {
+            leave: (at, _data, ack) => {
+              at.session.left = true;
+              ack('bye');
+              disconnect(socketOf(at));
+            },
+            late: () => handled.push('late'),
+          },
+        });
+        const { browser, socket } = await f.bound();
+        const left = socket.next('disconnect');
+        const answer = socket.ask('leave', {});
+        socket.send('late', {});
+        assert.equal(await answer, 'bye');
+        await left;
+        assert.equal((await f.read(browser)).left, true);
+        assert.deepEqual(handled, []);
+      },
+    );
+  }
+}
