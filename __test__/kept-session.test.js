@@ -342,6 +342,29 @@ for (const face of Object.keys(FACES)) {
         }
       });
 
+      test(
+        'a handler that has ended and never acknowledges keeps it from no later handler',
+        LIMIT,
+        async (t) => {
+          const f = await keptFromTheStart(t, face, store, {
+            silent: ({ session }) => {
+              session.silent = 1;
+            },
+            role: ({ session }, _data, ack) => ack(session.role),
+            turn: ({ session }, light, ack) => {
+              session.light = light;
+              ack();
+            },
+          });
+          await f.socket.ask('turn', 'on');
+          f.socket.socket.emit('silent', {}, () => {});
+          await f.write(f.browser, { role: 'user', light: 'off' });
+          assert.equal(await f.socket.ask('role', {}), 'user');
+          await f.socket.ask('turn', 'on');
+          assert.equal((await f.read(f.browser)).light, 'on');
+        },
+      );
+
       test('acknowledgements that never come hold nothing back', LIMIT, async (t) => {
         const f = await keptFromTheStart(t, face, store, { silent: () => {} });
         for (let n = 0; n < 100; n += 1) {

@@ -525,13 +525,56 @@ describe('a listener that never ends', () => {
         collect();
         return refs.filter((ref) => ref.deref()).length;
       };
-      // 32, one for each that runs, and what the garbage collector has not come to.
+      // 16, one for each that runs, and what the garbage collector has not come to.
       await until(() => left() < ROUNDS / 4, 'those of long ago are collected', 10_000);
       for (const [index, end] of ends.entries()) end(index);
       await until(async () => {
         const saved = await readBy(page);
         return BEGINS.every((_n, index) => saved[`ended${index}`]);
       }, 'what each of them changed in the end is saved');
+    },
+  );
+
+  test(
+    'many that began with another session each are saved at little more than a few would cost',
+    LIMIT,
+    async (t) => {
+      const HANDLERS = 100;
+      const { stringify } = JSON;
+      t.after(() => Object.assign(JSON, { stringify }));
+      let spelt = 0;
+      const end = deferred();
+      const { bound, connect } = await listening(t, {
+        fill({ session }, ack) {
+          session.list = Array.from({ length: 100 }, (_, n) => ({ n }));
+          session.done = {};
+          ack();
+        },
+        async hang({ session }, n, ack) {
+          const { length } = session.list;
+          await end.promise;
+          session.done[n] = length;
+          ack(length);
+        },
+      });
+      const { browser: page, key, socket } = await bound();
+      await socket.ask('fill');
+      const other = await connect({ key });
+      const answers = [];
+      for (let n = 0; n < HANDLERS; n += 1) {
+        answers.push(socket.ask('hang', n));
+        await other.ask('write', { n });
+      }
+      JSON.stringify = (...args) => {
+        if (args[0]?.length === 100 || args[0]?.list?.length === 100) spelt += 1;
+        return stringify(...args);
+      };
+      end.resolve();
+      assert.deepEqual(await Promise.all(answers), Array(HANDLERS).fill(100));
+      JSON.stringify = stringify;
+      assert.equal(Object.keys((await readBy(page)).done).length, HANDLERS);
+      // Before, each of them had each of theirs spelt: 11,000 times.
+      assert.ok(spelt < HANDLERS * 50, `${spelt} times`);
     },
   );
 

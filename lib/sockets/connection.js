@@ -18,8 +18,8 @@ const { nextTick } = require('../support/timers.js');
 /** @import { AdoptedStore } from '../stores/adopted-store.js' */
 /** @import { Loaded } from '../stores/stored.js' */
 
-/** How many session objects are kept for a handler that began long ago, where each was looked at. */
-const MOST_OBJECTS = 32;
+/** How many session objects are kept for a handler that began long ago, and how many that running handlers began with: each end of one looks at all. */
+const MOST_OBJECTS = 16;
 
 /** A session object, and the next newer one. The object itself does not know that: app code that keeps it would keep them all. */
 class Link {
@@ -29,6 +29,8 @@ class Link {
   oldest = this;
   /** How many of those have ended, and not acknowledged. */
   unanswered = 0;
+  /** When another one took its place, by `performance.now()`. */
+  replaced = Number.POSITIVE_INFINITY;
 
   /** @param {SocketSession} session */
   constructor(session) {
@@ -127,7 +129,8 @@ class Connection {
     this.next = undefined;
     if (this.bound?.sid === sid && stored !== undefined) this.bound?.learn(stored.text, clock);
     if (current.sid === sid) {
-      if (current.standsFor(loaded) || current.follow(loaded)) return;
+      const isOneMore = new Set(this.running.map(({ since }) => since)).size < MOST_OBJECTS;
+      if (current.standsFor(loaded) || current.follow(loaded, !isOneMore)) return;
       if (!current.isOpen && !current.isEnded) {
         // Nobody has looked at it.
         current.stored = stored;
@@ -143,6 +146,7 @@ class Connection {
   /** Another session object is the current one. @param {SocketSession} session */
   replace(session) {
     this.current.giveWay();
+    this.link.replaced = performance.now();
     this.link.newer = new Link(session);
     this.link = this.link.newer;
     if (this.unacknowledged.length > 0)
@@ -179,6 +183,16 @@ class Connection {
     if (held?.session !== session && !session.isDropped)
       held = this.saving.find((link) => link.session === session);
     if (held?.session !== session) return false;
+    const { running, sharing, starting } = this;
+    if (running.length === 0 || running[0].since.session.order > session.order) {
+      // Only a callback may have it, of a handler that has ended. That waits for a store, or never acknowledges; and it is not what
+      // runs while a later handler is called.
+      const isOver = performance.now() - held.replaced > sharing.options.storeTimeout;
+      if (isOver || (starting?.since.session.order ?? 0) > session.order) {
+        held.replaced = Number.NEGATIVE_INFINITY;
+        return false;
+      }
+    }
     // All handlers of today may have changed it by now, or got an object in it, to be saved with what they acknowledge.
     for (let at = held.newer; at !== undefined; at = at.newer)
       if (at.oldest.session.order > session.order) at.oldest = held;
@@ -377,6 +391,8 @@ Connection.prototype.isUntold = false;
 Connection.prototype.filtered = 0;
 /** While the events of a socket that leaves are started: what its middlewares let pass. @type {(() => void)[] | undefined} */
 Connection.prototype.letThrough = undefined;
+/** The event whose handlers are being called right now. @type {SocketEvent | undefined} */
+Connection.prototype.starting = undefined;
 /** How many acknowledgements wait until what was changed before them is saved. @type {number} */
 Connection.prototype.unsent = 0;
 /** Called when they are sent: the app has disconnected its socket meanwhile. @type {(() => void) | undefined} */

@@ -142,6 +142,8 @@ class SocketEvent {
     connection.renew();
     this.since = connection.link;
     connection.running.push(this);
+    const { starting } = connection;
+    connection.starting = this;
     let result;
     let isLater;
     try {
@@ -149,6 +151,8 @@ class SocketEvent {
       isLater = typeof result === 'object' && typeof result?.then === 'function';
     } catch (error) {
       return this.failed(error);
+    } finally {
+      connection.starting = starting;
     }
     if (!isLater) return this.finish(result);
     // What its `then` throws is a rejection.

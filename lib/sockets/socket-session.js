@@ -165,15 +165,16 @@ class SocketSession {
 
   /**
    * Brings it up to what was loaded, if it has changes that are not saved: they stay, and are changes of that.
-   * @param {Loaded} loaded @returns {boolean} whether it stands for that now
+   * @param {Loaded} loaded @param {boolean} isAlways whether it does so without changes, too @returns {boolean} whether it stands for that now
    */
-  follow({ stored, clock }) {
+  follow({ stored, clock }, isAlways) {
     const session = this.changeable();
     const snapshot = snapshotOf(session);
     if (snapshot === undefined || snapshot.sid !== this.id || this.isEnded) return false;
     if (stored === undefined || clock === undefined || this.unsaved !== undefined) return false;
     try {
-      if (snapshot.save === undefined && !snapshot.isChanged(snapshot.spell(session))) return false;
+      if (!isAlways && snapshot.save === undefined && !snapshot.isChanged(snapshot.spell(session)))
+        return false;
       rebaseTo(this.connection.adopted, session, this.id, stored, clock);
       return true;
     } catch {
