@@ -538,6 +538,32 @@ for (const face of Object.keys(FACES)) {
   }
 }
 
+for (const face of Object.keys(FACES)) {
+  for (const store of Object.keys(STORES)) {
+    test(`${face}, ${store}: changes that wait for one save are written together`, LIMIT, async (t) => {
+      const CHANGES = 200;
+      const kept = await STORES[store]();
+      const f = await FACES[face](t, {
+        kept,
+        events: {
+          add: ({ session }, field, ack) => {
+            session.items ??= {};
+            session.items[field] = 1;
+            ack();
+          },
+        },
+      });
+      const { browser, socket } = await f.bound();
+      const before = Number(await kept.writes());
+      await Promise.all(Array.from({ length: CHANGES }, (_, n) => socket.ask('add', n)));
+      assert.equal(Object.keys((await f.read(browser)).items).length, CHANGES);
+      // What is at hand is written at once, change by change.
+      if (!['MemoryStore', 'EmbeddedStore'].includes(store))
+        assert.ok(Number(await kept.writes()) - before <= 20);
+    });
+  }
+}
+
 // Events that overlap, each with a field of its own, put into the current session or into one that was kept, before or after
 // an await, in a callback, or with a save() of its own, while HTTP writes: what is acknowledged is stored.
 for (const face of Object.keys(FACES)) {

@@ -127,6 +127,37 @@ for (const [name, make] of Object.entries(STORES)) {
   );
 }
 
+for (const [name, make] of Object.entries(STORES)) {
+  test(`changes by two tabs at once, of whatever number, are all saved, with ${name}`, LIMIT, async (t) => {
+    const CHANGES = 400;
+    const f = await shareFixture(t, {
+      kept: await make(),
+      options: { storeTimeout: 5000, onSessionChange() {} },
+      app({ io }) {
+        io.on('connection', (socket) => {
+          socket.on('add', (field, ack) => {
+            socket.session.items[field] = 1;
+            ack();
+          });
+          socket.on('fill', (ack) => {
+            socket.session.items = Object.fromEntries(Array.from({ length: 500 }, (_, n) => [n, { n }]));
+            ack();
+          });
+          socket.on('count', (ack) => ack(Object.keys(socket.session.items).length));
+        });
+      },
+    });
+    const { key, socket } = await f.bound();
+    const other = await f.connect({ auth: { key } });
+    await socket.ask('fill');
+    const answers = await Promise.all(
+      Array.from({ length: CHANGES }, (_, n) => (n % 2 ? socket : other).ask('add', `field ${n}`)),
+    );
+    assert.deepEqual(new Set(answers), new Set([undefined]));
+    assert.equal(await socket.ask('count'), 500 + CHANGES);
+  });
+}
+
 test('a touch and a new key are no changes', LIMIT, async (t) => {
   const f = await start(t, { kept: await stores.redis(redis) });
   const { browser, socket } = await f.bound();

@@ -16,9 +16,14 @@ const snapshots = new WeakMap();
 /**
  * A save that is under way.
  *
+ * @typedef {{ trusting: boolean, reads: boolean, isQuiet: boolean | undefined, update: Update | undefined }} SaveOptions as `commitSession` has them
+ *
  * @typedef {object} Save
  * @property {string} text the session's own text, which is not in `base` yet
+ * @property {SaveOptions} options
  * @property {((error?: unknown) => void)[]} waiting for its end
+ * @property {number} joined how many others it writes as well
+ * @property {boolean} isWriting whether it has its turn
  */
 
 /** @type {Save[]} */
@@ -93,12 +98,22 @@ class Snapshot {
     return before !== text && !(this.maySpellOtherwise && JSON.stringify(JSON.parse(before)) === text);
   }
 
-  /** A save begins. @param {any} session @param {string} text what it writes @returns {Save} */
-  beginSave(session, text) {
+  /** A save that waits for its turn, and can write what comes after it, too: each has all of the session. @param {SaveOptions} options @returns {Save | undefined} */
+  waitingSave({ trusting, reads, isQuiet, update }) {
+    const { save } = this;
+    if (save === undefined || save.isWriting || save.options.update || update) return undefined;
+    const { options } = save;
+    const isAlike = options.trusting === trusting && options.reads === reads && options.isQuiet === isQuiet;
+    return isAlike ? save : undefined;
+  }
+
+  /** A save begins, or one that waits for its turn gets more to write. @param {any} session @param {string} text what it writes @param {Save} save */
+  beginSave(session, text, save) {
     this.isExact = this.isFaithful(session);
-    this.save = { text, waiting: [] };
-    this.saves = [...this.saves, this.save];
-    return this.save;
+    save.text = text;
+    if (save === this.save) return;
+    this.save = save;
+    this.saves = [...this.saves, save];
   }
 
   /** A save has ended. @param {Save} save */

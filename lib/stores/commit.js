@@ -69,16 +69,25 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
       callback(null);
       return;
     }
-    save = snapshot.beginSave(session, mine);
+    const options = { trusting: trusting && update === undefined, reads, isQuiet, update };
+    const waiting = snapshot.waitingSave(options);
+    if (waiting) adopted.commits.join(snapshot.sid);
+    save = waiting ?? { text: mine, options, waiting: [], joined: 0, isWriting: false };
+    snapshot.beginSave(session, mine, save);
+    save.waiting.push(callback);
+    if (waiting) {
+      save.joined += 1;
+      return;
+    }
   } catch (error) {
     callback(error);
     return;
   }
   adopted.commits.enter(snapshot.sid, adopted.timeout, (failed, stored, leave) => {
-    const options = { trusting: trusting && update === undefined, reads, isQuiet, update };
-    const committing = new Committing(adopted, session, save, options, (error, written) => {
+    save.isWriting = true;
+    const committing = new Committing(adopted, session, save, (error, written) => {
+      adopted.commits.part(snapshot.sid, save.joined);
       leave(written);
-      callback(error);
       for (const done of save.waiting) done(error);
     });
     if (failed) committing.finish(failed);
@@ -90,10 +99,10 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
 class Committing {
   /**
    * @param {AdoptedStore} adopted @param {any} session @param {Save} save
-   * @param {{ trusting: boolean, reads: boolean, isQuiet: boolean | undefined, update: Update | undefined }} options
    * @param {(error: unknown, written?: string) => void} callback
    */
-  constructor(adopted, session, save, { trusting, reads, isQuiet, update }, callback) {
+  constructor(adopted, session, save, callback) {
+    const { trusting, reads, isQuiet, update } = save.options;
     this.adopted = adopted;
     this.session = session;
     this.save = save;

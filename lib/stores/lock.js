@@ -18,8 +18,25 @@ class Locks {
   /** @param {{ waiting: number }} inAll counts all who wait in the store */
   constructor(inAll) {
     this.inAll = inAll;
-    /** The locks that are taken: who waits, by session. @type {Map<string, ((stored?: string) => void)[]>} */
+    /**
+     * The locks that are taken: who waits, by session, and how many have joined one of those.
+     * @type {Map<string, { waiting: ((stored?: string) => void)[], joined: number }>}
+     */
     this.held = new Map();
+  }
+
+  /** One more is served together with one who waits for the lock of a session. Throws where too many wait. @param {string} sid */
+  join(sid) {
+    const lock = this.held.get(sid);
+    if (lock === undefined) return;
+    if (isFull(this.inAll, lock.waiting.length + lock.joined)) throw failure('ERR_OVERLOADED');
+    lock.joined += 1;
+  }
+
+  /** Those who have joined one are served. @param {string} sid @param {number} joined */
+  part(sid, joined) {
+    const lock = this.held.get(sid);
+    if (lock !== undefined) lock.joined -= joined;
   }
 
   /**
@@ -33,7 +50,7 @@ class Locks {
   enter(sid, timeout, start) {
     const { held, inAll } = this;
     const leave = (/** @type {string | undefined} */ stored) => {
-      const next = held.get(sid)?.shift();
+      const next = held.get(sid)?.waiting.shift();
       if (next === undefined) {
         held.delete(sid);
         return;
@@ -42,15 +59,18 @@ class Locks {
       // Not one inside of the other: there may be thousands, and of a session that is gone each ends at once.
       nextTick(next, stored);
     };
-    const waiting = held.get(sid);
-    if (waiting === undefined) {
-      held.set(sid, []);
+    const lock = held.get(sid);
+    if (lock === undefined) {
+      held.set(sid, { waiting: [], joined: 0 });
       start(undefined, undefined, leave);
-    } else if (isFull(inAll, waiting.length)) start(failure('ERR_OVERLOADED'), undefined, () => {});
+    } else if (isFull(inAll, lock.waiting.length + lock.joined))
+      start(failure('ERR_OVERLOADED'), undefined, () => {});
     else {
       inAll.waiting += 1;
       const end = performance.now() + timeout;
-      waiting.push((stored) => start(performance.now() < end ? undefined : timedOut(timeout), stored, leave));
+      lock.waiting.push((stored) =>
+        start(performance.now() < end ? undefined : timedOut(timeout), stored, leave),
+      );
     }
   }
 }
