@@ -557,9 +557,8 @@ for (const face of Object.keys(FACES)) {
       const before = Number(await kept.writes());
       await Promise.all(Array.from({ length: CHANGES }, (_, n) => socket.ask('add', n)));
       assert.equal(Object.keys((await f.read(browser)).items).length, CHANGES);
-      // What is at hand is written at once, change by change.
-      if (!['MemoryStore', 'EmbeddedStore'].includes(store))
-        assert.ok(Number(await kept.writes()) - before <= 20);
+      // What is at hand is written at once, change by change; and PostgreSQL's is no number.
+      if (store === 'connect-redis') assert.ok(Number(await kept.writes()) - before < CHANGES / 10);
     });
   }
 }
