@@ -132,6 +132,39 @@ for (const [name, open] of Object.entries(STORES)) {
       for (let n = 0; n < 20; n += 1) assert.equal(data[`field${n}`], n);
     });
 
+    test('it is soon written beside others of its process that never stop saving', LIMIT, async () => {
+      const { update, load, read } = await stored(open());
+      let isDone = false;
+      const writers = ['first', 'second', 'third'].map(async (name) => {
+        const live = await load();
+        for (let n = 1; !isDone; n += 1) {
+          live[name] = n;
+          await call(live, 'save');
+        }
+      });
+      for (let n = 0; n < 10; n += 1) {
+        let calls = 0;
+        await update(undefined, (one) => {
+          calls += 1;
+          increment(one);
+        });
+        assert.ok(calls <= 4, `${calls} calls`);
+      }
+      isDone = true;
+      await Promise.all(writers);
+      assert.equal((await read()).count, 10);
+    });
+
+    test('a change that has no JSON text is refused, and says why', LIMIT, async () => {
+      const { update, read } = await stored(open());
+      const failed = await update(undefined, (one) => {
+        one.count = 1n;
+      }).catch((error) => error);
+      assert.equal(failed.code, 'ERR_UNSAVABLE_SESSION');
+      assert.ok(failed.cause instanceof TypeError);
+      assert.equal((await read()).count, 0);
+    });
+
     test("the caller's session has what was written, and keeps what it has not saved", LIMIT, async () => {
       const { update, load, read } = await stored(open());
       const live = await load();
@@ -540,7 +573,7 @@ describe('compareAndSet', () => {
     };
     const { code, message } = await update(undefined, increment).catch((error) => error);
     assert.equal(code, 'ERR_STORE_TIMEOUT');
-    const words = `written by others ${others} times in the 50 ms (storeTimeout) of an update()`;
+    const words = `An update() was tried ${others} times in 50 ms (storeTimeout)`;
     assert.ok(message.includes(words), message);
   });
 

@@ -1,7 +1,7 @@
 'use strict';
 
 const { commitSession, merge } = require('../stores/commit.js');
-const { failure } = require('../support/errors.js');
+const { failure, unsavable } = require('../support/errors.js');
 const { LEFT_OUT, markOwn, snapshotOf } = require('./snapshot.js');
 const { dataOf } = require('../stores/stored.js');
 const { clearTimeout, nextTurn, setTimeout } = require('../support/timers.js');
@@ -11,6 +11,7 @@ const { clearTimeout, nextTurn, setTimeout } = require('../support/timers.js');
 /** @import { AdoptedStore } from '../stores/adopted-store.js' */
 /** @import { Update } from '../stores/commit.js' */
 /** @import { Outcome } from '../stores/drivers/index.js' */
+/** @import { Locks } from '../stores/lock.js' */
 /** @import { Stored } from '../stores/stored.js' */
 
 /** @typedef {(session: any) => unknown} Change the app's function: is given a fresh `Session`, and may be called more than once */
@@ -38,23 +39,14 @@ async function updateSession(adopted, sid, session, change, methods) {
   if (snapshot?.updating) {
     throw new TypeError('io-session: update() was called on the session that an update() is changing.');
   }
-  /** @type {() => void} */
-  const leave = await new Promise((resolve, reject) => {
-    // The one in front may take so long for its function, and then for the store.
-    adopted.updates.enter(sid, 2 * adopted.timeout, (late, _stored, leave) => {
-      if (late === undefined) resolve(leave);
-      else {
-        leave();
-        reject(late);
-      }
-    });
-  });
+  // The one in front may take so long for its function, and then for the store.
+  const turn = await turnIn(adopted.updates, sid, 2 * adopted.timeout);
   try {
     // It may have been saved while others were in front.
     const isNew = session && (snapshotOf(session)?.stored ?? null) === null;
     return await (isNew ? updatedNew : updated)(adopted, sid, session, change, methods);
   } finally {
-    leave();
+    turn.leave();
   }
 }
 
@@ -68,7 +60,7 @@ async function updatedNew(adopted, sid, session, change, methods) {
   const base = JSON.stringify(session);
   const fresh = open(adopted, sid, { text: base }, adopted.clock, methods);
   const { cookie } = fresh;
-  const result = await changed(adopted, fresh, change);
+  const result = await changed(adopted, fresh, change, NO_TURN);
   // What is being saved has not what was changed here.
   const save = snapshotOf(session)?.save;
   if (save !== undefined) await new Promise((resolve) => save.waiting.push(resolve));
@@ -84,39 +76,83 @@ async function updatedNew(adopted, sid, session, change, methods) {
   return result;
 }
 
-/** Calls the app's function, and gives what that gives. @param {AdoptedStore} adopted @param {any} fresh the session that it is to change @param {Change} change */
-async function changed(adopted, fresh, change) {
+/** @typedef {{ isHeld: boolean, leave: () => void }} Turn a lock that is held until it is given back */
+
+/** @type {Turn} */
+const NO_TURN = { isHeld: false, leave() {} };
+
+/** Takes a lock. @param {Locks} locks @param {string} sid @param {number} timeout ms @returns {Promise<Turn>} */
+function turnIn(locks, sid, timeout) {
+  return new Promise((resolve, reject) => {
+    locks.enter(sid, timeout, (late, _stored, leave) => {
+      const turn = {
+        isHeld: true,
+        leave() {
+          if (turn.isHeld) leave();
+          turn.isHeld = false;
+        },
+      };
+      if (late === undefined) return resolve(turn);
+      turn.leave();
+      reject(late);
+    });
+  });
+}
+
+/**
+ * Calls the app's function, and gives what that gives.
+ * @param {AdoptedStore} adopted @param {any} fresh the session that it is to change @param {Change} change
+ * @param {Turn} turn given back where the function has to be waited for
+ */
+async function changed(adopted, fresh, change, turn) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(fresh));
   snapshot.updating = true;
   try {
-    return await inTime(change(fresh), adopted.timeout);
+    const returned = /** @type {any} */ (change(fresh));
+    if (typeof returned?.then !== 'function') return returned;
+    turn.leave();
+    return await inTime(returned, adopted.timeout);
   } finally {
     snapshot.updating = false;
   }
 }
 
-/** @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change @param {Methods} [methods] */
-async function updated(adopted, sid, session, change, methods) {
-  /** @type {{ stored: Stored | undefined, clock: number }} */
-  let { stored, clock } = await new Promise((resolve, reject) => {
+/** @param {AdoptedStore} adopted @param {string} sid @returns {Promise<{ stored: Stored | undefined, clock: number }>} */
+function read(adopted, sid) {
+  return new Promise((resolve, reject) => {
     adopted.read(sid, (error, stored, clock) => (error ? reject(error) : resolve({ stored, clock })));
   });
+}
+
+/** @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change @param {Methods} [methods] */
+async function updated(adopted, sid, session, change, methods) {
+  let { stored, clock } = await read(adopted, sid);
   // By the clock, not by how often: a thread that has just begun loses many times to one that is warm.
   const end = performance.now() + adopted.timeout;
   for (let attempt = 1; ; attempt += 1) {
-    if (stored === undefined) throw failure('ERR_SESSION_GONE');
-    const fresh = open(adopted, sid, stored, clock, methods);
-    const result = await changed(adopted, fresh, change);
-    const written = () => session && rebase(session, fresh);
-    const outcome = await write(adopted, fresh, { session, written, isTold: attempt > TRIES });
-    if (outcome === true) {
-      session?.req?.updated?.(snapshotOf(fresh));
-      return result;
+    const isTold = attempt > TRIES;
+    // This process may write it without a pause. Then the others wait, but for no function that takes its time.
+    const turn = isTold ? await turnIn(adopted.commits, sid, adopted.timeout) : NO_TURN;
+    /** @type {any} */
+    let result;
+    /** @type {Outcome | undefined} */
+    let outcome;
+    try {
+      if (turn.isHeld) ({ stored, clock } = await read(adopted, sid));
+      if (stored === undefined) throw failure('ERR_SESSION_GONE');
+      const fresh = open(adopted, sid, stored, clock, methods);
+      result = await changed(adopted, fresh, change, turn);
+      const written = () => session && rebase(session, fresh);
+      outcome = await write(adopted, fresh, { session, written, isTold, isHeld: turn.isHeld });
+      if (outcome === true) session?.req?.updated?.(snapshotOf(fresh));
+    } finally {
+      turn.leave();
     }
+    if (outcome === true) return result;
     if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
       throw failure('ERR_SESSION_GONE');
     if (performance.now() > end) {
-      const words = `The session was written by others ${attempt} times in the ${adopted.timeout} ms (storeTimeout) of an update().`;
+      const words = `An update() was tried ${attempt} times in ${adopted.timeout} ms (storeTimeout): others had written the session each time.`;
       throw failure('ERR_STORE_TIMEOUT', words);
     }
     stored = { text: outcome };
@@ -143,7 +179,13 @@ function open(adopted, sid, stored, clock, methods) {
  */
 async function write(adopted, session, update) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
-  if (!snapshot.isChanged(snapshot.spell(session))) {
+  let isChanged;
+  try {
+    isChanged = snapshot.isChanged(snapshot.spell(session));
+  } catch (error) {
+    throw unsavable(error);
+  }
+  if (!isChanged) {
     update.written();
     return true;
   }
@@ -166,9 +208,8 @@ async function write(adopted, session, update) {
   return true;
 }
 
-/** Waits for the app's own promise, so long as a store may take: others wait for it. @param {any} returned @param {number} timeout ms @returns {any} */
+/** Waits for the app's own promise, so long as a store may take: others wait for it. @param {any} returned @param {number} timeout ms @returns {Promise<any>} */
 function inTime(returned, timeout) {
-  if (typeof returned?.then !== 'function') return returned;
   const failed = failure(
     'ERR_UPDATE_TIMEOUT',
     `The function of an update() did not end within ${timeout} ms (storeTimeout). One that waits for another update() of the same session never does.`,

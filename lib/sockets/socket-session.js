@@ -1,7 +1,7 @@
 'use strict';
 
 const { commitSession } = require('../stores/commit.js');
-const { failure, isFailure } = require('../support/errors.js');
+const { failure, unsavable } = require('../support/errors.js');
 const { rebaseTo } = require('../session/update.js');
 const { ask } = require('../stores/tickets.js');
 const { Loaded } = require('../stores/stored.js');
@@ -219,10 +219,7 @@ class SocketSession {
       text = snapshot ? snapshot.spell(session) : JSON.stringify(session);
     } catch (error) {
       // All that were to be saved with it fail by one error.
-      const why = isFailure(error)
-        ? error
-        : Object.assign(failure('ERR_UNSAVABLE_SESSION'), { cause: error });
-      if (this.unsaved !== session) this.failure = why;
+      if (this.unsaved !== session) this.failure = unsavable(error);
       this.unsaved = session;
       return done(this.failure);
     }

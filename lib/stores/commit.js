@@ -12,6 +12,7 @@ const { copyOfSession } = require('./stored.js');
 /** @import { Save, Snapshot } from '../session/snapshot.js' */
 /** @import { AdoptedStore } from './adopted-store.js' */
 /** @import { Commit, Outcome } from './drivers/index.js' */
+/** @import { Locks } from './lock.js' */
 
 /**
  * An update that is writing its session. It merges nothing: where somebody else has written meanwhile, it is told so.
@@ -20,6 +21,7 @@ const { copyOfSession } = require('./stored.js');
  * @property {any} session the session of the caller, if it has one
  * @property {boolean} isTold whether it has lost so often that the store may hand out another text each time (of how much time is
  *   left, say), though nobody has written
+ * @property {boolean} isHeld whether it has the lock of the session
  * @property {() => void} written called when it is written, before anybody else writes the session
  * @property {Outcome} [outcome]
  *
@@ -83,7 +85,8 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
     callback(error);
     return;
   }
-  adopted.commits.enter(snapshot.sid, adopted.timeout, (failed, stored, leave) => {
+  /** @type {Parameters<Locks['enter']>[2]} */
+  const start = (failed, stored, leave) => {
     save.isWriting = true;
     const committing = new Committing(adopted, session, save, (error, written) => {
       adopted.commits.part(snapshot.sid, save.joined);
@@ -92,7 +95,9 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
     });
     if (failed) committing.finish(failed);
     else committing.begin(stored);
-  });
+  };
+  if (update?.isHeld) start(undefined, undefined, () => {});
+  else adopted.commits.enter(snapshot.sid, adopted.timeout, start);
 }
 
 /** A commit on its way. It is merged with what others have written meanwhile, and dropped when the session has been destroyed. */

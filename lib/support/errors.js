@@ -71,6 +71,11 @@ function traceOf(error) {
   return typeof stack === 'string' ? stack : words(error);
 }
 
+/** Why a session cannot be saved: it has no JSON text, say. @param {unknown} error @returns {Failure} */
+function unsavable(error) {
+  return isFailure(error) ? error : Object.assign(failure('ERR_UNSAVABLE_SESSION'), { cause: error });
+}
+
 /** The failure of a store that has not answered in time. @param {number} timeout ms */
 function timedOut(timeout) {
   return failure('ERR_STORE_TIMEOUT', `The session store did not answer within ${timeout} ms.`);
@@ -89,4 +94,15 @@ function guard(call, failed) {
   }
 }
 
-module.exports = { attempt, codeOf, failure, guard, isFailure, messageOf, timedOut, traceOf, words };
+module.exports = {
+  attempt,
+  codeOf,
+  failure,
+  guard,
+  isFailure,
+  messageOf,
+  timedOut,
+  traceOf,
+  unsavable,
+  words,
+};
