@@ -118,6 +118,17 @@ for (const [name, open] of Object.entries({
             socket.session[field] = 1;
             ack('saved');
           });
+          const { session: kept } = socket;
+          socket.on('put in the kept one', (field, ack) => {
+            kept[field] = 1;
+            ack();
+          });
+          socket.on('count', async (ack) => {
+            await socket.session.update((fresh) => {
+              fresh.count = (fresh.count ?? 0) + 1;
+            });
+            ack();
+          });
         });
       };
       const stored = (sid) =>
@@ -136,6 +147,19 @@ for (const [name, open] of Object.entries({
       };
       await check(second);
       await check(first);
+      const { key, sid, socket } = await first.bound();
+      const other = await second.connect({ auth: { key } });
+      const ROUNDS = 20;
+      for (let n = 0; n < ROUNDS; n += 1) {
+        await Promise.all([socket, other].map((one) => one.ask('count')));
+        await socket.ask('put in the kept one', `first${n}`);
+        await other.ask('put in the kept one', `second${n}`);
+      }
+      const { count, ...fields } = await stored(sid);
+      const put = (whose) => Object.keys(fields).filter((field) => field.startsWith(whose)).length;
+      assert.deepEqual([count, put('first')], [2 * ROUNDS, ROUNDS]);
+      // To the second copy an EmbeddedStore of the first is a store with a createSession of its own.
+      if (name === 'MemoryStore') assert.equal(put('second'), ROUNDS);
       first.sharing.close();
       await check(second);
     },

@@ -75,7 +75,7 @@ class AdoptedStore extends StoreCalls {
     /** How each method is given back. @type {(() => void)[]} */
     this.restores = [];
     /** The class of its sessions, where it makes them as express-session does: they can be lazy. */
-    this.Session = sessionClass(store.createSession, EmbeddedStore.prototype.createSession);
+    this.Session = sessionClass(this.original.createSession, EmbeddedStore.prototype.createSession);
     follow(this);
   }
 

@@ -6,7 +6,7 @@ const { ask, firstAnswer, thrown } = require('./tickets.js');
 const { commit } = require('./commit.js');
 const { newestOf, snapshotOf } = require('../session/snapshot.js');
 const { textOf } = require('../session/session-data.js');
-const { ORIGINAL } = require('./store-calls.js');
+const { ORIGINAL } = require('./original.js');
 const { copyOfSession } = require('./stored.js');
 const { nextTick } = require('../support/timers.js');
 

@@ -9,6 +9,7 @@ const { driverOf } = require('./drivers/index.js');
 const { Probe } = require('./drivers/probe.js');
 const { converting, storedOf } = require('./stored.js');
 const { meansMissing } = require('../session/session-data.js');
+const { originalOf } = require('./original.js');
 
 /** @import { Done, StoreUser } from './adopted-store.js' */
 /** @import { Commit, Driver, Outcome } from './drivers/index.js' */
@@ -23,8 +24,6 @@ const MOST_LOADS = 3;
 /** How long a store call may take where no app has said so, in ms. */
 const TIMEOUT = 10_000;
 
-/** Where a method of ours has the store's own. Every copy of this package knows it by this name. */
-const ORIGINAL = Symbol.for('io-session original');
 /** Of what another copy of this package follows, too, these are called past it: to it, what we write is what it has loaded. */
 const PAST_OTHERS = new Set(['set', 'createSession']);
 
@@ -41,8 +40,7 @@ function methodOf(store, method) {
     found = own.value ?? found;
     break;
   }
-  while (PAST_OTHERS.has(method) && found?.[ORIGINAL] !== undefined) found = found[ORIGINAL];
-  return found;
+  return PAST_OTHERS.has(method) ? originalOf(found) : found;
 }
 
 /** Our calls to a session store: each has a deadline and one answer, and writes of sessions are in the native side's versions. */
@@ -106,8 +104,12 @@ class StoreCalls {
 
   /** Whether a method is the store's own, as we follow it. Where the app has put another in its place, that is the one to call. @param {string} method */
   hasOwn(method) {
-    const { followed, original, store } = this;
-    return store[method] === (this.isReleased ? original : followed)[method];
+    const { driver, followed, isReleased, original, store } = this;
+    const now = store[method];
+    if (now === (isReleased ? original : followed)[method]) return true;
+    // Of another copy of this package, which does the same. Its `set` is to see what it would not find by comparing.
+    const isAnothers = PAST_OTHERS.has(method) && originalOf(now) === original[method];
+    return isAnothers && (method !== 'set' || driver.compareAndSet !== undefined);
   }
 
   /**
@@ -304,4 +306,4 @@ class StoreCalls {
   }
 }
 
-module.exports = { ORIGINAL, StoreCalls };
+module.exports.StoreCalls = StoreCalls;

@@ -1,5 +1,6 @@
 'use strict';
 
+const { ORIGINAL, originalOf } = require('../original.js');
 const { copies } = require('../../session/express-session.js');
 const { EmbeddedStore, embeddedDriver } = require('../embedded-store.js');
 const { memoryDriver } = require('./memory.js');
@@ -39,7 +40,8 @@ const METHODS = ['get', 'set', 'destroy', 'touch', 'createSession'];
 
 /** Whether a store is of a class, and has all of that class's methods. @param {any} store @param {any} Class */
 function isPlain(store, Class) {
-  return store instanceof Class && METHODS.every((method) => store[method] === Class.prototype[method]);
+  const isClassOwn = (/** @type {string} */ method) => originalOf(store[method]) === Class.prototype[method];
+  return store instanceof Class && METHODS.every(isClassOwn);
 }
 
 /** Whether a store is the MemoryStore of a copy of express-session. @param {any} store */
@@ -55,10 +57,10 @@ function isOfOneClass(store) {
   for (const method of ['get', 'set', 'destroy', 'touch']) {
     for (let at = store; at !== null; at = Object.getPrototypeOf(at)) {
       const own = Object.getOwnPropertyDescriptor(at, method);
-      if (own === undefined) continue;
+      if (own === undefined || own.value?.[ORIGINAL]) continue;
       holders.add(at);
       // A Proxy may give another.
-      if (own.value !== store[method]) return false;
+      if (own.value !== originalOf(store[method])) return false;
     }
   }
   return holders.size === 1 && !holders.has(store);
