@@ -5,6 +5,9 @@
 /** The main file of an installed express-session. */
 const INDEX = /[\\/]express-session[\\/]index\.js$/;
 
+/** Marks an `EmbeddedStore`'s `createSession`, which does what express-session's own does. Every copy of this package knows it by this name. */
+const DOES_THE_SAME = Symbol.for('io-session createSession');
+
 /** @type {ExpressSession | undefined} */
 let found;
 
@@ -92,16 +95,15 @@ function* copies() {
 /**
  * The class of a store's sessions, where the store makes them as express-session does; undefined where it has another way.
  *
- * @param {Function} createSession the store's
- * @param {Function} ours that of `EmbeddedStore`, which does the same
+ * @param {any} createSession the store's
  * @returns {any}
  */
-function sessionClass(createSession, ours) {
+function sessionClass(createSession) {
   for (const { Session, Store } of copies()) {
     // The store may be of another copy of the module, and has that one's sessions then.
-    if (createSession === ours || createSession === Store.prototype.createSession) return Session;
+    if (createSession?.[DOES_THE_SAME] || createSession === Store.prototype.createSession) return Session;
   }
   return undefined;
 }
 
-module.exports = { copies, makersFor, sessionClass };
+module.exports = { DOES_THE_SAME, copies, makersFor, sessionClass };

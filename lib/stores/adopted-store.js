@@ -2,7 +2,6 @@
 
 const native = require('../../native.js');
 const { publish } = require('../support/diagnostics.js');
-const { EmbeddedStore } = require('./embedded-store.js');
 const { sessionClass } = require('../session/express-session.js');
 const { call, follow } = require('./follow.js');
 const { Locks } = require('./lock.js');
@@ -75,7 +74,7 @@ class AdoptedStore extends StoreCalls {
     /** How each method is given back. @type {(() => void)[]} */
     this.restores = [];
     /** The class of its sessions, where it makes them as express-session does: they can be lazy. */
-    this.Session = sessionClass(this.original.createSession, EmbeddedStore.prototype.createSession);
+    this.Session = sessionClass(this.original.createSession);
     follow(this);
   }
 

@@ -2,7 +2,7 @@
 
 const { EventEmitter } = require('node:events');
 const native = require('../../native.js');
-const { makersFor } = require('../session/express-session.js');
+const { DOES_THE_SAME, makersFor } = require('../session/express-session.js');
 const { endOf, endOfCookie } = require('../session/session-data.js');
 const { failure } = require('../support/errors.js');
 const { readEmbeddedOptions } = require('./embedded-options.js');
@@ -142,6 +142,8 @@ class EmbeddedStore extends EventEmitter {
     written(await closed);
   }
 }
+
+Object.defineProperty(EmbeddedStore.prototype.createSession, DOES_THE_SAME, { value: true });
 
 /** @param {any} store @returns {native.EmbeddedTable} */
 function tableOf(store) {
