@@ -96,6 +96,13 @@ const BUNDLERS = {
       option,
     );
   },
+  'esbuild, as an ES module'(cwd) {
+    const banner = // documented
+      "--banner:js=import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+    const output = ['--format=esm', banner, '--outdir=dist', '--loader:.node=copy'];
+    run(cwd, bin('esbuild'), 'app.js', '--bundle', '--platform=node', '--log-level=error', ...output);
+    fs.writeFileSync(path.join(cwd, 'dist', 'package.json'), '{ "type": "module" }');
+  },
   async webpack(cwd) {
     const { webpack } = require('webpack');
     const rule = { test: /\.node$/, type: 'asset/resource' }; // documented

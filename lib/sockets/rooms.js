@@ -18,11 +18,11 @@ function roomOf(sid) {
 /**
  * The Socket.IO room of a session's sockets: `io.to(sessionRoom(req.session.id)).emit(…)` reaches all of them, in every
  * process that Socket.IO's adapter connects. See index.d.ts.
- * @param {string} sid @returns {string}
+ * @param {string} sid @param {string} [call] how the app has called it, for the error @returns {string}
  */
-function sessionRoom(sid) {
+function sessionRoom(sid, call = 'sessionRoom(sid)') {
   if (typeof sid !== 'string' || sid === '')
-    throw new TypeError('io-session: sessionRoom(sid): the session id must be a string that is not empty.');
+    throw new TypeError(`io-session: ${call}: the session id must be a string that is not empty.`);
   return roomOf(sid);
 }
 

@@ -5,7 +5,8 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const ROOT = path.join(__dirname, '..', '..');
+/** In a bundle that is an ES module there is no `__dirname`. */
+const ROOT = typeof __dirname === 'string' ? path.join(__dirname, '..', '..') : '';
 const FORBIDDEN =
   'Node.js loads no addons here: it was started with --no-addons, or with its permission model and without --allow-addons.';
 

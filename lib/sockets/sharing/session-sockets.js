@@ -9,7 +9,7 @@ const { idsIn, reachesOthers } = require('../socket-io.js');
 class SessionSockets {
   /** @param {SocketSharing} sharing @param {string} sid */
   constructor(sharing, sid) {
-    this.room = sessionRoom(sid);
+    this.room = sessionRoom(sid, 'sharing.to(sid)');
     const namespaces = [...sharing.namespaces.keys()];
     // What reaches them by itself needs no emitter: they would hear everything twice.
     const reached = new Set(namespaces.filter(reachesOthers).map(({ name }) => name));
