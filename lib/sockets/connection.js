@@ -129,8 +129,7 @@ class Connection {
     this.next = undefined;
     if (this.bound?.sid === sid && stored !== undefined) this.bound?.learn(stored.text, clock);
     if (current.sid === sid) {
-      const isOneMore = new Set(this.running.map(({ since }) => since)).size < MOST_OBJECTS;
-      if (current.standsFor(loaded) || current.follow(loaded, !isOneMore)) return;
+      if (current.standsFor(loaded) || current.follow(loaded, this.holdsMany())) return;
       if (!current.isOpen && !current.isEnded) {
         // Nobody has looked at it.
         current.stored = stored;
@@ -141,6 +140,13 @@ class Connection {
       if (this.running.length === 0 && current.isChanged()) this.changed ??= this.link;
     }
     this.replace(new SocketSession(this, loaded));
+  }
+
+  /** Whether its running handlers began with as many session objects as may be. */
+  holdsMany() {
+    const { running } = this;
+    if (running.length < MOST_OBJECTS) return false;
+    return new Set(running.map(({ since }) => since)).size >= MOST_OBJECTS;
   }
 
   /** Another session object is the current one. @param {SocketSession} session */
