@@ -3,27 +3,13 @@
 // What a client gets by an acknowledgement: what the handler has called it with, when what was changed before is stored. On stores
 // that are at hand, and on those that have to be waited for.
 
-const { after, before, test } = require('node:test');
+const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { FACES, socketOf } = require('./support/faces.js');
 const { LIMIT } = require('./support/limit.js');
-const { startPostgres } = require('./support/postgres-server.js');
-const { suiteRedis } = require('./support/redis-server.js');
-const stores = require('./support/stores.js');
+const { suiteStores } = require('./support/suite-stores.js');
 
-const redis = suiteRedis();
-let postgres;
-before(async () => {
-  postgres = await startPostgres();
-});
-after(() => postgres.stop());
-
-const STORES = {
-  MemoryStore: () => stores.memory(),
-  EmbeddedStore: () => stores.embedded(),
-  'connect-redis': () => stores.redis(redis),
-  'connect-pg-simple': () => stores.postgres(postgres),
-};
+const STORES = suiteStores();
 
 class Money {
   #cents = 5;

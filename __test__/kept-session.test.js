@@ -3,31 +3,18 @@
 // `const { session } = socket` in `connection`, or in a handler that has ended long ago: code that keeps a session object has
 // the current session of its socket, whatever others have written since.
 
-const { after, before, describe, test } = require('node:test');
+const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { inspect } = require('node:util');
 const v8 = require('node:v8');
 const { deferred } = require('./support/deferred.js');
 const { FACES, socketOf } = require('./support/faces.js');
 const { LIMIT } = require('./support/limit.js');
-const { startPostgres } = require('./support/postgres-server.js');
-const { suiteRedis } = require('./support/redis-server.js');
+const { suiteStores } = require('./support/suite-stores.js');
 const stores = require('./support/stores.js');
 const { settle, until } = require('./support/wait.js');
 
-const redis = suiteRedis();
-let postgres;
-before(async () => {
-  postgres = await startPostgres();
-});
-after(() => postgres.stop());
-
-const STORES = {
-  MemoryStore: () => stores.memory(),
-  EmbeddedStore: () => stores.embedded(),
-  'connect-redis': () => stores.redis(redis),
-  'connect-pg-simple': () => stores.postgres(postgres),
-};
+const STORES = suiteStores();
 
 // An event that keeps its session.
 const keepIn = (kept) => (at, _data, ack) => {
