@@ -132,6 +132,22 @@ for (const [name, open] of Object.entries(STORES)) {
       for (let n = 0; n < 20; n += 1) assert.equal(data[`field${n}`], n);
     });
 
+    test('updates that wait for each other leave the event loop to others between them', LIMIT, async () => {
+      const UPDATES = 50;
+      const { update, read } = await stored(open());
+      let turns = 0;
+      let isDone = false;
+      const turn = () => {
+        turns += 1;
+        if (!isDone) setImmediate(turn);
+      };
+      setImmediate(turn);
+      await Promise.all(Array.from({ length: UPDATES }, () => update(undefined, increment)));
+      isDone = true;
+      assert.equal((await read()).count, UPDATES);
+      assert.ok(turns >= UPDATES - 1, `${turns} turns`);
+    });
+
     test('it is soon written beside others of its process that never stop saving', LIMIT, async () => {
       const { update, load, read } = await stored(open());
       let isDone = false;

@@ -39,9 +39,12 @@ async function updateSession(adopted, sid, session, change, methods) {
   if (snapshot?.updating) {
     throw new TypeError('io-session: update() was called on the session that an update() is changing.');
   }
+  const isFirst = !adopted.updates.held.has(sid);
   // The one in front may take so long for its function, and then for the store.
   const turn = await turnIn(adopted.updates, sid, 2 * adopted.timeout);
   try {
+    // Where nothing has to be waited for, this thread has others to serve than those in the queue.
+    if (!isFirst) await nextTurn();
     // It may have been saved while others were in front.
     const isNew = session && (snapshotOf(session)?.stored ?? null) === null;
     return await (isNew ? updatedNew : updated)(adopted, sid, session, change, methods);
@@ -282,6 +285,7 @@ function patchObject(target, source, snapshot, isFree = () => true) {
     const isField = Object.hasOwn(target, key);
     const mine = isField ? target[key] : undefined;
     const theirs = Object.hasOwn(source, key) ? source[key] : undefined;
+    if (isField && mine === theirs) continue;
     if (snapshot?.parsed.has(mine) && isAlike(mine, theirs)) {
       patchObject(mine, theirs, snapshot);
       if (Array.isArray(mine)) mine.length = theirs.length;
