@@ -92,6 +92,43 @@ for (const [name, open] of Object.entries(OPEN)) {
 }
 
 for (const socketIoVersion of [2, 4]) {
+  test(
+    `Socket.IO ${socketIoVersion}: an event that comes while another one of its socket is under way saves what it acknowledges`,
+    LIMIT,
+    async (t) => {
+      const kept = await stores.memory();
+      const gates = { first: deferred(), second: deferred() };
+      const f = await shareFixture(t, {
+        kept,
+        socketIoVersion,
+        app: ({ io }) =>
+          io.on('connection', (socket) =>
+            socket.on('write', async (field, ack) => {
+              const { session } = socket;
+              if (!session?.user) return ack('no session');
+              await gates[field]?.promise;
+              session[field] = 1;
+              ack('saved');
+            }),
+          ),
+      });
+      const { sid, socket } = await f.bound();
+      const first = socket.ask('write', 'first');
+      // Of one socket, in order: the first is under way by then.
+      assert.equal(await socket.ask('write', 'before'), 'saved');
+      f.sharing.close();
+      const second = socket.ask('write', 'second');
+      assert.equal(await socket.ask('write', 'meanwhile'), 'saved');
+      gates.first.resolve();
+      assert.equal(await first, 'saved');
+      gates.second.resolve();
+      assert.equal(await second, 'saved');
+      const stored = await kept.read(sid);
+      assert.deepEqual([stored.first, stored.meanwhile, stored.second], [1, 1, 1]);
+      assert.equal(await socket.ask('write', 'after'), 'no session');
+    },
+  );
+
   const who = ({ io }) =>
     io.on('connection', (socket) => socket.on('who', (ack) => ack(socket.session?.user ?? 'nobody')));
   const refusal = (f, options) =>

@@ -312,7 +312,7 @@ class Connection {
 
   unbind() {
     const { bound, sharing, sid, socket } = this;
-    if (sharing.adopted) native.unbind(this.adopted.number, this.id);
+    if (this.adopted) native.unbind(this.adopted.number, this.id);
     if (sid !== undefined) leaveRoom(socket, roomOf(sid));
     if (bound !== undefined) sharing.watch.remove(this, bound);
     this.sid = undefined;

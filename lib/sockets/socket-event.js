@@ -96,6 +96,7 @@ class SocketEvent {
           if (connection.pending?.size === 0) connection.pending = undefined;
           connection.waiting -= 1;
           connection.leaveWhenIdle();
+          connection.idle?.();
         }
       };
       if (connection.queue === NO_QUEUE) connection.queue = openQueue();

@@ -117,13 +117,13 @@ class SocketSharing extends Sharing {
       if (connection.hasLeft) continue;
       const { socket } = connection;
       leaveSessionRooms(connection);
-      unfollowSocket(socket);
-      // While the store is still known: what it has there of its own goes.
-      connection.leave();
-      // In the middle of an event, or of its connecting, it keeps its session.
+      // In the middle of an event, or of its connecting, it keeps its session. What comes meanwhile may change that, too.
       connection.idle = () => {
-        const isIdle = connection.running.length === 0 && connection.filtered === 0;
-        if (connection.isGone && socket.connected && isIdle) takeSession(socket);
+        if (connection.running.length > 0 || connection.filtered > 0 || connection.waiting > 0) return;
+        connection.idle = undefined;
+        unfollowSocket(socket);
+        connection.leave();
+        if (socket.connected) takeSession(socket);
       };
       connection.idle();
     }
