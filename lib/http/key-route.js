@@ -23,14 +23,13 @@ function answerKey(sharing, { req, res, session }, channel) {
 
 /** @param {Sharing} sharing @param {any} res @param {unknown} error */
 function refuseKey(sharing, res, error) {
-  const status = sharing.statusOf(error);
-  if (status === TOO_MANY && !res.headersSent) res.setHeader('Retry-After', RETRY_AFTER);
-  end(res, status, sharing.answerTo(error));
+  end(res, sharing.statusOf(error), sharing.answerTo(error));
 }
 
 /** Ends the response, once; express-session saves the session before. @param {any} res @param {number} status @param {object} [body] */
 function end(res, status, body) {
   if (res.headersSent) return;
+  if (status === TOO_MANY) res.setHeader('Retry-After', RETRY_AFTER);
   // A credential: no cache keeps it. Not by `res.json`: only Express has it, and it would make a 304 of this.
   res.setHeader('Cache-Control', 'no-store');
   res.setHeader('Content-Type', 'application/json; charset=utf-8');

@@ -2,7 +2,7 @@
 
 const { inspect } = require('node:util');
 const { Fields } = require('./fields.js');
-const { isJson, spellValue } = require('./session-data.js');
+const { PLAIN, isJson, isObject, spellValue } = require('./session-data.js');
 const { LEFT_OUT, SNAPSHOT, Snapshot, newestOf, snapshotOf } = require('./snapshot.js');
 
 /** @import { StoreCalls } from '../stores/store-calls.js' */
@@ -13,8 +13,6 @@ const OTHERS = new Set(['cookie', 'toJSON']);
 const INDEX = /^(?:0|[1-9]\d*)$/;
 /** Methods that express-session has not: a field of such a name is data. */
 const OURS = new Set(['update']);
-/** A field as an assignment makes it. */
-const PLAIN = { configurable: true, enumerable: true, writable: true };
 
 /** What the `Session` says of itself, and cannot be changed. @type {Set<string | symbol>} */
 const OWN = new Set(['req', 'id']);
@@ -292,11 +290,6 @@ function without(text, keys) {
   const data = JSON.parse(text);
   for (const key of keys) delete data[key];
   return JSON.stringify(data);
-}
-
-/** @param {any} value */
-function isObject(value) {
-  return typeof value === 'object' && value !== null;
 }
 
 module.exports.LazySession = LazySession;

@@ -10,10 +10,17 @@ const MARK = '__io';
 /** The fields that are no content of a session: its cookie, and what io-session remembers of its keys. */
 const BESIDES = ['cookie', '__socket'];
 
+/** A field as an assignment makes it. */
+const PLAIN = { configurable: true, enumerable: true, writable: true };
+
+/** @param {any} value */
+function isObject(value) {
+  return typeof value === 'object' && value !== null;
+}
+
 /** What a store answered to a `get`, as session data; undefined for what is no session. @param {any} data @returns {any} */
 function sessionData(data) {
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) return undefined;
-  return typeof data.cookie === 'object' && data.cookie !== null ? data : undefined;
+  return isObject(data) && !Array.isArray(data) && isObject(data.cookie) ? data : undefined;
 }
 
 /**
@@ -107,12 +114,14 @@ function textOf(data) {
 }
 
 module.exports = {
+  PLAIN,
   endOf,
   endOfCookie,
   isBrowserSession,
   isFaithful,
   isJson,
   isLive,
+  isObject,
   isSameContent,
   meansMissing,
   sessionData,

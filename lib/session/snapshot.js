@@ -1,7 +1,7 @@
 'use strict';
 
 const native = require('../../native.js');
-const { isFaithful, spellValue } = require('./session-data.js');
+const { isFaithful, isObject, spellValue } = require('./session-data.js');
 
 /** @import { Update } from '../stores/commit.js' */
 
@@ -107,13 +107,19 @@ class Snapshot {
     return isAlike ? save : undefined;
   }
 
-  /** A save begins, or one that waits for its turn gets more to write. @param {any} session @param {string} text what it writes @param {Save} save */
-  beginSave(session, text, save) {
+  /** A save begins. @param {any} session @param {string} text what it writes @param {SaveOptions} options @returns {Save} */
+  beginSave(session, text, options) {
+    this.isExact = this.isFaithful(session);
+    this.save = { text, options, waiting: [], joined: 0, isWriting: false };
+    this.saves = [...this.saves, this.save];
+    return this.save;
+  }
+
+  /** A save that waits for its turn gets more to write. @param {Save} save @param {any} session @param {string} text */
+  joinSave(save, session, text) {
     this.isExact = this.isFaithful(session);
     save.text = text;
-    if (save === this.save) return;
-    this.save = save;
-    this.saves = [...this.saves, save];
+    save.joined += 1;
   }
 
   /** A save has ended. @param {Save} save */
@@ -145,13 +151,12 @@ class Snapshot {
 
   /** A value in it was made of the stored text, with all that is in the value. @param {any} value */
   addParsed(value) {
-    if (typeof value !== 'object' || value === null) return;
+    if (!isObject(value)) return;
     if (this.parsed === NONE_PARSED) this.parsed = new Set();
     const objects = [value];
     for (const object of objects) {
       this.parsed.add(object);
-      for (const inner of Object.values(object))
-        if (typeof inner === 'object' && inner !== null) objects.push(inner);
+      for (const inner of Object.values(object)) if (isObject(inner)) objects.push(inner);
     }
   }
 
@@ -197,7 +202,7 @@ class Snapshot {
 
   /** Whether the session has a cookie still, whatever it says. @param {any} session */
   keepsCookie({ cookie }) {
-    return typeof cookie === 'object' && cookie !== null;
+    return isObject(cookie);
   }
 
   /** Whether a save gives the session's time to live anew. @param {any} session */

@@ -3,6 +3,7 @@
 const { commitSession, merge } = require('../stores/commit.js');
 const { failure, unsavable } = require('../support/errors.js');
 const { LEFT_OUT, markOwn, snapshotOf } = require('./snapshot.js');
+const { PLAIN, isObject } = require('./session-data.js');
 const { dataOf } = require('../stores/stored.js');
 const { clearTimeout, nextTurn, setTimeout } = require('../support/timers.js');
 
@@ -23,7 +24,8 @@ const YIELDS = 10;
 
 /**
  * Reads, changes and writes a session so that nothing comes between: where somebody has written meanwhile, it is read and
- * changed again. The updates of a session wait for each other within a process. No commit waits for the app's function.
+ * changed again. The updates of a session wait for each other within a process. No commit waits for
+ * a function that gives a promise.
  *
  * @param {AdoptedStore} adopted @param {string} sid
  * @param {any} session the caller's own `Session`, if any: gets what was written, and keeps what it has not saved yet
@@ -286,25 +288,19 @@ function patchObject(target, source, snapshot, isFree = () => true) {
     const mine = isField ? target[key] : undefined;
     const theirs = Object.hasOwn(source, key) ? source[key] : undefined;
     if (isField && mine === theirs) continue;
-    if (snapshot?.parsed.has(mine) && isAlike(mine, theirs)) {
+    const isParsed = snapshot?.parsed.has(mine);
+    if (isParsed && isAlike(mine, theirs)) {
       patchObject(mine, theirs, snapshot);
       if (Array.isArray(mine)) mine.length = theirs.length;
       continue;
     }
     if (theirs === undefined ? LEFT_OUT.has(typeof mine) : JSON.stringify(mine) === JSON.stringify(theirs))
       continue;
-    if (typeof mine === 'object' && mine !== null && !snapshot?.parsed.has(mine))
-      snapshot?.hold(target, key, mine);
+    if (isObject(mine) && !isParsed) snapshot?.hold(target, key, mine);
     if (theirs === undefined) delete target[key];
     else if (isField) target[key] = theirs;
     // Not by an assignment: of `__proto__` that makes no field.
-    else
-      Object.defineProperty(target, key, {
-        configurable: true,
-        enumerable: true,
-        value: theirs,
-        writable: true,
-      });
+    else Object.defineProperty(target, key, { ...PLAIN, value: theirs });
   }
 }
 
@@ -316,7 +312,7 @@ function isAlike(mine, theirs) {
 
 /** @param {any} value */
 function isPlain(value) {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  return isObject(value) && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 module.exports = { rebaseTo, updateSession };

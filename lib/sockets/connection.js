@@ -195,6 +195,7 @@ class Connection {
       // runs while a later handler is called.
       const isOver = performance.now() - held.replaced > sharing.options.storeTimeout;
       if (isOver || (starting?.since.session.order ?? 0) > session.order) {
+        // From now on, for all.
         held.replaced = Number.NEGATIVE_INFINITY;
         return false;
       }

@@ -163,8 +163,8 @@ class SharedConnection extends Connection {
 
   /** The app disconnects its socket, which is to have its acknowledgements before. @param {() => void} disconnect */
   disconnect(disconnect) {
-    const earlier = this.allSent;
     if (this.unsent === 0) return disconnect();
+    const earlier = this.allSent;
     this.allSent = () => {
       earlier?.();
       disconnect();
@@ -228,8 +228,8 @@ class SharedConnection extends Connection {
 function dispatch(event) {
   event.connection.arrived -= 1;
   // The socket has left since the packet came: Socket.IO handles it no more, either.
-  const { allSent, socket } = event.connection;
-  if (socket.connected && allSent === undefined) event.dispatch();
+  const { isExpelled, socket } = event.connection;
+  if (socket.connected && !isExpelled) event.dispatch();
 }
 
 // Few connections have these.

@@ -65,7 +65,7 @@ class AdoptedStore extends StoreCalls {
     this.methods = undefined;
     /** How many commits, updates and packets wait. */
     this.inAll = { waiting: 0 };
-    /** For the writes of a session. While it is held, no handler runs, no `onSessionChange` and no function of an update. */
+    /** For the writes of a session. While it is held, no handler runs and no `onSessionChange`; an update's function only if nobody has to wait for it. */
     this.commits = new Locks(this.inAll);
     /** For the updates of a session, the app's functions included. */
     this.updates = new Locks(this.inAll);

@@ -72,15 +72,15 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
       return;
     }
     const options = { trusting: trusting && update === undefined, reads, isQuiet, update };
-    const waiting = snapshot.waitingSave(options);
-    if (waiting) adopted.commits.join(snapshot.sid);
-    save = waiting ?? { text: mine, options, waiting: [], joined: 0, isWriting: false };
-    snapshot.beginSave(session, mine, save);
-    save.waiting.push(callback);
-    if (waiting) {
-      save.joined += 1;
+    const earlier = snapshot.waitingSave(options);
+    if (earlier !== undefined) {
+      adopted.commits.join(snapshot.sid);
+      snapshot.joinSave(earlier, session, mine);
+      earlier.waiting.push(callback);
       return;
     }
+    save = snapshot.beginSave(session, mine, options);
+    save.waiting.push(callback);
   } catch (error) {
     callback(error);
     return;
