@@ -2,7 +2,7 @@
 
 const { inspect } = require('node:util');
 const { Fields } = require('./fields.js');
-const { PLAIN, isJson, isObject, spellValue } = require('./session-data.js');
+const { PLAIN, isJson, isObject, spellValue, without } = require('./session-data.js');
 const { LEFT_OUT, SNAPSHOT, Snapshot, newestOf, snapshotOf } = require('./snapshot.js');
 
 /** @import { StoreCalls } from '../stores/store-calls.js' */
@@ -94,6 +94,7 @@ class LazySession extends Snapshot {
   set(target, key, value, receiver) {
     const newer = this.newer();
     if (newer !== undefined) return Reflect.set(newer, key, value);
+    if (typeof key === 'string') this.noteAssigned(key, value);
     const { values } = this;
     if (
       values !== undefined &&
@@ -177,8 +178,11 @@ class LazySession extends Snapshot {
     Object.setPrototypeOf(target, this.prototype);
     const leftOut = Object.keys(data).filter((key) => this.isReserved(target, key));
     for (const key of leftOut) delete data[key];
-    this.base = without(this.base, leftOut);
-    for (const save of this.saves) save.text = without(save.text, leftOut);
+    if (leftOut.length > 0) {
+      // That is no change.
+      this.base = without(this.base, leftOut);
+      for (const save of this.saves) save.text = without(save.text, leftOut);
+    }
     if (!values.has('cookie')) values.set('cookie', this.cookieOf(data.cookie));
     for (const [key, value] of values) data[key] = value;
     for (const [key, value] of Object.entries(data)) {
@@ -282,14 +286,6 @@ for (const trap of [...ANSWERED, 'preventExtensions', 'setPrototypeOf']) {
     return /** @type {any} */ (Reflect)[trap](...args);
   };
   Object.defineProperty(LazySession.prototype, trap, { value });
-}
-
-/** A text without fields that a whole session leaves out: that is no change. @param {string} text @param {string[]} keys */
-function without(text, keys) {
-  if (keys.length === 0) return text;
-  const data = JSON.parse(text);
-  for (const key of keys) delete data[key];
-  return JSON.stringify(data);
 }
 
 module.exports.LazySession = LazySession;

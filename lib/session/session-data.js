@@ -108,6 +108,13 @@ function spellValue(key, value) {
   return text === '{}' ? undefined : text.slice(JSON.stringify(key).length + 2, -1);
 }
 
+/** A text without some fields. @param {string} text @param {string[]} keys @returns {string} */
+function without(text, keys) {
+  const data = JSON.parse(text);
+  for (const key of keys) delete data[key];
+  return JSON.stringify(data);
+}
+
 /** The JSON text of session data; undefined where it has none, and its changes cannot be followed. @param {any} data */
 function textOf(data) {
   return attempt(() => JSON.stringify(data), undefined);
@@ -127,4 +134,5 @@ module.exports = {
   sessionData,
   spellValue,
   textOf,
+  without,
 };

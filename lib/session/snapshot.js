@@ -20,6 +20,7 @@ const snapshots = new WeakMap();
  *
  * @typedef {object} Save
  * @property {string} text the session's own text, which is not in `base` yet
+ * @property {Set<string>} assigned as `Snapshot` has them
  * @property {SaveOptions} options
  * @property {((error?: unknown) => void)[]} waiting for its end
  * @property {number} joined how many others it writes as well
@@ -43,7 +44,7 @@ const NO_SAVES = [];
 /** How many of them are kept. */
 const MOST_HELD = 32;
 /** @type {Set<any>} */
-const NONE_PARSED = new Set();
+const NONE = new Set();
 
 /** What a `Session` was when it was loaded: what its changes are measured against. */
 class Snapshot {
@@ -81,9 +82,14 @@ class Snapshot {
     /** Whether the last save has merged it with changes of others, which the session does not have. */
     this.isMerged = false;
     /** The objects in it that were made of the stored text. All others are the app's, which may have put a constant there. @type {Set<any>} */
-    this.parsed = NONE_PARSED;
+    this.parsed = NONE;
     /** @type {Held[] | undefined} */
     this.held = undefined;
+    /**
+     * The fields that app code has given a text, a number or the like, since the session was saved last: they are to have that, though
+     * they may have had it before, and another in the store. @type {Set<string>}
+     */
+    this.assigned = NONE;
     /** What the last save has found in the store. @type {string | null} */
     this.replaced = stored;
   }
@@ -107,11 +113,25 @@ class Snapshot {
     return isAlike ? save : undefined;
   }
 
+  /** App code has given a field a value. @param {string} key @param {any} value */
+  noteAssigned(key, value) {
+    // An object with the same content says nothing of what is not in it: another may have added that.
+    if (isObject(value)) this.assigned.delete(key);
+    else if (this.assigned === NONE) this.assigned = new Set([key]);
+    else this.assigned.add(key);
+  }
+
+  /** What was assigned is what is stored. */
+  forgetAssigned() {
+    this.assigned = NONE;
+  }
+
   /** A save begins. @param {any} session @param {string} text what it writes @param {SaveOptions} options @returns {Save} */
   beginSave(session, text, options) {
     this.isExact = this.isFaithful(session);
-    this.save = { text, options, waiting: [], joined: 0, isWriting: false };
+    this.save = { text, assigned: this.assigned, options, waiting: [], joined: 0, isWriting: false };
     this.saves = [...this.saves, this.save];
+    this.assigned = NONE;
     return this.save;
   }
 
@@ -119,7 +139,9 @@ class Snapshot {
   joinSave(save, session, text) {
     this.isExact = this.isFaithful(session);
     save.text = text;
+    save.assigned = new Set([...save.assigned, ...this.assigned]);
     save.joined += 1;
+    this.assigned = NONE;
   }
 
   /** A save has ended. @param {Save} save */
@@ -152,7 +174,7 @@ class Snapshot {
   /** A value in it was made of the stored text, with all that is in the value. @param {any} value */
   addParsed(value) {
     if (!isObject(value)) return;
-    if (this.parsed === NONE_PARSED) this.parsed = new Set();
+    if (this.parsed === NONE) this.parsed = new Set();
     const objects = [value];
     for (const object of objects) {
       this.parsed.add(object);

@@ -232,16 +232,18 @@ function inTime(returned, timeout) {
  *
  * @param {any} session
  * @param {any} fresh what was written, as its snapshot says
+ * @param {Iterable<string>} [written] fields that are changes, whatever they were; so are those that a save under way writes
  */
-function rebase(session, fresh) {
+function rebase(session, fresh, written = []) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { base, clock, cookie, rawCookie, stored } = /** @type {Snapshot} */ (snapshotOf(fresh));
   // An update that has changed nothing has written nothing: the session may have been saved since it was read.
   if (clock < snapshot.clock) return;
   const own = snapshot.whole(session);
   const mine = snapshot.spell(session);
-  const isUnchanged = mine === snapshot.base;
-  const text = isUnchanged ? base : merge(snapshot.base, mine, base);
+  const assigned = new Set([...written, ...snapshot.saves.flatMap((save) => [...save.assigned])]);
+  const isUnchanged = mine === snapshot.base && assigned.size === 0;
+  const text = isUnchanged ? base : merge(snapshot.base, mine, base, assigned);
   if (snapshot.hasCookie(session)) {
     // A handler may hold it.
     if (Object.isFrozen(own.cookie)) own.cookie = fresh.cookie;
@@ -252,16 +254,18 @@ function rebase(session, fresh) {
   patch(own, JSON.parse(text), snapshot);
   const now = snapshot.spell(session);
   // And what is being saved: the text of before would undo what others have written.
-  for (const save of snapshot.saves) save.text = save.text === mine ? now : merge(before, save.text, base);
+  for (const save of snapshot.saves)
+    save.text = save.text === mine ? now : merge(before, save.text, base, save.assigned);
   snapshot.base = isUnchanged ? now : base;
   snapshot.stored = stored;
   snapshot.isMerged = false;
   snapshot.clock = clock;
+  snapshot.forgetAssigned();
 }
 
 /** The same, to a text that was loaded. @param {AdoptedStore} adopted @param {any} session @param {string} sid @param {Stored} stored @param {number} clock when the load began */
 function rebaseTo(adopted, session, sid, stored, clock) {
-  rebase(session, open(adopted, sid, stored, clock));
+  rebase(session, open(adopted, sid, stored, clock), snapshotOf(session)?.assigned);
 }
 
 /**

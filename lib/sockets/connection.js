@@ -330,7 +330,7 @@ class Connection {
   leave() {
     // What was changed outside of a handler, or before the socket was refused. A handler that runs saves it all.
     if (!this.hasLeft && this.sid !== undefined && this.running.length === 0)
-      new SocketEvent(this, 'disconnect').commit(() => {});
+      Object.assign(new SocketEvent(this, 'disconnect'), { isUnread: true }).commit(() => {});
     this.hasLeft = true;
     this.leaveWhenIdle();
   }

@@ -50,6 +50,7 @@ class SocketEvent {
 
   /** Runs the handlers immediately, with what is known of the session. @returns {any} what they returned */
   startNow() {
+    this.isUnread = !this.connection.adopted.isAtHand();
     this.look();
     return this.start();
   }
@@ -257,5 +258,7 @@ class SocketEvent {
 
 /** Whether what it saves is told to nobody. @type {boolean} */
 SocketEvent.prototype.isQuiet = false;
+/** Whether the session was not loaded for it: the socket leaves. @type {boolean} */
+SocketEvent.prototype.isUnread = false;
 
 module.exports.SocketEvent = SocketEvent;

@@ -8,7 +8,7 @@ const { Loaded } = require('../stores/stored.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 
-/** @import { Save } from '../session/snapshot.js' */
+/** @import { Save, Snapshot } from '../session/snapshot.js' */
 /** @import { Connection, Link } from './connection.js' */
 /** @import { SocketEvent } from './socket-event.js' */
 /** @import { Stored } from '../stores/stored.js' */
@@ -173,8 +173,7 @@ class SocketSession {
     if (snapshot === undefined || snapshot.sid !== this.id || this.isEnded) return false;
     if (stored === undefined || clock === undefined || this.unsaved !== undefined) return false;
     try {
-      if (!isAlways && snapshot.save === undefined && !snapshot.isChanged(snapshot.spell(session)))
-        return false;
+      if (!isAlways && snapshot.save === undefined && !this.isChanged()) return false;
       rebaseTo(this.connection.adopted, session, this.id, stored, clock);
       return true;
     } catch {
@@ -189,10 +188,19 @@ class SocketSession {
     const snapshot = snapshotOf(session);
     if (session === undefined || snapshot === undefined) return session !== undefined;
     try {
-      return snapshot.isChanged(snapshot.spell(session));
+      return snapshot.assigned.size > 0 || snapshot.isChanged(snapshot.spell(session));
     } catch {
       return true;
     }
+  }
+
+  /**
+   * Whether the store may have something else than what was assigned, though that is what the session had before.
+   * @param {Snapshot} snapshot @param {SocketEvent} event
+   */
+  mayDiffer({ assigned, clock, isReplaced, sid, stored }, event) {
+    if (assigned.size === 0 || this.sid === undefined) return false;
+    return isReplaced || event.isUnread || this.connection.adopted.isOther(sid, stored, clock);
   }
 
   /** The `Session` that may have been changed. @returns {any} undefined when there is none */
@@ -223,7 +231,11 @@ class SocketSession {
       this.unsaved = session;
       return done(this.failure);
     }
-    if (snapshot ? !snapshot.isChanged(text) : Object.keys(session).length < 2) {
+    const isSame = snapshot
+      ? !snapshot.isChanged(text) && !this.mayDiffer(snapshot, event)
+      : Object.keys(session).length < 2;
+    if (isSame) {
+      snapshot?.forgetAssigned();
       // A save that is under way has it all: its end is the one to wait for.
       if (snapshot?.save !== undefined) snapshot.save.waiting.push(done);
       else done();

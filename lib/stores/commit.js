@@ -5,7 +5,7 @@ const native = require('../../native.js');
 const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { codeOf, failure, guard, timedOut } = require('../support/errors.js');
-const { isFaithful, isLive, sessionData } = require('../session/session-data.js');
+const { isFaithful, isLive, sessionData, without } = require('../session/session-data.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
 const { copyOfSession } = require('./stored.js');
 
@@ -206,7 +206,7 @@ class Committing {
   /** The text to write, where somebody else has written as well. @param {string} theirs */
   merge(theirs) {
     const began = begin('merge');
-    const text = merge(this.base, this.mine, theirs);
+    const text = merge(this.base, this.mine, theirs, this.save.assigned);
     this.merged = true;
     publish('merge', this.snapshot.sid, { attempt: this.attempts }, began);
     return text;
@@ -319,9 +319,14 @@ function renewLife(session, stored) {
   Object.defineProperty(session.cookie, 'toJSON', { value: () => stored });
 }
 
-/** The text to write. @param {string} base @param {string} mine @param {string} theirs @returns {string} */
-function merge(base, mine, theirs) {
-  const text = native.merge(base, mine, theirs);
+/**
+ * The text to write.
+ * @param {string} base @param {string} mine @param {string} theirs
+ * @param {Set<string>} [assigned] fields of mine that are changes, even if they are the same in `base` @returns {string}
+ */
+function merge(base, mine, theirs, assigned) {
+  const changed = assigned?.size ? Object.keys(JSON.parse(mine)).filter((key) => assigned.has(key)) : [];
+  const text = native.merge(changed.length > 0 ? without(base, changed) : base, mine, theirs);
   if (text === null) throw failure('ERR_INVALID_DOCUMENT');
   return text;
 }

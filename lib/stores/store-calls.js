@@ -299,6 +299,12 @@ class StoreCalls {
     if (!this.readsAtOnce) this.ticked(native.newSession(this.number, id));
   }
 
+  /** Whether this process knows that another text of a session is stored by now. @param {string} sid @param {string | null} text @param {number} clock when it was loaded */
+  isOther(sid, text, clock) {
+    if (this.isAtHand()) return this.driver.readText?.(sid) !== text;
+    return this.since(sid, clock) !== 'unchanged';
+  }
+
   /** What has happened to a session since a load. @param {string} id @param {number} since */
   since(id, since) {
     if (this.successor?.since(id, 0) === 'gone') return 'gone';

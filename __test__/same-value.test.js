@@ -1,0 +1,205 @@
+'use strict';
+
+// Code that sets a field wants it to be so. If the session object has had that value before, and somebody else has stored another
+// one since, the field is written all the same.
+
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { deferred } = require('./support/deferred.js');
+const { FACES, socketOf } = require('./support/faces.js');
+const { LIMIT } = require('./support/limit.js');
+const { suiteStores } = require('./support/suite-stores.js');
+const { until } = require('./support/wait.js');
+
+const STORES = suiteStores();
+
+// A Zappa app's sessions have the `save` of express-session.
+const save = (session) =>
+  new Promise((resolve, reject) => {
+    session.save((error) => (error ? reject(error) : resolve()));
+  });
+
+// A socket whose session has `idle: true`. `outside()` is that session for code outside of handlers.
+async function idling(t, face, store, { events, ...set } = {}) {
+  const held = deferred();
+  let at;
+  const f = await FACES[face](t, {
+    kept: await STORES[store](),
+    ...set,
+    events: {
+      look: (socket, _data, ack) => {
+        at = socket;
+        ack(socket.session.idle);
+      },
+      hold: async (socket, _data, ack) => {
+        ack(socket.session.idle);
+        await held.promise;
+      },
+      ...events,
+    },
+  });
+  const { browser, socket } = await f.bound();
+  await f.write(browser, { idle: true, list: ['a'], page: 1 });
+  assert.equal(await socket.ask('look', {}), true);
+  return {
+    ...f,
+    browser,
+    socket,
+    outside: () => socketOf(at).session ?? at.session,
+    finish: held.resolve,
+    stored: async () => (await f.read(browser)).idle,
+  };
+}
+
+for (const face of Object.keys(FACES)) {
+  for (const store of Object.keys(STORES)) {
+    describe(`${face}, ${store}: a field is set to the value that the session object has`, () => {
+      test('outside of a handler, and is stored by save()', LIMIT, async (t) => {
+        const { browser, outside, stored, write } = await idling(t, face, store);
+        for (let round = 0; round < 3; round += 1) {
+          await write(browser, { idle: false });
+          const session = outside();
+          session.idle = true;
+          await save(session);
+          assert.equal(await stored(), true);
+        }
+      });
+
+      test('outside of a handler, and is stored with the next event', LIMIT, async (t) => {
+        const { browser, outside, socket, stored, write } = await idling(t, face, store);
+        await write(browser, { idle: false });
+        outside().idle = true;
+        assert.equal(await socket.ask('look', {}), true);
+        assert.equal(await stored(), true);
+      });
+
+      test('in an object that was kept, while a handler runs that may hold it', LIMIT, async (t) => {
+        let kept;
+        const { browser, finish, socket, stored, write } = await idling(t, face, store, {
+          events: {
+            keep: (at, _data, ack) => {
+              kept = at.session;
+              ack();
+            },
+            set: (_at, value, ack) => {
+              kept.idle = value;
+              ack();
+            },
+          },
+        });
+        await socket.ask('keep', {});
+        await socket.ask('hold', {});
+        await write(browser, { idle: false });
+        await socket.ask('set', true);
+        assert.equal(await stored(), true);
+        finish();
+        await socket.ask('look', {});
+        assert.equal(await stored(), true);
+      });
+
+      test('at the end of a handler that has taken the session before others wrote', LIMIT, async (t) => {
+        const go = deferred();
+        const { browser, socket, stored, write } = await idling(t, face, store, {
+          events: {
+            late: async (at, _data, ack) => {
+              const { session } = at;
+              await go.promise;
+              session.idle = true;
+              ack();
+            },
+          },
+        });
+        const asked = socket.ask('late', {});
+        await socket.ask('look', {});
+        await write(browser, { idle: false });
+        go.resolve();
+        await asked;
+        assert.equal(await stored(), true);
+      });
+
+      test('by a listener of `disconnect`', LIMIT, async (t) => {
+        const { browser, socket, stored, write } = await idling(t, face, store, {
+          events: {
+            disconnect: (at) => {
+              at.session.idle = true;
+            },
+          },
+        });
+        await write(browser, { idle: false });
+        socket.close();
+        await until(async () => (await stored()) === true, 'it is stored');
+      });
+
+      test('and then to another one, deleted, or left out', LIMIT, async (t) => {
+        const { browser, outside, read, write } = await idling(t, face, store);
+        await write(browser, { idle: false, page: 2 });
+        const session = outside();
+        Object.assign(session, { idle: true, page: 1, list: ['a'] });
+        session.idle = 'away';
+        delete session.page;
+        session.list = undefined;
+        await save(session);
+        const { idle, list, page } = await read(browser);
+        assert.deepEqual([idle, page, list], ['away', undefined, undefined]);
+      });
+
+      test('which is an object: others have added something to it, and that stays', LIMIT, async (t) => {
+        const { browser, outside, read, write } = await idling(t, face, store);
+        await write(browser, { list: ['a', 'b'] });
+        const session = outside();
+        session.list = session.list.filter(Boolean);
+        await save(session);
+        assert.deepEqual((await read(browser)).list, ['a', 'b']);
+      });
+
+      test('by a handler that fails: nothing of it is stored', LIMIT, async (t) => {
+        const failed = deferred();
+        const { browser, socket, stored, write } = await idling(t, face, store, {
+          onError: () => failed.resolve(),
+          events: {
+            fail: (at) => {
+              at.session.idle = true;
+              throw new Error('on purpose');
+            },
+          },
+        });
+        socket.send('fail', {});
+        await failed.promise;
+        await write(browser, { idle: false });
+        assert.equal(await socket.ask('look', {}), false);
+        assert.equal(await stored(), false);
+      });
+
+      test('by a handler that has ended: later changes of others stay', LIMIT, async (t) => {
+        const { browser, socket, stored, write } = await idling(t, face, store, {
+          events: {
+            set: (at, _data, ack) => {
+              at.session.idle = true;
+              ack();
+            },
+          },
+        });
+        await socket.ask('set', {});
+        await write(browser, { idle: false });
+        assert.equal(await socket.ask('look', {}), false);
+        assert.equal(await stored(), false);
+      });
+    });
+  }
+}
+
+for (const store of Object.keys(STORES))
+  test(`${store}: a handler that sets a field to what is stored writes nothing`, LIMIT, async (t) => {
+    const { sharing, socket } = await idling(t, 'shareSession', store, {
+      events: {
+        set: (socket, _data, ack) => {
+          socket.session.idle = true;
+          ack();
+        },
+      },
+    });
+    const { commits } = sharing.stats();
+    await socket.ask('set', {});
+    await socket.ask('set', {});
+    assert.equal(sharing.stats().commits, commits);
+  });
