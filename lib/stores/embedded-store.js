@@ -13,6 +13,8 @@ const { setImmediate } = require('../support/timers.js');
 
 /** Under this symbol a store has its native table, which has sessions as texts. */
 const TABLE = Symbol('io-session table');
+/** Whether it has not been closed. */
+const OPEN = Symbol('io-session open');
 /** And how long a session lives whose cookie has no end, in ms. */
 const TTL = Symbol('io-session ttl');
 /** The last moment that a `Date` can hold, in ms. */
@@ -26,7 +28,12 @@ class EmbeddedStore extends EventEmitter {
   constructor(options) {
     super();
     const read = readEmbeddedOptions(options);
-    Object.defineProperties(this, { [TABLE]: { value: open(read) }, [TTL]: { value: read.ttl } });
+    const isOpen = { value: true, writable: true };
+    Object.defineProperties(this, {
+      [TABLE]: { value: open(read) },
+      [OPEN]: isOpen,
+      [TTL]: { value: read.ttl },
+    });
     if (read.path !== undefined && !flushesAtExit) {
       flushesAtExit = true;
       process.once('exit', native.flushStores);
@@ -137,6 +144,7 @@ class EmbeddedStore extends EventEmitter {
   async close() {
     const table = tableOf(this);
     if (!table.isOpen) return;
+    /** @type {any} */ (this)[OPEN] = false;
     const closed = table.close();
     this.emit('disconnect');
     written(await closed);
@@ -180,6 +188,7 @@ function compareAndSet(store, sid, expected, { text, renew }) {
 function embeddedDriver(store) {
   return {
     exact: 'processes',
+    isOpen: () => store[OPEN],
     readText: (sid) => read(store, sid),
     compareAndSet: (sid, expected, change, callback) =>
       callback(null, compareAndSet(store, sid, expected, change)),
