@@ -155,9 +155,14 @@ for (const [name, open] of Object.entries({
         await socket.ask('put in the kept one', `first${n}`);
         await other.ask('put in the kept one', `second${n}`);
       }
+      await Promise.all(
+        Array.from({ length: ROUNDS }, () => [socket.ask('count'), other.ask('count')]).flat(),
+      );
       const { count, ...fields } = await stored(sid);
       const put = (whose) => Object.keys(fields).filter((field) => field.startsWith(whose)).length;
-      assert.deepEqual([count, put('first'), put('second')], [2 * ROUNDS, ROUNDS, ROUNDS]);
+      assert.deepEqual([count, put('first'), put('second')], [4 * ROUNDS, ROUNDS, ROUNDS]);
+      const exact = [first, second].map(({ sharing }) => sharing.stats().exact);
+      assert.deepEqual(exact, ['processes', 'processes']);
       first.sharing.close();
       await check(second);
     },

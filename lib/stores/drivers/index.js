@@ -71,7 +71,9 @@ function isOfOneClass(store) {
 function comparesItself(store) {
   for (let at = store; at !== null; at = Object.getPrototypeOf(at)) {
     if (Object.hasOwn(at, 'compareAndSet')) return typeof store.compareAndSet === 'function';
-    if (Object.hasOwn(at, 'get') || Object.hasOwn(at, 'set')) return false;
+    // Another copy of this package follows the store as well.
+    const isPutThere = (/** @type {string} */ method) => Object.hasOwn(at, method) && !at[method]?.[ORIGINAL];
+    if (isPutThere('get') || isPutThere('set')) return false;
   }
   return false;
 }
