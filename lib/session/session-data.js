@@ -67,6 +67,11 @@ function isLive(text) {
   return endOf(text) > Date.now();
 }
 
+/** Whether two texts say the same, in whatever spelling. @param {any} text @param {any} other */
+function isSameJson(text, other) {
+  return text === other || attempt(() => isDeepStrictEqual(JSON.parse(text), JSON.parse(other)), false);
+}
+
 /** Whether two texts have the same content: what a touch or a key changes is none. @param {string} text @param {string} other */
 function isSameContent(text, other) {
   // It throws where they are nested deeper than the stack of this thread.
@@ -130,6 +135,7 @@ module.exports = {
   isLive,
   isObject,
   isSameContent,
+  isSameJson,
   meansMissing,
   sessionData,
   spellValue,

@@ -3,7 +3,7 @@
 const { commitSession, merge } = require('../stores/commit.js');
 const { failure, unsavable } = require('../support/errors.js');
 const { LEFT_OUT, markOwn, snapshotOf } = require('./snapshot.js');
-const { PLAIN, isObject } = require('./session-data.js');
+const { PLAIN, isObject, isSameJson } = require('./session-data.js');
 const { dataOf } = require('../stores/stored.js');
 const { clearTimeout, nextTurn, setTimeout } = require('../support/timers.js');
 
@@ -86,10 +86,11 @@ async function updatedNew(adopted, sid, session, change, methods) {
 /** @type {Turn} */
 const NO_TURN = { isHeld: false, leave() {} };
 
-/** Takes a lock. @param {Locks} locks @param {string} sid @param {number} timeout ms @returns {Promise<Turn>} */
-function turnIn(locks, sid, timeout) {
+/** Takes a lock. @param {Locks} locks @param {string} sid @param {number} timeout ms @param {boolean} [isNext] whether before all who wait @returns {Promise<Turn>} */
+function turnIn(locks, sid, timeout, isNext) {
   return new Promise((resolve, reject) => {
-    locks.enter(sid, timeout, (late, _stored, leave) => {
+    /** @type {Parameters<Locks['enter']>[2]} */
+    const start = (late, _stored, leave) => {
       const turn = {
         isHeld: true,
         leave() {
@@ -100,7 +101,8 @@ function turnIn(locks, sid, timeout) {
       if (late === undefined) return resolve(turn);
       turn.leave();
       reject(late);
-    });
+    };
+    locks.enter(sid, timeout, start, isNext);
   });
 }
 
@@ -131,39 +133,46 @@ function read(adopted, sid) {
 
 /** @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change @param {Methods} [methods] */
 async function updated(adopted, sid, session, change, methods) {
-  let { stored, clock } = await read(adopted, sid);
+  /** @type {Stored | undefined} */
+  let stored;
+  let clock = 0;
+  let turn = NO_TURN;
   // By the clock, not by how often: a thread that has just begun loses many times to one that is warm.
   const end = performance.now() + adopted.timeout;
-  for (let attempt = 1; ; attempt += 1) {
-    const isTold = attempt > TRIES;
-    // This process may write it without a pause. Then the others wait, but for no function that takes its time.
-    const turn = isTold ? await turnIn(adopted.commits, sid, adopted.timeout) : NO_TURN;
-    /** @type {any} */
-    let result;
-    /** @type {Outcome | undefined} */
-    let outcome;
-    try {
-      if (turn.isHeld) ({ stored, clock } = await read(adopted, sid));
+  try {
+    for (let attempt = 1; ; attempt += 1) {
+      const isTold = attempt > TRIES;
+      const found = stored;
+      if (!turn.isHeld && (isTold || adopted.commits.waitingFor(sid) > 0)) {
+        // This process may write it without a pause. Then the others wait, but for no function that takes its time.
+        turn = await turnIn(adopted.commits, sid, adopted.timeout, true);
+        stored = undefined;
+      }
+      if (stored === undefined) ({ stored, clock } = await read(adopted, sid));
       if (stored === undefined) throw failure('ERR_SESSION_GONE');
+      // A database may spell JSON in its own way, and compares with that.
+      if (found && isSameJson(found.text, stored.text)) stored = { ...stored, text: found.text };
       const fresh = open(adopted, sid, stored, clock, methods);
-      result = await changed(adopted, fresh, change, turn);
+      const result = await changed(adopted, fresh, change, turn);
       const written = () => session && rebase(session, fresh);
-      outcome = await write(adopted, fresh, { session, written, isTold, isHeld: turn.isHeld });
-      if (outcome === true) session?.req?.updated?.(snapshotOf(fresh));
-    } finally {
-      turn.leave();
+      const outcome = await write(adopted, fresh, { session, written, isTold, isHeld: turn.isHeld });
+      if (outcome === true) {
+        session?.req?.updated?.(snapshotOf(fresh));
+        return result;
+      }
+      if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
+        throw failure('ERR_SESSION_GONE');
+      if (performance.now() > end) {
+        const words = `An update() was tried ${attempt} times in ${adopted.timeout} ms (storeTimeout): others had written the session each time.`;
+        throw failure('ERR_STORE_TIMEOUT', words);
+      }
+      stored = { text: outcome };
+      clock = adopted.clock;
+      // Where nothing has to be waited for, this thread has others to serve.
+      if (attempt % YIELDS === 0) await nextTurn();
     }
-    if (outcome === true) return result;
-    if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')
-      throw failure('ERR_SESSION_GONE');
-    if (performance.now() > end) {
-      const words = `An update() was tried ${attempt} times in ${adopted.timeout} ms (storeTimeout): others had written the session each time.`;
-      throw failure('ERR_STORE_TIMEOUT', words);
-    }
-    stored = { text: outcome };
-    clock = adopted.clock;
-    // Where nothing has to be waited for, this thread has others to serve.
-    if (attempt % YIELDS === 0) await nextTurn();
+  } finally {
+    turn.leave();
   }
 }
 

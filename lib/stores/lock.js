@@ -25,6 +25,11 @@ class Locks {
     this.held = new Map();
   }
 
+  /** How many wait for the lock of a session. @param {string} sid */
+  waitingFor(sid) {
+    return this.held.get(sid)?.waiting.length ?? 0;
+  }
+
   /** One more is served together with one who waits for the lock of a session. Throws where too many wait. @param {string} sid */
   join(sid) {
     const lock = this.held.get(sid);
@@ -46,8 +51,9 @@ class Locks {
    * @param {number} timeout how long it may take until then, in ms
    * @param {(failed: Error | undefined, stored: string | undefined, leave: (stored?: string) => void) => void} start called now
    *   where the lock is free; `stored`: the text that the one before has written
+   * @param {boolean} [isNext] whether it comes before all who wait
    */
-  enter(sid, timeout, start) {
+  enter(sid, timeout, start, isNext = false) {
     const { held, inAll } = this;
     const leave = (/** @type {string | undefined} */ stored) => {
       const next = held.get(sid)?.waiting.shift();
@@ -68,7 +74,7 @@ class Locks {
     else {
       inAll.waiting += 1;
       const end = performance.now() + timeout;
-      lock.waiting.push((stored) =>
+      lock.waiting[isNext ? 'unshift' : 'push']((stored) =>
         start(performance.now() < end ? undefined : timedOut(timeout), stored, leave),
       );
     }

@@ -1,8 +1,7 @@
 'use strict';
 
 const { randomUUID } = require('node:crypto');
-const { isDeepStrictEqual } = require('node:util');
-const { attempt } = require('../../support/errors.js');
+const { isSameJson } = require('../../session/session-data.js');
 const { ask } = require('../tickets.js');
 
 /** @import { Driver } from './index.js' */
@@ -69,9 +68,9 @@ class Probe {
         this.answer((done) => compareAndSet(sid, expected, change, done));
       let outcome = await compare(firstText);
       // A database may spell JSON in its own way.
-      if (typeof outcome === 'string' && isSame(outcome, firstText)) outcome = await compare(outcome);
+      if (typeof outcome === 'string' && isSameJson(outcome, firstText)) outcome = await compare(outcome);
       if (outcome !== true || !says(await this.ask('get', sid), secondText)) return false;
-      if (!isSame(await compare(firstText), secondText)) return false;
+      if (!isSameJson(await compare(firstText), secondText)) return false;
     }
     await this.ask('destroy', sid);
     if (!loadText) return true;
@@ -103,14 +102,7 @@ class Probe {
 
 /** Whether data that a store gave says what a text says. @param {any} data @param {string} text */
 function says(data, text) {
-  return data !== undefined && isSame(JSON.stringify(data), text);
-}
-
-/** Whether two texts say the same. @param {any} text @param {string} other */
-function isSame(text, other) {
-  return (
-    typeof text === 'string' && attempt(() => isDeepStrictEqual(JSON.parse(text), JSON.parse(other)), false)
-  );
+  return data !== undefined && isSameJson(JSON.stringify(data), text);
 }
 
 module.exports.Probe = Probe;
