@@ -64,6 +64,12 @@ const WRAPPINGS = {
     if (data.counts) data.noted = true;
     own.call(store, sid, data, callback);
   },
+  'hands on a copy': (store, own) => (sid, data, callback) =>
+    own.call(store, sid, { ...data, stamped: (data.stamped ?? 0) + 1 }, callback),
+  'hands on a copy later': (store, own) => (sid, data, callback) => {
+    const copy = Object.assign({}, JSON.parse(JSON.stringify(data)), { cookie: data.cookie, stamped: 1 });
+    setTimeout(() => own.call(store, sid, copy, callback), 1);
+  },
   'saves another object of the session before, once'(store, own) {
     let isBusy = false;
     let isDone = false;
@@ -133,6 +139,51 @@ for (const [name, open] of Object.entries(STORES)) {
         );
       }
     }
+
+    for (const what of ['hands on a copy', 'hands on a copy later'])
+      test(`whose set ${what}: events and requests beside each other lose nothing`, LIMIT, async (t) => {
+        const f = await shareFixture(t, {
+          store: open(),
+          app({ app, io, sharing }) {
+            const { store } = sharing;
+            store.set = WRAPPINGS[what](store, store.set);
+            app.get('/put', (req, res) => {
+              req.session[req.query.field] = 1;
+              res.json(1);
+            });
+            io.on('connection', (socket) => {
+              socket.on('put', (field, ack) => {
+                socket.session[field] = 1;
+                ack(1);
+              });
+              socket.on('count', async (_data, ack) => {
+                await socket.session.update((data) => {
+                  data.count = (data.count ?? 0) + 1;
+                });
+                ack(1);
+              });
+            });
+          },
+        });
+        const { browser, socket } = await f.bound();
+        const fields = [];
+        const missing = [];
+        const put = async (field, asked) => {
+          fields.push(field);
+          await asked;
+          if ((await browser.json('/read')).body[field] !== 1) missing.push(field);
+        };
+        const all = Array.from({ length: UPDATES }, (_, n) => [
+          put(`event${n}`, socket.ask('put', `event${n}`)),
+          put(`request${n}`, browser.json(`/put?field=request${n}`)),
+          socket.ask('count', {}),
+        ]);
+        await Promise.all(all.flat());
+        const { body } = await browser.json('/read');
+        assert.deepEqual([missing, fields.filter((field) => body[field] !== 1)], [[], []]);
+        assert.equal(body.count, UPDATES);
+        assert.equal(typeof body.stamped, 'number');
+      });
 
     test('whose set the app keeps to itself, calls that', LIMIT, async (t) => {
       const taken = [];

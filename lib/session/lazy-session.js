@@ -3,7 +3,7 @@
 const { inspect } = require('node:util');
 const { Fields } = require('./fields.js');
 const { PLAIN, isJson, isObject, spellValue, without } = require('./session-data.js');
-const { LEFT_OUT, SNAPSHOT, Snapshot, newestOf, snapshotOf } = require('./snapshot.js');
+const { LEFT_OUT, SNAPSHOT, Snapshot, newestOf, noteSession, snapshotOf } = require('./snapshot.js');
 
 /** @import { StoreCalls } from '../stores/store-calls.js' */
 
@@ -164,6 +164,7 @@ class LazySession extends Snapshot {
   /** @param {any} raw the stored cookie */
   cookieOf(raw) {
     const cookie = this.calls.makeCookie(raw);
+    noteSession(cookie, this.session);
     this.noteCookie(cookie, raw);
     return cookie;
   }

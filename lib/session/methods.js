@@ -158,8 +158,7 @@ async function update(change) {
 function saving(save, reads) {
   return function (callback = () => {}) {
     const adopted = adoptedBy(this.req.sessionStore);
-    if (!adopted?.hasOwn('set') || snapshotOf(this)?.sid !== this.id)
-      return inTime(save).call(this, callback);
+    if (adopted === undefined || snapshotOf(this)?.sid !== this.id) return inTime(save).call(this, callback);
     const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
     commitSession(adopted, this, { trusting: true, reads }, done);
     return this;

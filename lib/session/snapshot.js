@@ -12,11 +12,14 @@ const LEFT_OUT = new Set(['undefined', 'function', 'symbol']);
 const SNAPSHOT = Symbol('io-session snapshot');
 /** Those of all other sessions. @type {WeakMap<object, Snapshot>} */
 const snapshots = new WeakMap();
+/** The session that a cookie is of, and what that was when the cookie was given to an app's own `set`. @type {WeakMap<object, { session: any, base?: string }>} */
+const sessions = new WeakMap();
 
 /**
  * A save that is under way.
  *
- * @typedef {{ trusting: boolean, reads: boolean, isQuiet: boolean | undefined, update: Update | undefined }} SaveOptions as `commitSession` has them
+ * @typedef {{ data: any, base?: string, text?: string }} Copy what an app's own `set` has made of a session, and what that is measured against
+ * @typedef {{ trusting: boolean, reads: boolean, isQuiet: boolean | undefined, copy: Copy | undefined, update: Update | undefined }} SaveOptions as `commitSession` has them
  *
  * @typedef {object} Save
  * @property {string} text the session's own text, which is not in `base` yet
@@ -105,12 +108,12 @@ class Snapshot {
   }
 
   /** A save that waits for its turn, and can write what comes after it, too: each has all of the session. @param {SaveOptions} options @returns {Save | undefined} */
-  waitingSave({ trusting, reads, isQuiet, update }) {
+  waitingSave({ trusting, reads, isQuiet, copy, update }) {
     const { save } = this;
     if (save === undefined || save.isWriting || save.options.update || update) return undefined;
     const { options } = save;
     const isAlike = options.trusting === trusting && options.reads === reads && options.isQuiet === isQuiet;
-    return isAlike ? save : undefined;
+    return isAlike && !options.copy && !copy ? save : undefined;
   }
 
   /** App code has given a field a value. @param {string} key @param {any} value */
@@ -287,9 +290,20 @@ function newestOf(session) {
   return snapshotOf(session)?.newer() ?? session;
 }
 
+/** Notes which session a cookie is of: an app's own `set` may make something of a session, and keeps the cookie. @param {any} cookie @param {any} session @param {string} [base] */
+function noteSession(cookie, session, base) {
+  if (isObject(cookie)) sessions.set(cookie, { session, base });
+}
+
+/** The session that something was made of, if it has the cookie. @param {any} made */
+function sessionOf(made) {
+  return sessions.get(made?.cookie);
+}
+
 /** Notes where a session that was made a moment ago came from. @param {any} session @param {Snapshot} snapshot */
 function remember(session, snapshot) {
   snapshots.set(session, snapshot);
+  noteSession(session.cookie, session);
   return snapshot;
 }
 
@@ -310,4 +324,14 @@ function markOwn(session, isNew) {
   if (isNew) snapshot.stored = null;
 }
 
-module.exports = { LEFT_OUT, SNAPSHOT, Snapshot, markOwn, newestOf, remember, snapshotOf };
+module.exports = {
+  LEFT_OUT,
+  SNAPSHOT,
+  Snapshot,
+  markOwn,
+  newestOf,
+  noteSession,
+  remember,
+  sessionOf,
+  snapshotOf,
+};

@@ -5,11 +5,11 @@ const native = require('../../native.js');
 const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { codeOf, failure, guard, timedOut } = require('../support/errors.js');
-const { isFaithful, isLive, sessionData, without } = require('../session/session-data.js');
-const { markOwn, snapshotOf } = require('../session/snapshot.js');
+const { isFaithful, isLive, sessionData, textOf, without } = require('../session/session-data.js');
+const { markOwn, noteSession, snapshotOf } = require('../session/snapshot.js');
 const { copyOfSession } = require('./stored.js');
 
-/** @import { Save, Snapshot } from '../session/snapshot.js' */
+/** @import { Copy, Save, Snapshot } from '../session/snapshot.js' */
 /** @import { AdoptedStore } from './adopted-store.js' */
 /** @import { Commit, Outcome } from './drivers/index.js' */
 /** @import { Locks } from './lock.js' */
@@ -29,9 +29,10 @@ const { copyOfSession } = require('./stored.js');
  *
  * @callback CommitSession
  * @param {AdoptedStore} adopted @param {any} session
- * @param {{ trusting?: boolean, reads?: boolean, text?: string, isQuiet?: boolean }} options `trusting`: whether it is the app that
+ * @param {{ trusting?: boolean, reads?: boolean, text?: string, isQuiet?: boolean, copy?: Copy }} options `trusting`: whether it is the app that
  *   saves, so that an unchanged clock is enough to write without reading again; `reads`: not even then; `text`: the session's text, when it has been made already;
- *   `isQuiet`: whether the change is told to nobody, where that is known
+ *   `isQuiet`: whether the change is told to nobody, where that is known; `copy`: what the app has made of the session, to be
+ *   written in its place
  * @param {(error?: unknown) => void} callback called now where nothing has to be waited for; no app code
  * @returns {void}
  */
@@ -44,14 +45,45 @@ const MOST_ATTEMPTS = 100;
 /** Commits a session. Where the app has put its own `set` in place, that is called. @type {CommitSession} */
 function commitSession(adopted, session, options, callback) {
   if (adopted.hasOwn('set')) commit(adopted, session, options, callback);
-  else {
-    const { sid } = /** @type {Snapshot} */ (snapshotOf(session));
-    ask(callback, adopted, (done) => adopted.store.set(sid, session, done));
+  else callSet(adopted, session, options.text, callback);
+}
+
+/**
+ * Calls the app's own `set`, which may take its time, and calls ours with what it was given, or with something that it has made of it.
+ * It is given a copy, by which the session is known then, and what it was.
+ *
+ * @param {AdoptedStore} adopted @param {any} session @param {string | undefined} text @param {(error?: unknown) => void} callback
+ */
+function callSet(adopted, session, text, callback) {
+  const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
+  const { base, sid } = snapshot;
+  let given = session;
+  try {
+    const now = text ?? snapshot.spell(session);
+    const data = isFaithful(session) ? JSON.parse(now) : copyOfSession(session, now);
+    if (sessionData(data) !== undefined) given = copyFor(adopted, session, data);
+  } catch {
+    // Ours says what is wrong with it.
   }
+  if (given !== session) noteSession(given.cookie, session, base);
+  const done = (/** @type {unknown} */ error) => {
+    if (given !== session) Object.setPrototypeOf(given.req, Object.prototype);
+    callback(error);
+  };
+  ask(done, adopted, (answered) => adopted.store.set(sid, given, answered));
+}
+
+/** A session like another one, with data of its own: a store may keep it. @param {AdoptedStore} adopted @param {any} session @param {any} data */
+function copyFor(adopted, session, data) {
+  const isOwn = data.cookie.__io === true;
+  const request = adopted.requestFor(session.id, session.req);
+  const copy = adopted.original.createSession.call(adopted.self, request, data);
+  if (isOwn) markOwn(copy, false);
+  return copy;
 }
 
 /** The same, without a look at the store's `set`. @type {CommitSession} */
-function commit(adopted, session, { trusting = false, reads = false, text, isQuiet }, callback) {
+function commit(adopted, session, { trusting = false, reads = false, text, isQuiet, copy }, callback) {
   adopted.probe?.begin();
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { update } = snapshot;
@@ -71,7 +103,10 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
       callback(null);
       return;
     }
-    const options = { trusting: trusting && update === undefined, reads, isQuiet, update };
+    // Until its turn has come, the session may be brought up to what others have written, and the copy may not.
+    if (copy) Object.assign(copy, { base: copy.base ?? snapshot.base, text: textOf(copy.data) });
+    if (copy && typeof copy.text !== 'string') throw failure('ERR_UNSAVABLE_SESSION');
+    const options = { trusting: trusting && update === undefined, reads, isQuiet, copy, update };
     const earlier = snapshot.waitingSave(options);
     if (earlier !== undefined) {
       adopted.commits.join(snapshot.sid);
@@ -107,7 +142,7 @@ class Committing {
    * @param {(error: unknown, written?: string) => void} callback
    */
   constructor(adopted, session, save, callback) {
-    const { trusting, reads, isQuiet, update } = save.options;
+    const { trusting, reads, isQuiet, copy, update } = save.options;
     this.adopted = adopted;
     this.session = session;
     this.save = save;
@@ -123,10 +158,11 @@ class Committing {
     this.request = undefined;
     /** What the text to write was merged with. */
     this.expected = this.snapshot.stored;
-    /** The session's own text, and what that is measured against. */
-    this.mine = save.text;
-    this.base = this.snapshot.base;
-    this.text = save.text;
+    this.copy = copy;
+    /** The text of what is to be written, and what it is measured against. */
+    this.mine = copy?.text ?? save.text;
+    this.base = copy?.base ?? this.snapshot.base;
+    this.text = this.mine;
     this.attempts = 0;
     /** Whether `expected` is what was there a moment ago, and not when the session was loaded. */
     this.isRead = false;
@@ -214,19 +250,19 @@ class Committing {
 
   /** An object to be written, for stores that take one. A store that may keep it gets one of its own. @param {string} text */
   objectFor(text) {
-    const { adopted, save, session, snapshot } = this;
-    const { driver, original, self } = adopted;
-    const isMine = text === save.text;
+    const { adopted, copy, mine, session, snapshot } = this;
+    const { driver } = adopted;
+    const isMine = text === mine;
     if (driver.readText || (driver.compareAndSet && isMine)) return session;
-    const data = isMine && !isFaithful(session) ? copyOfSession(session, text) : JSON.parse(text);
+    const source = copy?.data ?? session;
+    const data = isMine && !isFaithful(source) ? copyOfSession(source, text) : JSON.parse(text);
     const { cookie } = data;
     // An app has put something else in the place of the cookie.
     if (sessionData(data) === undefined) return session;
-    this.request = adopted.requestFor(snapshot.sid, session.req);
-    const copy = original.createSession.call(self, this.request, data);
-    if (cookie.__io === true) markOwn(copy, false);
-    else if (!driver.compareAndSet && snapshot.hasCookie(session)) renewLife(copy, cookie);
-    return copy;
+    const made = copyFor(adopted, session, data);
+    this.request = made.req;
+    if (cookie.__io !== true && !driver.compareAndSet && snapshot.hasCookie(session)) renewLife(made, cookie);
+    return made;
   }
 
   /** Writes, as the store's driver does. @param {Commit} commit */
@@ -288,7 +324,8 @@ class Committing {
     }
     if (stored !== undefined) {
       // What the session leaves out by itself, a field called like a method, is no change of others.
-      snapshot.isMerged = stored !== save.text && (snapshot.isMerged || expected !== snapshot.stored);
+      const isOthers = snapshot.isMerged || expected !== snapshot.stored || this.copy !== undefined;
+      snapshot.isMerged = stored !== save.text && isOthers;
       snapshot.replaced = expected;
       snapshot.wrote(session, save.text, stored, isGone ? snapshot.clock : adopted.clock);
       if (update !== undefined) {

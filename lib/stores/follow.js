@@ -4,7 +4,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { randomBytes } = require('node:crypto');
 const { ask, firstAnswer, thrown } = require('./tickets.js');
 const { commit } = require('./commit.js');
-const { newestOf, snapshotOf } = require('../session/snapshot.js');
+const { newestOf, sessionOf, snapshotOf } = require('../session/snapshot.js');
 const { textOf } = require('../session/session-data.js');
 const { ORIGINAL } = require('./original.js');
 const { copyOfSession } = require('./stored.js');
@@ -61,14 +61,19 @@ function follow(adopted) {
   followAnswered(adopted, 'set', (sid, given, callback) => {
     adopted.probe?.begin();
     const session = newestOf(given);
+    // An app's own `set` may call it, with something that it has made of a session. Where its `get` is another one as well, that
+    // may be anything.
+    const of = adopted.hasOwn('get') && !snapshotOf(session) ? sessionOf(session) : undefined;
+    const copy = snapshotOf(of?.session)?.sid === sid ? { data: session, base: of?.base } : undefined;
+    const original = copy ? of?.session : session;
     // The store's own `touch` may call it, which has the lock.
-    letIn(sid, session);
-    const snapshot = adopted.snapshotFor(sid, session);
+    letIn(sid, original);
+    const snapshot = adopted.snapshotFor(sid, original);
     // A record, or what has no text.
     if (snapshot?.sid !== sid) return adopted.setAsItIs(sid, session, callback);
     // Not before the caller has gone on, as with any store, and in its async context: it may have waited for another save.
     const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
-    commit(adopted, session, { trusting: true }, done);
+    commit(adopted, original, { trusting: true, copy }, done);
   });
 
   followAnswered(adopted, 'destroy', (sid, callback) => adopted.destroy(sid, callback));
