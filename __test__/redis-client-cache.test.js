@@ -147,3 +147,33 @@ test('a browser that has the answer of a write finds it in its next event, 10,00
   await Promise.all(Array.from({ length: BROWSERS }, (_, number) => browse(`browser ${number}`)));
   assert.deepEqual({ stale, left }, { stale: 0, left: 0 });
 });
+
+test(
+  'who has the acknowledgement of an event finds its change in an event of another process, beside others',
+  LIMIT,
+  async (t) => {
+    const start = async () => {
+      const child = startChild(t, SCRIPT, { redisPort: server.port, cached: true });
+      return (await child.message('ready')).url;
+    };
+    const urls = await Promise.all([start(), start(), start()]);
+    const browser = new HttpClient(urls[0], { prefix: '/io-session' });
+    await browser.json('/login?user=ann');
+    const { key } = (await browser.json('/io-session/socket/__local')).body;
+    const sockets = await Promise.all(urls.map((url) => connectSocket(url, { auth: { key } })));
+    for (const socket of sockets) t.after(() => socket.close());
+    const any = () => sockets[Math.floor(Math.random() * sockets.length)];
+    // Each writes a field of its own, by whatever process, and reads it by another one. They keep all sockets busy.
+    const FIELDS = 12;
+    const WRITES = 400;
+    let stale = 0;
+    const write = async (field) => {
+      for (let n = 0; n < WRITES; n += 1) {
+        await any().ask('set', field, n);
+        if ((await any().ask('see', field)) !== n) stale += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: FIELDS }, (_, number) => write(`field${number}`)));
+    assert.equal(stale, 0);
+  },
+);

@@ -3,6 +3,7 @@
 const { Batches } = require('./batches.js');
 const { converting, storedOf, storedOfText } = require('./stored.js');
 const { firstAnswer } = require('./tickets.js');
+const { nextTick } = require('../support/timers.js');
 
 /** @import { StoreCalls } from './store-calls.js' */
 /** @import { Stored } from './stored.js' */
@@ -59,15 +60,19 @@ class GatheredLoads {
   sendOne(load) {
     const { driver, original, self } = this.calls;
     const { loadText } = driver;
+    const asked = () => {
+      load.clock = this.calls.clock;
+    };
     firstAnswer(
-      (done) => (loadText ? loadText(load.sid, done) : original.get.call(self, load.sid, done)),
+      (done) => (loadText ? loadText(load.sid, done, asked) : original.get.call(self, load.sid, done)),
       this.taking(load, loadText ? storedOfText : storedOf),
     );
   }
 
   /** What takes the store's answer to a load. @param {Load} load @param {typeof storedOf} make */
   taking(load, make) {
-    return converting(make, (error, stored) => this.answer(load, error, stored));
+    // Behind the end of a save that was answered before.
+    return converting(make, (error, stored) => nextTick(() => this.answer(load, error, stored)));
   }
 
   /**

@@ -103,6 +103,7 @@ function serveSockets(app, io, sharing, namespaces) {
         socket.session[field] = value;
         ack({ ok: true });
       });
+      socket.on('see', (field, ack) => ack(socket.session[field] ?? null));
       socket.on('rooms', (ack) => ack([...socket.rooms], events));
       // The one room of a game, as apps with one room for each socket do it.
       socket.on('enter', async (room, ack) => {

@@ -5,6 +5,7 @@ const { isLive } = require('../../session/session-data.js');
 const { attempt } = require('../../support/errors.js');
 const { Batches } = require('../batches.js');
 const { firstAnswer } = require('../tickets.js');
+const { setImmediate } = require('../../support/timers.js');
 
 /** @import { Change, Driver, Outcome } from './index.js' */
 
@@ -50,7 +51,7 @@ const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
  * The commands that are needed of a Redis client.
  *
  * @typedef {object} Commands
- * @property {(name: string, callback: Callback) => void} get
+ * @property {(name: string, callback: Callback, asked: () => void) => void} get `asked` is called where it is not asked at once
  * @property {(names: string[], callback: Callback) => void} [getAll] undefined where the client shows no `MGET`
  * @property {(command: 'eval' | 'evalsha', script: string, names: string[], args: string[], callback: Callback) => void} [run]
  *   undefined where the client shows no scripts
@@ -91,26 +92,35 @@ function ofNodeRedis(client) {
 /**
  * The same of a client with a cache of its own (`clientSideCache`), which Redis tells of each change.
  *
- * A read comes when the packets that have arrived are read (`GatheredLoads`): what Redis sent before the event came is heard
- * then. A session whose date has passed is read in Redis, where a touch may have moved its end.
+ * A read waits until the event loop has asked once more which connections have something: what Redis sent before the event came
+ * is heard then. In the round of the event itself it may not be: a socket that had a packet when that round began is read late in
+ * it, with all that has come since. A session whose date has passed is read in Redis, where a touch may have moved its end.
  *
  * @param {Commands['get']} get @param {NonNullable<Commands['run']>} run @returns {Commands}
  */
 function throughCache(get, run) {
   /** @type {NonNullable<Commands['unsettled']>} */
   const unsettled = new Map();
-  const read = (/** @type {string} */ name, /** @type {Callback} */ callback) => {
+  const read = (
+    /** @type {string} */ name,
+    /** @type {Callback} */ callback,
+    /** @type {() => void} */ asked,
+  ) => {
     const waiting = unsettled.get(name);
-    if (waiting !== undefined) waiting.push(() => read(name, callback));
-    else
-      get(name, (error, text) => {
-        // What is no session has no date.
-        if (error || !text || attempt(() => isLive(String(text)), true)) callback(error, text);
-        else new Writes({ run }).send([{ name, args: ['', '0', '0', '', 'keep'], callback }]);
-      });
+    if (waiting !== undefined) {
+      waiting.push(() => read(name, callback, asked));
+      return;
+    }
+    asked();
+    const answered = (/** @type {unknown} */ error, /** @type {any} */ text) => {
+      // What is no session has no date.
+      if (error || !text || attempt(() => isLive(String(text)), true)) callback(error, text);
+      else new Writes({ run }).send([{ name, args: ['', '0', '0', '', 'keep'], callback }]);
+    };
+    get(name, answered, asked);
   };
   return {
-    get: read,
+    get: (name, callback, asked) => setImmediate(read, name, callback, asked),
     // No `getAll`: the cache keeps one answer for each command, and those for several keys would hardly ever come again.
     run,
     // Redis answers a write before it tells the others of it, and the next command after that.
@@ -165,7 +175,8 @@ class Writes {
       answerOne(write, at);
       const waiting = this.unsettled?.get(write.name) ?? [];
       this.unsettled?.delete(write.name);
-      for (const read of waiting) read();
+      // When the save that has written it has ended.
+      for (const read of waiting) setImmediate(read);
     }
   }
 
@@ -286,7 +297,7 @@ function redisDriver(store) {
   const { getAll, run, tell } = commands();
   return {
     exact: run ? 'processes' : 'process',
-    loadText: (sid, callback) => commands().get(nameOf(sid), callback),
+    loadText: (sid, callback, asked) => commands().get(nameOf(sid), callback, asked),
     // A client of another kind, put in the place of the first one, may not have these.
     loadTexts: getAll && ((sids, callback) => (commands().getAll ?? getAll)(sids.map(nameOf), callback)),
     tell: tell && ((sid, callback) => (commands().tell ?? tell)(nameOf(sid), callback)),
