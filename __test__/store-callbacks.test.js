@@ -31,6 +31,23 @@ describe('what an app throws inside of a store', () => {
       stores.redis(redis, undefined, { version: 'connect-redis 3', client: 'node-redis 2' }),
     'connect-pg-simple': () => stores.postgres(postgres),
   };
+  for (const [what, id] of Object.entries({ 'a promise': async () => 'later', 'a number': () => 7 }))
+    test(`genid gives ${what}: regenerate of a socket says what is wrong`, LIMIT, async (t) => {
+      let isWrong = false;
+      const genid = () => (isWrong ? id() : `${Math.random()}`);
+      const f = await shareFixture(t, {
+        sessionOptions: { genid },
+        app({ io }) {
+          io.on('connection', (socket) => {
+            socket.on('renew', (ack) => socket.session.regenerate((error) => ack(error?.message)));
+          });
+        },
+      });
+      const { socket } = await f.bound();
+      isWrong = true;
+      assert.match(await socket.ask('renew'), /genid must return a string/);
+    });
+
   for (const [name, open] of Object.entries(kinds)) {
     test(`genid, on ${name}: regenerate calls back, or rejects, with it`, LIMIT, async (t) => {
       const kept = await open();

@@ -12,6 +12,7 @@ const { nextTick } = require('../support/timers.js');
 
 /** @import { AdoptedStore, Done } from './adopted-store.js' */
 
+const NO_ID = "io-session: the session middleware's genid must return a string, and no promise for one.";
 /** As long as express-session's own ids are. */
 const ID_BYTES = 24;
 
@@ -170,10 +171,14 @@ function followRegenerate(adopted) {
     const wanted = req?.regenerating;
     const generate = (/** @type {any} */ asked) => {
       if (wanted?.isOver) return;
+      const { session, sessionID } = asked;
       try {
         // Where no session middleware has put its own there, the store would throw in the middle of it.
         if (typeof store.generate === 'function') store.generate(asked);
         else generateSession(adopted, asked);
+        if (typeof asked.sessionID === 'string') return;
+        Object.assign(asked, { session, sessionID });
+        failed = new TypeError(NO_ID);
       } catch (error) {
         failed = thrown(error);
       }
