@@ -117,12 +117,14 @@ class SocketSession {
     if (snapshot?.sid === this.id) snapshot.isReplaced = true;
   }
 
-  /** Whether it still stands for what the store holds. @param {Loaded} loaded */
+  /** Whether it still stands for what the store holds: then it is as fresh as that load. @param {Loaded} loaded */
   standsFor({ stored, clock }) {
     if (this.isEnded) return false;
     if (!this.isOpen) {
-      const isNewer = this.clock !== undefined && clock !== undefined && this.clock > clock;
-      return isNewer || this.stored?.text === stored?.text;
+      if (this.clock !== undefined && clock !== undefined && this.clock > clock) return true;
+      const isSame = this.stored?.text === stored?.text;
+      if (isSame) this.clock = clock ?? this.clock;
+      return isSame;
     }
     const snapshot = snapshotOf(this.session);
     if (snapshot === undefined || snapshot.sid !== this.id) return false;
@@ -131,7 +133,9 @@ class SocketSession {
     if (isOlder && (stored !== undefined || this.sid === undefined))
       return stored === undefined || !snapshot.isMerged;
     if (!snapshot.isShown(this.session)) return false;
-    return (snapshot.stored ?? undefined) === stored?.text && !snapshot.isMerged;
+    const isSame = (snapshot.stored ?? undefined) === stored?.text && !snapshot.isMerged;
+    if (isSame) snapshot.clock = clock ?? snapshot.clock;
+    return isSame;
   }
 
   /**
