@@ -143,6 +143,16 @@ for (const face of Object.keys(FACES)) {
         assert.deepEqual([idle, page, list], ['away', undefined, undefined]);
       });
 
+      test('and then an object: it is stored as it is, whatever was there before', LIMIT, async (t) => {
+        const { browser, outside, read, write } = await idling(t, face, store);
+        await write(browser, { page: { old: 1 } });
+        const session = outside();
+        session.page = 1;
+        session.page = { now: 1 };
+        await save(session);
+        assert.deepEqual((await read(browser)).page, { now: 1 });
+      });
+
       test('which is an object: others have added something to it, and that stays', LIMIT, async (t) => {
         const { browser, outside, read, write } = await idling(t, face, store);
         await write(browser, { list: ['a', 'b'] });

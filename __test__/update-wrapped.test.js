@@ -140,50 +140,61 @@ for (const [name, open] of Object.entries(STORES)) {
       }
     }
 
-    for (const what of ['hands on a copy', 'hands on a copy later'])
-      test(`whose set ${what}: events and requests beside each other lose nothing`, LIMIT, async (t) => {
-        const f = await shareFixture(t, {
-          store: open(),
-          app({ app, io, sharing }) {
-            const { store } = sharing;
-            store.set = WRAPPINGS[what](store, store.set);
-            app.get('/put', (req, res) => {
-              req.session[req.query.field] = 1;
-              res.json(1);
-            });
-            io.on('connection', (socket) => {
-              socket.on('put', (field, ack) => {
-                socket.session[field] = 1;
-                ack(1);
+    for (const [what, gets] of [
+      ['hands on a copy', false],
+      ['hands on a copy later', false],
+      ['calls the one before it', true],
+      ['calls it later', true],
+    ])
+      test(
+        `whose set ${what}${gets ? ', and its get too' : ''}: events and requests beside each other lose nothing`,
+        LIMIT,
+        async (t) => {
+          const f = await shareFixture(t, {
+            store: open(),
+            app({ app, io, sharing }) {
+              const { store } = sharing;
+              store.set = WRAPPINGS[what](store, store.set);
+              const { get } = store;
+              if (gets) store.get = (...args) => get.apply(store, args);
+              app.get('/put', (req, res) => {
+                req.session[req.query.field] = 1;
+                res.json(1);
               });
-              socket.on('count', async (_data, ack) => {
-                await socket.session.update((data) => {
-                  data.count = (data.count ?? 0) + 1;
+              io.on('connection', (socket) => {
+                socket.on('put', (field, ack) => {
+                  socket.session[field] = 1;
+                  ack(1);
                 });
-                ack(1);
+                socket.on('count', async (_data, ack) => {
+                  await socket.session.update((data) => {
+                    data.count = (data.count ?? 0) + 1;
+                  });
+                  ack(1);
+                });
               });
-            });
-          },
-        });
-        const { browser, socket } = await f.bound();
-        const fields = [];
-        const missing = [];
-        const put = async (field, asked) => {
-          fields.push(field);
-          await asked;
-          if ((await browser.json('/read')).body[field] !== 1) missing.push(field);
-        };
-        const all = Array.from({ length: UPDATES }, (_, n) => [
-          put(`event${n}`, socket.ask('put', `event${n}`)),
-          put(`request${n}`, browser.json(`/put?field=request${n}`)),
-          socket.ask('count', {}),
-        ]);
-        await Promise.all(all.flat());
-        const { body } = await browser.json('/read');
-        assert.deepEqual([missing, fields.filter((field) => body[field] !== 1)], [[], []]);
-        assert.equal(body.count, UPDATES);
-        assert.equal(typeof body.stamped, 'number');
-      });
+            },
+          });
+          const { browser, socket } = await f.bound();
+          const fields = [];
+          const missing = [];
+          const put = async (field, asked) => {
+            fields.push(field);
+            await asked;
+            if ((await browser.json('/read')).body[field] !== 1) missing.push(field);
+          };
+          const all = Array.from({ length: UPDATES }, (_, n) => [
+            put(`event${n}`, socket.ask('put', `event${n}`)),
+            put(`request${n}`, browser.json(`/put?field=request${n}`)),
+            socket.ask('count', {}),
+          ]);
+          await Promise.all(all.flat());
+          const { body } = await browser.json('/read');
+          assert.deepEqual([missing, fields.filter((field) => body[field] !== 1)], [[], []]);
+          assert.equal(body.count, UPDATES);
+          assert.equal(typeof body.stamped, gets ? 'undefined' : 'number');
+        },
+      );
 
     test('whose set the app keeps to itself, calls that', LIMIT, async (t) => {
       const taken = [];

@@ -164,7 +164,7 @@ class LazySession extends Snapshot {
   /** @param {any} raw the stored cookie */
   cookieOf(raw) {
     const cookie = this.calls.makeCookie(raw);
-    noteSession(cookie, this.session);
+    noteSession(cookie, { session: this.session });
     this.noteCookie(cookie, raw);
     return cookie;
   }

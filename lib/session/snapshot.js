@@ -12,12 +12,13 @@ const LEFT_OUT = new Set(['undefined', 'function', 'symbol']);
 const SNAPSHOT = Symbol('io-session snapshot');
 /** Those of all other sessions. @type {WeakMap<object, Snapshot>} */
 const snapshots = new WeakMap();
-/** The session that a cookie is of, and what that was when the cookie was given to an app's own `set`. @type {WeakMap<object, { session: any, base?: string }>} */
+/** The session that a cookie is of, and what that was when the cookie was given to an app's own `set`. @type {WeakMap<object, Origin>} */
 const sessions = new WeakMap();
 
 /**
  * A save that is under way.
  *
+ * @typedef {{ session: any, base?: string }} Origin the session that something was made of, and what that is measured against
  * @typedef {{ data: any, base?: string, text?: string }} Copy what an app's own `set` has made of a session, and what that is measured against
  * @typedef {{ trusting: boolean, reads: boolean, isQuiet: boolean | undefined, copy: Copy | undefined, update: Update | undefined }} SaveOptions as `commitSession` has them
  *
@@ -74,6 +75,8 @@ class Snapshot {
     this.isOwn = false;
     /** Whether the app's function of an update is changing the session right now: it is the update that saves it. */
     this.updating = false;
+    /** The text that was given to the app's own `set` last, which has not answered. @type {string | undefined} */
+    this.given = undefined;
     /** The update that is writing the session. @type {Update | undefined} */
     this.update = undefined;
     /** The last save, while it is under way. @type {Save | undefined} */
@@ -290,9 +293,9 @@ function newestOf(session) {
   return snapshotOf(session)?.newer() ?? session;
 }
 
-/** Notes which session a cookie is of: an app's own `set` may make something of a session, and keeps the cookie. @param {any} cookie @param {any} session @param {string} [base] */
-function noteSession(cookie, session, base) {
-  if (isObject(cookie)) sessions.set(cookie, { session, base });
+/** Notes which session a cookie is of: an app's own `set` may make something of a session, and keeps the cookie. @param {any} cookie @param {Origin} origin */
+function noteSession(cookie, origin) {
+  if (isObject(cookie)) sessions.set(cookie, origin);
 }
 
 /** The session that something was made of, if it has the cookie. @param {any} made */
@@ -303,7 +306,7 @@ function sessionOf(made) {
 /** Notes where a session that was made a moment ago came from. @param {any} session @param {Snapshot} snapshot */
 function remember(session, snapshot) {
   snapshots.set(session, snapshot);
-  noteSession(session.cookie, session);
+  noteSession(session.cookie, { session });
   return snapshot;
 }
 

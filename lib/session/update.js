@@ -241,18 +241,21 @@ function inTime(returned, timeout) {
  *
  * @param {any} session
  * @param {any} fresh what was written, as its snapshot says
- * @param {Iterable<string>} [written] fields that are changes, whatever they were; so are those that a save under way writes
+ * @param {Set<string>} [assigned] fields that are changes, whatever they were
  */
-function rebase(session, fresh, written = []) {
+function rebase(session, fresh, assigned) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { base, clock, cookie, rawCookie, stored } = /** @type {Snapshot} */ (snapshotOf(fresh));
   // An update that has changed nothing has written nothing: the session may have been saved since it was read.
   if (clock < snapshot.clock) return;
   const own = snapshot.whole(session);
   const mine = snapshot.spell(session);
-  const assigned = new Set([...written, ...snapshot.saves.flatMap((save) => [...save.assigned])]);
-  const isUnchanged = mine === snapshot.base && assigned.size === 0;
-  const text = isUnchanged ? base : merge(snapshot.base, mine, base, assigned);
+  const { save, saves } = snapshot;
+  const isUnchanged = !save && mine === snapshot.base && !assigned?.size;
+  // What is being saved may be stored by now: what was changed after that is a change of it.
+  const saving = new Set(saves.flatMap((one) => [...one.assigned]));
+  const theirs = save ? merge(snapshot.base, save.text, base, saving) : base;
+  const text = isUnchanged ? base : merge(save?.text ?? snapshot.base, mine, theirs, assigned);
   if (snapshot.hasCookie(session)) {
     // A handler may hold it.
     if (Object.isFrozen(own.cookie)) own.cookie = fresh.cookie;

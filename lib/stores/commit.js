@@ -5,7 +5,7 @@ const native = require('../../native.js');
 const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { codeOf, failure, guard, timedOut } = require('../support/errors.js');
-const { isFaithful, isLive, sessionData, textOf, without } = require('../session/session-data.js');
+const { isFaithful, isLive, isObject, sessionData, textOf, without } = require('../session/session-data.js');
 const { markOwn, noteSession, snapshotOf } = require('../session/snapshot.js');
 const { copyOfSession } = require('./stored.js');
 
@@ -56,17 +56,23 @@ function commitSession(adopted, session, options, callback) {
  */
 function callSet(adopted, session, text, callback) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
-  const { base, sid } = snapshot;
+  const { sid } = snapshot;
+  // What is given to it already is the session's next text, whenever that will be written.
+  const base = snapshot.given ?? snapshot.base;
   let given = session;
   try {
     const now = text ?? snapshot.spell(session);
+    snapshot.given = now;
     const data = isFaithful(session) ? JSON.parse(now) : copyOfSession(session, now);
-    if (sessionData(data) !== undefined) given = copyFor(adopted, session, data);
+    // Where its `get` is another one as well, what it hands on may be anything but the session itself.
+    if (adopted.hasOwn('get') && sessionData(data) !== undefined) given = copyFor(adopted, session, data);
   } catch {
     // Ours says what is wrong with it.
   }
-  if (given !== session) noteSession(given.cookie, session, base);
+  if (given !== session) noteSession(given.cookie, { session, base });
+  const { given: last } = snapshot;
   const done = (/** @type {unknown} */ error) => {
+    if (snapshot.given === last) snapshot.given = undefined;
     if (given !== session) Object.setPrototypeOf(given.req, Object.prototype);
     callback(error);
   };
@@ -362,7 +368,9 @@ function renewLife(session, stored) {
  * @param {Set<string>} [assigned] fields of mine that are changes, even if they are the same in `base` @returns {string}
  */
 function merge(base, mine, theirs, assigned) {
-  const changed = assigned?.size ? Object.keys(JSON.parse(mine)).filter((key) => assigned.has(key)) : [];
+  const fields = assigned?.size ? Object.entries(JSON.parse(mine)) : [];
+  // One may have been given an object since.
+  const changed = fields.filter(([key, value]) => assigned?.has(key) && !isObject(value)).map(([key]) => key);
   const text = native.merge(changed.length > 0 ? without(base, changed) : base, mine, theirs);
   if (text === null) throw failure('ERR_INVALID_DOCUMENT');
   return text;
