@@ -57,26 +57,33 @@ function commitSession(adopted, session, options, callback) {
 function callSet(adopted, session, text, callback) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { sid } = snapshot;
-  // What is given to it already is the session's next text, whenever that will be written.
-  const base = snapshot.given ?? snapshot.base;
-  let given = session;
-  try {
-    const now = text ?? snapshot.spell(session);
-    snapshot.given = now;
-    const data = isFaithful(session) ? JSON.parse(now) : copyOfSession(session, now);
-    // Where its `get` is another one as well, what it hands on may be anything but the session itself.
-    if (adopted.hasOwn('get') && sessionData(data) !== undefined) given = copyFor(adopted, session, data);
-  } catch {
-    // Ours says what is wrong with it.
+  /** @type {any} */
+  let copy;
+  /** @type {string | undefined} */
+  let next;
+  // Where its `get` is another one as well, what it hands on may be anything but the session itself.
+  if (adopted.hasOwn('get')) {
+    try {
+      next = text ?? snapshot.spell(session);
+      const data = isFaithful(session) ? JSON.parse(next) : copyOfSession(session, next);
+      if (sessionData(data) !== undefined) copy = copyFor(adopted, session, data);
+    } catch {
+      // Ours says what is wrong with it.
+    }
   }
-  if (given !== session) noteSession(given.cookie, { session, base });
-  const { given: last } = snapshot;
-  const done = (/** @type {unknown} */ error) => {
-    if (snapshot.given === last) snapshot.given = undefined;
-    if (given !== session) Object.setPrototypeOf(given.req, Object.prototype);
+  if (copy === undefined) {
+    ask(callback, adopted, (done) => adopted.store.set(sid, session, done));
+    return;
+  }
+  // What is given to it already is the session's next text, whenever that will be written.
+  noteSession(copy.cookie, { session, base: snapshot.given ?? snapshot.base });
+  snapshot.given = next;
+  const answered = (/** @type {unknown} */ error) => {
+    if (snapshot.given === next) snapshot.given = undefined;
+    Object.setPrototypeOf(copy.req, Object.prototype);
     callback(error);
   };
-  ask(done, adopted, (answered) => adopted.store.set(sid, given, answered));
+  ask(answered, adopted, (done) => adopted.store.set(sid, copy, done));
 }
 
 /** A session like another one, with data of its own: a store may keep it. @param {AdoptedStore} adopted @param {any} session @param {any} data */
