@@ -253,8 +253,9 @@ function rebase(session, fresh, assigned) {
   const { save, saves } = snapshot;
   const isUnchanged = !save && mine === snapshot.base && !assigned?.size;
   // What is being saved may be stored by now: what was changed after that is a change of it.
-  const saving = new Set(saves.flatMap((one) => [...one.assigned]));
-  const theirs = save ? merge(snapshot.base, save.text, base, saving) : base;
+  const theirs = save
+    ? merge(snapshot.base, save.text, base, new Set(saves.flatMap((one) => [...one.assigned])))
+    : base;
   const text = isUnchanged ? base : merge(save?.text ?? snapshot.base, mine, theirs, assigned);
   if (snapshot.hasCookie(session)) {
     // A handler may hold it.

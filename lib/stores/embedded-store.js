@@ -13,7 +13,7 @@ const { setImmediate } = require('../support/timers.js');
 
 /** Under this symbol a store has its native table, which has sessions as texts. */
 const TABLE = Symbol('io-session table');
-/** Whether it has not been closed. */
+/** Whether it has not been closed: its table knows, but to ask that is a native call for each event. */
 const OPEN = Symbol('io-session open');
 /** And how long a session lives whose cookie has no end, in ms. */
 const TTL = Symbol('io-session ttl');
@@ -28,10 +28,9 @@ class EmbeddedStore extends EventEmitter {
   constructor(options) {
     super();
     const read = readEmbeddedOptions(options);
-    const isOpen = { value: true, writable: true };
     Object.defineProperties(this, {
       [TABLE]: { value: open(read) },
-      [OPEN]: isOpen,
+      [OPEN]: { value: true, writable: true },
       [TTL]: { value: read.ttl },
     });
     if (read.path !== undefined && !flushesAtExit) {

@@ -30,8 +30,7 @@ function follow(adopted) {
     adopted.probe?.begin();
     if (typeof callback !== 'function') return original.get.call(adopted.self, sid, callback);
     const clock = adopted.clock;
-    const { isOpen, readText } = adopted.driver;
-    const text = typeof sid === 'string' && isOpen?.() !== false ? readText?.(sid) : undefined;
+    const text = typeof sid === 'string' && adopted.isReadable() ? adopted.driver.readText?.(sid) : undefined;
     return call(
       (done) => original.get.call(adopted.self, sid, done),
       (_error, data) => {

@@ -92,9 +92,14 @@ class StoreCalls {
     return this.driver.readText !== undefined;
   }
 
-  /** The same right now: the store is open, and the app has put no `get` of its own on it. */
+  /** The same right now: the store has not been closed. */
+  isReadable() {
+    return this.readsAtOnce && this.driver.isOpen?.() !== false;
+  }
+
+  /** The same, and the app has put no `get` of its own on the store. */
   isAtHand() {
-    return this.readsAtOnce && this.driver.isOpen?.() !== false && this.hasOwn('get');
+    return this.isReadable() && this.hasOwn('get');
   }
 
   /** Between whom a commit or an update is exact right now: all `processes` that use the store, or only those of this `process`. */

@@ -18,7 +18,7 @@ const { looksLikeRedis, redisDriver } = require('./redis.js');
  * @property {(sid: string) => string | undefined} [readText] the text of a live session, where nothing has to be waited for; then
  *   `compareAndSet` answers before it returns
  * @property {() => boolean} [isOpen] whether `readText` may be called right now: it throws when the store has been closed
- * @property {(sid: string, callback: (error: unknown, text?: any) => void, asked: () => void) => unknown} [loadText] loads a session's JSON
+ * @property {(sid: string, callback: (error: unknown, text?: any) => void, asked?: () => void) => unknown} [loadText] loads a session's JSON
  *   text; calls `asked` when it asks for it, if that is later
  * @property {(sids: string[], callback: (error: unknown, texts?: any[]) => void) => void} [loadTexts] the same in one call
  * @property {(sid: string, callback: () => void) => void} [tell] calls back when caches have been told of earlier writes

@@ -59,7 +59,7 @@ class Probe {
     await this.ask('set', sid, first);
     if (!says(await this.ask('get', sid), firstText)) return false;
     if (loadText) {
-      const text = await this.answer((done) => loadText(sid, done, () => {}));
+      const text = await this.answer((done) => loadText(sid, done));
       if (String(text) !== firstText) return false;
     }
     if (compareAndSet) {
@@ -74,7 +74,7 @@ class Probe {
     }
     await this.ask('destroy', sid);
     if (!loadText) return true;
-    const left = await this.answer((done) => loadText(sid, done, () => {}));
+    const left = await this.answer((done) => loadText(sid, done));
     return left === null || left === undefined;
   }
 

@@ -51,7 +51,7 @@ const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
  * The commands that are needed of a Redis client.
  *
  * @typedef {object} Commands
- * @property {(name: string, callback: Callback, asked: () => void) => void} get `asked` is called where it is not asked at once
+ * @property {(name: string, callback: Callback, asked?: () => void) => void} get `asked` is called where it is not asked at once
  * @property {(names: string[], callback: Callback) => void} [getAll] undefined where the client shows no `MGET`
  * @property {(command: 'eval' | 'evalsha', script: string, names: string[], args: string[], callback: Callback) => void} [run]
  *   undefined where the client shows no scripts
@@ -104,7 +104,7 @@ function throughCache(get, run) {
   const read = (
     /** @type {string} */ name,
     /** @type {Callback} */ callback,
-    /** @type {() => void} */ asked,
+    /** @type {() => void} */ asked = () => {},
   ) => {
     const waiting = unsettled.get(name);
     if (waiting !== undefined) {
@@ -117,7 +117,7 @@ function throughCache(get, run) {
       if (error || !text || attempt(() => isLive(String(text)), true)) callback(error, text);
       else new Writes({ run }).send([{ name, args: ['', '0', '0', '', 'keep'], callback }]);
     };
-    get(name, answered, asked);
+    get(name, answered);
   };
   return {
     get: (name, callback, asked) => setImmediate(read, name, callback, asked),
