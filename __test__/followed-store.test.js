@@ -12,6 +12,7 @@ const { deferred } = require('./support/deferred.js');
 const { fixture } = require('./support/fixture.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
+const { putApp } = require('./support/put-app.js');
 const { shareFixture } = require('./support/share-fixture.js');
 const { settle } = require('./support/wait.js');
 
@@ -108,25 +109,12 @@ for (const [name, open] of Object.entries({
     LIMIT,
     async (t) => {
       const store = open();
-      const app = ({ app, io }) => {
-        app.get('/put', (req, res) => {
-          req.session[req.query.field] = 1;
-          res.json(1);
-        });
-        io.on('connection', (socket) => {
-          socket.on('put', (field, ack) => {
-            socket.session[field] = 1;
-            ack('saved');
-          });
+      const app = (parts) => {
+        putApp(parts);
+        parts.io.on('connection', (socket) => {
           const { session: kept } = socket;
           socket.on('put in the kept one', (field, ack) => {
             kept[field] = 1;
-            ack();
-          });
-          socket.on('count', async (ack) => {
-            await socket.session.update((fresh) => {
-              fresh.count = (fresh.count ?? 0) + 1;
-            });
             ack();
           });
         });

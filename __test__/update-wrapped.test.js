@@ -8,6 +8,7 @@ const session = require('express-session');
 const { EmbeddedStore } = require('..');
 const { HostileStore, SynchronousStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
+const { putApp } = require('./support/put-app.js');
 const { shareFixture } = require('./support/share-fixture.js');
 
 const UPDATES = 20;
@@ -152,27 +153,12 @@ for (const [name, open] of Object.entries(STORES)) {
         async (t) => {
           const f = await shareFixture(t, {
             store: open(),
-            app({ app, io, sharing }) {
-              const { store } = sharing;
+            app(parts) {
+              const { store } = parts.sharing;
               store.set = WRAPPINGS[what](store, store.set);
               const { get } = store;
               if (gets) store.get = (...args) => get.apply(store, args);
-              app.get('/put', (req, res) => {
-                req.session[req.query.field] = 1;
-                res.json(1);
-              });
-              io.on('connection', (socket) => {
-                socket.on('put', (field, ack) => {
-                  socket.session[field] = 1;
-                  ack(1);
-                });
-                socket.on('count', async (_data, ack) => {
-                  await socket.session.update((data) => {
-                    data.count = (data.count ?? 0) + 1;
-                  });
-                  ack(1);
-                });
-              });
+              putApp(parts);
             },
           });
           const { browser, socket } = await f.bound();
@@ -186,7 +172,7 @@ for (const [name, open] of Object.entries(STORES)) {
           const all = Array.from({ length: UPDATES }, (_, n) => [
             put(`event${n}`, socket.ask('put', `event${n}`)),
             put(`request${n}`, browser.json(`/put?field=request${n}`)),
-            socket.ask('count', {}),
+            socket.ask('count'),
           ]);
           await Promise.all(all.flat());
           const { body } = await browser.json('/read');
