@@ -28,7 +28,7 @@ const sessions = new WeakMap();
  * @property {SaveOptions} options
  * @property {((error?: unknown) => void)[]} waiting for its end
  * @property {number} joined how many others it writes as well
- * @property {boolean} isWriting whether it has its turn
+ * @property {boolean} isWriting whether it has the lock of the session
  */
 
 /** @type {Save[]} */
@@ -110,7 +110,7 @@ class Snapshot {
     return before !== text && !(this.maySpellOtherwise && JSON.stringify(JSON.parse(before)) === text);
   }
 
-  /** A save that waits for its turn, and can write what comes after it, too: each has all of the session. @param {SaveOptions} options @returns {Save | undefined} */
+  /** A save that waits for the lock, and can write what comes after it, too: each has all of the session. @param {SaveOptions} options @returns {Save | undefined} */
   waitingSave({ trusting, reads, isQuiet, copy, update }) {
     const { save } = this;
     if (save === undefined || save.isWriting || save.options.update || update) return undefined;
@@ -141,7 +141,7 @@ class Snapshot {
     return this.save;
   }
 
-  /** A save that waits for its turn gets more to write. @param {Save} save @param {any} session @param {string} text */
+  /** A save that waits for the lock gets more to write. @param {Save} save @param {any} session @param {string} text */
   joinSave(save, session, text) {
     this.isExact = this.isFaithful(session);
     save.text = text;

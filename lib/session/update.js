@@ -43,7 +43,7 @@ async function updateSession(adopted, sid, session, change, methods) {
   }
   const isFirst = !adopted.updates.held.has(sid);
   // The one in front may take so long for its function, and then for the store.
-  const turn = await turnIn(adopted.updates, sid, 2 * adopted.timeout);
+  const lock = await take(adopted.updates, sid, 2 * adopted.timeout);
   try {
     // Where nothing has to be waited for, this thread has others to serve than those in the queue.
     if (!isFirst) await nextTurn();
@@ -51,7 +51,7 @@ async function updateSession(adopted, sid, session, change, methods) {
     const isNew = session && (snapshotOf(session)?.stored ?? null) === null;
     return await (isNew ? updatedNew : updated)(adopted, sid, session, change, methods);
   } finally {
-    turn.leave();
+    lock.leave();
   }
 }
 
@@ -65,7 +65,7 @@ async function updatedNew(adopted, sid, session, change, methods) {
   const base = JSON.stringify(session);
   const fresh = open(adopted, sid, { text: base }, adopted.clock, methods);
   const { cookie } = fresh;
-  const result = await changed(adopted, fresh, change, NO_TURN);
+  const result = await changed(adopted, fresh, change, NO_LOCK);
   // What is being saved has not what was changed here.
   const save = snapshotOf(session)?.save;
   if (save !== undefined) await new Promise((resolve) => save.waiting.push(resolve));
@@ -81,25 +81,25 @@ async function updatedNew(adopted, sid, session, change, methods) {
   return result;
 }
 
-/** @typedef {{ isHeld: boolean, leave: () => void }} Turn a lock that is held until it is given back */
+/** @typedef {{ isHeld: boolean, leave: () => void }} HeldLock a lock that is held until it is given back */
 
-/** @type {Turn} */
-const NO_TURN = { isHeld: false, leave() {} };
+/** @type {HeldLock} */
+const NO_LOCK = { isHeld: false, leave() {} };
 
-/** Takes a lock. @param {Locks} locks @param {string} sid @param {number} timeout ms @param {boolean} [isNext] whether before all who wait @returns {Promise<Turn>} */
-function turnIn(locks, sid, timeout, isNext) {
+/** Takes a lock. @param {Locks} locks @param {string} sid @param {number} timeout ms @param {boolean} [isNext] whether before all who wait @returns {Promise<HeldLock>} */
+function take(locks, sid, timeout, isNext) {
   return new Promise((resolve, reject) => {
     /** @type {Parameters<Locks['enter']>[2]} */
     const start = (late, _stored, leave) => {
-      const turn = {
+      const lock = {
         isHeld: true,
         leave() {
-          if (turn.isHeld) leave();
-          turn.isHeld = false;
+          if (lock.isHeld) leave();
+          lock.isHeld = false;
         },
       };
-      if (late === undefined) return resolve(turn);
-      turn.leave();
+      if (late === undefined) return resolve(lock);
+      lock.leave();
       reject(late);
     };
     locks.enter(sid, timeout, start, isNext);
@@ -109,15 +109,15 @@ function turnIn(locks, sid, timeout, isNext) {
 /**
  * Calls the app's function, and gives what that gives.
  * @param {AdoptedStore} adopted @param {any} fresh the session that it is to change @param {Change} change
- * @param {Turn} turn given back where the function has to be waited for
+ * @param {HeldLock} lock given back where the function has to be waited for
  */
-async function changed(adopted, fresh, change, turn) {
+async function changed(adopted, fresh, change, lock) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(fresh));
   snapshot.updating = true;
   try {
     const returned = /** @type {any} */ (change(fresh));
     if (typeof returned?.then !== 'function') return returned;
-    turn.leave();
+    lock.leave();
     return await inTime(returned, adopted.timeout);
   } finally {
     snapshot.updating = false;
@@ -136,16 +136,16 @@ async function updated(adopted, sid, session, change, methods) {
   /** @type {Stored | undefined} */
   let stored;
   let clock = 0;
-  let turn = NO_TURN;
+  let lock = NO_LOCK;
   // By the clock, not by how often: a thread that has just begun loses many times to one that is warm.
   const end = performance.now() + adopted.timeout;
   try {
     for (let attempt = 1; ; attempt += 1) {
       const isTold = attempt > TRIES;
       const found = stored;
-      if (!turn.isHeld && (isTold || adopted.commits.waitingFor(sid) > 0)) {
+      if (!lock.isHeld && (isTold || adopted.commits.waitingFor(sid) > 0)) {
         // This process may write it without a pause. Then the others wait, but for no function that takes its time.
-        turn = await turnIn(adopted.commits, sid, adopted.timeout, true);
+        lock = await take(adopted.commits, sid, adopted.timeout, true);
         stored = undefined;
       }
       if (stored === undefined) ({ stored, clock } = await read(adopted, sid));
@@ -153,9 +153,9 @@ async function updated(adopted, sid, session, change, methods) {
       // A database may spell JSON in its own way, and compares with that.
       if (found && isSameJson(found.text, stored.text)) stored = { ...stored, text: found.text };
       const fresh = open(adopted, sid, stored, clock, methods);
-      const result = await changed(adopted, fresh, change, turn);
+      const result = await changed(adopted, fresh, change, lock);
       const written = () => session && rebase(session, fresh);
-      const outcome = await write(adopted, fresh, { session, written, isTold, isHeld: turn.isHeld });
+      const outcome = await write(adopted, fresh, { session, written, isTold, isHeld: lock.isHeld });
       if (outcome === true) {
         session?.req?.updated?.(snapshotOf(fresh));
         return result;
@@ -172,7 +172,7 @@ async function updated(adopted, sid, session, change, methods) {
       if (attempt % YIELDS === 0) await nextTurn();
     }
   } finally {
-    turn.leave();
+    lock.leave();
   }
 }
 

@@ -245,7 +245,7 @@ class Connection {
     for (const event of started) {
       try {
         event.startEarly?.();
-        for (const goOn of letThrough.splice(0)) goOn();
+        for (const resume of letThrough.splice(0)) resume();
       } catch (error) {
         // Socket.IO is about to tell others that the socket leaves.
         nextTick(() => {

@@ -104,7 +104,7 @@ class SharedEvent extends SocketEvent {
       connection.filtered -= left;
       left = 0;
       if (error) this.refusePacket(error);
-      else if (connection.socket.connected) this.goOn(isNow);
+      else if (connection.socket.connected) this.resume(isNow);
       connection.idle?.();
     };
     runMiddlewares(connection.socket, args, (error) => {
@@ -115,7 +115,7 @@ class SharedEvent extends SocketEvent {
   }
 
   /** The middlewares have let it pass. @param {boolean} isNow whether its session has just been loaded */
-  goOn(isNow) {
+  resume(isNow) {
     const { ack, args, connection, heldAck } = this;
     const rest = new SharedEvent(connection, connection.socket, args);
     this.answered();

@@ -116,7 +116,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
       callback(null);
       return;
     }
-    // Until its turn has come, the session may be brought up to what others have written, and the copy may not.
+    // Until the lock is free, the session may be brought up to what others have written, and the copy may not.
     if (copy) Object.assign(copy, { base: copy.base ?? snapshot.base, text: textOf(copy.data) });
     if (copy && typeof copy.text !== 'string') throw failure('ERR_UNSAVABLE_SESSION');
     const options = { trusting: trusting && update === undefined, reads, isQuiet, copy, update };

@@ -105,7 +105,7 @@ function followTouch(adopted) {
   };
 
   /** @param {string} sid @param {any} session @param {(done: Done) => any} run calls the store @param {Done} callback */
-  const touchInTurn = (sid, session, run, callback) => {
+  const touchWithLock = (sid, session, run, callback) => {
     const known = waiting.get(sid);
     if (known !== undefined) {
       Object.assign(known, { run, session }).callbacks.push(callback);
@@ -152,7 +152,7 @@ function followTouch(adopted) {
     const { compareAndSet, readText } = adopted.driver;
     // The store's own `set` may call it, which has the lock.
     if (compareAndSet || readText || !isKnown || adopted.writing.has(session)) return run(callback);
-    touchInTurn(sid, session, run, AsyncResource.bind(callback));
+    touchWithLock(sid, session, run, AsyncResource.bind(callback));
   });
   return letIn;
 }

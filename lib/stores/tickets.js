@@ -45,7 +45,7 @@ function answer(entry, error, value) {
   for (let next = tickets.release(queue); next !== 0; next = tickets.release(queue)) go(next);
 }
 
-/** An answer's turn has come. @param {number} ticket */
+/** An answer is handed on. @param {number} ticket */
 function go(ticket) {
   const entry = waiting.get(ticket);
   waiting.delete(ticket);

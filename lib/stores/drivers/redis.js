@@ -56,7 +56,7 @@ const REFUSED = /^(?:[A-Z]{2,}\b|All the keys)/;
  * @property {(command: 'eval' | 'evalsha', script: string, names: string[], args: string[], callback: Callback) => void} [run]
  *   undefined where the client shows no scripts
  * @property {(name: string, callback: () => void) => void} [tell] waits until the caches of all clients are told of a write
- * @property {Map<string, (() => void)[]>} [unsettled] the keys that this process is writing right now, of which its own cache has
+ * @property {Map<string, (() => void)[]>} [beingWritten] the keys that this process is writing right now, of which its own cache has
  *   the text of before, and the reads that wait for that
  * @property {Writes} [writes]
  */
@@ -99,14 +99,14 @@ function ofNodeRedis(client) {
  * @param {Commands['get']} get @param {NonNullable<Commands['run']>} run @returns {Commands}
  */
 function throughCache(get, run) {
-  /** @type {NonNullable<Commands['unsettled']>} */
-  const unsettled = new Map();
+  /** @type {NonNullable<Commands['beingWritten']>} */
+  const beingWritten = new Map();
   const read = (
     /** @type {string} */ name,
     /** @type {Callback} */ callback,
     /** @type {() => void} */ asked = () => {},
   ) => {
-    const waiting = unsettled.get(name);
+    const waiting = beingWritten.get(name);
     if (waiting !== undefined) {
       waiting.push(() => read(name, callback, asked));
       return;
@@ -125,7 +125,7 @@ function throughCache(get, run) {
     run,
     // Redis answers a write before it tells the others of it, and the next command after that.
     tell: (name, callback) => run('eval', 'return 1', [name], [], () => callback()),
-    unsettled,
+    beingWritten,
   };
 }
 
@@ -154,18 +154,18 @@ function ofOthers(client) {
 
 /** What is compared and set by one client. */
 class Writes {
-  /** @param {Pick<Commands, 'run' | 'tell' | 'unsettled'>} commands */
-  constructor({ run, tell, unsettled }) {
+  /** @param {Pick<Commands, 'run' | 'tell' | 'beingWritten'>} commands */
+  constructor({ run, tell, beingWritten }) {
     this.run = /** @type {NonNullable<Commands['run']>} */ (run);
     this.tell = tell;
-    this.unsettled = unsettled;
+    this.beingWritten = beingWritten;
     /** @type {Batches<Write>} */
     this.batches = new Batches((writes) => this.send(writes));
   }
 
   /** @param {Write} write */
   add(write) {
-    if (!this.unsettled?.has(write.name)) this.unsettled?.set(write.name, []);
+    if (!this.beingWritten?.has(write.name)) this.beingWritten?.set(write.name, []);
     this.batches.add(write);
   }
 
@@ -173,8 +173,8 @@ class Writes {
   end(writes, answerOne) {
     for (const [at, write] of writes.entries()) {
       answerOne(write, at);
-      const waiting = this.unsettled?.get(write.name) ?? [];
-      this.unsettled?.delete(write.name);
+      const waiting = this.beingWritten?.get(write.name) ?? [];
+      this.beingWritten?.delete(write.name);
       // When the save that has written it has ended.
       for (const read of waiting) setImmediate(read);
     }
