@@ -8,8 +8,8 @@ const path = require('node:path');
 const { run } = require('node:test');
 const { inspect, parseArgs } = require('node:util');
 
-/** As many at a time as there are cores: a suite waits for its servers most of the time. */
-const AT_A_TIME = os.availableParallelism();
+/** One more at a time than there are cores: a suite waits for its servers, and for the ends of sessions, a third of its time. */
+const AT_A_TIME = os.availableParallelism() + 1;
 /** In seconds, for one suite. The longest takes one minute of it; a suite that hangs must not hold the others up for long. */
 const TIMEOUT = '600';
 
