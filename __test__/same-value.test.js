@@ -130,6 +130,37 @@ for (const face of Object.keys(FACES)) {
         await until(async () => (await stored()) === true, 'it is stored');
       });
 
+      test('or deleted or left out where it has none, and is gone', LIMIT, async (t) => {
+        const go = deferred();
+        const { browser, outside, read, socket, write } = await idling(t, face, store, {
+          events: {
+            late: async (at, _data, ack) => {
+              const { session } = at;
+              await go.promise;
+              delete session.coupon;
+              session.gift = undefined;
+              ack();
+            },
+          },
+        });
+        const gone = async () => {
+          const { coupon, gift } = await read(browser);
+          assert.deepEqual([coupon, gift], [undefined, undefined]);
+        };
+        const asked = socket.ask('late', {});
+        await socket.ask('look', {});
+        await write(browser, { coupon: { cents: 5 }, gift: 'a book' });
+        go.resolve();
+        await asked;
+        await gone();
+        await write(browser, { coupon: 5, gift: ['a book'] });
+        const session = outside();
+        delete session.coupon;
+        session.gift = undefined;
+        await save(session);
+        await gone();
+      });
+
       test('and then to another one, deleted, or left out', LIMIT, async (t) => {
         const { browser, outside, read, write } = await idling(t, face, store);
         await write(browser, { idle: false, page: 2 });

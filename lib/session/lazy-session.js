@@ -94,7 +94,7 @@ class LazySession extends Snapshot {
   set(target, key, value, receiver) {
     const newer = this.newer();
     if (newer !== undefined) return Reflect.set(newer, key, value);
-    if (typeof key === 'string') this.noteAssigned(key, value);
+    if (typeof key === 'string' && receiver === this.session) this.noteAssigned(key, value);
     const { values } = this;
     if (
       values !== undefined &&
@@ -167,6 +167,13 @@ class LazySession extends Snapshot {
     noteSession(cookie, { session: this.session });
     this.noteCookie(cookie, raw);
     return cookie;
+  }
+
+  /** @param {string} key @param {any} value */
+  noteAssigned(key, value) {
+    // A stored field that is called like what a `Session` has of its own is none of the session's.
+    const isField = !OWN.has(key) && (!(key in this.prototype) || OURS.has(key));
+    if (isField) super.noteAssigned(key, value);
   }
 
   /** Gives the `Session` all of its data, as express-session does: all but the names of its methods. @returns {any} the `Session` */
@@ -283,7 +290,11 @@ for (const trap of [...ANSWERED, 'preventExtensions', 'setPrototypeOf']) {
   const value = function (...args) {
     const newer = ANSWERED.has(trap) && !OWN.has(args[1]) ? this.newer() : undefined;
     if (newer !== undefined) args[0] = newer;
-    else this.whole();
+    else {
+      // A deletion is one, though the field may not be there.
+      if (trap === 'deleteProperty' && typeof args[1] === 'string') this.noteAssigned(args[1], undefined);
+      this.whole();
+    }
     return /** @type {any} */ (Reflect)[trap](...args);
   };
   Object.defineProperty(LazySession.prototype, trap, { value });

@@ -92,12 +92,14 @@ class Snapshot {
     /** @type {Held[] | undefined} */
     this.held = undefined;
     /**
-     * The fields that app code has given a text, a number or the like, since the session was saved last: they are to have that, though
-     * they may have had it before, and another in the store. @type {Set<string>}
+     * The fields that app code has deleted, or given a text, a number or the like, since the session was saved last: they are to be so,
+     * though they may have been so before, and not in the store. @type {Set<string>}
      */
     this.assigned = NONE;
     /** What the last save has found in the store. @type {string | null} */
     this.replaced = stored;
+    /** The text that could not be saved. A change in it gives way where others have written the same field since. @type {string | undefined} */
+    this.failed = undefined;
   }
 
   /** Whether the session has been changed, and a save under way does not write that. @param {string} text what `spell` gave */
@@ -119,7 +121,7 @@ class Snapshot {
     return isAlike && !options.copy && !copy ? save : undefined;
   }
 
-  /** App code has given a field a value. @param {string} key @param {any} value */
+  /** App code has given a field a value, or deleted it. @param {string} key @param {any} value */
   noteAssigned(key, value) {
     // An object with the same content says nothing of what is not in it: another may have added that.
     if (isObject(value)) this.assigned.delete(key);
@@ -265,6 +267,7 @@ class Snapshot {
     this.base = mine;
     this.stored = stored;
     this.clock = clock;
+    this.failed = undefined;
     try {
       if (!this.hasCookie(session)) this.noteCookie(session.cookie, undefined);
     } catch {

@@ -1,6 +1,6 @@
 'use strict';
 
-const { commitSession, merge } = require('../stores/commit.js');
+const { commitSession, merge, mergeAfter } = require('../stores/commit.js');
 const { failure, unsavable } = require('../support/errors.js');
 const { LEFT_OUT, markOwn, snapshotOf } = require('./snapshot.js');
 const { PLAIN, isObject, isSameJson } = require('./session-data.js');
@@ -253,10 +253,11 @@ function rebase(session, fresh, assigned) {
   const { save, saves } = snapshot;
   const isUnchanged = !save && mine === snapshot.base && !assigned?.size;
   // What is being saved may be stored by now: what was changed after that is a change of it.
-  const theirs = save
-    ? merge(snapshot.base, save.text, base, new Set(saves.flatMap((one) => [...one.assigned])))
-    : base;
-  const text = isUnchanged ? base : merge(save?.text ?? snapshot.base, mine, theirs, assigned);
+  const isBeing = new Set(saves.flatMap((one) => [...one.assigned]));
+  const saved = save && mergeAfter(snapshot.failed, snapshot.base, save.text, base, isBeing);
+  let text = base;
+  if (save) text = merge(save.text, mine, saved ?? base, assigned);
+  else if (!isUnchanged) text = mergeAfter(snapshot.failed, snapshot.base, mine, base, assigned);
   if (snapshot.hasCookie(session)) {
     // A handler may hold it.
     if (Object.isFrozen(own.cookie)) own.cookie = fresh.cookie;
@@ -272,6 +273,7 @@ function rebase(session, fresh, assigned) {
   snapshot.base = isUnchanged ? now : base;
   snapshot.stored = stored;
   snapshot.isMerged = false;
+  snapshot.failed = undefined;
   snapshot.clock = clock;
   snapshot.forgetAssigned();
 }

@@ -5,7 +5,7 @@ const native = require('../../native.js');
 const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { codeOf, failure, guard, timedOut } = require('../support/errors.js');
-const { isFaithful, isLive, isObject, sessionData, textOf, without } = require('../session/session-data.js');
+const { isFaithful, isLive, isObject, sessionData, textOf } = require('../session/session-data.js');
 const { markOwn, noteSession, snapshotOf } = require('../session/snapshot.js');
 const { copyOfSession } = require('./stored.js');
 
@@ -255,7 +255,10 @@ class Committing {
   /** The text to write, where somebody else has written as well. @param {string} theirs */
   merge(theirs) {
     const began = begin('merge');
-    const text = merge(this.base, this.mine, theirs, this.save.assigned);
+    const { assigned } = this.save;
+    // The app saves all that the session has.
+    const failed = this.trusting ? undefined : this.snapshot.failed;
+    const text = mergeAfter(failed, this.base, this.mine, theirs, assigned);
     this.merged = true;
     publish('merge', this.snapshot.sid, { attempt: this.attempts }, began);
     return text;
@@ -328,6 +331,7 @@ class Committing {
     // The store may keep what it was given: that is not to keep the socket.
     if (this.request) Object.setPrototypeOf(this.request, Object.prototype);
     snapshot.endSave(save);
+    if (error && update === undefined) snapshot.failed = save.text;
     // What was written after the end stays as old as it was, so that nothing more of it is written, and nobody merges with it.
     const isGone =
       stored !== undefined && !adopted.readsAtOnce && adopted.since(sid, snapshot.clock) === 'gone';
@@ -372,15 +376,33 @@ function renewLife(session, stored) {
 /**
  * The text to write.
  * @param {string} base @param {string} mine @param {string} theirs
- * @param {Set<string>} [assigned] fields of mine that are changes, even if they are the same in `base` @returns {string}
+ * @param {Set<string>} [assigned] fields that are changes of mine, even if they are the same in `base` @returns {string}
  */
 function merge(base, mine, theirs, assigned) {
-  const fields = assigned?.size ? Object.entries(JSON.parse(mine)) : [];
-  // One may have been given an object since.
-  const changed = fields.filter(([key, value]) => assigned?.has(key) && !isObject(value)).map(([key]) => key);
-  const text = native.merge(changed.length > 0 ? without(base, changed) : base, mine, theirs);
+  const text = native.merge(assigned?.size ? differing(base, mine, assigned) : base, mine, theirs);
   if (text === null) throw failure('ERR_INVALID_DOCUMENT');
   return text;
 }
 
-module.exports = { commit, commitSession, merge };
+/**
+ * The same after a save that has failed: what that was to write, and others have written since, stays theirs.
+ * @param {string | undefined} failed what it was to write, if it was so
+ * @param {string} base @param {string} mine @param {string} theirs @param {Set<string>} [assigned]
+ */
+function mergeAfter(failed, base, mine, theirs, assigned) {
+  if (failed === undefined) return merge(base, mine, theirs, assigned);
+  return merge(failed, mine, merge(base, theirs, failed), assigned);
+}
+
+/** A text in which some fields are others than in mine. @param {string} base @param {string} mine @param {Set<string>} keys @returns {string} */
+function differing(base, mine, keys) {
+  const [before, now] = [JSON.parse(base), JSON.parse(mine)];
+  for (const key of keys) {
+    if (!Object.hasOwn(now, key)) before[key] = null;
+    // One may have been given an object since.
+    else if (!isObject(now[key])) delete before[key];
+  }
+  return JSON.stringify(before);
+}
+
+module.exports = { commit, commitSession, merge, mergeAfter };

@@ -1,0 +1,191 @@
+'use strict';
+
+// A change that could not be saved is not saved later over what others have stored since.
+
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { deferred } = require('./support/deferred.js');
+const { FACES } = require('./support/faces.js');
+const { HostileStore } = require('./support/hostile-store.js');
+const { LIMIT } = require('./support/limit.js');
+
+class ComparingStore extends HostileStore {
+  compareAndSet(sid, expected, { text }, callback) {
+    this.act('compareAndSet', sid, [expected, text], callback);
+  }
+}
+
+const READ_FAILS = () => {
+  const store = new HostileStore();
+  // The event has loaded its session by then.
+  return { store, fail: () => store.next('get', 'error') };
+};
+
+const STORES = {
+  'a store that reads before it writes': () => {
+    const store = new HostileStore();
+    return { store, fail: () => store.next('set', 'error') };
+  },
+  'a store whose read before a write fails': READ_FAILS,
+  'a store that compares and sets': () => {
+    const store = new ComparingStore();
+    store.inner.compareAndSet = (sid, expected, text, callback) => {
+      const current = store.text(sid);
+      if (current === expected) store.inner.sessions[sid] = text;
+      setImmediate(callback, null, current === expected || (current ?? null));
+    };
+    return { store, fail: () => store.next('compareAndSet', 'error') };
+  },
+};
+
+// A socket whose session has `f: 6`, one handler that is running, and another one whose `f: 7` could not be saved.
+async function failing(t, face, make, events = {}) {
+  const { store, fail } = make();
+  const finish = deferred();
+  const failures = [];
+  const f = await FACES[face](t, {
+    store,
+    onError: (error) => failures.push(error),
+    events: {
+      slow: async (at, fields, ack) => {
+        await finish.promise;
+        Object.assign(at.session, fields);
+        ack('done');
+      },
+      set: (at, fields, ack) => {
+        Object.assign(at.session, fields);
+        fail();
+        ack('done');
+      },
+      look: (at, _data, ack) => ack([at.session.f, at.session.g]),
+      ...events,
+    },
+  });
+  const { browser, socket } = await f.bound();
+  await f.write(browser, { f: 6 });
+  const failed = () => assert.equal(failures.splice(0).length, 1);
+  return { ...f, browser, socket, finish: finish.resolve, fail, failed, failures };
+}
+
+for (const face of Object.keys(FACES)) {
+  for (const [store, make] of Object.entries(STORES)) {
+    describe(`${face}, ${store}: a save fails`, () => {
+      test('and a handler that was running ends: what others have stored since stays', LIMIT, async (t) => {
+        const { browser, failed, failures, finish, read, socket, write } = await failing(t, face, make);
+        await socket.ask('look', {});
+        const slow = socket.ask('slow', { g: 1 });
+        await socket.ask('set', { f: 7 });
+        failed();
+        await write(browser, { f: 8 });
+        finish();
+        assert.equal(await slow, 'done');
+        const { f, g } = await read(browser);
+        assert.deepEqual([f, g], [8, 1]);
+        assert.deepEqual(await socket.ask('look', {}), [8, 1]);
+        assert.deepEqual(failures, []);
+      });
+
+      test('and a handler goes on: what nobody else has changed is saved with the rest', LIMIT, async (t) => {
+        const { browser, failed, finish, read, socket, write } = await failing(t, face, make);
+        await socket.ask('look', {});
+        const slow = socket.ask('slow', { g: 1 });
+        await socket.ask('set', { f: 7 });
+        failed();
+        await write(browser, { other: true });
+        finish();
+        assert.equal(await slow, 'done');
+        const { f, g, other } = await read(browser);
+        assert.deepEqual([f, g, other], [7, 1, true]);
+      });
+
+      test('and its handler changes the same field anew: that is saved', LIMIT, async (t) => {
+        const { browser, failed, finish, read, socket, write } = await failing(t, face, make);
+        await socket.ask('look', {});
+        const slow = socket.ask('slow', { f: 9 });
+        await socket.ask('set', { f: 7 });
+        failed();
+        await write(browser, { f: 8 });
+        finish();
+        assert.equal(await slow, 'done');
+        assert.equal((await read(browser)).f, 9);
+      });
+
+      // A `save()` need not read what the handler has loaded.
+      if (make === READ_FAILS) return;
+
+      test('which a handler has called, and then acknowledges something else', LIMIT, async (t) => {
+        const go = deferred();
+        const rejected = deferred();
+        const { browser, fail, read, socket, write } = await failing(t, face, make, {
+          save: async (at, _data, ack) => {
+            at.session.f = 7;
+            fail();
+            const saved = new Promise((resolve, reject) => {
+              at.session.save((error) => (error ? reject(error) : resolve()));
+            });
+            await saved.catch(rejected.resolve);
+            await go.promise;
+            at.session.g = 1;
+            ack();
+          },
+        });
+        const asked = socket.ask('save', {});
+        await rejected.promise;
+        await write(browser, { f: 8 });
+        go.resolve();
+        await asked;
+        const { f, g } = await read(browser);
+        assert.deepEqual([f, g], [8, 1]);
+      });
+
+      test('which a handler has called, and calls again: the session is saved', LIMIT, async (t) => {
+        const { browser, fail, read, socket } = await failing(t, face, make, {
+          save: async (at, _data, ack) => {
+            const save = () =>
+              new Promise((resolve, reject) => {
+                at.session.save((error) => (error ? reject(error) : resolve()));
+              });
+            at.session.f = 7;
+            fail();
+            await save().catch(save);
+            ack();
+          },
+        });
+        await socket.ask('save', {});
+        assert.equal((await read(browser)).f, 7);
+      });
+    });
+  }
+}
+
+describe('shareSession: a save fails', () => {
+  for (const [store, make] of Object.entries(STORES)) {
+    test(
+      `${store}: an update() in a handler that was running keeps what others have stored`,
+      LIMIT,
+      async (t) => {
+        const go = deferred();
+        const { browser, failed, read, socket, write } = await failing(t, 'shareSession', make, {
+          update: async (at, _data, ack) => {
+            const { session } = at;
+            await go.promise;
+            await session.update((fresh) => {
+              fresh.count = (fresh.count ?? 0) + 1;
+            });
+            session.g = 1;
+            ack();
+          },
+        });
+        await socket.ask('look', {});
+        const asked = socket.ask('update', {});
+        await socket.ask('set', { f: 7 });
+        failed();
+        await write(browser, { f: 8 });
+        go.resolve();
+        await asked;
+        const { count, f, g } = await read(browser);
+        assert.deepEqual([count, f, g], [1, 8, 1]);
+      },
+    );
+  }
+});
