@@ -101,6 +101,6 @@ test('a socket that connects with a key is not bound, and the app is told', LIMI
   const key = await f.keyOf(await f.login());
   await store.close();
   const socket = await f.connect({ key });
-  assert.equal(await socket.ask('bound', {}), 'nobody');
+  assert.equal((await socket.ask('bound', {})).code, CLOSED);
   assert.deepEqual([...new Set(errors)], [CLOSED]);
 });

@@ -55,6 +55,10 @@ function eachWay(name, set, code, connect) {
     await isStranger(f, await f.connect(await connect(f)));
   });
 
+  refusedIfRequired(name, set, code, connect);
+}
+
+function refusedIfRequired(name, set, code, connect) {
   test(`${name}, required: a connect_error with ${code}`, LIMIT, async (t) => {
     const f = await shareApp(t, { ...set, options: { ...set.options, required: true } });
     const error = await f.connect(await connect(f)).then(
@@ -360,9 +364,9 @@ test('a one-time key is good again after the store has failed to look it up', LI
   const key = await f.keyOf(browser);
   f.store.next('get', 'error', (id) => id === key);
   const first = await f.connect({ key });
-  assert.equal((await first.ask('read')).id, first.id);
+  assert.equal((await first.ask('read')).id, browser.sid);
   const second = await f.connect({ key });
-  assert.equal((await second.ask('read')).id, browser.sid);
+  assert.equal((await second.ask('read')).id, second.id);
 });
 
 test('what is wrong with a key or a cookie is no error of the app’s', LIMIT, async (t) => {
@@ -383,11 +387,20 @@ for (const [name, behaviour, code] of [
 ]) {
   const faults = [];
   const set = { options: { storeTimeout: 1_000, onError: (error, where) => faults.push([error, where]) } };
-  eachWay(name, set, code, async (f) => {
-    const key = await f.keyOf(await f.login());
+  const connection = async (f, browser) => {
+    const key = await f.keyOf(browser);
     f.store.next('get', behaviour);
     faults.length = 0;
     return { key };
+  };
+  refusedIfRequired(name, set, code, async (f) => connection(f, await f.login()));
+
+  test(`${name}: the connection goes on, and is bound before its next event`, LIMIT, async (t) => {
+    const f = await shareApp(t, set);
+    const browser = await f.login();
+    const socket = await f.connect(await connection(f, browser));
+    assert.equal(f.seen.get(socket.id).user, undefined);
+    await isBound(f, socket, browser.sid);
   });
 
   test(`${name}: the app is told, and the client no word of the store's`, LIMIT, async (t) => {

@@ -1382,6 +1382,51 @@ test(
   },
 );
 
+for (const Store of [session.MemoryStore, HostileStore]) {
+  describe(`on ${Store.name} a handler copies what a client has sent into the session`, () => {
+    const opened = (t) =>
+      shareFixture(t, {
+        store: new Store(),
+        options: { onError: () => {} },
+        app: listening({
+          take: (socket, data, ack) => {
+            Object.assign(socket.session, data);
+            ack('taken');
+          },
+          look: (socket, ack) => {
+            const { session } = socket;
+            ack([session.user, session.admin ?? null, typeof session.save, typeof session.touch]);
+          },
+        }),
+      });
+
+    for (const text of ['{"__proto__":{"admin":true}}', '{"__proto__":null}']) {
+      test(`${text}: the next event sees what is stored`, LIMIT, async (t) => {
+        const { socket } = await (await opened(t)).bound();
+        assert.equal(await socket.ask('take', JSON.parse(text)), 'taken');
+        assert.deepEqual(await socket.ask('look'), ['ann', null, 'function', 'function']);
+      });
+    }
+
+    for (const text of [
+      '{"maxAge":"x"}',
+      '{"originalMaxAge":"x"}',
+      '{"sameSite":"x"}',
+      '{"path":"a\\nb"}',
+      '{"domain":"a b"}',
+    ]) {
+      test(`the cookie ${text}: it is refused, and HTTP goes on`, LIMIT, async (t) => {
+        const { browser, socket } = await (await opened(t)).bound();
+        const { code, error } = await socket.ask('take', { cookie: JSON.parse(text) });
+        assert.equal(code, 'ERR_UNSAVABLE_SESSION');
+        assert.match(error, /^The session's cookie is none: .+\.$/);
+        assert.equal((await browser.json('/read')).body.user, 'ann');
+        assert.deepEqual(await socket.ask('look'), ['ann', null, 'function', 'function']);
+      });
+    }
+  });
+}
+
 test(
   'an object in the place of the session is refused, and nothing is stored under no id',
   LIMIT,

@@ -7,7 +7,7 @@
 /** How long a handshake may take, in ms. */
 const DEADLINE = 30_000;
 
-/** How long a connection may wait for its key, in ms: the sockets of an app whose Express side hangs shall connect all the same. */
+/** How long a connection may wait for its key, in ms: the sockets of an app whose Express side hangs or fails shall connect all the same. */
 const PATIENCE = 5_000;
 
 /** How long to wait after the end of a session, in ms: its news may overtake the response with the new cookie. */
@@ -70,14 +70,29 @@ const askKey = async (
   }
 };
 
-/** @type {(options: types.ShareOptions, ms: number, tell: any) => Promise<string | undefined>} */
-const keyWithin = (options, ms, tell) => {
+/**
+ * Asks for a key, and tells of the failure if there is none in time. `isPatient`: whether a failure that may pass is waited for.
+ *
+ * @type {(options: types.ShareOptions, ms: number, tell: any, isPatient?: boolean) => Promise<string | undefined>}
+ */
+const keyWithin = (options, ms, tell, isPatient) => {
   const attempt = new AbortController();
+  const { signal } = attempt;
   /** @type {any} */
   let timer;
+  /** @type {any} */
+  let last;
   return new Promise((resolve, reject) => {
-    timer = deadline(reject, ms);
-    askKey([], options, attempt.signal).then(resolve, reject);
+    timer = deadline((/** @type {any} */ late) => reject(last ?? late), ms);
+    const ask = () => {
+      if (signal.aborted) return;
+      askKey([], options, signal).then(resolve, (error) => {
+        last = error;
+        if (isPatient && isPassing(error)) setTimeout(ask, FIRST_WAIT);
+        else reject(error);
+      });
+    };
+    ask();
   })
     .catch((error) => {
       Promise.resolve(error).then(tell).catch(console.error);
@@ -112,9 +127,10 @@ const bringKey = (socket, options, hasAsked, note) => {
       const isOwn = 'key' in (data ?? {}) && (typeof theirs === 'function' || !hasAsked());
       let key = isOwn ? data.key : undefined;
       if (!isOwn && isRoute) {
-        key = await keyWithin(options, PATIENCE, (/** @type {any} */ error) => {
+        const noted = (/** @type {any} */ error) => {
           isRoute = error?.status !== 404;
-        });
+        };
+        key = await keyWithin(options, PATIENCE, noted, true);
       }
       // The connection has been lost meanwhile, and another one asks.
       if (latest !== send) return;
@@ -230,6 +246,13 @@ const shareSession = (socket, options = {}) => {
       connect: begin,
       // The acknowledgement of a connection that is gone never comes.
       disconnect: abandon,
+      // Refused by `required`, after which Socket.IO's client does not try again.
+      connect_error: (/** @type {any} */ { data }) => {
+        if (socket.active !== false || !PASSING.test(data?.code)) return;
+        clearTimeout(timer);
+        timer = setTimeout(() => socket.active || socket.connect(), wait * (1 + Math.random()));
+        wait = Math.min(2 * wait, LAST_WAIT);
+      },
       'session:end': () => {
         abandon();
         timer = setTimeout(begin, GRACE);

@@ -4,12 +4,15 @@
 export interface SocketLike {
   readonly id?: string | undefined;
   readonly connected: boolean;
+  /** Whether it connects again by itself, since socket.io-client 4. */
+  readonly active?: boolean;
   // biome-ignore lint/suspicious/noExplicitAny: a socket with typed events has other types here
   on(event: any, listener: any): unknown;
   // biome-ignore lint/suspicious/noExplicitAny: as above
   off(event: any, listener: any): unknown;
   // biome-ignore lint/suspicious/noExplicitAny: as above
   emit(event: any, ...args: any[]): unknown;
+  connect(): unknown;
   /** What the client sends with each connection, since socket.io-client 3. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
   auth?: any;

@@ -10,7 +10,7 @@ const { SharedEvent } = require('./shared-event.js');
 const { rememberSessionRooms } = require('./watch/session-rooms.js');
 const { roomOf } = require('./rooms.js');
 const socketIo = require('./socket-io.js');
-const { nextTick, setTimeout } = require('../support/timers.js');
+const { clearTimeout, nextTick, setTimeout } = require('../support/timers.js');
 
 /** @import { SocketSharing } from './sharing/socket-sharing.js' */
 /** @import { Packet } from './socket-io.js' */
@@ -23,6 +23,9 @@ const BY_CLIENT = new Set([
   'ping timeout',
   'parse error',
 ]);
+
+/** How long to wait before a store that has failed is asked once more whose socket it is, in ms: doubled each time, up to the last. */
+const [FIRST_WAIT, LAST_WAIT] = [1000, 32_000];
 
 /** A connection of an app that calls `shareSession`: it follows the events of its socket. */
 class SharedConnection extends Connection {
@@ -70,6 +73,10 @@ class SharedConnection extends Connection {
     // If nobody listens, the store is not asked. One that is in front may add a listener.
     const isAlone = this.waiting === 0 && this.arrived === 0;
     if (plugin === undefined && isAlone && !socketIo.isHeard(socket, name)) return;
+    if (this.isUnknown && this.sid === undefined) {
+      this.identify();
+      return this.hold(packet);
+    }
     this.arrived += 1;
     nextTick(dispatch, new SharedEvent(this, socket, packet.data ?? [], packet, plugin));
   }
@@ -93,6 +100,48 @@ class SharedConnection extends Connection {
   /** Binds a socket recovered past the middlewares. Until then its packets wait, and the app is not told. */
   recover() {
     const { sharing, socket } = this;
+    this.holdWhile((error, held) => {
+      // It has left again, and the app has never heard of it.
+      if (!socket.connected) return;
+      if (error && sharing.options.required) return socket.disconnect();
+      this.welcome('connect');
+      this.welcome('connection');
+      for (const packet of held) socketIo.deliver(socket, packet);
+    });
+  }
+
+  /** The store has failed to say whose socket this is. Before the next event it is asked again, or after a while. @param {unknown} error */
+  unknown(error) {
+    this.isUnknown = true;
+    // An event that has asked ends in the error.
+    if (!this.isWelcome) this.report(error, 'connection');
+    clearTimeout(this.retry);
+    const again = () => {
+      if (this.hasLeft || !this.isUnknown || this.sid !== undefined) return;
+      if (this.isWelcome) this.identify();
+      else this.retry = setTimeout(again, FIRST_WAIT).unref();
+    };
+    this.wait = Math.min(2 * this.wait, LAST_WAIT);
+    this.retry = setTimeout(again, this.wait * (1 + Math.random())).unref();
+  }
+
+  /** Finds out whose socket this is, which the store could not say before. */
+  identify() {
+    if (this.held !== undefined) return;
+    const { socket } = this;
+    this.holdWhile((error, held) => {
+      let failed = this.isUnknown ? error : undefined;
+      if (!socket.connected) failed ??= failure('ERR_STORE_UNAVAILABLE');
+      if (!failed) this.tellLoss();
+      for (const packet of held) {
+        if (failed) new SharedEvent(this, socket, packet.data ?? [], packet).refuse(failed);
+        else socketIo.deliver(socket, packet);
+      }
+    });
+  }
+
+  /** Finds out whose socket this is. Until then its packets wait. @param {(error: unknown, held: Packet[]) => void} done */
+  holdWhile(done) {
     this.held = [];
     authenticate(this, (error) => {
       // Socket.IO tells of `connect` and `connection` in one go. Both have to be over.
@@ -100,12 +149,7 @@ class SharedConnection extends Connection {
         const { held = [] } = this;
         this.held = undefined;
         this.adopted.inAll.waiting -= held.length;
-        // It has left again, and the app has never heard of it.
-        if (!socket.connected) return;
-        if (error && sharing.options.required) return socket.disconnect();
-        this.welcome('connect');
-        this.welcome('connection');
-        for (const packet of held) socketIo.deliver(socket, packet);
+        done(error, held);
       });
     });
   }
@@ -128,9 +172,13 @@ class SharedConnection extends Connection {
       if (this.isFresh) event.start();
       else event.dispatch();
     }
-    if (name === 'connect' || !this.isLost) return;
+    if (name === 'connection') this.tellLoss();
+  }
+
+  /** Tells a client that it has come back without its session. */
+  tellLoss() {
+    if (this.isLost) this.sharing.tellEnd(this, 'expire');
     this.isLost = false;
-    this.sharing.tellEnd(this, 'expire');
   }
 
   /** The socket leaves: its listeners run immediately, whatever the store does. @param {string} name @param {any[]} args */
@@ -235,6 +283,12 @@ function dispatch(event) {
 // Few connections have these.
 
 SharedConnection.prototype.isWelcome = false;
+/** Whether the store has failed to say whose socket it is. */
+SharedConnection.prototype.isUnknown = false;
+/** Asks again. @type {any} */
+SharedConnection.prototype.retry = undefined;
+/** When it was asked again last, in ms. */
+SharedConnection.prototype.wait = FIRST_WAIT / 2;
 /** Whether its session was loaded in this round of the event loop. @type {boolean} */
 SharedConnection.prototype.isFresh = false;
 /** How many events that its middlewares have let pass later wait for the store. @type {number} */

@@ -4,7 +4,7 @@ const debug = require('debug')('io-session:commit');
 const native = require('../../native.js');
 const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
-const { codeOf, failure, guard, timedOut } = require('../support/errors.js');
+const { codeOf, failure, guard, messageOf, timedOut } = require('../support/errors.js');
 const { isFaithful, isLive, isObject, sessionData, textOf } = require('../session/session-data.js');
 const { markOwn, noteSession, snapshotOf } = require('../session/snapshot.js');
 const { copyOfSession } = require('./stored.js');
@@ -111,6 +111,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
     // Such a session could not be opened again: each request of its browser would fail.
     if (typeof mine !== 'string') throw failure('ERR_UNSAVABLE_SESSION');
     if (!snapshot.keepsCookie(session)) throw failure('ERR_UNSAVABLE_SESSION', NO_COOKIE);
+    if (!snapshot.hasCookie(session)) checkCookie(adopted, session.cookie);
     // A socket that has left has no session of its own any more.
     if (session.req?.storing?.(snapshot) === false) {
       callback(null);
@@ -146,6 +147,17 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
   };
   if (update?.isHeld) start(undefined, undefined, () => {});
   else adopted.commits.enter(snapshot.sid, adopted.timeout, start);
+}
+
+/** Throws if express-session could not make the cookie again that a request would need. @param {AdoptedStore} adopted @param {any} cookie */
+function checkCookie(adopted, cookie) {
+  try {
+    const made = adopted.makeCookie(JSON.parse(JSON.stringify(cookie)));
+    made.maxAge = made.originalMaxAge;
+    made.serialize?.('name', 'value');
+  } catch (error) {
+    throw failure('ERR_UNSAVABLE_SESSION', `The session's cookie is none: ${messageOf(error)}.`);
+  }
 }
 
 /** A commit on its way. It is merged with what others have written meanwhile, and dropped when the session has been destroyed. */

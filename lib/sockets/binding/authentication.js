@@ -58,17 +58,19 @@ function authenticate(connection, done) {
   }
   find(sharing, socket, (error, found) => {
     // Closed while we were looking: a socket like any other.
+    connection.isUnknown = false;
     if (sharing.adopted === undefined) return caller.runInAsyncScope(done);
     let failed = /** @type {any} */ (error);
     // Logged out while we were looking.
     if (found && sharing.isOver(found)) failed = failure('ERR_MISSING_DATA');
-    else if (found && !connection.hasLeft) failed = connection.bind(found);
+    // It may have presented a key since.
+    else if (found && !connection.hasLeft && connection.sid === undefined) failed = connection.bind(found);
     connection.leaveFormerRooms();
     if (connection.sid === undefined) leaveSessionRooms(connection);
     // What a recovered socket has shown was good once: that session has ended. One that shows nothing may have shared by
     // `__zappa_key`.
     if (socket.recovered) connection.isLost = failed?.code === 'ERR_MISSING_DATA';
-    if (failed && !CLIENTS.includes(failed.code)) connection.report(failed, 'connection');
+    if (failed && !CLIENTS.includes(failed.code) && connection.sid === undefined) connection.unknown(failed);
     connection.isFresh = true;
     setImmediate(() => {
       connection.isFresh = false;

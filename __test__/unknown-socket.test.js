@@ -1,0 +1,288 @@
+'use strict';
+
+// The store fails while it is asked whose socket a connection is: the socket is no stranger for that. It is bound when the store
+// answers again, and until then nothing of it is handled as a stranger's.
+
+const { describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { shareSession } = require('io-session/client');
+const { HostileStore } = require('./support/hostile-store.js');
+const { LIMIT } = require('./support/limit.js');
+const { SECRET, shareFixture } = require('./support/share-fixture.js');
+const { connectSocket } = require('./support/socket-client.js');
+const { until } = require('./support/wait.js');
+
+const CONNECTIONS = {
+  'with a key': async (f, browser) => ({ key: await f.keyOf(browser) }),
+  'with the cookie': async (_f, browser) => ({ cookie: browser.cookie }),
+};
+const UNAVAILABLE = 'ERR_STORE_UNAVAILABLE';
+const FAILURES = { error: UNAVAILABLE, throw: UNAVAILABLE, never: 'ERR_STORE_TIMEOUT' };
+
+async function open(t, { options, ...set } = {}) {
+  const store = new HostileStore();
+  const failures = [];
+  const handled = [];
+  const f = await shareFixture(t, {
+    store,
+    options: {
+      cookie: { secret: SECRET },
+      storeTimeout: 300,
+      onError: (_error, { event }) => failures.push(event),
+      ...options,
+    },
+    ioOptions: { connectionStateRecovery: {} },
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        socket.on('whoami', (ack) => ack(socket.session.user ?? null));
+        socket.on('order', (item, ack) => {
+          handled.push([item, socket.session.user]);
+          socket.session[item] = true;
+          ack?.('ordered');
+        });
+        socket.emit('hello');
+      });
+    },
+    ...set,
+  });
+  return { ...f, store, failures, handled, read: async (browser) => (await browser.json('/read')).body };
+}
+
+for (const [way, connection] of Object.entries(CONNECTIONS)) {
+  for (const [failure, code] of Object.entries(FAILURES)) {
+    test(
+      `a socket that connects ${way} (${failure}): its events end in the error, and then it is bound`,
+      LIMIT,
+      async (t) => {
+        const f = await open(t);
+        const browser = await f.login();
+        const shown = await connection(f, browser);
+        f.store.always('get', failure);
+        const client = await f.connect(shown);
+        const strays = client.collect('session:end');
+        assert.equal((await client.ask('order', 'apple')).code, code);
+        assert.deepEqual(f.handled, []);
+        assert.deepEqual(f.failures, ['connection', 'order']);
+        f.store.behave();
+        const orders = ['pear', 'fig', 'plum'].map((item) => client.ask('order', item));
+        assert.deepEqual(await Promise.all(orders), Array(3).fill('ordered'));
+        assert.deepEqual(
+          f.handled,
+          ['pear', 'fig', 'plum'].map((item) => [item, 'ann']),
+        );
+        const { apple, pear, fig, plum } = await f.read(browser);
+        assert.deepEqual([apple, pear, fig, plum], [undefined, true, true, true]);
+        assert.deepEqual(strays, []);
+        assert.equal(f.failures.length, 2);
+      },
+    );
+  }
+
+  test(`a socket that connects ${way} and sends nothing is bound as well`, LIMIT, async (t) => {
+    const f = await open(t);
+    const browser = await f.login();
+    const shown = await connection(f, browser);
+    f.store.always('get', 'error');
+    const client = await f.connect(shown);
+    const heard = client.next('news');
+    assert.equal(f.sharing.socketsOf(browser.sid).length, 0);
+    f.store.behave();
+    await until(() => f.sharing.socketsOf(browser.sid).length === 1, 'it is bound');
+    f.sharing.to(browser.sid).emit('news', 1);
+    assert.equal(await heard, 1);
+    assert.deepEqual(f.failures, ['connection']);
+  });
+
+  test(`a socket that connects ${way} and is logged out meanwhile is a stranger`, LIMIT, async (t) => {
+    const f = await open(t);
+    const browser = await f.login();
+    const shown = await connection(f, browser);
+    f.store.always('get', 'error');
+    const client = await f.connect(shown);
+    f.store.behave();
+    await browser.json('/logout');
+    assert.equal(await client.ask('whoami'), null);
+    assert.equal(await client.ask('order', 'apple'), 'ordered');
+    assert.equal(f.sharing.stats().sockets, 0);
+  });
+
+  test(
+    `a recovered socket, bound ${way}: its events end in the error, and then it has its session`,
+    LIMIT,
+    async (t) => {
+      for (const skipMiddlewares of [true, false]) {
+        const f = await open(t, { ioOptions: { connectionStateRecovery: { skipMiddlewares } } });
+        const browser = await f.login();
+        const client = await f.connect(await connection(f, browser));
+        const strays = client.collect('session:end');
+        await lose(f, client, () => f.store.always('get', 'error'));
+        assert.equal((await client.ask('order', 'apple')).code, UNAVAILABLE);
+        f.store.behave();
+        assert.equal(await client.ask('order', 'pear'), 'ordered');
+        const { apple, pear } = await f.read(browser);
+        assert.deepEqual([apple, pear], [undefined, true]);
+        assert.deepEqual(f.handled, [['pear', 'ann']]);
+        assert.deepEqual(strays, []);
+      }
+    },
+  );
+
+  test(`a recovered socket, bound ${way}, that was logged out is told so afterwards`, LIMIT, async (t) => {
+    const f = await open(t);
+    const browser = await f.login();
+    const client = await f.connect(await connection(f, browser));
+    const told = client.next('session:end');
+    await lose(f, client, async () => {
+      await browser.json('/logout');
+      f.store.always('get', 'error');
+    });
+    f.store.behave();
+    assert.deepEqual(await told, { reason: 'expire' });
+    assert.equal(await client.ask('whoami'), null);
+  });
+}
+
+// The transport of a socket breaks and comes back; in between, `meanwhile`.
+async function lose({ io }, client, meanwhile) {
+  const hello = client.next('hello');
+  io.emit('hello');
+  await hello;
+  const server = io.of('/').sockets.get(client.id);
+  client.socket.io.engine.close();
+  await until(() => !server.connected, 'the server has noticed');
+  await meanwhile();
+  const back = client.next('connect');
+  client.socket.connect();
+  await back;
+  assert.equal(client.socket.recovered, true);
+}
+
+test('a socket that presents its key meanwhile is bound by that', LIMIT, async (t) => {
+  const f = await open(t);
+  const browser = await f.login();
+  const key = await f.keyOf(browser);
+  f.store.next('get', 'error');
+  const client = await f.connect({ cookie: browser.cookie });
+  assert.deepEqual(await client.ask('__zappa_key', { key }), { key });
+  assert.equal(await client.ask('order', 'apple'), 'ordered');
+  assert.equal((await f.read(browser)).apple, true);
+});
+
+test(
+  'a socket that leaves before it is known runs nothing, and the app is told of each event',
+  LIMIT,
+  async (t) => {
+    const f = await open(t);
+    const browser = await f.login();
+    f.store.next('get', 'error');
+    const client = await f.connect({ cookie: browser.cookie });
+    const { reached, release } = f.store.hold('get');
+    client.send('order', 'apple');
+    client.send('order', 'pear');
+    await reached;
+    client.close();
+    await until(() => f.io.of('/').sockets.size === 0, 'it has left');
+    release();
+    await until(() => f.failures.length === 3, 'the app is told');
+    assert.deepEqual(f.failures, ['connection', 'order', 'order']);
+    assert.deepEqual(f.handled, []);
+  },
+);
+
+test('a sharing that is closed meanwhile leaves a socket like any other', LIMIT, async (t) => {
+  const f = await open(t);
+  const browser = await f.login();
+  f.store.next('get', 'error');
+  const client = await f.connect({ cookie: browser.cookie });
+  const { reached, release } = f.store.hold('get');
+  f.io
+    .of('/')
+    .sockets.get(client.id)
+    .on('ping', (ack) => ack('pong'));
+  const asked = client.ask('ping');
+  await reached;
+  f.sharing.close();
+  release();
+  assert.equal(await asked, 'pong');
+  assert.equal(await client.ask('ping'), 'pong');
+});
+
+describe("the client's module", () => {
+  const fetchBy =
+    (f, browser) =>
+    async (url, { headers }) => {
+      const { status, text } = await browser.request(url.slice(f.url.length), { headers });
+      return new Response(text, { status });
+    };
+
+  test("what the page emitted while it was offline is never a stranger's", LIMIT, async (t) => {
+    const f = await open(t);
+    const browser = await f.login();
+    const client = await f.connect({ reconnection: true });
+    const ask = fetchBy(f, browser);
+    let isAway = false;
+    const fetch = async (...args) => {
+      const answer = await ask(...args);
+      // Right behind the answer with the key.
+      if (isAway) f.store.always('get', 'error');
+      return answer;
+    };
+    await shareSession(client.socket, { url: f.url, fetch, onError: () => {} });
+    isAway = true;
+    const gone = client.next('disconnect');
+    for (const { conn } of f.io.of('/').sockets.values()) conn.close();
+    await gone;
+    const { code } = await client.ask('order', 'apple');
+    assert.equal(code, UNAVAILABLE);
+    isAway = false;
+    f.store.behave();
+    assert.equal(await client.ask('order', 'pear'), 'ordered');
+    assert.deepEqual(f.handled, [['pear', 'ann']]);
+  });
+
+  test("what the page emitted while nobody could have a key is not a stranger's either", LIMIT, async (t) => {
+    const f = await open(t);
+    const browser = await f.login();
+    const client = await f.connect({ reconnection: true });
+    let failures = 0;
+    const ask = fetchBy(f, browser);
+    const fetch = async (...args) => {
+      const answer = await ask(...args);
+      if (answer.status === 200) return answer;
+      failures += 1;
+      f.store.behave();
+      return answer;
+    };
+    await shareSession(client.socket, { url: f.url, fetch, onError: () => {} });
+    const gone = client.next('disconnect');
+    // As of a database driver: Express answers 500.
+    f.store.always('get', 'error string');
+    for (const { conn } of f.io.of('/').sockets.values()) conn.close();
+    await gone;
+    assert.equal(await client.ask('order', 'apple'), 'ordered');
+    assert.deepEqual(f.handled, [['apple', 'ann']]);
+    assert.equal(failures, 1);
+  });
+
+  test('a socket that `required` has refused for the store connects afterwards', LIMIT, async (t) => {
+    const f = await open(t, { options: { required: true } });
+    const browser = await f.login();
+    const client = await f.connect({ cookie: browser.cookie });
+    t.after(() => client.close());
+    const { socket } = client;
+    await shareSession(socket, { url: f.url, fetch: fetchBy(f, browser), onError: () => {} });
+    f.store.always('get', 'error', (id) => id === browser.sid);
+    const refused = client.next('connect_error');
+    client.socket.disconnect().connect();
+    assert.equal((await refused).data.code, UNAVAILABLE);
+    f.store.behave();
+    await client.next('connect');
+    assert.equal(await client.ask('whoami'), 'ann');
+  });
+
+  test('a socket that `required` has refused for its key is not connected again', LIMIT, async (t) => {
+    const f = await open(t, { options: { required: true } });
+    const failed = connectSocket(f.url, { auth: { key: 'none' } });
+    await assert.rejects(failed, ({ data }) => data.code === 'ERR_MISSING_DATA');
+  });
+});
