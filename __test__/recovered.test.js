@@ -7,10 +7,11 @@ const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
+const { recover } = require('./support/recovery.js');
 const { suiteRedis } = require('./support/redis-server.js');
 const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const stores = require('./support/stores.js');
-const { settle, until } = require('./support/wait.js');
+const { settle } = require('./support/wait.js');
 
 const redis = suiteRedis();
 
@@ -77,20 +78,6 @@ for (const skipMiddlewares of [true, false]) {
         return { ...f, browser, client, connected, orders };
       }
 
-      // Its transport breaks; what happens while it is away happens in `meanwhile`.
-      async function lose({ client, io }, meanwhile = () => {}) {
-        const server = io.of('/').sockets.get(client.id);
-        const gone = client.next('disconnect');
-        client.socket.io.engine.close();
-        await gone;
-        await until(() => !server.connected, 'the server has noticed');
-        await meanwhile();
-        const back = client.next('connect');
-        client.socket.connect();
-        await back;
-        assert.equal(client.socket.recovered, true);
-      }
-
       for (const [way, how] of Object.entries(WAYS)) {
         const { again, user = 'ann' } = how;
 
@@ -99,7 +86,7 @@ for (const skipMiddlewares of [true, false]) {
           const { browser, client, connected, orders } = f;
           const { id } = client;
           await client.ask('order', 'apple');
-          await lose(f);
+          await recover(f);
           await again?.(f, browser, client);
           await client.ask('order', 'pear');
           await client.ask('order', 'fig');
@@ -118,7 +105,7 @@ for (const skipMiddlewares of [true, false]) {
         test(`a socket bound ${way} gets what it has missed, once`, LIMIT, async (t) => {
           const f = await begin(t, how);
           const heard = f.client.collect('news');
-          await lose(f, () => {
+          await recover(f, () => {
             f.io.emit('news', 'to all');
             f.io.to('lobby').emit('news', 'to the room');
           });
@@ -132,7 +119,7 @@ for (const skipMiddlewares of [true, false]) {
           const f = await begin(t, how);
           for (const item of ['apple', 'pear']) {
             const hello = f.client.next('hello');
-            await lose(f);
+            await recover(f);
             await hello;
             await again?.(f, f.browser, f.client);
             await f.client.ask('order', item);
@@ -154,7 +141,7 @@ for (const skipMiddlewares of [true, false]) {
             const ended = f.client.next('session:end');
             const news = f.client.collect('news');
             const { sid } = f.browser;
-            await lose(f, () => f.browser.request('/logout'));
+            await recover(f, () => f.browser.request('/logout'));
             assert.deepEqual(await ended, { reason: 'expire' });
             assert.equal(await f.client.ask('whoami'), null);
             f.sharing.to(sid).emit('news', 'not for you');

@@ -8,6 +8,7 @@ const assert = require('node:assert/strict');
 const { shareSession } = require('io-session/client');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
+const { recover } = require('./support/recovery.js');
 const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const { connectSocket } = require('./support/socket-client.js');
 const { until } = require('./support/wait.js');
@@ -115,7 +116,8 @@ for (const [way, connection] of Object.entries(CONNECTIONS)) {
         const browser = await f.login();
         const client = await f.connect(await connection(f, browser));
         const strays = client.collect('session:end');
-        await lose(f, client, () => f.store.always('get', 'error'));
+        await hear(f, client);
+        await recover({ client, io: f.io }, () => f.store.always('get', 'error'));
         assert.equal((await client.ask('order', 'apple')).code, UNAVAILABLE);
         f.store.behave();
         assert.equal(await client.ask('order', 'pear'), 'ordered');
@@ -132,7 +134,8 @@ for (const [way, connection] of Object.entries(CONNECTIONS)) {
     const browser = await f.login();
     const client = await f.connect(await connection(f, browser));
     const told = client.next('session:end');
-    await lose(f, client, async () => {
+    await hear(f, client);
+    await recover({ client, io: f.io }, async () => {
       await browser.json('/logout');
       f.store.always('get', 'error');
     });
@@ -142,19 +145,11 @@ for (const [way, connection] of Object.entries(CONNECTIONS)) {
   });
 }
 
-// The transport of a socket breaks and comes back; in between, `meanwhile`.
-async function lose({ io }, client, meanwhile) {
+// Socket.IO recovers who has had a packet.
+async function hear({ io }, client) {
   const hello = client.next('hello');
   io.emit('hello');
   await hello;
-  const server = io.of('/').sockets.get(client.id);
-  client.socket.io.engine.close();
-  await until(() => !server.connected, 'the server has noticed');
-  await meanwhile();
-  const back = client.next('connect');
-  client.socket.connect();
-  await back;
-  assert.equal(client.socket.recovered, true);
 }
 
 test('a socket that presents its key meanwhile is bound by that', LIMIT, async (t) => {
