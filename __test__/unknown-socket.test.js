@@ -152,6 +152,20 @@ async function hear({ io }, client) {
   await hello;
 }
 
+test('the same on Socket.IO 2', LIMIT, async (t) => {
+  const f = await open(t, { socketIoVersion: 2, ioOptions: {} });
+  const browser = await f.login();
+  for (const connection of Object.values(CONNECTIONS)) {
+    const shown = await connection(f, browser);
+    f.store.always('get', 'error');
+    const client = await f.connect(shown);
+    assert.equal((await client.ask('order', 'apple')).code, UNAVAILABLE);
+    f.store.behave();
+    assert.equal(await client.ask('whoami'), 'ann');
+  }
+  assert.deepEqual(f.handled, []);
+});
+
 test('a socket that presents its key meanwhile is bound by that', LIMIT, async (t) => {
   const f = await open(t);
   const browser = await f.login();
