@@ -9,6 +9,7 @@ const { keyFor, shareSession } = require('io-session/client');
 const { LIMIT } = require('./support/limit.js');
 const { shareApp } = require('./support/share-app.js');
 const { socketIoClient } = require('./support/versions.js');
+const { until } = require('./support/wait.js');
 
 // A browser's page: its socket, and the requests of its module.
 async function page(t, version, { browser: make = (f) => f.login(), set, ioOptions = () => ({}) } = {}) {
@@ -96,6 +97,31 @@ for (const version of [2, 4]) {
     assert.equal(socket.auth, auth);
     assert.ok(!Object.hasOwn(socket, 'emitBuffered'));
   });
+
+  test(
+    `what is emitted as soon as it is connected is the browser's own, in its order, ${on}`,
+    LIMIT,
+    async (t) => {
+      const { f, browser, socket, options } = await page(t, version);
+      const asked = [];
+      let round = 0;
+      socket.on('connect', () => {
+        for (const n of [1, 2]) asked.push(ask(socket, 'write', { [`connected${n}`]: round }));
+        asked.push(ask(socket, 'read'));
+      });
+      await shareSession(socket, options);
+      await Promise.all(asked);
+      await breakOff(f, socket);
+      round += 1;
+      assert.equal(await ask(socket, 'write', { offline: round }), browser.sid);
+      await until(() => asked.length === 6, 'the listener of connect has run');
+      const answers = await Promise.all(asked);
+      assert.deepEqual(
+        answers.map((answer) => answer?.id ?? answer),
+        Array(6).fill(browser.sid),
+      );
+    },
+  );
 }
 
 test('the app’s own auth goes along with the key', LIMIT, async (t) => {

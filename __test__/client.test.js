@@ -865,7 +865,7 @@ test('the module is for pages of this host and of allowed origins', LIMIT, async
 test('the module is small, needs nothing, and is in the package', () => {
   const source = fs.readFileSync(path.join(ROOT, 'client', 'index.js'));
   const { length } = gzipSync(source, { level: 9 });
-  assert.ok(length < 4_000, `${length} bytes gzipped`);
+  assert.ok(length < 4_500, `${length} bytes gzipped`);
   assert.doesNotMatch(String(source), /^\s*(import|export .* from)\b|require\(/m);
   const { files } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
   assert.ok(files.includes('client'));

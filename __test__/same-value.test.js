@@ -161,6 +161,77 @@ for (const face of Object.keys(FACES)) {
         await gone();
       });
 
+      test('while a save or an update() of the same object is under way', LIMIT, async (t) => {
+        const beside = {
+          save: (session) => {
+            session.saved = true;
+            return save(session);
+          },
+          'an update()': (session) =>
+            session.update((fresh) => {
+              fresh.updated = true;
+            }),
+          'an update() of nothing': (session) => session.update(() => {}),
+        };
+        let go;
+        const { browser, read, socket, write } = await idling(t, face, store, {
+          events: {
+            set: async (at, how, ack) => {
+              const { session } = at;
+              assert.equal(session.idle, true);
+              await go.promise;
+              const first = how.isBefore ? undefined : beside[how.name](session);
+              session.idle = true;
+              delete session.coupon;
+              await (first ?? beside[how.name](session));
+              ack();
+            },
+          },
+        });
+        const names = face === 'Zappa' ? ['save'] : Object.keys(beside);
+        for (const name of names) {
+          for (const isBefore of [true, false]) {
+            go = deferred();
+            await write(browser, { idle: true });
+            const asked = socket.ask('set', { name, isBefore });
+            await socket.ask('look', {});
+            await write(browser, { idle: false, coupon: 5 });
+            go.resolve();
+            await asked;
+            const { idle, coupon } = await read(browser);
+            assert.deepEqual([idle, coupon], [true, undefined], `${name}, ${isBefore}`);
+          }
+        }
+      });
+
+      test('while another handler saves what it has changed in the same object', LIMIT, async (t) => {
+        const go = deferred();
+        const { browser, read, socket, write } = await idling(t, face, store, {
+          events: {
+            one: async (at, _data, ack) => {
+              const { session } = at;
+              await go.promise;
+              session.one = true;
+              ack();
+            },
+            other: async (at, _data, ack) => {
+              const { session } = at;
+              await go.promise;
+              session.idle = true;
+              delete session.coupon;
+              ack();
+            },
+          },
+        });
+        const asked = [socket.ask('one', {}), socket.ask('other', {})];
+        await socket.ask('look', {});
+        await write(browser, { idle: false, coupon: 5 });
+        go.resolve();
+        await Promise.all(asked);
+        const { coupon, idle, one } = await read(browser);
+        assert.deepEqual([coupon, idle, one], [undefined, true, true]);
+      });
+
       test('and then to another one, deleted, or left out', LIMIT, async (t) => {
         const { browser, outside, read, write } = await idling(t, face, store);
         await write(browser, { idle: false, page: 2 });

@@ -369,6 +369,20 @@ test('a one-time key is good again after the store has failed to look it up', LI
   assert.equal((await second.ask('read')).id, second.id);
 });
 
+for (const behaviour of ['error', 'throw', 'never']) {
+  test(`a one-time key is used up, though the store's destroy fails (${behaviour})`, LIMIT, async (t) => {
+    const f = await shareApp(t, { options: { oneTimeKeys: true, storeTimeout: 100, onError() {} } });
+    const browser = await f.login();
+    const key = await f.keyOf(browser);
+    f.store.next('destroy', behaviour, (id) => id === key);
+    const first = await f.connect({ key });
+    assert.equal((await first.ask('read')).id, browser.sid);
+    const second = await f.connect({ key });
+    assert.equal((await second.ask('read')).id, second.id);
+    assert.equal((await second.ask('__zappa_key', { key })).code, 'ERR_MISSING_DATA');
+  });
+}
+
 test('what is wrong with a key or a cookie is no error of the app’s', LIMIT, async (t) => {
   const failures = [];
   const options = { cookie: { secret: 'another secret' }, onError: (error) => failures.push(error) };

@@ -11,6 +11,7 @@ const { LIMIT } = require('./support/limit.js');
 const { recover } = require('./support/recovery.js');
 const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const { connectSocket } = require('./support/socket-client.js');
+const { socketIoClient } = require('./support/versions.js');
 const { until } = require('./support/wait.js');
 
 const CONNECTIONS = {
@@ -288,6 +289,36 @@ describe("the client's module", () => {
     await client.next('connect');
     assert.equal(await client.ask('whoami'), 'ann');
   });
+
+  for (const [name, error] of Object.entries({
+    'answers 500': undefined,
+    'rejects by a time of its own': new DOMException('The operation timed out', 'TimeoutError'),
+    'reaches nobody': Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
+  })) {
+    test(
+      `a page whose fetch ${name} for so long that \`required\` refuses it connects afterwards`,
+      LIMIT,
+      async (t) => {
+        const f = await open(t, { options: { required: true } });
+        const browser = await f.login();
+        const ask = fetchBy(f, browser);
+        let isAway = true;
+        const fetch = async (...args) => {
+          if (!isAway) return ask(...args);
+          if (error) throw error;
+          return new Response('', { status: 500 });
+        };
+        const socket = socketIoClient(4)(f.url, { transports: ['websocket'], forceNew: true });
+        t.after(() => socket.close());
+        const refused = new Promise((resolve) => socket.once('connect_error', resolve));
+        const shared = shareSession(socket, { url: f.url, fetch, onError: () => {} });
+        assert.equal((await refused).data.code, 'ERR_MISSING_KEY');
+        isAway = false;
+        await shared;
+        assert.deepEqual(await new Promise((resolve) => socket.emit('whoami', resolve)), 'ann');
+      },
+    );
+  }
 
   test('a socket that `required` has refused for its key is not connected again', LIMIT, async (t) => {
     const f = await open(t, { options: { required: true } });

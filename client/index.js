@@ -22,8 +22,9 @@ const shares = new WeakMap();
 /** @type {(message: string, code: string, status?: number) => Error} */
 const failure = (message, code, status) => Object.assign(new Error(message), { code, status });
 
-/** Whether a failure may pass by itself. A `fetch` that reaches nobody has neither code nor status. @type {(error: any) => boolean} */
-const isPassing = ({ code = 'ERR_STORE_', status }) => status >= 500 || status === 429 || PASSING.test(code);
+/** Whether a failure may pass by itself. A `fetch` that reaches nobody has no status, and no code of ours. @type {(error: any) => boolean} */
+const isPassing = ({ code, status }) =>
+  status >= 500 || status === 429 || PASSING.test(code) || (status === undefined && !/^ERR_/.test(code));
 
 /** @type {(fail: any, ms?: number) => any} */
 const deadline = (fail, ms = DEADLINE) =>
@@ -109,7 +110,7 @@ export const keyFor = (url, options = {}) =>
  * was emitted while the socket was offline finds it bound. `hasAsked`: whether the socket has been bound by a later key than the
  * one that the app had from the start.
  *
- * @type {(socket: any, options: types.ShareOptions, hasAsked: () => boolean, note: (key: any) => void) => { stop(): void }}
+ * @type {(socket: any, options: types.ShareOptions, hasAsked: () => boolean, note: (key: any, failed: any) => void) => { stop(): void }}
  */
 const bringKey = (socket, options, hasAsked, note) => {
   const theirs = socket.auth;
@@ -123,15 +124,18 @@ const bringKey = (socket, options, hasAsked, note) => {
       // A function of the app's gives a fresh one.
       const isOwn = 'key' in (data ?? {}) && (typeof theirs === 'function' || !hasAsked());
       let key = isOwn ? data.key : undefined;
+      /** @type {any} */
+      let failed;
       if (!isOwn && isRoute) {
         const noted = (/** @type {any} */ error) => {
           isRoute = error?.status !== 404;
+          failed = error;
         };
         key = await keyWithin(options, PATIENCE, noted, true);
       }
       // The connection has been lost meanwhile, and another one asks.
       if (latest !== send) return;
-      note(key);
+      note(key, failed);
       send(key === undefined ? data : { ...data, key });
     };
     if (typeof theirs === 'function') theirs.call(socket, complete);
@@ -145,26 +149,39 @@ const bringKey = (socket, options, hasAsked, note) => {
   };
 };
 
+/** The types of a packet of Socket.IO 2 with an event. */
+const EVENTS = [2, 5];
+
 /**
- * Has a client of Socket.IO 2, which has no `auth`, keep what was emitted while it was offline until the handshake has ended.
+ * Has a client of Socket.IO 2, which has no `auth`, keep what is emitted, from when it is offline until the handshake has ended.
  *
- * @type {(socket: any) => { release(): void, stop(): void }}
+ * @type {(socket: any) => { hold(): void, release(): void, stop(): void }}
  */
 const holdBuffer = (socket) => {
-  const { emitBuffered, onAny } = socket;
-  if (onAny || !emitBuffered) return { release() {}, stop() {} };
-  let isHeld = false;
+  const { emitBuffered, onAny, packet } = socket;
+  if (onAny || !emitBuffered) return { hold() {}, release() {}, stop() {} };
+  let isHeld = !socket.connected;
+  /** What was emitted since it is connected. @type {any[]} */
+  const later = [];
   const release = () => {
-    if (isHeld && socket.connected) emitBuffered.call(socket);
+    if (!isHeld || !socket.connected) return;
     isHeld = false;
+    emitBuffered.call(socket);
+    for (const one of later.splice(0)) packet.call(socket, one);
   };
-  socket.emitBuffered = () => {
-    isHeld = true;
+  socket.emitBuffered = () => isHeld || emitBuffered.call(socket);
+  socket.packet = (/** @type {any} */ one) => {
+    if (isHeld && EVENTS.includes(one.type) && one.data[0] !== '__zappa_key') later.push(one);
+    else packet.call(socket, one);
   };
   return {
+    hold() {
+      isHeld = true;
+    },
     release,
     stop() {
       delete socket.emitBuffered;
+      delete socket.packet;
       release();
     },
   };
@@ -186,6 +203,8 @@ export const shareSession = (socket, options = {}) => {
     let settled = false;
     /** The key that this connection was opened with. @type {string | undefined} */
     let shown;
+    /** Whether it was opened without one because of a failure that may pass. */
+    let isKeyless = false;
     let hasAsked = false;
     let wait = FIRST_WAIT;
 
@@ -234,18 +253,22 @@ export const shareSession = (socket, options = {}) => {
       else present(shown, ask);
       shown = undefined;
     };
-    const note = (/** @type {any} */ key) => {
+    const note = (/** @type {any} */ key, /** @type {any} */ failed) => {
       shown = key;
+      isKeyless = failed !== undefined && isPassing(failed);
     };
     const bringing = bringKey(socket, options, () => hasAsked, note);
     const buffer = holdBuffer(socket);
     const listeners = Object.entries({
       connect: begin,
       // The acknowledgement of a connection that is gone never comes.
-      disconnect: abandon,
+      disconnect: () => {
+        abandon();
+        buffer.hold();
+      },
       // Refused by `required`, after which Socket.IO's client does not try again.
       connect_error: (/** @type {any} */ { data }) => {
-        if (socket.active !== false || !PASSING.test(data?.code)) return;
+        if (socket.active !== false || !(isKeyless || PASSING.test(data?.code))) return;
         clearTimeout(timer);
         timer = setTimeout(() => socket.active || socket.connect(), wait * (1 + Math.random()));
         wait = Math.min(2 * wait, LAST_WAIT);

@@ -285,14 +285,17 @@ class LazySession extends Snapshot {
 /** What a newer session object answers as well, for a field that is not the `Session`'s own. */
 const ANSWERED = new Set(['defineProperty', 'deleteProperty', 'getOwnPropertyDescriptor', 'ownKeys']);
 
+/** What changes a field. */
+const CHANGING = new Set(['defineProperty', 'deleteProperty']);
+
 for (const trap of [...ANSWERED, 'preventExtensions', 'setPrototypeOf']) {
   /** @this {LazySession} @param {[any, any, any]} args */
   const value = function (...args) {
     const newer = ANSWERED.has(trap) && !OWN.has(args[1]) ? this.newer() : undefined;
     if (newer !== undefined) args[0] = newer;
     else {
-      // A deletion is one, though the field may not be there.
-      if (trap === 'deleteProperty' && typeof args[1] === 'string') this.noteAssigned(args[1], undefined);
+      // A deletion is a change, though the field may not be there.
+      if (CHANGING.has(trap) && typeof args[1] === 'string') this.noteAssigned(args[1], args[2]?.value);
       this.whole();
     }
     return /** @type {any} */ (Reflect)[trap](...args);

@@ -241,17 +241,16 @@ function inTime(returned, timeout) {
  *
  * @param {any} session
  * @param {any} fresh what was written, as its snapshot says
- * @param {Set<string>} [assigned] fields that are changes, whatever they were
  */
-function rebase(session, fresh, assigned) {
+function rebase(session, fresh) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { base, clock, cookie, rawCookie, stored } = /** @type {Snapshot} */ (snapshotOf(fresh));
   // An update that has changed nothing has written nothing: the session may have been saved since it was read.
   if (clock < snapshot.clock) return;
   const own = snapshot.whole(session);
   const mine = snapshot.spell(session);
-  const { save, saves } = snapshot;
-  const isUnchanged = !save && mine === snapshot.base && !assigned?.size;
+  const { assigned, save, saves } = snapshot;
+  const isUnchanged = !save && mine === snapshot.base && assigned.size === 0;
   // What is being saved may be stored by now: what was changed after that is a change of it.
   const isBeing = new Set(saves.flatMap((one) => [...one.assigned]));
   const saved = save && mergeAfter(snapshot.failed, snapshot.base, save.text, base, isBeing);
@@ -275,12 +274,11 @@ function rebase(session, fresh, assigned) {
   snapshot.isMerged = false;
   snapshot.failed = undefined;
   snapshot.clock = clock;
-  snapshot.forgetAssigned();
 }
 
 /** The same, to a text that was loaded. @param {AdoptedStore} adopted @param {any} session @param {string} sid @param {Stored} stored @param {number} clock when the load began */
 function rebaseTo(adopted, session, sid, stored, clock) {
-  rebase(session, open(adopted, sid, stored, clock), snapshotOf(session)?.assigned);
+  rebase(session, open(adopted, sid, stored, clock));
 }
 
 /**

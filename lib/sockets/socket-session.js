@@ -207,9 +207,10 @@ class SocketSession {
    * Whether the store may have something else than what was assigned, though that is what the session had before.
    * @param {Snapshot} snapshot @param {SocketEvent} event
    */
-  mayDiffer({ assigned, clock, isReplaced, sid, stored }, event) {
+  mayDiffer({ assigned, clock, isMerged, isReplaced, sid, stored }, event) {
     if (assigned.size === 0 || this.sid === undefined) return false;
-    return isReplaced || event.isUnread || this.connection.adopted.isOther(sid, stored, clock);
+    if (isMerged || isReplaced || event.isUnread) return true;
+    return this.connection.adopted.isOther(sid, stored, clock);
   }
 
   /** The `Session` that may have been changed. @returns {any} undefined when there is none */

@@ -2,8 +2,10 @@
 
 const native = require('../../../native.js');
 const { failure } = require('../../support/errors.js');
+const { LONGEST } = require('../../support/rules.js');
 const { sessionOfRecord } = require('../../stores/stored.js');
 const { isBrowserSession } = require('../../session/session-data.js');
+const { setTimeout } = require('../../support/timers.js');
 
 /** @import { Sharing } from '../sharing/sharing.js' */
 /** @import { AdoptedStore } from '../../stores/adopted-store.js' */
@@ -22,16 +24,22 @@ const { isBrowserSession } = require('../../session/session-data.js');
  *   or is not going to be: until then nobody else can use a one-time key
  */
 function lookUpKey(sharing, key, done) {
-  const { channel, oneTimeKeys } = sharing.options;
+  const { channel, keyMaxAge, oneTimeKeys } = sharing.options;
   const adopted = /** @type {AdoptedStore} */ (sharing.adopted);
   if (oneTimeKeys && adopted.claimed.has(key)) return done(failure('ERR_MISSING_DATA'), undefined, () => {});
   if (oneTimeKeys) adopted.claimed.add(key);
   const end = (/** @type {boolean} */ isUsed) => {
     if (!oneTimeKeys) return;
-    adopted.claimed.delete(key);
-    if (!isUsed) return;
+    const forget = () => adopted.claimed.delete(key);
+    if (!isUsed) {
+      forget();
+      return;
+    }
     native.revokeKey(adopted.number, key);
-    adopted.discard(key);
+    // Where the store fails, its record lives until it expires.
+    adopted.discard(key, (failed) =>
+      failed ? setTimeout(forget, Math.min(keyMaxAge, LONGEST)).unref() : forget(),
+    );
   };
   /** @type {WhenFound} */
   const found = (error, session) => done(error, session, end);
