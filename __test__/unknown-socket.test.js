@@ -217,7 +217,8 @@ test('a sharing that is closed meanwhile leaves a socket like any other', LIMIT,
   assert.equal(await client.ask('ping'), 'pong');
 });
 
-describe("the client's module", () => {
+// They wait for the module's own times.
+describe("the client's module", { concurrency: true }, () => {
   const fetchBy =
     (f, browser) =>
     async (url, { headers }) => {
