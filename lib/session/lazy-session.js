@@ -63,6 +63,8 @@ class LazySession extends Snapshot {
     this.speltFields = this.fields;
     /** Whether something was put in since. */
     this.isWritten = false;
+    /** Whether a handler has changed what it inherits from, by an `Object.assign` of what a client has sent, say. */
+    this.isReshaped = false;
     /** The session as the handler has it. @type {any} */
     this.session = new Proxy(target, this);
   }
@@ -229,7 +231,8 @@ class LazySession extends Snapshot {
   }
 
   isShown() {
-    return this.values !== undefined ? this.isExact : super.isShown(this.target);
+    if (this.values !== undefined) return this.isExact;
+    return !this.isReshaped && super.isShown(this.target);
   }
 
   isFaithful() {
@@ -295,6 +298,7 @@ for (const trap of [...ANSWERED, 'preventExtensions', 'setPrototypeOf']) {
     if (newer !== undefined) args[0] = newer;
     else {
       // A deletion is a change, though the field may not be there.
+      if (trap === 'setPrototypeOf') this.isReshaped = true;
       if (CHANGING.has(trap) && typeof args[1] === 'string') this.noteAssigned(args[1], args[2]?.value);
       this.whole();
     }

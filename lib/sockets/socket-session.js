@@ -7,7 +7,6 @@ const { ask } = require('../stores/tickets.js');
 const { Loaded } = require('../stores/stored.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
-const { isObject } = require('../session/session-data.js');
 
 /** @import { Save, Snapshot } from '../session/snapshot.js' */
 /** @import { Connection, Link } from './connection.js' */
@@ -43,8 +42,6 @@ class SocketSession {
     this.isOpen = false;
     /** @type {any} */
     this.session = undefined;
-    /** What that inherits from: a handler may have changed it, by an `Object.assign` of what a client has sent. */
-    this.prototype = undefined;
     /** Whether its changes are not to be saved: a handler has failed, or a client was told that they could not be saved. */
     this.isDropped = false;
     /** Whether the session has ended, while handlers that saw it still run. */
@@ -112,7 +109,6 @@ class SocketSession {
     this.connection.sharing.methods?.give(session);
     this.isOpen = true;
     this.session = session;
-    this.prototype = prototypeOf(session);
   }
 
   /** Another object takes its place. */
@@ -132,7 +128,6 @@ class SocketSession {
     }
     const snapshot = snapshotOf(this.session);
     if (snapshot === undefined || snapshot.sid !== this.id) return false;
-    if (prototypeOf(this.session) !== this.prototype) return false;
     // Saved since the load began: what was loaded is older. A session of the socket's own nobody else destroys.
     const isOlder = clock !== undefined && snapshot.clock > clock;
     if (isOlder && (stored !== undefined || this.sid === undefined))
@@ -272,11 +267,6 @@ class SocketSession {
       if (snapshot.save?.text === text) save = snapshot.save;
     } else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));
   }
-}
-
-/** @param {any} session that an app may have put something else in the place of */
-function prototypeOf(session) {
-  return isObject(session) ? Object.getPrototypeOf(session) : undefined;
 }
 
 module.exports.SocketSession = SocketSession;
