@@ -8,7 +8,7 @@ const path = require('node:path');
 const { run } = require('node:test');
 const { inspect, parseArgs } = require('node:util');
 
-/** One more at a time than there are cores: a suite waits for its servers, and for the ends of sessions, a third of its time. */
+/** One more at a time than there are cores: a suite waits for its servers, and for the ends of sessions, a quarter of its time. */
 const AT_A_TIME = os.availableParallelism() + 1;
 /** In seconds, for one suite. The longest takes one minute of it; a suite that hangs must not hold the others up for long. */
 const TIMEOUT = '600';

@@ -96,12 +96,12 @@ class LazySession extends Snapshot {
   set(target, key, value, receiver) {
     const newer = this.newer();
     if (newer !== undefined) return Reflect.set(newer, key, value);
-    if (typeof key === 'string' && receiver === this.session) this.noteAssigned(key, value);
+    const isField = typeof key === 'string' && receiver === this.session;
+    if (isField) this.noteAssigned(key, value);
     const { values } = this;
     if (
+      isField &&
       values !== undefined &&
-      typeof key === 'string' &&
-      receiver === this.session &&
       !OTHERS.has(key) &&
       !LEFT_OUT.has(typeof value) &&
       !this.isReserved(target, key) &&
@@ -297,8 +297,8 @@ for (const trap of [...ANSWERED, 'preventExtensions', 'setPrototypeOf']) {
     const newer = ANSWERED.has(trap) && !OWN.has(args[1]) ? this.newer() : undefined;
     if (newer !== undefined) args[0] = newer;
     else {
-      // A deletion is a change, though the field may not be there.
       if (trap === 'setPrototypeOf') this.isReshaped = true;
+      // A deletion is a change, though the field may not be there.
       if (CHANGING.has(trap) && typeof args[1] === 'string') this.noteAssigned(args[1], args[2]?.value);
       this.whole();
     }

@@ -1,6 +1,6 @@
 'use strict';
 
-const { commitSession, merge, mergeAfter } = require('../stores/commit.js');
+const { commitSession, merge } = require('../stores/commit.js');
 const { failure, unsavable } = require('../support/errors.js');
 const { LEFT_OUT, markOwn, snapshotOf } = require('./snapshot.js');
 const { PLAIN, isObject, isSameJson } = require('./session-data.js');
@@ -249,14 +249,15 @@ function rebase(session, fresh) {
   if (clock < snapshot.clock) return;
   const own = snapshot.whole(session);
   const mine = snapshot.spell(session);
-  const { assigned, save, saves } = snapshot;
+  const { assigned, failed, save, saves } = snapshot;
   const isUnchanged = !save && mine === snapshot.base && assigned.size === 0;
-  // What is being saved may be stored by now: what was changed after that is a change of it.
-  const isBeing = new Set(saves.flatMap((one) => [...one.assigned]));
-  const saved = save && mergeAfter(snapshot.failed, snapshot.base, save.text, base, isBeing);
   let text = base;
-  if (save) text = merge(save.text, mine, saved ?? base, assigned);
-  else if (!isUnchanged) text = mergeAfter(snapshot.failed, snapshot.base, mine, base, assigned);
+  if (save) {
+    // That may be stored by now: what was changed after it is a change of it.
+    const beingSaved = new Set(saves.flatMap((one) => [...one.assigned]));
+    const saved = merge(snapshot.base, save.text, base, beingSaved, failed);
+    text = merge(save.text, mine, saved, assigned);
+  } else if (!isUnchanged) text = merge(snapshot.base, mine, base, assigned, failed);
   if (snapshot.hasCookie(session)) {
     // A handler may hold it.
     if (Object.isFrozen(own.cookie)) own.cookie = fresh.cookie;

@@ -267,10 +267,9 @@ class Committing {
   /** The text to write, where somebody else has written as well. @param {string} theirs */
   merge(theirs) {
     const began = begin('merge');
-    const { assigned } = this.save;
     // The app saves all that the session has.
     const failed = this.trusting ? undefined : this.snapshot.failed;
-    const text = mergeAfter(failed, this.base, this.mine, theirs, assigned);
+    const text = merge(this.base, this.mine, theirs, this.save.assigned, failed);
     this.merged = true;
     publish('merge', this.snapshot.sid, { attempt: this.attempts }, began);
     return text;
@@ -388,22 +387,15 @@ function renewLife(session, stored) {
 /**
  * The text to write.
  * @param {string} base @param {string} mine @param {string} theirs
- * @param {Set<string>} [assigned] fields that are changes of mine, even if they are the same in `base` @returns {string}
+ * @param {Set<string>} [assigned] fields that are changes of mine, even if they are the same in `base`
+ * @param {string} [failed] what a save that has failed was to write: of that, what others have written since stays theirs
+ * @returns {string}
  */
-function merge(base, mine, theirs, assigned) {
+function merge(base, mine, theirs, assigned, failed) {
+  if (failed !== undefined) return merge(failed, mine, merge(base, theirs, failed), assigned);
   const text = native.merge(assigned?.size ? differing(base, mine, assigned) : base, mine, theirs);
   if (text === null) throw failure('ERR_INVALID_DOCUMENT');
   return text;
-}
-
-/**
- * The same after a save that has failed: what that was to write, and others have written since, stays theirs.
- * @param {string | undefined} failed what it was to write, if it was so
- * @param {string} base @param {string} mine @param {string} theirs @param {Set<string>} [assigned]
- */
-function mergeAfter(failed, base, mine, theirs, assigned) {
-  if (failed === undefined) return merge(base, mine, theirs, assigned);
-  return merge(failed, mine, merge(base, theirs, failed), assigned);
 }
 
 /** A text in which some fields are others than in mine. @param {string} base @param {string} mine @param {Set<string>} keys @returns {string} */
@@ -417,4 +409,4 @@ function differing(base, mine, keys) {
   return JSON.stringify(before);
 }
 
-module.exports = { commit, commitSession, merge, mergeAfter };
+module.exports = { commit, commitSession, merge };
