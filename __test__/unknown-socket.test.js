@@ -179,6 +179,25 @@ test('a socket that presents its key meanwhile is bound by that', LIMIT, async (
 });
 
 test(
+  'a socket that has presented a key meanwhile is a stranger after the logout of that session',
+  LIMIT,
+  async (t) => {
+    const f = await open(t);
+    const [ann, bob] = [await f.login(), await f.login('bob')];
+    f.store.next('get', 'error');
+    const client = await f.connect({ cookie: ann.cookie });
+    await client.ask('__zappa_key', { key: await f.keyOf(bob) });
+    assert.equal(await client.ask('whoami'), 'bob');
+    const ended = client.next('session:end');
+    await bob.json('/logout');
+    assert.deepEqual(await ended, { reason: 'destroy' });
+    assert.equal(await client.ask('whoami'), null);
+    assert.equal(await client.ask('order', 'apple'), 'ordered');
+    assert.equal((await f.read(ann)).apple, undefined);
+  },
+);
+
+test(
   'a socket that leaves before it is known runs nothing, and the app is told of each event',
   LIMIT,
   async (t) => {

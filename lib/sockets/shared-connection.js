@@ -12,6 +12,7 @@ const { roomOf } = require('./rooms.js');
 const socketIo = require('./socket-io.js');
 const { clearTimeout, nextTick, setTimeout } = require('../support/timers.js');
 
+/** @import { Found } from './binding/key-lookup.js' */
 /** @import { SocketSharing } from './sharing/socket-sharing.js' */
 /** @import { Packet } from './socket-io.js' */
 
@@ -73,7 +74,7 @@ class SharedConnection extends Connection {
     // If nobody listens, the store is not asked. One that is in front may add a listener.
     const isAlone = this.waiting === 0 && this.arrived === 0;
     if (plugin === undefined && isAlone && !socketIo.isHeard(socket, name)) return;
-    if (this.isUnknown && this.sid === undefined) {
+    if (this.isUnknown) {
       this.identify();
       return this.hold(packet);
     }
@@ -110,18 +111,25 @@ class SharedConnection extends Connection {
     });
   }
 
+  /** @param {Found} found */
+  bind(found) {
+    const failed = super.bind(found);
+    if (failed === undefined) this.isUnknown = false;
+    return failed;
+  }
+
   /** The store has failed to say whose socket this is. Before the next event it is asked again, or after a while. @param {unknown} error */
   unknown(error) {
     this.isUnknown = true;
     // An event that has asked ends in the error.
-    if (!this.isWelcome) this.report(error, 'connection');
+    if (this.isWelcome) this.identifyLater();
+    else this.report(error, 'connection');
+  }
+
+  identifyLater() {
     clearTimeout(this.retry);
-    const again = () => {
-      if (this.hasLeft || !this.isUnknown || this.sid !== undefined) return;
-      if (this.isWelcome) this.identify();
-      else this.retry = setTimeout(again, FIRST_WAIT).unref();
-    };
     this.wait = Math.min(2 * this.wait, LAST_WAIT);
+    const again = () => this.isUnknown && !this.hasLeft && this.identify();
     this.retry = setTimeout(again, this.wait * (1 + Math.random())).unref();
   }
 
@@ -172,7 +180,9 @@ class SharedConnection extends Connection {
       if (this.isFresh) event.start();
       else event.dispatch();
     }
-    if (name === 'connection') this.tellLoss();
+    if (name === 'connect') return;
+    this.tellLoss();
+    if (this.isUnknown) this.identifyLater();
   }
 
   /** Tells a client that it has come back without its session. */

@@ -57,8 +57,8 @@ function authenticate(connection, done) {
     recoverSessionRooms(connection, connection.former);
   }
   find(sharing, socket, (error, found) => {
-    // Closed while we were looking: a socket like any other.
     connection.isUnknown = false;
+    // Closed while we were looking: a socket like any other.
     if (sharing.adopted === undefined) return caller.runInAsyncScope(done);
     let failed = /** @type {any} */ (error);
     // Logged out while we were looking.
