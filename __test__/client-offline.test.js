@@ -6,6 +6,7 @@ const { test } = require('node:test');
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { keyFor, shareSession } = require('io-session/client');
+const { breakOff, fetchOf } = require('./support/client-page.js');
 const { LIMIT } = require('./support/limit.js');
 const { shareApp } = require('./support/share-app.js');
 const { socketIoClient } = require('./support/versions.js');
@@ -16,10 +17,10 @@ async function page(t, version, { browser: make = (f) => f.login(), set, ioOptio
   const f = await shareApp(t, { socketIoVersion: version, ...set });
   const browser = await make(f);
   const asked = [];
-  const fetch = async (url, { headers }) => {
+  const send = fetchOf(browser);
+  const fetch = (url, init) => {
     asked.push(url.slice(f.url.length));
-    const { status, text } = await browser.request(url.slice(f.url.length), { headers });
-    return new Response(text, { status });
+    return send(url, init);
   };
   const socket = socketIoClient(version)(f.url, {
     transports: ['websocket'],
@@ -33,14 +34,6 @@ async function page(t, version, { browser: make = (f) => f.login(), set, ioOptio
 }
 
 const ask = (socket, ...args) => new Promise((resolve) => socket.emit(...args, resolve));
-
-// The connection breaks, as when a train enters a tunnel.
-async function breakOff({ io }, socket) {
-  const lost = new Promise((resolve) => socket.once('disconnect', resolve));
-  const { sockets } = io.of('/');
-  for (const { conn } of sockets instanceof Map ? sockets.values() : Object.values(sockets)) conn.close();
-  await lost;
-}
 
 for (const version of [2, 4]) {
   const on = `Socket.IO ${version}`;

@@ -11,6 +11,7 @@ const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
 const { gzipSync } = require('node:zlib');
+const { fetchOf } = require('./support/client-page.js');
 const { deferred } = require('./support/deferred.js');
 const { fixture } = require('./support/fixture.js');
 const { LIMIT } = require('./support/limit.js');
@@ -25,17 +26,6 @@ const client = () => import('io-session/client');
 async function zappaClient() {
   const { shareSession } = await client();
   return { shareSession: (socket, options) => shareSession(socket, { prefix: '/zappa', ...options }) };
-}
-
-// A `fetch` with the cookies of this browser. It minds no signal, as many a wrapper does not.
-function fetchOf(browser, sent = []) {
-  return async (url, init) => {
-    sent.push({ url, init });
-    const { status, headers, text } = await browser.request(url.slice(new URL(url).origin.length), {
-      headers: init.headers,
-    });
-    return new Response(text, { status, headers });
-  };
 }
 
 // Whether a key is asked for to open a connection with, which a Zappa app does not give.

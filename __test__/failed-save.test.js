@@ -5,11 +5,20 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { deferred } = require('./support/deferred.js');
-const { FACES } = require('./support/faces.js');
+const { FACES, save } = require('./support/faces.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
 
 class ComparingStore extends HostileStore {
+  constructor() {
+    super();
+    this.inner.compareAndSet = (sid, expected, text, callback) => {
+      const current = this.text(sid);
+      if (current === expected) this.inner.sessions[sid] = text;
+      setImmediate(callback, null, current === expected || (current ?? null));
+    };
+  }
+
   compareAndSet(sid, expected, { text }, callback) {
     this.act('compareAndSet', sid, [expected, text], callback);
   }
@@ -29,11 +38,6 @@ const STORES = {
   'a store whose read before a write fails': READ_FAILS,
   'a store that compares and sets': () => {
     const store = new ComparingStore();
-    store.inner.compareAndSet = (sid, expected, text, callback) => {
-      const current = store.text(sid);
-      if (current === expected) store.inner.sessions[sid] = text;
-      setImmediate(callback, null, current === expected || (current ?? null));
-    };
     return { store, fail: () => store.next('compareAndSet', 'error') };
   },
 };
@@ -67,47 +71,38 @@ async function failing(t, face, make, events = {}) {
   return { ...f, browser, socket, finish: finish.resolve, fail, failed, failures };
 }
 
+// What is stored when `f: 7` could not be saved, others have written `theirs`, and the running handler has set `fields`.
+async function storedAfter({ browser, failed, finish, read, socket, write }, fields, theirs) {
+  await socket.ask('look', {});
+  const slow = socket.ask('slow', fields);
+  await socket.ask('set', { f: 7 });
+  failed();
+  await write(browser, theirs);
+  finish();
+  assert.equal(await slow, 'done');
+  return read(browser);
+}
+
 for (const face of Object.keys(FACES)) {
   for (const [store, make] of Object.entries(STORES)) {
     describe(`${face}, ${store}: a save fails`, () => {
       test('and a handler that was running ends: what others have stored since stays', LIMIT, async (t) => {
-        const { browser, failed, failures, finish, read, socket, write } = await failing(t, face, make);
-        await socket.ask('look', {});
-        const slow = socket.ask('slow', { g: 1 });
-        await socket.ask('set', { f: 7 });
-        failed();
-        await write(browser, { f: 8 });
-        finish();
-        assert.equal(await slow, 'done');
-        const { f, g } = await read(browser);
+        const app = await failing(t, face, make);
+        const { f, g } = await storedAfter(app, { g: 1 }, { f: 8 });
         assert.deepEqual([f, g], [8, 1]);
-        assert.deepEqual(await socket.ask('look', {}), [8, 1]);
-        assert.deepEqual(failures, []);
+        assert.deepEqual(await app.socket.ask('look', {}), [8, 1]);
+        assert.deepEqual(app.failures, []);
       });
 
       test('and a handler goes on: what nobody else has changed is saved with the rest', LIMIT, async (t) => {
-        const { browser, failed, finish, read, socket, write } = await failing(t, face, make);
-        await socket.ask('look', {});
-        const slow = socket.ask('slow', { g: 1 });
-        await socket.ask('set', { f: 7 });
-        failed();
-        await write(browser, { other: true });
-        finish();
-        assert.equal(await slow, 'done');
-        const { f, g, other } = await read(browser);
+        const app = await failing(t, face, make);
+        const { f, g, other } = await storedAfter(app, { g: 1 }, { other: true });
         assert.deepEqual([f, g, other], [7, 1, true]);
       });
 
       test('and its handler changes the same field anew: that is saved', LIMIT, async (t) => {
-        const { browser, failed, finish, read, socket, write } = await failing(t, face, make);
-        await socket.ask('look', {});
-        const slow = socket.ask('slow', { f: 9 });
-        await socket.ask('set', { f: 7 });
-        failed();
-        await write(browser, { f: 8 });
-        finish();
-        assert.equal(await slow, 'done');
-        assert.equal((await read(browser)).f, 9);
+        const app = await failing(t, face, make);
+        assert.equal((await storedAfter(app, { f: 9 }, { f: 8 })).f, 9);
       });
 
       // A `save()` need not read what the handler has loaded.
@@ -120,10 +115,7 @@ for (const face of Object.keys(FACES)) {
           save: async (at, _data, ack) => {
             at.session.f = 7;
             fail();
-            const saved = new Promise((resolve, reject) => {
-              at.session.save((error) => (error ? reject(error) : resolve()));
-            });
-            await saved.catch(rejected.resolve);
+            await save(at.session).catch(rejected.resolve);
             await go.promise;
             at.session.g = 1;
             ack();
@@ -141,13 +133,9 @@ for (const face of Object.keys(FACES)) {
       test('which a handler has called, and calls again: the session is saved', LIMIT, async (t) => {
         const { browser, fail, read, socket } = await failing(t, face, make, {
           save: async (at, _data, ack) => {
-            const save = () =>
-              new Promise((resolve, reject) => {
-                at.session.save((error) => (error ? reject(error) : resolve()));
-              });
             at.session.f = 7;
             fail();
-            await save().catch(save);
+            await save(at.session).catch(() => save(at.session));
             ack();
           },
         });

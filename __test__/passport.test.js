@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { shareSession } = require('io-session/client');
 const { HttpClient } = require('./support/http-client.js');
+const { fetchOf } = require('./support/client-page.js');
 const { LIMIT } = require('./support/limit.js');
 const { pieces, readPage } = require('./support/page.js');
 const { makeFolder, startProgram } = require('./support/program.js');
@@ -48,14 +49,10 @@ function visit(t, url) {
     t.after(() => socket.close());
     const ended = [];
     socket.on('session:end', ({ reason }) => ended.push(reason));
-    const fetch = async (address, { headers }) => {
-      const { status, text } = await http.request(address.slice(url.length), { headers });
-      return new Response(text, { status });
-    };
     let binds = 0;
     await shareSession(socket, {
       url,
-      fetch,
+      fetch: fetchOf(http),
       onBind: () => {
         binds += 1;
       },

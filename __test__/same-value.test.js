@@ -6,18 +6,20 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { deferred } = require('./support/deferred.js');
-const { FACES, socketOf } = require('./support/faces.js');
+const { FACES, save, socketOf } = require('./support/faces.js');
 const { LIMIT } = require('./support/limit.js');
 const { suiteStores } = require('./support/suite-stores.js');
 const { until } = require('./support/wait.js');
 
 const STORES = suiteStores();
 
-// A Zappa app's sessions have the `save` of express-session.
-const save = (session) =>
-  new Promise((resolve, reject) => {
-    session.save((error) => (error ? reject(error) : resolve()));
-  });
+// A handler that takes the session, waits, and changes it.
+const late = (go, change) => async (at, _data, ack) => {
+  const { session } = at;
+  await go.promise;
+  change(session);
+  ack();
+};
 
 // A socket whose session has `idle: true`. `outside()` is that session for code outside of handlers.
 async function idling(t, face, store, { events, ...set } = {}) {
@@ -101,12 +103,9 @@ for (const face of Object.keys(FACES)) {
         const go = deferred();
         const { browser, socket, stored, write } = await idling(t, face, store, {
           events: {
-            late: async (at, _data, ack) => {
-              const { session } = at;
-              await go.promise;
+            late: late(go, (session) => {
               session.idle = true;
-              ack();
-            },
+            }),
           },
         });
         const asked = socket.ask('late', {});
@@ -132,15 +131,13 @@ for (const face of Object.keys(FACES)) {
 
       test('or deleted or left out where it has none, and is gone', LIMIT, async (t) => {
         const go = deferred();
+        const leaveOut = (session) => {
+          delete session.coupon;
+          session.gift = undefined;
+        };
         const { browser, outside, read, socket, write } = await idling(t, face, store, {
           events: {
-            late: async (at, _data, ack) => {
-              const { session } = at;
-              await go.promise;
-              delete session.coupon;
-              session.gift = undefined;
-              ack();
-            },
+            late: late(go, leaveOut),
           },
         });
         const gone = async () => {
@@ -155,8 +152,7 @@ for (const face of Object.keys(FACES)) {
         await gone();
         await write(browser, { coupon: 5, gift: ['a book'] });
         const session = outside();
-        delete session.coupon;
-        session.gift = undefined;
+        leaveOut(session);
         await save(session);
         await gone();
       });
@@ -208,19 +204,13 @@ for (const face of Object.keys(FACES)) {
         const go = deferred();
         const { browser, read, socket, write } = await idling(t, face, store, {
           events: {
-            one: async (at, _data, ack) => {
-              const { session } = at;
-              await go.promise;
+            one: late(go, (session) => {
               session.one = true;
-              ack();
-            },
-            other: async (at, _data, ack) => {
-              const { session } = at;
-              await go.promise;
+            }),
+            other: late(go, (session) => {
               session.idle = true;
               delete session.coupon;
-              ack();
-            },
+            }),
           },
         });
         const asked = [socket.ask('one', {}), socket.ask('other', {})];

@@ -6,11 +6,11 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { shareSession } = require('io-session/client');
+const { breakOff, fetchOf } = require('./support/client-page.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
 const { recover } = require('./support/recovery.js');
 const { SECRET, shareFixture } = require('./support/share-fixture.js');
-const { connectSocket } = require('./support/socket-client.js');
 const { socketIoClient } = require('./support/versions.js');
 const { until } = require('./support/wait.js');
 
@@ -238,18 +238,11 @@ test('a sharing that is closed meanwhile leaves a socket like any other', LIMIT,
 
 // They wait for the module's own times.
 describe("the client's module", { concurrency: true }, () => {
-  const fetchBy =
-    (f, browser) =>
-    async (url, { headers }) => {
-      const { status, text } = await browser.request(url.slice(f.url.length), { headers });
-      return new Response(text, { status });
-    };
-
   test("what the page emitted while it was offline is never a stranger's", LIMIT, async (t) => {
     const f = await open(t);
     const browser = await f.login();
     const client = await f.connect({ reconnection: true });
-    const ask = fetchBy(f, browser);
+    const ask = fetchOf(browser);
     let isAway = false;
     const fetch = async (...args) => {
       const answer = await ask(...args);
@@ -259,9 +252,7 @@ describe("the client's module", { concurrency: true }, () => {
     };
     await shareSession(client.socket, { url: f.url, fetch, onError: () => {} });
     isAway = true;
-    const gone = client.next('disconnect');
-    for (const { conn } of f.io.of('/').sockets.values()) conn.close();
-    await gone;
+    await breakOff(f, client.socket);
     const { code } = await client.ask('order', 'apple');
     assert.equal(code, UNAVAILABLE);
     isAway = false;
@@ -275,7 +266,7 @@ describe("the client's module", { concurrency: true }, () => {
     const browser = await f.login();
     const client = await f.connect({ reconnection: true });
     let failures = 0;
-    const ask = fetchBy(f, browser);
+    const ask = fetchOf(browser);
     const fetch = async (...args) => {
       const answer = await ask(...args);
       if (answer.status === 200) return answer;
@@ -284,11 +275,9 @@ describe("the client's module", { concurrency: true }, () => {
       return answer;
     };
     await shareSession(client.socket, { url: f.url, fetch, onError: () => {} });
-    const gone = client.next('disconnect');
     // As of a database driver: Express answers 500.
     f.store.always('get', 'error string');
-    for (const { conn } of f.io.of('/').sockets.values()) conn.close();
-    await gone;
+    await breakOff(f, client.socket);
     assert.equal(await client.ask('order', 'apple'), 'ordered');
     assert.deepEqual(f.handled, [['apple', 'ann']]);
     assert.equal(failures, 1);
@@ -300,7 +289,7 @@ describe("the client's module", { concurrency: true }, () => {
     const client = await f.connect({ cookie: browser.cookie });
     t.after(() => client.close());
     const { socket } = client;
-    await shareSession(socket, { url: f.url, fetch: fetchBy(f, browser), onError: () => {} });
+    await shareSession(socket, { url: f.url, fetch: fetchOf(browser), onError: () => {} });
     f.store.always('get', 'error', (id) => id === browser.sid);
     const refused = client.next('connect_error');
     client.socket.disconnect().connect();
@@ -321,7 +310,7 @@ describe("the client's module", { concurrency: true }, () => {
       async (t) => {
         const f = await open(t, { options: { required: true } });
         const browser = await f.login();
-        const ask = fetchBy(f, browser);
+        const ask = fetchOf(browser);
         let isAway = true;
         const fetch = async (...args) => {
           if (!isAway) return ask(...args);
@@ -340,9 +329,30 @@ describe("the client's module", { concurrency: true }, () => {
     );
   }
 
-  test('a socket that `required` has refused for its key is not connected again', LIMIT, async (t) => {
+  test('a page that `required` has refused for its key is not connected again', LIMIT, async (t) => {
     const f = await open(t, { options: { required: true } });
-    const failed = connectSocket(f.url, { auth: { key: 'none' } });
-    await assert.rejects(failed, ({ data }) => data.code === 'ERR_MISSING_DATA');
+    const browser = await f.login();
+    const key = await f.keyOf(browser);
+    f.store.always('get', 'error', (id) => id === browser.sid);
+    const page = (auth) => {
+      const codes = [];
+      const socket = socketIoClient(4)(f.url, { transports: ['websocket'], forceNew: true, auth });
+      const controller = new AbortController();
+      t.after(() => {
+        controller.abort();
+        socket.close();
+      });
+      socket.on('connect_error', ({ data }) => codes.push(data.code));
+      const { signal } = controller;
+      shareSession(socket, { url: f.url, fetch: fetchOf(browser), signal, onError: () => {} }).catch(
+        () => {},
+      );
+      return codes;
+    };
+    const [refused, tried] = [page({ key: 'none' }), page({ key })];
+    // For the store. By then the other page would have tried again as well.
+    await until(() => tried.length === 3, 'it has tried twice more');
+    assert.deepEqual(tried, Array(3).fill(UNAVAILABLE));
+    assert.deepEqual(refused, ['ERR_MISSING_DATA']);
   });
 });

@@ -8,6 +8,12 @@ const { shareFixture } = require('./share-fixture.js');
 
 const socketOf = (at) => at.socket ?? at;
 
+// By a promise. A Zappa app's sessions have the `save` of express-session.
+const save = (session) =>
+  new Promise((resolve, reject) => {
+    session.save((error) => (error ? reject(error) : resolve()));
+  });
+
 async function shareFace(t, { events = {}, connected = () => {}, onError, ...set }) {
   const f = await shareFixture(t, {
     ...set,
@@ -56,4 +62,4 @@ const withWrite = (open) => async (t, set) => {
 
 const FACES = { shareSession: withWrite(shareFace), Zappa: withWrite(zappaFace) };
 
-module.exports = { FACES, socketOf };
+module.exports = { FACES, save, socketOf };
