@@ -4,7 +4,7 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
-const { once } = require('node:events');
+const { EventEmitter, once } = require('node:events');
 const { keyFor, shareSession } = require('io-session/client');
 const { breakOff, fetchOf } = require('./support/client-page.js');
 const { LIMIT } = require('./support/limit.js');
@@ -66,6 +66,67 @@ for (const version of [2, 4]) {
     await browser.request('/logout');
     assert.notEqual((await read).id, sid);
     assert.equal((await read).user, undefined);
+  });
+
+  test(`what is emitted while offline is kept over a key request that fails, ${on}`, LIMIT, async (t) => {
+    const { f, browser, socket, options } = await page(t, version);
+    let asked = 0;
+    await shareSession(socket, {
+      ...options,
+      onError() {},
+      fetch: (...args) => {
+        asked += 1;
+        if (asked === 2) return new Response('out of order', { status: 503 });
+        return options.fetch(...args);
+      },
+    });
+    await breakOff(f, socket);
+    assert.equal((await ask(socket, 'read')).id, browser.sid);
+    assert.ok(asked > 2);
+  });
+
+  test(
+    `what is emitted while a socket is being bound is kept when it is shared again, ${on}`,
+    LIMIT,
+    async (t) => {
+      const { f, browser, socket, options } = await page(t, version);
+      const gate = new EventEmitter();
+      let isSlow = false;
+      const slow = async (...args) => {
+        if (isSlow) {
+          const opened = once(gate, 'open');
+          gate.emit('asked');
+          await opened;
+        }
+        return options.fetch(...args);
+      };
+      await shareSession(socket, { ...options, fetch: slow });
+      isSlow = true;
+      const asked = once(gate, 'asked');
+      await breakOff(f, socket);
+      const reads = [ask(socket, 'read')];
+      await asked;
+      reads.push(ask(socket, 'read'));
+      const again = shareSession(socket, options);
+      gate.emit('open');
+      await again;
+      for (const read of reads) assert.equal((await read).id, browser.sid);
+    },
+  );
+
+  test(`a key whose session has given way at a login is asked for anew, ${on}`, LIMIT, async (t) => {
+    const { browser, socket, options } = await page(t, version);
+    let isFirst = true;
+    await shareSession(socket, {
+      ...options,
+      fetch: async (...args) => {
+        const response = await options.fetch(...args);
+        if (isFirst) await browser.request('/regenerate');
+        isFirst = false;
+        return response;
+      },
+    });
+    assert.equal((await ask(socket, 'read')).id, browser.sid);
   });
 
   test(`it is sent, as a stranger's, where there is no key, ${on}`, LIMIT, async (t) => {

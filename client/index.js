@@ -16,7 +16,7 @@ const [FIRST_WAIT, LAST_WAIT] = [1_000, 32_000];
 /** What says of the server's store or of the network that they are out of order, and nothing of the key. */
 const PASSING = /^ERR_(?:STORE_|OVERLOADED|HANDSHAKE_TIMEOUT)/;
 
-/** How each socket is shared. @type {WeakMap<object, { stop(): void, follow(later: any): void }>} */
+/** How each socket is shared. @type {WeakMap<object, { buffer: any, stop(): void, follow(later: any): void }>} */
 const shares = new WeakMap();
 
 /** @type {(message: string, code: string, status?: number) => Error} */
@@ -153,7 +153,8 @@ const bringKey = (socket, options, hasAsked, note) => {
 const EVENTS = [2, 5];
 
 /**
- * Has a client of Socket.IO 2, which has no `auth`, keep what is emitted, from when it is offline until the handshake has ended.
+ * Has a client of Socket.IO 2, which has no `auth`, keep what is emitted, from when it is offline until the handshake has ended, or
+ * has taken too long.
  *
  * @type {(socket: any) => { hold(): void, release(): void, stop(): void }}
  */
@@ -161,21 +162,29 @@ const holdBuffer = (socket) => {
   const { emitBuffered, onAny, packet } = socket;
   if (onAny || !emitBuffered) return { hold() {}, release() {}, stop() {} };
   let isHeld = !socket.connected;
+  /** @type {any} */
+  let timer;
   /** What was emitted since it is connected. @type {any[]} */
   const later = [];
   const release = () => {
+    clearTimeout(timer);
     if (!isHeld || !socket.connected) return;
     isHeld = false;
     emitBuffered.call(socket);
     for (const one of later.splice(0)) packet.call(socket, one);
   };
-  socket.emitBuffered = () => isHeld || emitBuffered.call(socket);
+  // It is connected.
+  socket.emitBuffered = () => {
+    if (isHeld) timer = setTimeout(release, PATIENCE);
+    else emitBuffered.call(socket);
+  };
   socket.packet = (/** @type {any} */ one) => {
     if (isHeld && EVENTS.includes(one.type) && one.data[0] !== '__zappa_key') later.push(one);
     else packet.call(socket, one);
   };
   return {
     hold() {
+      clearTimeout(timer);
       isHeld = true;
     },
     release,
@@ -221,9 +230,9 @@ export const shareSession = (socket, options = {}) => {
       const end = (tell, settle, error) => {
         if (attempt !== mine) return;
         abandon();
-        buffer.release();
         settled = true;
         if (error && isPassing(error)) timer = setTimeout(begin, wait * (1 + Math.random()));
+        else buffer.release();
         wait = error ? Math.min(2 * wait, LAST_WAIT) : FIRST_WAIT;
         settle(error);
         tell?.(error);
@@ -240,17 +249,20 @@ export const shareSession = (socket, options = {}) => {
           else refused(failure(error ?? message, code));
         });
       };
-      const ask = () => {
+      /** @type {(refused: (error: any) => void) => void} */
+      const ask = (refused) => {
         if (attempt !== mine) return;
         hasAsked = true;
         askKey([socket.id], options, mine.signal)
-          .then((key) => present(key, fail))
+          .then((key) => present(key, refused))
           .catch(fail);
       };
+      // A key's session may have given way to another, as at a login.
+      const again = () => ask(fail);
       timer = deadline(fail);
       // The server has bound the socket by it already, if it was good. Whether it was, only the answer tells.
-      if (shown === undefined) ask();
-      else present(shown, ask);
+      if (shown === undefined) ask(again);
+      else present(shown, again);
       shown = undefined;
     };
     const note = (/** @type {any} */ key, /** @type {any} */ failed) => {
@@ -258,7 +270,7 @@ export const shareSession = (socket, options = {}) => {
       isKeyless = failed !== undefined && isPassing(failed);
     };
     const bringing = bringKey(socket, options, () => hasAsked, note);
-    const buffer = holdBuffer(socket);
+    const buffer = earlier?.buffer ?? holdBuffer(socket);
     const listeners = Object.entries({
       connect: begin,
       // The acknowledgement of a connection that is gone never comes.
@@ -282,17 +294,17 @@ export const shareSession = (socket, options = {}) => {
       abandon();
       for (const [event, listener] of listeners) socket.off(event, listener);
       bringing.stop();
-      buffer.stop();
       signal?.removeEventListener('abort', cancel);
     };
     const cancel = () => {
       stop();
+      buffer.stop();
       shares.delete(socket);
       reject(aborted());
     };
     signal?.addEventListener('abort', cancel);
     for (const [event, listener] of listeners) socket.on(event, listener);
-    shares.set(socket, { stop, follow: resolve });
+    shares.set(socket, { buffer, stop, follow: resolve });
     if (socket.connected) begin();
   });
   earlier?.follow(promise);
