@@ -614,6 +614,70 @@ describe('a listener that never ends', () => {
   });
 });
 
+for (const [store, makeStore] of [
+  ['MemoryStore', () => new MemoryStore()],
+  ['a store that has to be waited for', () => new HostileStore()],
+]) {
+  for (const kind of ['acknowledged', 'not acknowledged', 'refused']) {
+    test(
+      `what a middleware changes in a session after a wait is saved: ${kind}, ${store}`,
+      LIMIT,
+      async (t) => {
+        const waits = { first: [deferred(), deferred()], second: [deferred(), deferred()] };
+        const { bound } = await listening(
+          t,
+          { visit: (_socket, _name, ack) => ack?.('ok') },
+          {
+            store: makeStore(),
+            app: ({ app, io }) => {
+              app.get('/put/:name', (req, res) => {
+                req.session[req.params.name] = 'put';
+                res.json('ok');
+              });
+              io.on('connection', (socket) => {
+                socket.on('error', () => {});
+                socket.use(async ([event, name], next) => {
+                  if (event !== 'visit') return next();
+                  const { session } = socket;
+                  const [begun, go] = waits[name];
+                  begun.resolve();
+                  await go.promise;
+                  session[name] = 'seen';
+                  next(kind === 'refused' ? new Error('not now') : undefined);
+                });
+              });
+            },
+          },
+        );
+        const { browser, socket } = await bound();
+        const visit = (name) => {
+          if (kind === 'acknowledged') return socket.ask('visit', name);
+          return socket.send('visit', name);
+        };
+        const isSaved = async (name) => (await browser.json('/read')).body[name] === 'seen';
+        const saved = async (name) => {
+          if (kind === 'acknowledged') assert.ok(await isSaved(name), `${name} is saved`);
+          else await until(() => isSaved(name), `${name} is saved`);
+        };
+        const first = visit('first');
+        await waits.first[0].promise;
+        await browser.request('/put/one');
+        const second = visit('second');
+        await waits.second[0].promise;
+        waits.second[1].resolve();
+        await second;
+        await saved('second');
+        await browser.request('/put/two');
+        waits.first[1].resolve();
+        await first;
+        await saved('first');
+        const { body } = await browser.json('/read');
+        assert.deepEqual([body.one, body.two, body.second], ['put', 'put', 'seen']);
+      },
+    );
+  }
+}
+
 test(
   'a packet that a middleware of its socket drops is not kept, as by Socket.IO alone',
   LIMIT,

@@ -31,6 +31,8 @@ class SharedEvent extends SocketEvent {
     this.args = this.heldAck ? [...args, this.heldAck] : args;
     /** Whether a middleware has let it pass later, and it waits for the store. */
     this.isPassing = false;
+    /** The one whose middlewares have let it pass: what they have changed is saved with it. @type {SharedEvent | undefined} */
+    this.before = undefined;
     /** What the listeners have returned that a plugin has called through us. @type {Results | undefined} */
     this.results = undefined;
   }
@@ -54,6 +56,7 @@ class SharedEvent extends SocketEvent {
   refuse(error) {
     const { connection, emitter, name } = this;
     this.stopPassing();
+    this.before?.answered();
     if (emitter === connection.socket) return super.refuse(error);
     // The app has to hear of its sockets, whatever the store does.
     connection.report(error, name);
@@ -98,6 +101,8 @@ class SharedEvent extends SocketEvent {
       isNow = false;
     });
     connection.filtered += 1;
+    // They may change what they hold, as a handler that has ended and not acknowledged.
+    this.isUnanswered = true;
     let left = 1;
     const passed = (/** @type {any} */ error) => {
       // One may say so twice.
@@ -105,6 +110,7 @@ class SharedEvent extends SocketEvent {
       left = 0;
       if (error) this.refusePacket(error);
       else if (connection.socket.connected) this.resume(isNow);
+      else this.saveFiltered();
       connection.idle?.();
     };
     runMiddlewares(connection.socket, args, (error) => {
@@ -118,7 +124,7 @@ class SharedEvent extends SocketEvent {
   resume(isNow) {
     const { ack, args, connection, heldAck } = this;
     const rest = new SharedEvent(connection, connection.socket, args);
-    this.answered();
+    rest.before = this;
     if (ack && args.at(-1) === heldAck) {
       rest.ack = ack;
       rest.args = [...args.slice(0, -1), rest.held(ack)];
@@ -141,12 +147,16 @@ class SharedEvent extends SocketEvent {
     return super.start();
   }
 
+  /** @param {unknown} error */
+  failed(error) {
+    this.before?.answered();
+    return super.failed(error);
+  }
+
   /** A middleware has refused the event. @param {any} error */
   refusePacket(error) {
     const { connection, name } = this;
-    // What they have changed since.
-    this.answered();
-    this.commit(() => {});
+    this.saveFiltered();
     try {
       refuseEvent(connection.socket, error);
     } catch (thrown) {
@@ -154,6 +164,12 @@ class SharedEvent extends SocketEvent {
       if (!connection.sharing.options.onError) throw thrown;
       connection.report(thrown, name);
     }
+  }
+
+  /** Saves what the middlewares have changed, where no listener is called. */
+  saveFiltered() {
+    this.answered();
+    this.commit(() => {});
   }
 
   /** One promise for all, fulfilled when the last is settled. @param {Results} results @returns {Promise<unknown> | undefined} */
@@ -173,6 +189,7 @@ class SharedEvent extends SocketEvent {
 
   save() {
     super.save();
+    this.before?.answered();
     if (this.failure === undefined) this.connection.keepAlive(this.name);
   }
 }
