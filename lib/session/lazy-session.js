@@ -1,8 +1,9 @@
 'use strict';
 
 const { inspect } = require('node:util');
+const { attempt } = require('../support/errors.js');
 const { Fields } = require('./fields.js');
-const { PLAIN, isJson, isObject, spellValue, without } = require('./session-data.js');
+const { PLAIN, isObject, spellValue, without } = require('./session-data.js');
 const { LEFT_OUT, SNAPSHOT, Snapshot, newestOf, noteSession, snapshotOf } = require('./snapshot.js');
 
 /** @import { StoreCalls } from '../stores/store-calls.js' */
@@ -231,14 +232,9 @@ class LazySession extends Snapshot {
   }
 
   isShown() {
-    if (this.values !== undefined) return this.isExact;
+    const { values } = this;
+    if (values !== undefined) return attempt(() => this.areIntact(values), false);
     return !this.isReshaped && super.isShown(this.target);
-  }
-
-  isFaithful() {
-    if (this.values === undefined) return super.isFaithful(this.target);
-    for (const [key, value] of this.values) if (key !== 'cookie' && !isJson(value)) return false;
-    return true;
   }
 
   /** @param {string} key @param {string | undefined} text */

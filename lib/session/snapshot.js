@@ -1,7 +1,8 @@
 'use strict';
 
 const native = require('../../native.js');
-const { isFaithful, isObject, spellValue } = require('./session-data.js');
+const { attempt } = require('../support/errors.js');
+const { isJson, isObject, spellValue } = require('./session-data.js');
 
 /** @import { Update } from '../stores/commit.js' */
 
@@ -49,6 +50,8 @@ const NO_SAVES = [];
 const MOST_HELD = 32;
 /** @type {Set<any>} */
 const NONE = new Set();
+/** @type {Map<any, any>} */
+const NOTHING = new Map();
 
 /** What a `Session` was when it was loaded: what its changes are measured against. */
 class Snapshot {
@@ -83,12 +86,10 @@ class Snapshot {
     this.save = undefined;
     /** All of them that are under way. @type {Save[]} */
     this.saves = NO_SAVES;
-    /** Whether the session can be made again of what was saved. If not, the next event sees what is stored: a text in place of a `Date`. */
-    this.isExact = true;
     /** Whether the last save has merged it with changes of others, which the session does not have. */
     this.isMerged = false;
-    /** The objects in it that were made of the stored text. All others are the app's, which may have put a constant there. @type {Set<any>} */
-    this.parsed = NONE;
+    /** The objects in it that were made of the stored text, with their prototypes. All others are the app's, which may have put a constant there. @type {Map<any, any>} */
+    this.parsed = NOTHING;
     /** @type {Held[] | undefined} */
     this.held = undefined;
     /**
@@ -134,18 +135,16 @@ class Snapshot {
     this.assigned = NONE;
   }
 
-  /** A save begins. @param {any} session @param {string} text what it writes @param {SaveOptions} options @returns {Save} */
-  beginSave(session, text, options) {
-    this.isExact = this.isFaithful(session);
+  /** A save begins. @param {string} text what it writes @param {SaveOptions} options @returns {Save} */
+  beginSave(text, options) {
     this.save = { text, assigned: this.assigned, options, waiting: [], joined: 0, isWriting: false };
     this.saves = [...this.saves, this.save];
     this.assigned = NONE;
     return this.save;
   }
 
-  /** A save that waits for the lock gets more to write. @param {Save} save @param {any} session @param {string} text */
-  joinSave(save, session, text) {
-    this.isExact = this.isFaithful(session);
+  /** A save that waits for the lock gets more to write. @param {Save} save @param {string} text */
+  joinSave(save, text) {
     save.text = text;
     save.assigned = new Set([...save.assigned, ...this.assigned]);
     save.joined += 1;
@@ -158,20 +157,27 @@ class Snapshot {
     this.saves = this.saves.filter((one) => one !== save);
   }
 
-  /** Whether the session has nothing that its text does not show: it is not frozen, and no field is left out. @param {any} session */
+  /**
+   * Whether the session has nothing that its text does not show. If not, the next event sees what is stored: a text in place of a `Date`,
+   * and in place of an object that the app has put there one that is the session's own.
+   * @param {any} session
+   */
   isShown(session) {
-    try {
-      if (!this.isExact || !Object.isExtensible(session)) return false;
-      return Object.keys(session).every((key) => !LEFT_OUT.has(typeof session[key]));
-    } catch {
-      // A getter of the app's has thrown.
-      return false;
-    }
+    // A getter of the app's may throw.
+    return Object.isExtensible(session) && attempt(() => this.areIntact(Object.entries(session)), false);
   }
 
-  /** Whether the session can be made again of its text. @param {any} session */
-  isFaithful(session) {
-    return isFaithful(session);
+  /** @param {Iterable<[string, any]>} fields */
+  areIntact(fields) {
+    for (const [key, value] of fields) if (key !== 'cookie' && !this.isIntact(value)) return false;
+    return true;
+  }
+
+  /** Whether a value is as if it had just been made of its text, and can be changed: app code has not frozen it. @param {any} value @returns {boolean} */
+  isIntact(value) {
+    if (!isObject(value)) return isJson(value);
+    const isSame = Object.getPrototypeOf(value) === this.parsed.get(value) && Object.isExtensible(value);
+    return isSame && Object.values(value).every((inner) => this.isIntact(inner));
   }
 
   /** Sees to it that the session has all of its data. @param {any} session @returns {any} what has them */
@@ -182,10 +188,10 @@ class Snapshot {
   /** A value in it was made of the stored text, with all that is in the value. @param {any} value */
   addParsed(value) {
     if (!isObject(value)) return;
-    if (this.parsed === NONE) this.parsed = new Set();
+    if (this.parsed === NOTHING) this.parsed = new Map();
     const objects = [value];
     for (const object of objects) {
-      this.parsed.add(object);
+      this.parsed.set(object, Object.getPrototypeOf(object));
       for (const inner of Object.values(object)) if (isObject(inner)) objects.push(inner);
     }
   }

@@ -124,11 +124,11 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
     const earlier = snapshot.waitingSave(options);
     if (earlier !== undefined) {
       adopted.commits.join(snapshot.sid);
-      snapshot.joinSave(earlier, session, mine);
+      snapshot.joinSave(earlier, mine);
       earlier.waiting.push(callback);
       return;
     }
-    save = snapshot.beginSave(session, mine, options);
+    save = snapshot.beginSave(mine, options);
     save.waiting.push(callback);
   } catch (error) {
     callback(error);
