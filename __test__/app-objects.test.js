@@ -87,6 +87,80 @@ for (const face of Object.keys(FACES)) {
         });
       }
 
+      test('an object that is in two sessions, changed as such, changes neither', LIMIT, async (t) => {
+        const constant = { theme: 'light' };
+        const f = await open(t, {
+          put(at, _data, ack) {
+            at.session.settings = constant;
+            ack();
+          },
+          change(at, theme, ack) {
+            constant.theme = theme;
+            at.session.seen = theme;
+            ack(at.session.settings);
+          },
+        });
+        const [ann, bob] = [await f.bound(), await f.bound()];
+        for (const { socket } of [ann, bob, ann, bob]) await socket.ask('put', {});
+        assert.deepEqual(await bob.socket.ask('change', 'dark'), { theme: 'light' });
+        assert.deepEqual(await ann.socket.ask('change', 'blue'), { theme: 'light' });
+        const { seen, settings } = await f.read(ann.browser);
+        assert.deepEqual({ seen, settings }, { seen: 'blue', settings: { theme: 'light' } });
+      });
+
+      test(
+        'what is changed later in an object that the app has put there and kept is saved',
+        LIMIT,
+        async (t) => {
+          let cart;
+          const f = await open(t, {
+            put(at, _data, ack) {
+              cart = { items: [] };
+              at.session.cart = cart;
+              ack();
+            },
+            add(at, item, ack) {
+              at.session.last = item;
+              cart.items.push(item);
+              ack();
+            },
+          });
+          const { browser, socket } = await f.bound();
+          await socket.ask('put', {});
+          for (const item of ['tea', 'milk', 'rice']) {
+            await socket.ask('add', item);
+            const { cart, last } = await f.read(browser);
+            assert.equal(cart.items.at(-1), item);
+            assert.equal(last, item);
+          }
+          assert.deepEqual((await f.read(browser)).cart, { items: ['tea', 'milk', 'rice'] });
+        },
+      );
+
+      test('handlers that overlap have the same object of the app’s, in callbacks too', LIMIT, async (t) => {
+        const callbacks = [];
+        const f = await open(t, {
+          first(at, _data, ack) {
+            const cart = { items: [] };
+            at.session.cart = cart;
+            callbacks.push(() => {
+              cart.items.push('first');
+              ack();
+            });
+          },
+          second(at, _data, ack) {
+            at.session.cart.items.push('second');
+            ack();
+          },
+        });
+        const { browser, socket } = await f.bound();
+        const first = socket.ask('first', {});
+        await socket.ask('second', {});
+        callbacks[0]();
+        await first;
+        assert.deepEqual((await f.read(browser)).cart.items, ['second', 'first']);
+      });
+
       for (const [mark, change] of Object.entries(MARKS)) {
         for (const kind of ['read', 'put']) {
           test(

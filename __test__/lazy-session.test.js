@@ -253,6 +253,30 @@ function rows(open) {
     assert.ok(longest() < 10_000, `${longest()}`);
   });
 
+  test('a session of 20,000 fields, put there or looked at one by one, is no burden', LIMIT, async (t) => {
+    const names = Array.from({ length: 20_000 }, (_, n) => `field${n}`);
+    const { handle, kept, sid } = await begin(t, await open());
+    const began = process.cpuUsage();
+    await handle((session) => {
+      for (const name of names) session[name] = 1;
+    });
+    await handle((session) => {
+      session.visits = 8;
+    });
+    const fields = JSON.parse(await kept.text(sid));
+    const other = await begin(t, await open(), fields);
+    await other.handle((session) => {
+      assert.ok(names.every((name) => session[name] === 1));
+      session.last = 9;
+    });
+    // Where each field was looked for in all of the text, it took several seconds.
+    const { user, system } = process.cpuUsage(began);
+    assert.ok(user + system < 2e6, `${(user + system) / 1e6} s`);
+    await settle();
+    const stored = JSON.parse(await other.kept.text(other.sid));
+    assert.deepEqual([stored.visits, stored.last, stored.field19999], [8, 9, 1]);
+  });
+
   test('it is the Session that express-session would have made', LIMIT, async (t) => {
     const { handle, kept, sid } = await begin(t, await open());
     const request = { sessionID: sid };

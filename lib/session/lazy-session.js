@@ -1,7 +1,6 @@
 'use strict';
 
 const { inspect } = require('node:util');
-const { attempt } = require('../support/errors.js');
 const { Fields } = require('./fields.js');
 const { PLAIN, isObject, spellValue, without } = require('./session-data.js');
 const { LEFT_OUT, SNAPSHOT, Snapshot, newestOf, noteSession, snapshotOf } = require('./snapshot.js');
@@ -12,6 +11,8 @@ const { LEFT_OUT, SNAPSHOT, Snapshot, newestOf, noteSession, snapshotOf } = requ
 const OTHERS = new Set(['cookie', 'toJSON']);
 /** A property name that JavaScript puts in front of all others. */
 const INDEX = /^(?:0|[1-9]\d*)$/;
+/** How many fields are looked for in the text, one by one. */
+const MOST_FIELDS = 128;
 /** Methods that express-session has not: a field of such a name is data. */
 const OURS = new Set(['update']);
 
@@ -155,8 +156,10 @@ class LazySession extends Snapshot {
     return value;
   }
 
-  /** The place of a field in the text; -1 if there is none. Makes the session whole if the text cannot be taken apart. @param {string} key */
+  /** The place of a field in the text; -1 if there is none. Makes the session whole if the text cannot be taken apart, or is worth no search any more. @param {string} key */
   place(key) {
+    if (this.values !== undefined && this.values.size > MOST_FIELDS) this.whole();
+    if (this.values === undefined) return -1;
     // A save has given it another text.
     if (this.fields.text !== this.base) this.fields = new Fields(this.base, this.maySpellOtherwise);
     const at = this.fields.find(key);
@@ -232,9 +235,21 @@ class LazySession extends Snapshot {
   }
 
   isShown() {
+    return this.values !== undefined || (!this.isReshaped && super.isShown(this.target));
+  }
+
+  /** @param {any} session */
+  ownValues(session) {
     const { values } = this;
-    if (values !== undefined) return attempt(() => this.areIntact(values), false);
-    return !this.isReshaped && super.isShown(this.target);
+    if (values !== undefined) {
+      const saved = (/** @type {string} */ key) => {
+        const at = this.place(key);
+        return at === -1 ? undefined : this.fields.value(at);
+      };
+      super.ownValues(session, values, saved, (key, value) => values.set(key, value));
+    }
+    // It may have been made whole on the way.
+    if (this.values === undefined) super.ownValues(this.target);
   }
 
   /** @param {string} key @param {string | undefined} text */
@@ -255,6 +270,7 @@ class LazySession extends Snapshot {
 
   /** The text now: what was not looked at is copied as it was. @returns {string} */
   spell() {
+    this.takeUp();
     const { values } = this;
     if (values === undefined) return super.spell(this.target);
     if (this.isAsSpelt(values)) return this.spelt;

@@ -1,7 +1,6 @@
 'use strict';
 
 const native = require('../../native.js');
-const { attempt } = require('../support/errors.js');
 const { isJson, isObject, spellValue } = require('./session-data.js');
 
 /** @import { Update } from '../stores/commit.js' */
@@ -46,12 +45,14 @@ const NO_SAVES = [];
  * @property {string} text what of it is in the session
  */
 
+/** The session that such an object is in; none if it is in several: what one user's handler changes is not another's. @type {WeakMap<object, string>} */
+const owners = new WeakMap();
 /** How many of them are kept. */
 const MOST_HELD = 32;
 /** @type {Set<any>} */
 const NONE = new Set();
-/** @type {Map<any, any>} */
-const NOTHING = new Map();
+/** @type {WeakMap<object, object>} */
+const NOTHING = new WeakMap();
 
 /** What a `Session` was when it was loaded: what its changes are measured against. */
 class Snapshot {
@@ -88,7 +89,7 @@ class Snapshot {
     this.saves = NO_SAVES;
     /** Whether the last save has merged it with changes of others, which the session does not have. */
     this.isMerged = false;
-    /** The objects in it that were made of the stored text, with their prototypes. All others are the app's, which may have put a constant there. @type {Map<any, any>} */
+    /** The objects in it that were made of the stored text, with their prototypes. All others are the app's, which may have put a constant there. @type {WeakMap<object, object>} */
     this.parsed = NOTHING;
     /** @type {Held[] | undefined} */
     this.held = undefined;
@@ -157,20 +158,43 @@ class Snapshot {
     this.saves = this.saves.filter((one) => one !== save);
   }
 
-  /**
-   * Whether the session has nothing that its text does not show. If not, the next event sees what is stored: a text in place of a `Date`,
-   * and in place of an object that the app has put there one that is the session's own.
-   * @param {any} session
-   */
+  /** Whether the session itself has nothing that its text does not show: it is not frozen, and no field is left out. @param {any} session */
   isShown(session) {
-    // A getter of the app's may throw.
-    return Object.isExtensible(session) && attempt(() => this.areIntact(Object.entries(session)), false);
+    try {
+      return (
+        Object.isExtensible(session) &&
+        Object.keys(session).every((key) => !LEFT_OUT.has(typeof session[key]))
+      );
+    } catch {
+      // A getter of the app's has thrown.
+      return false;
+    }
   }
 
-  /** @param {Iterable<[string, any]>} fields */
-  areIntact(fields) {
-    for (const [key, value] of fields) if (key !== 'cookie' && !this.isIntact(value)) return false;
-    return true;
+  /**
+   * Has the session what was saved in the place of what says more: a `Date`, an object that the app has put there and may have put
+   * elsewhere, or has frozen. No handler is running; what is changed in such an object is taken up.
+   *
+   * @param {any} session @param {Iterable<[string, any]>} fields
+   * @param {(key: string) => string | undefined} saved gives the text of a field @param {(key: string, value: any) => void} put
+   */
+  ownValues(
+    session,
+    fields = Object.entries(session),
+    saved = (key) => JSON.stringify(JSON.parse(this.base)[key]),
+    put = (key, value) => {
+      session[key] = value;
+    },
+  ) {
+    for (const [key, value] of fields) {
+      const text = key === 'cookie' || this.isIntact(value) ? undefined : saved(key);
+      if (text === undefined) continue;
+      const own = JSON.parse(text);
+      this.held = this.held?.filter((held) => held.parent !== session || held.key !== key);
+      if (isObject(value)) this.hold(session, key, value, JSON.stringify(own));
+      this.addParsed(own);
+      put(key, own);
+    }
   }
 
   /** Whether a value is as if it had just been made of its text, and can be changed: app code has not frozen it. @param {any} value @returns {boolean} */
@@ -188,7 +212,7 @@ class Snapshot {
   /** A value in it was made of the stored text, with all that is in the value. @param {any} value */
   addParsed(value) {
     if (!isObject(value)) return;
-    if (this.parsed === NOTHING) this.parsed = new Map();
+    if (this.parsed === NOTHING) this.parsed = new WeakMap();
     const objects = [value];
     for (const object of objects) {
       this.parsed.set(object, Object.getPrototypeOf(object));
@@ -196,9 +220,10 @@ class Snapshot {
     }
   }
 
-  /** An object of the app's gives way to what others have stored. @param {any} parent where it is @param {string} key @param {any} value */
-  hold(parent, key, value) {
-    const text = spellValue(key, value);
+  /** An object of the app's gives way to what others have stored. @param {any} parent where it is @param {string} key @param {any} value @param {string | undefined} text what of it is saved */
+  hold(parent, key, value, text = spellValue(key, value)) {
+    const owner = owners.get(value) ?? this.sid;
+    owners.set(value, owner === this.sid ? owner : '');
     if (text !== undefined)
       this.held = [...(this.held ?? []), { parent, key, value, text }].slice(-MOST_HELD);
   }
@@ -207,6 +232,7 @@ class Snapshot {
   takeUp() {
     for (const held of this.held ?? []) {
       const { parent, key, value, text } = held;
+      if (owners.get(value) !== this.sid) continue;
       const now = spellValue(key, value);
       // The app may have put it back, or into another field.
       if (now === text || now === undefined || Object.values(parent).includes(value)) continue;

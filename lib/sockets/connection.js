@@ -142,6 +142,11 @@ class Connection {
     this.replace(new SocketSession(this, loaded));
   }
 
+  /** Whether a handler may be under way, which has what it put into the session. */
+  get isBusy() {
+    return this.running.length > 0 || this.unacknowledged.length > 0;
+  }
+
   /** Whether its running handlers began with as many session objects as may be. */
   holdsMany() {
     const { running } = this;

@@ -133,9 +133,15 @@ class SocketSession {
     if (isOlder && (stored !== undefined || this.sid === undefined))
       return stored === undefined || !snapshot.isMerged;
     if (!snapshot.isShown(this.session)) return false;
-    const isSame = (snapshot.stored ?? undefined) === stored?.text && !snapshot.isMerged;
-    if (isSame) snapshot.clock = clock ?? snapshot.clock;
-    return isSame;
+    if ((snapshot.stored ?? undefined) !== stored?.text || snapshot.isMerged) return false;
+    snapshot.clock = clock ?? snapshot.clock;
+    try {
+      if (!this.connection.isBusy) snapshot.ownValues(this.session);
+      return true;
+    } catch {
+      // It has no text, or cannot be changed.
+      return false;
+    }
   }
 
   /**
