@@ -189,6 +189,37 @@ test('the app’s own auth goes along with the key', LIMIT, async (t) => {
   }
 });
 
+const RENEWALS = {
+  'a field of socket.auth': (socket) => {
+    socket.auth.token = 'new';
+  },
+  'socket.auth': (socket) => {
+    socket.auth = { ...socket.auth, token: 'new' };
+  },
+  'a function as socket.auth': (socket) => {
+    socket.auth = (send) => send({ token: 'new', other: 1 });
+  },
+  'its own object': (_socket, auth) => {
+    auth.token = 'new';
+  },
+};
+
+for (const [what, renew] of Object.entries(RENEWALS)) {
+  test(`${what}, set by the app later, goes along with the key`, LIMIT, async (t) => {
+    const auth = { token: 'old', other: 1 };
+    const set = { options: { required: true } };
+    const { f, browser, socket, options } = await page(t, 4, { set, ioOptions: () => ({ auth }) });
+    await shareSession(socket, options);
+    const { token } = socket.auth;
+    assert.equal(token, 'old');
+    renew(socket, auth);
+    await breakOff(f, socket);
+    assert.equal((await ask(socket, 'read')).id, browser.sid);
+    const { handshake } = f.io.of('/').sockets.get(socket.id);
+    assert.deepEqual([handshake.auth.token, handshake.auth.other], ['new', 1]);
+  });
+}
+
 test('a connection asks for one key, and is bound in its connection listener', LIMIT, async (t) => {
   const { f, browser, socket, asked, options } = await page(t, 4);
   await shareSession(socket, options);

@@ -113,7 +113,7 @@ export const keyFor = (url, options = {}) =>
  * @type {(socket: any, options: types.ShareOptions, hasAsked: () => boolean, note: (key: any, failed: any) => void) => { stop(): void }}
  */
 const bringKey = (socket, options, hasAsked, note) => {
-  const theirs = socket.auth;
+  let theirs = socket.auth;
   /** @type {any} */
   let latest;
   // A Zappa app's route is for sockets that are connected.
@@ -141,10 +141,26 @@ const bringKey = (socket, options, hasAsked, note) => {
     if (typeof theirs === 'function') theirs.call(socket, complete);
     else complete(theirs);
   };
-  socket.auth = give;
+  // The app may set `socket.auth`, or a field of it, at any time. Reading and writing a field is as if it were the app's own.
+  const auth = new Proxy(give, {
+    get: (_, name) => Object(theirs)[name],
+    set: (_, name, value) => Reflect.set(Object(theirs), name, value),
+    has: (_, name) => Reflect.has(Object(theirs), name),
+    ownKeys: () => Reflect.ownKeys(Object(theirs)),
+    getOwnPropertyDescriptor: (_, name) => {
+      const found = Reflect.getOwnPropertyDescriptor(Object(theirs), name);
+      return found && { ...found, configurable: true };
+    },
+    deleteProperty: (_, name) => Reflect.deleteProperty(Object(theirs), name),
+  });
+  const field = { configurable: true, enumerable: true };
+  const set = (/** @type {any} */ value) => {
+    theirs = value;
+  };
+  Object.defineProperty(socket, 'auth', { ...field, get: () => auth, set });
   return {
     stop() {
-      if (socket.auth === give) socket.auth = theirs;
+      Object.defineProperty(socket, 'auth', { ...field, writable: true, value: theirs });
     },
   };
 };
