@@ -338,6 +338,18 @@ for (const socketIoVersion of [2, 4]) {
         },
       );
 
+      test('reload() beside the destroy() of a stranger’s own session gives a session', LIMIT, async (t) => {
+        const { connect } = await begin(t, {
+          app: listening({
+            reload: (socket, ack) => {
+              socket.session.reload().then(({ id }) => ack(id === socket.id), ack);
+              socket.session.destroy();
+            },
+          }),
+        });
+        assert.equal(await (await connect()).ask('reload'), true);
+      });
+
       test('code written for io.engine.use(session()) goes on working', LIMIT, async (t) => {
         const { bound } = await begin(t, {
           app: listening({

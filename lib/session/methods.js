@@ -172,7 +172,8 @@ const methodsOverHttp = (prototype) => ({ update, save: saving(prototype.save, f
 const socketMethods = new Methods((prototype) => ({
   update,
   save: promising(saving(prototype.save, true), (session) => session),
-  reload: promising(reloading(prototype.reload), (_session, req) => req.session),
+  // It may have been destroyed meanwhile.
+  reload: promising(reloading(prototype.reload), (session, req) => req.session ?? session),
   regenerate: promising(regenerateInTime(prototype.regenerate), (_session, req) => req.session),
   destroy: promising(inTime(prototype.destroy), () => undefined),
 }));
