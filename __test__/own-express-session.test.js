@@ -42,7 +42,13 @@ async function start(t, session, store, options) {
       user: req.session.user,
       isOwn: req.session instanceof Session && req.session.cookie instanceof Cookie,
       id: req.session.id === req.sessionID,
-      cookie: { ...req.session.cookie.toJSON(), expires: req.session.cookie.expires instanceof Date },
+      cookie: {
+        ...req.session.cookie.toJSON(),
+        // express-session reads the clock twice for it.
+        originalMaxAge:
+          req.session.cookie.originalMaxAge && Math.ceil(req.session.cookie.originalMaxAge / 10) * 10,
+        expires: req.session.cookie.expires instanceof Date,
+      },
       maxAge: req.session.cookie.maxAge > 0 && req.session.cookie.maxAge <= 60_000,
     });
   });
