@@ -290,6 +290,36 @@ for (const version of [2, 4]) {
         },
       );
 
+      test(
+        `reload() gives a leaving stranger's listener what it had in its session, on ${name}`,
+        LIMIT,
+        async (t) => {
+          const seen = deferred();
+          const store = STORES[name].make();
+          const f = await shareFixture(t, {
+            socketIoVersion: version,
+            store,
+            options: { onError: ({ message }) => seen.resolve(message) },
+          });
+          f.io.on('connection', (socket) => {
+            socket.on('add', (item, ack) => {
+              socket.session.cart = [item];
+              ack(socket.id);
+            });
+            socket.on('disconnect', async () => {
+              const { cart } = await socket.session.reload();
+              seen.resolve(cart);
+            });
+          });
+          const client = await f.connect();
+          const id = await client.ask('add', 'tea');
+          client.close();
+          assert.deepEqual(await seen.promise, ['tea']);
+          const stored = () => new Promise((resolve) => store.get(id, (_error, data) => resolve(data)));
+          await until(async () => !(await stored()), 'its record goes with it');
+        },
+      );
+
       test(`a listener that fails saves nothing and ends nothing, on ${name}`, LIMIT, async (t) => {
         const told = [];
         const f = await shareFixture(t, {

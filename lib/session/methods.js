@@ -114,14 +114,17 @@ function reloading(reload) {
     const adopted = adoptedBy(req.sessionStore);
     if (adopted === undefined) return reload.call(this, callback);
     const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
-    if (snapshotOf(this)?.stored === null) {
+    const snapshot = snapshotOf(this);
+    if (snapshot?.stored === null) {
       req.openAgain();
       done(undefined);
       return this;
     }
-    adopted.read(id, (error, stored, clock) => {
+    adopted.read(id, (error, found, clock) => {
       try {
         if (error) throw error;
+        // The record of a socket's own session goes when the socket leaves.
+        const stored = found ?? (req.hasLeft && snapshot?.isOwn ? { text: snapshot.stored } : undefined);
         if (stored === undefined) throw new Error('failed to load session');
         req.openAgain(stored, clock);
         done(error);

@@ -44,6 +44,11 @@ class SocketRequest {
     heldOf(this).connection.report(error);
   }
 
+  /** Whether its socket has disconnected, or was refused. */
+  get hasLeft() {
+    return heldOf(this).connection.hasLeft;
+  }
+
   /** An `update()` has written the session. An event may have made an older one current meanwhile. @param {Snapshot} written */
   updated({ clock, stored }) {
     const held = heldOf(this);
