@@ -240,13 +240,11 @@ class LazySession extends Snapshot {
 
   /** @param {any} session */
   ownValues(session) {
-    const { values } = this;
-    if (values !== undefined) {
-      const saved = (/** @type {string} */ key) => {
-        const at = this.place(key);
-        return at === -1 ? undefined : this.fields.value(at);
-      };
-      super.ownValues(session, values, saved, (key, value) => values.set(key, value));
+    for (const [key, value] of this.values ?? []) {
+      if (!this.isForeign(key, value)) continue;
+      const at = this.place(key);
+      if (at !== -1)
+        this.values?.set(key, this.ownValue(session, key, value, JSON.parse(this.fields.value(at))));
     }
     // It may have been made whole on the way.
     if (this.values === undefined) super.ownValues(this.target);
@@ -270,7 +268,7 @@ class LazySession extends Snapshot {
 
   /** The text now: what was not looked at is copied as it was. @returns {string} */
   spell() {
-    this.takeUp();
+    if (this.values !== undefined) this.takeUp();
     const { values } = this;
     if (values === undefined) return super.spell(this.target);
     if (this.isAsSpelt(values)) return this.spelt;

@@ -174,27 +174,27 @@ class Snapshot {
   /**
    * Has the session what was saved in the place of what says more: a `Date`, an object that the app has put there and may have put
    * elsewhere, or has frozen. No handler is running; what is changed in such an object is taken up.
-   *
-   * @param {any} session @param {Iterable<[string, any]>} fields
-   * @param {(key: string) => string | undefined} saved gives the text of a field @param {(key: string, value: any) => void} put
+   * @param {any} session
    */
-  ownValues(
-    session,
-    fields = Object.entries(session),
-    saved = (key) => JSON.stringify(JSON.parse(this.base)[key]),
-    put = (key, value) => {
-      session[key] = value;
-    },
-  ) {
-    for (const [key, value] of fields) {
-      const text = key === 'cookie' || this.isIntact(value) ? undefined : saved(key);
-      if (text === undefined) continue;
-      const own = JSON.parse(text);
-      this.held = this.held?.filter((held) => held.parent !== session || held.key !== key);
-      if (isObject(value)) this.hold(session, key, value, JSON.stringify(own));
-      this.addParsed(own);
-      put(key, own);
-    }
+  ownValues(session) {
+    const foreign = Object.entries(session).filter(([key, value]) => this.isForeign(key, value));
+    if (foreign.length === 0) return;
+    const saved = JSON.parse(this.base);
+    for (const [key, value] of foreign)
+      if (Object.hasOwn(saved, key)) session[key] = this.ownValue(session, key, value, saved[key]);
+  }
+
+  /** The session's own value in the place of a foreign one. @param {any} session @param {string} key @param {any} value @param {any} saved what was saved of it */
+  ownValue(session, key, value, saved) {
+    this.held = this.held?.filter((held) => held.parent !== session || held.key !== key);
+    if (isObject(value)) this.hold(session, key, value, JSON.stringify(saved));
+    this.addParsed(saved);
+    return saved;
+  }
+
+  /** Whether a field says more than its text. @param {string} key @param {any} value */
+  isForeign(key, value) {
+    return key !== 'cookie' && !this.isIntact(value);
   }
 
   /** Whether a value is as if it had just been made of its text, and can be changed: app code has not frozen it. @param {any} value @returns {boolean} */

@@ -117,7 +117,7 @@ class SocketSession {
     if (snapshot?.sid === this.id) snapshot.isReplaced = true;
   }
 
-  /** Whether it still stands for what the store holds: then it is as fresh as that load. @param {Loaded} loaded */
+  /** Whether it still stands for what the store holds: then it is as fresh as that load, and holds no object of the app's. @param {Loaded} loaded */
   standsFor({ stored, clock }) {
     if (this.isEnded) return false;
     if (!this.isOpen) {
