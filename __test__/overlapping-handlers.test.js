@@ -12,6 +12,7 @@ const { EmbeddedStore } = require('..');
 const { deferred } = require('./support/deferred.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
+const { putApp } = require('./support/put-app.js');
 const { shareApp } = require('./support/share-app.js');
 const { share } = require('./support/socket-client.js');
 const { settle, until } = require('./support/wait.js');
@@ -629,12 +630,9 @@ for (const [store, makeStore] of [
           { visit: (_socket, _name, ack) => ack?.('ok') },
           {
             store: makeStore(),
-            app: ({ app, io }) => {
-              app.get('/put/:name', (req, res) => {
-                req.session[req.params.name] = 'put';
-                res.json('ok');
-              });
-              io.on('connection', (socket) => {
+            app: (parts) => {
+              putApp(parts);
+              parts.io.on('connection', (socket) => {
                 socket.on('error', () => {});
                 socket.use(async ([event, name], next) => {
                   if (event !== 'visit') return next();
@@ -661,18 +659,18 @@ for (const [store, makeStore] of [
         };
         const first = visit('first');
         await waits.first[0].promise;
-        await browser.request('/put/one');
+        await browser.request('/put?field=one');
         const second = visit('second');
         await waits.second[0].promise;
         waits.second[1].resolve();
         await second;
         await saved('second');
-        await browser.request('/put/two');
+        await browser.request('/put?field=two');
         waits.first[1].resolve();
         await first;
         await saved('first');
         const { body } = await browser.json('/read');
-        assert.deepEqual([body.one, body.two, body.second], ['put', 'put', 'seen']);
+        assert.deepEqual([body.one, body.two, body.second], [1, 1, 'seen']);
       },
     );
   }
