@@ -17,49 +17,31 @@ const ABIS = new Map([
 /** What was tried in vain. @type {import('./lib/support/addon.js').Attempt[]} */
 const attempts = [];
 
-/** @param {string} tried @param {any} error */
-function note(tried, error) {
-  const isMissing = error === undefined || error.code === 'MODULE_NOT_FOUND';
-  attempts.push({ tried, refusal: isMissing ? undefined : error });
-}
-
-/** A file of this folder. @param {string} target */
-function besideUs(target) {
+/** A file of this folder, or an optional dependency of this package. @param {string} name */
+function find(name) {
   /** @type {any} */
   let refusal;
   try {
-    if (target === 'linux-x64-gnu') return require('./io-session.linux-x64-gnu.node');
-    if (target === 'linux-x64-musl') return require('./io-session.linux-x64-musl.node');
-    if (target === 'linux-arm64-gnu') return require('./io-session.linux-arm64-gnu.node');
-    if (target === 'linux-arm64-musl') return require('./io-session.linux-arm64-musl.node');
-    if (target === 'darwin-x64') return require('./io-session.darwin-x64.node');
-    if (target === 'darwin-arm64') return require('./io-session.darwin-arm64.node');
-    if (target === 'win32-x64-msvc') return require('./io-session.win32-x64-msvc.node');
-    if (target === 'win32-arm64-msvc') return require('./io-session.win32-arm64-msvc.node');
+    if (name === './io-session.linux-x64-gnu.node') return require('./io-session.linux-x64-gnu.node');
+    if (name === './io-session.linux-x64-musl.node') return require('./io-session.linux-x64-musl.node');
+    if (name === './io-session.linux-arm64-gnu.node') return require('./io-session.linux-arm64-gnu.node');
+    if (name === './io-session.linux-arm64-musl.node') return require('./io-session.linux-arm64-musl.node');
+    if (name === './io-session.darwin-x64.node') return require('./io-session.darwin-x64.node');
+    if (name === './io-session.darwin-arm64.node') return require('./io-session.darwin-arm64.node');
+    if (name === './io-session.win32-x64-msvc.node') return require('./io-session.win32-x64-msvc.node');
+    if (name === './io-session.win32-arm64-msvc.node') return require('./io-session.win32-arm64-msvc.node');
+    if (name === 'io-session-linux-x64-gnu') return require('io-session-linux-x64-gnu');
+    if (name === 'io-session-linux-x64-musl') return require('io-session-linux-x64-musl');
+    if (name === 'io-session-linux-arm64-gnu') return require('io-session-linux-arm64-gnu');
+    if (name === 'io-session-linux-arm64-musl') return require('io-session-linux-arm64-musl');
+    if (name === 'io-session-darwin-x64') return require('io-session-darwin-x64');
+    if (name === 'io-session-darwin-arm64') return require('io-session-darwin-arm64');
+    if (name === 'io-session-win32-x64-msvc') return require('io-session-win32-x64-msvc');
+    if (name === 'io-session-win32-arm64-msvc') return require('io-session-win32-arm64-msvc');
   } catch (error) {
     refusal = error;
   }
-  note(`./io-session.${target}.node`, refusal);
-  return undefined;
-}
-
-/** An optional dependency of this package. @param {string} target */
-function fromPackage(target) {
-  /** @type {any} */
-  let refusal;
-  try {
-    if (target === 'linux-x64-gnu') return require('io-session-linux-x64-gnu');
-    if (target === 'linux-x64-musl') return require('io-session-linux-x64-musl');
-    if (target === 'linux-arm64-gnu') return require('io-session-linux-arm64-gnu');
-    if (target === 'linux-arm64-musl') return require('io-session-linux-arm64-musl');
-    if (target === 'darwin-x64') return require('io-session-darwin-x64');
-    if (target === 'darwin-arm64') return require('io-session-darwin-arm64');
-    if (target === 'win32-x64-msvc') return require('io-session-win32-x64-msvc');
-    if (target === 'win32-arm64-msvc') return require('io-session-win32-arm64-msvc');
-  } catch (error) {
-    refusal = error;
-  }
-  note(`io-session-${target}`, refusal);
+  attempts.push({ tried: name, refusal: refusal?.code === 'MODULE_NOT_FOUND' ? undefined : refusal });
   return undefined;
 }
 
@@ -80,7 +62,7 @@ function load() {
   if (env.NAPI_RS_NATIVE_LIBRARY_PATH) return open(env.NAPI_RS_NATIVE_LIBRARY_PATH);
   for (const abi of ABIS.get(platform) ?? ['']) {
     const target = `${platform}-${arch}${abi}`;
-    const found = besideUs(target) ?? fromPackage(target);
+    const found = find(`./io-session.${target}.node`) ?? find(`io-session-${target}`);
     // A bundler may give the place where it has put the file.
     const place = found?.default ?? found;
     if (found !== undefined) return typeof place === 'string' ? open(place) : found;
