@@ -4,7 +4,7 @@ const debug = require('debug')('io-session');
 const { authenticate } = require('./binding/authentication.js');
 const { isCrossOrigin } = require('../http/origins.js');
 const { failure } = require('../support/errors.js');
-const { servedByAnother, socketIo3 } = require('../support/warnings.js');
+const { warn, wordsOf } = require('../support/warnings.js');
 const { SharedConnection } = require('./shared-connection.js');
 const { connectionOf, giveSession } = require('./shared-properties.js');
 const socketIo = require('./socket-io.js');
@@ -13,6 +13,8 @@ const socketIo = require('./socket-io.js');
 
 /** Where a namespace has the sharing whose sockets it serves. */
 const SHARING = Symbol('io-session sharing');
+/** Socket.IO 3 tells nobody but itself of what happens to a socket. */
+const SOCKET_IO_3 = 'IO_SESSION_SOCKET_IO_3';
 /** The sharings of the middlewares. @type {WeakMap<Function, SocketSharing>} */
 const made = new WeakMap();
 
@@ -72,10 +74,10 @@ function serveFromStart(sharing, server) {
   if (typeof namespace?.server?.of !== 'function')
     throw new TypeError('io-session: sharing.socket(io): io must be a Socket.IO server or a namespace.');
   if (sharing.closed) return;
-  if (socketIo.isSocketIo3(namespace)) throw socketIo3();
-  sharing.cluster.join(namespace.server);
+  if (socketIo.isSocketIo3(namespace)) throw new TypeError(wordsOf(SOCKET_IO_3));
   // A parent of dynamic namespaces has no sockets. Its children are served when they are there.
-  const error = socketIo.isParent(namespace) ? undefined : serve(sharing, namespace);
+  if (socketIo.isParent(namespace)) return sharing.cluster.join(namespace.server);
+  const error = serve(sharing, namespace);
   if (error !== undefined) throw error;
 }
 
@@ -86,8 +88,8 @@ function serveFromStart(sharing, server) {
 function serve(sharing, namespace) {
   const known = namespace[SHARING];
   if (known === sharing) return undefined;
-  if (known !== undefined) return servedByAnother(sharing, namespace);
-  if (socketIo.isSocketIo3(namespace)) return socketIo3(sharing);
+  if (known !== undefined) return new Error(warn(sharing, 'IO_SESSION_TWO_SHARINGS', namespace.name));
+  if (socketIo.isSocketIo3(namespace)) return new TypeError(warn(sharing, SOCKET_IO_3));
   Object.defineProperty(namespace, SHARING, { configurable: true, value: sharing });
   const unfollow = socketIo.followNamespace(namespace, (socket, event) => {
     const connection = connectionOf(socket);

@@ -66,23 +66,6 @@ function warnOfOwnSessions() {
     warn(process, 'IO_SESSION_OWN_SESSIONS', `instance ${instance} of an app under PM2`);
 }
 
-/**
- * A namespace has been given to two sharings.
- * @param {SocketSharing} sharing the later one @param {{ name: string }} namespace @returns {Error}
- */
-function servedByAnother(sharing, { name }) {
-  return new Error(warn(sharing, 'IO_SESSION_TWO_SHARINGS', name));
-}
-
-/**
- * Socket.IO 3 tells nobody but itself of what happens to a socket.
- * @param {SocketSharing} [sharing] the one that is to warn, where nobody sees the error @returns {Error}
- */
-function socketIo3(sharing) {
-  const code = 'IO_SESSION_SOCKET_IO_3';
-  return new TypeError(sharing ? warn(sharing, code) : wordsOf(code));
-}
-
 /** @param {string} code @param {string} [what] */
 function wordsOf(code, what = '') {
   return `io-session: ${MISTAKES[code](what)}`;
@@ -98,4 +81,4 @@ function warn(sharing, code, what) {
   return message;
 }
 
-module.exports = { lookForMistakes, servedByAnother, socketIo3, warn, warnOfOwnSessions, wordsOf };
+module.exports = { lookForMistakes, warn, warnOfOwnSessions, wordsOf };
