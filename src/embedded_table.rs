@@ -97,12 +97,6 @@ impl EmbeddedTable {
         Ok(Self { open: Mutex::new(Some((store, key))) })
     }
 
-    /// Whether the table is open.
-    #[napi(getter, catch_unwind)]
-    pub fn is_open(&self) -> bool {
-        self.open.lock().is_some()
-    }
-
     /// The text of a session; null when there is none.
     #[napi(catch_unwind)]
     pub fn get<'env>(&self, env: &'env Env, sid: Utf16String, now: f64) -> Result<Option<JsString<'env>>> {

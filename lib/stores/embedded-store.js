@@ -136,13 +136,13 @@ class EmbeddedStore extends EventEmitter {
   /** Writes the changes that the file has not got yet. @returns {Promise<void>} */
   async flush() {
     const table = tableOf(this);
-    if (!table.isOpen) throw failure('ERR_STORE_CLOSED');
+    if (!(/** @type {any} */ (this)[OPEN])) throw failure('ERR_STORE_CLOSED');
     written(await table.flush());
   }
 
   async close() {
     const table = tableOf(this);
-    if (!table.isOpen) return;
+    if (!(/** @type {any} */ (this)[OPEN])) return;
     /** @type {any} */ (this)[OPEN] = false;
     const closed = table.close();
     this.emit('disconnect');
