@@ -29,8 +29,6 @@ export declare class EmbeddedTable {
    * file holds more than the limits allow.
    */
   constructor(options: EmbeddedTableOptions)
-  /** Whether the table is open. */
-  get isOpen(): boolean
   /** The text of a session; null when there is none. */
   get(sid: string, now: number): string | null
   /** Writes a session. */
@@ -89,8 +87,8 @@ export declare function adopt(): number
 /** Binds a socket to a session. Gives the code of an error; null when it is bound. */
 export declare function bind(store: number, socket: string, sid: string): string | null
 
-/** The store was cleared: a session that was loaded before has to be read again. */
-export declare function cleared(store: number): void
+/** The store was cleared: a session that was loaded before has to be read again. Gives the clock after it. */
+export declare function cleared(store: number): number
 
 /** The clock of a store's versions, which a load notes. */
 export declare function clock(store: number): number

@@ -56,10 +56,10 @@ pub fn written(store: u32, sid: String) -> f64 {
     with_store(store, |store, now| store.versions.written(&sid, now)).unwrap_or(0) as f64
 }
 
-/// The store was cleared: a session that was loaded before has to be read again.
+/// The store was cleared: a session that was loaded before has to be read again. Gives the clock after it.
 #[napi(catch_unwind)]
-pub fn cleared(store: u32) {
-    with_store(store, |store, _| store.versions.cleared());
+pub fn cleared(store: u32) -> f64 {
+    with_store(store, |store, _| store.versions.cleared()).unwrap_or(0) as f64
 }
 
 /// The change of a session since a load that noted `clock`: 0 none, 1 this process has written it or cannot tell any more, 2 it is gone.

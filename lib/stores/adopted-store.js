@@ -40,10 +40,10 @@ const { dataOf } = require('./stored.js');
  * @typedef {object} StoreUser
  * @property {(end: SessionEnded) => void} sessionEnded
  * @property {(error: unknown) => void} storeFailed nobody else waits for the failure
- * @property {() => Iterable<string>} boundTo gives the sessions that its sockets are bound to
  * @property {StoreWatcher} watch
  *
  * @typedef {object} StoreWatcher
+ * @property {Map<string, any>} sessions those that sockets are bound to, by id
  * @property {(sid: string, text: string, clock: number) => void} knows a session was loaded; when the load began
  * @property {(written: SessionWritten) => void} wrote
  * @property {(sid: string, cookie: any) => void} touched
@@ -201,27 +201,22 @@ class AdoptedStore extends StoreCalls {
   clear(callback) {
     const sids = new Set();
     const add = () => {
-      for (const user of this.users) for (const sid of user.boundTo()) sids.add(sid);
+      for (const { watch } of this.users) for (const sid of watch.sessions.keys()) sids.add(sid);
     };
     const clear = (/** @type {Done} */ done) =>
       this.original.clear.call(this.self, (/** @type {unknown} */ error) => {
         if (!error) {
           // What was bound and loaded meanwhile is gone, too.
           add();
-          this.clearedAt = this.cleared();
+          this.clearedAt = native.cleared(this.number);
+          this.ticked(this.clearedAt);
         }
         done(error);
       });
     add();
-    this.cleared();
+    // What was loaded before is read again.
+    this.ticked(native.cleared(this.number));
     return this.endAll(sids, 'destroy', clear, callback);
-  }
-
-  /** All sessions are destroyed: what was loaded before is read again. @returns {number} the clock */
-  cleared() {
-    native.cleared(this.number);
-    this.ticked();
-    return this.clock;
   }
 
   /**

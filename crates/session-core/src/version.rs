@@ -92,9 +92,11 @@ impl Versions {
     }
 
     /// Every session was destroyed: a session that was loaded before counts as written, so that it is read again.
-    pub fn cleared(&mut self) {
+    /// Gives the clock after it.
+    pub fn cleared(&mut self) -> u64 {
         self.clock += 1;
         self.forgotten = self.clock;
+        self.clock
     }
 
     /// What has happened to `sid` since a load that noted `clock`.
@@ -274,7 +276,7 @@ mod tests {
                         versions.not_gone(&sid.to_string(), versions.clock());
                         ends.remove(&sid);
                     }
-                    Step::Cleared => versions.cleared(),
+                    Step::Cleared => _ = versions.cleared(),
                     Step::Sweep => versions.sweep(now),
                     Step::Wait(ms) => now += ms,
                 }

@@ -65,11 +65,6 @@ class Sharing {
     if (this.adopted && this.checked) this.adopted.timeout = this.checked.storeTimeout;
   }
 
-  /** The sessions that its sockets are bound to. */
-  boundTo() {
-    return [...this.connections.values()].flatMap(({ sid }) => sid ?? []);
-  }
-
   /** A session has ended: its sockets in this process are unbound. @param {SessionEnded} end */
   sessionEnded({ sockets, reason }) {
     for (const socket of sockets) this.connections.get(socket)?.lose(reason);
