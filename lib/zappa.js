@@ -3,6 +3,7 @@
 const { admit, isCrossOrigin, isCrossOriginLoad } = require('./http/origins.js');
 const { answerKey, refuseKey } = require('./http/key-route.js');
 const { failure } = require('./support/errors.js');
+const { isObject } = require('./session/session-data.js');
 const { HostEvent, hostConnection } = require('./sockets/host-event.js');
 const { Sharing } = require('./sockets/sharing/sharing.js');
 const { KEY_EVENT, presentKey } = require('./sockets/binding/key-event.js');
@@ -12,9 +13,6 @@ const WHERE = 'context.session_store';
 
 /** What each app shares, by its context. @type {WeakMap<object, Sharing>} */
 const sharings = new WeakMap();
-
-/** @param {any} value */
-const isObject = (value) => typeof value === 'object' && value !== null;
 
 /** Gives the checked context. @param {string} caller @param {any} host @param {string} method it calls */
 function checkContext(caller, host, method) {

@@ -122,9 +122,9 @@ for (const [name, read] of Object.entries(FIELDS)) {
   });
 }
 
-/** The session object that a request of ours belongs to. @param {any} req @returns {SocketSession} */
+/** The session object that a request of ours belongs to; undefined for one of HTTP. @param {any} req @returns {SocketSession} */
 function heldOf(req) {
-  return req[SESSION];
+  return req?.[SESSION];
 }
 
 /** The Socket.IO socket. @param {any} req */
@@ -138,9 +138,4 @@ function handshakeOf(req) {
   return handshakeRequest(socket) ?? socket.request ?? {};
 }
 
-/** The session object that a request belongs to, where it is not one of HTTP. @param {any} req @returns {SocketSession | undefined} */
-function heldBy(req) {
-  return req?.[SESSION];
-}
-
-module.exports = { SocketRequest, heldBy };
+module.exports = { SocketRequest, heldOf };

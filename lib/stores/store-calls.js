@@ -248,16 +248,10 @@ class StoreCalls {
   compareAndSet(commit, done) {
     const { compareAndSet } = this.driver;
     const { expected, sid } = commit;
-    if (compareAndSet === undefined) {
-      this.readThenWrite(commit, done);
-      return;
-    }
+    if (compareAndSet === undefined) return this.readThenWrite(commit, done);
     const run = (/** @type {any} */ callback) =>
       compareAndSet(sid, /** @type {string} */ (expected), commit, callback);
-    if (this.readsAtOnce) {
-      run(done);
-      return;
-    }
+    if (this.readsAtOnce) return run(done);
     const answered = (/** @type {unknown} */ error, /** @type {any} */ outcome) => {
       this.written(sid);
       done(error, outcome ?? null);

@@ -5,11 +5,10 @@ const { idsIn, reachesOthers } = require('../socket-io.js');
 const { setTimeout } = require('../../support/timers.js');
 
 /** @import { SocketSharing } from './socket-sharing.js' */
-/** @import { SessionEnded } from '../../stores/adopted-store.js' */
 
 /** By which the processes of a cluster tell each other that a session has ended. */
 const END = 'io-session:end';
-/** By which they tell each other that a session has changed. */
+/** By which they tell each other that a session has changed: those that have sockets of it look it up. */
 const CHANGE = 'io-session:change';
 const REASONS = ['destroy', 'regenerate'];
 
@@ -57,23 +56,13 @@ class Cluster {
     this.mains.clear();
   }
 
-  /** This process has ended a session. @param {SessionEnded} end */
-  tellEnd({ reason, sid }) {
-    this.tell(END, roomOf(sid), reason);
-  }
-
-  /** This process has changed a session: others that have sockets of it look it up. @param {string} sid */
-  tellChange(sid) {
-    this.tell(CHANGE, roomOf(sid));
-  }
-
-  /** @param {...any} message */
-  tell(...message) {
+  /** This process has ended a session, or changed one. @param {string} event @param {string} sid @param {string[]} reason */
+  tell(event, sid, ...reason) {
     const { mains, sharing } = this;
     try {
       const emitters = sharing.options.emitter.map((emitter) => emitter.of('/'));
       for (const sender of [...[...mains].filter(reachesOthers), ...emitters])
-        sender.serverSideEmit(...message);
+        sender.serverSideEmit(event, roomOf(sid), ...reason);
     } catch (error) {
       // Their next event or look-up notices; what this process has done has succeeded.
       sharing.report(error, {});
@@ -96,4 +85,4 @@ class Cluster {
   }
 }
 
-module.exports.Cluster = Cluster;
+module.exports = { CHANGE, Cluster, END };

@@ -2,7 +2,7 @@
 
 const { countTimeouts } = require('../../stores/tickets.js');
 const { isSameContent } = require('../../session/session-data.js');
-const { Cluster } = require('./cluster.js');
+const { CHANGE, Cluster, END } = require('./cluster.js');
 const { EmbeddedStore } = require('../../stores/embedded-store.js');
 const { failure, isFailure } = require('../../support/errors.js');
 const { httpMethods, whenOut } = require('../../http/responses.js');
@@ -50,7 +50,7 @@ class SocketSharing extends Sharing {
     super.sessionEnded(end);
     // Not before: a socket that shares again meanwhile would be given the session that is about to go. And the browsers are
     // to have their new cookie by then.
-    end.after?.push(() => whenOut(end.sid, () => this.cluster.tellEnd(end)));
+    end.after?.push(() => whenOut(end.sid, () => this.cluster.tell(END, end.sid, end.reason)));
   }
 
   /** @param {string} sid @param {string} before @param {string} text */
@@ -58,7 +58,7 @@ class SocketSharing extends Sharing {
     const { emitter, onSessionChange, rooms } = this.options;
     // A process without sockets need not know whether others follow the changes.
     const isFollowed = emitter.length > 0 || onSessionChange !== undefined || rooms !== undefined;
-    if (isFollowed && !isSameContent(before, text)) this.cluster.tellChange(sid);
+    if (isFollowed && !isSameContent(before, text)) this.cluster.tell(CHANGE, sid);
   }
 
   /** @param {Found} found */
@@ -104,7 +104,7 @@ class SocketSharing extends Sharing {
   /** What it has done, and what it holds. */
   stats() {
     const { binds, own } = this;
-    const sockets = this.boundTo().length;
+    const sockets = [...this.connections.values()].filter(({ sid }) => sid !== undefined).length;
     return { exact: own.exact, sockets, binds, ...own.counts, timeouts: countTimeouts() };
   }
 

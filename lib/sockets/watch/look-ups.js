@@ -50,11 +50,7 @@ class LookUps {
     }
     adopted.counts.lookUps += 1;
     this.inFlight += 1;
-    try {
-      adopted.read(bound.sid, (error, stored, clock) => this.answered(bound, error, stored, clock));
-    } catch (error) {
-      this.answered(bound, error, undefined, adopted.clock);
-    }
+    adopted.read(bound.sid, (error, stored, clock) => this.answered(bound, error, stored, clock));
   }
 
   /** @param {BoundSession} bound @param {unknown} error @param {Stored | undefined} stored @param {number} clock */

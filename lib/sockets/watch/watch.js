@@ -7,7 +7,7 @@ const { BoundSession } = require('./bound-session.js');
 const { ChangeEvent } = require('./change-event.js');
 const { LookUps } = require('./look-ups.js');
 const { correctRooms, roomsFor } = require('./session-rooms.js');
-const { heldBy } = require('../socket-request.js');
+const { heldOf } = require('../socket-request.js');
 
 /** @import { Found } from '../binding/key-lookup.js' */
 /** @import { Connection } from '../connection.js' */
@@ -80,7 +80,7 @@ class Watch {
 
   /** @param {SessionWritten} written */
   wrote({ sid, session, text, expected, isQuiet: isSaid }) {
-    const maker = heldBy(session?.req)?.connection;
+    const maker = heldOf(session?.req)?.connection;
     // A change by `onSessionChange` is told to nobody: two sockets would answer each other for ever.
     const isQuiet = isSaid ?? maker?.isTelling === true;
     this.sessions.get(sid)?.wrote(text, expected, maker, isQuiet);

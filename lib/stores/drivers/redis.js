@@ -272,10 +272,8 @@ function lifeOf(store, session) {
  */
 function compareAndSet(store, client, sid, expected, { text, session, renew }, callback) {
   const commands = commandsOf(client);
-  if (commands.run === undefined) {
-    callback(new Error('io-session: this Redis client runs no scripts.'));
-    return;
-  }
+  if (commands.run === undefined)
+    return callback(new Error('io-session: this Redis client runs no scripts.'));
   commands.writes ??= new Writes(commands);
   const life = renew ? lifeOf(store, session) : 'keep';
   commands.writes.add({
