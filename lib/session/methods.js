@@ -86,7 +86,7 @@ function promising(method, result) {
 
 /** `regenerate`, of which an answer that comes too late makes no session any more. @type {(regenerate: Method) => Method} */
 function regenerateInTime(regenerate) {
-  const method = inTime(regenerate);
+  const method = withDeadline(regenerate);
   return function (callback) {
     const wanted = { isOver: false };
     this.req.regenerating = wanted;
@@ -98,7 +98,7 @@ function regenerateInTime(regenerate) {
 }
 
 /** A method that waits for the store no longer than a call to it may take. @type {(method: Method) => Method} */
-function inTime(method) {
+function withDeadline(method) {
   return function (callback) {
     const adopted = adoptedBy(this.req.sessionStore);
     if (adopted === undefined) return method.call(this, callback);
@@ -161,7 +161,8 @@ async function update(change) {
 function saving(save, reads) {
   return function (callback = () => {}) {
     const adopted = adoptedBy(this.req.sessionStore);
-    if (adopted === undefined || snapshotOf(this)?.sid !== this.id) return inTime(save).call(this, callback);
+    if (adopted === undefined || snapshotOf(this)?.sid !== this.id)
+      return withDeadline(save).call(this, callback);
     const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
     commitSession(adopted, this, { trusting: true, reads }, done);
     return this;
@@ -178,7 +179,7 @@ const socketMethods = new Methods((prototype) => ({
   // It may have been destroyed meanwhile.
   reload: promising(reloading(prototype.reload), (session, req) => req.session ?? session),
   regenerate: promising(regenerateInTime(prototype.regenerate), (_session, req) => req.session),
-  destroy: promising(inTime(prototype.destroy), () => undefined),
+  destroy: promising(withDeadline(prototype.destroy), () => undefined),
 }));
 
 module.exports = { Methods, methodsOverHttp, socketMethods };

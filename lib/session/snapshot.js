@@ -38,7 +38,7 @@ const NO_SAVES = [];
  * An object that an app has put somewhere into a session, and that has given way to what others have stored there: a handler may
  * change it still.
  *
- * @typedef {object} Held
+ * @typedef {object} Superseded
  * @property {any} parent the session, or the object in it, where it was
  * @property {string} key
  * @property {any} value
@@ -48,7 +48,7 @@ const NO_SAVES = [];
 /** The session that such an object is in; none if it is in several: what one user's handler changes is not another's. @type {WeakMap<object, string>} */
 const owners = new WeakMap();
 /** How many of them are kept. */
-const MOST_HELD = 32;
+const MOST_SUPERSEDED = 32;
 /** @type {Set<any>} */
 const NONE = new Set();
 /** @type {WeakMap<object, object>} */
@@ -91,8 +91,8 @@ class Snapshot {
     this.isMerged = false;
     /** The objects in it that were made of the stored text, with their prototypes. All others are the app's, which may have put a constant there. @type {WeakMap<object, object>} */
     this.parsed = NOTHING;
-    /** @type {Held[] | undefined} */
-    this.held = undefined;
+    /** @type {Superseded[] | undefined} */
+    this.superseded = undefined;
     /**
      * The fields that app code has deleted, or given a text, a number or the like, since the session was saved last: they are to be so,
      * though they may have been so before, and not in the store. @type {Set<string>}
@@ -186,8 +186,8 @@ class Snapshot {
 
   /** The session's own value in the place of a foreign one. @param {any} session @param {string} key @param {any} value @param {any} saved what was saved of it */
   ownValue(session, key, value, saved) {
-    this.held = this.held?.filter((held) => held.parent !== session || held.key !== key);
-    if (isObject(value)) this.hold(session, key, value, JSON.stringify(saved));
+    this.superseded = this.superseded?.filter((one) => one.parent !== session || one.key !== key);
+    if (isObject(value)) this.supersede(session, key, value, JSON.stringify(saved));
     this.addParsed(saved);
     return saved;
   }
@@ -221,22 +221,22 @@ class Snapshot {
   }
 
   /** An object of the app's gives way to what others have stored. @param {any} parent where it is @param {string} key @param {any} value @param {string | undefined} text what of it is saved */
-  hold(parent, key, value, text = spellValue(key, value)) {
+  supersede(parent, key, value, text = spellValue(key, value)) {
     const owner = owners.get(value) ?? this.sid;
     owners.set(value, owner === this.sid ? owner : '');
     if (text !== undefined)
-      this.held = [...(this.held ?? []), { parent, key, value, text }].slice(-MOST_HELD);
+      this.superseded = [...(this.superseded ?? []), { parent, key, value, text }].slice(-MOST_SUPERSEDED);
   }
 
   /** Takes up what a handler has changed in an object that has given way. */
   takeUp() {
-    for (const held of this.held ?? []) {
-      const { parent, key, value, text } = held;
+    for (const one of this.superseded ?? []) {
+      const { parent, key, value, text } = one;
       if (owners.get(value) !== this.sid) continue;
       const now = spellValue(key, value);
       // The app may have put it back, or into another field.
       if (now === text || now === undefined || Object.values(parent).includes(value)) continue;
-      held.text = now;
+      one.text = now;
       const theirs = spellValue(key, parent[key]);
       const merged = native.merge(fieldOf(text), fieldOf(now), theirs === undefined ? '{}' : fieldOf(theirs));
       const { field } = JSON.parse(/** @type {string} */ (merged));

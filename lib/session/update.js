@@ -118,7 +118,7 @@ async function changed(adopted, fresh, change, lock) {
     const returned = /** @type {any} */ (change(fresh));
     if (typeof returned?.then !== 'function') return returned;
     lock.leave();
-    return await inTime(returned, adopted.timeout);
+    return await endWithin(returned, adopted.timeout);
   } finally {
     snapshot.updating = false;
   }
@@ -223,7 +223,7 @@ async function write(adopted, session, update) {
 }
 
 /** Waits for the app's own promise, so long as a store may take: others wait for it. @param {any} returned @param {number} timeout ms @returns {Promise<any>} */
-function inTime(returned, timeout) {
+function endWithin(returned, timeout) {
   const failed = failure(
     'ERR_UPDATE_TIMEOUT',
     `The function of an update() did not end within ${timeout} ms (storeTimeout). One that waits for another update() of the same session never does.`,
@@ -314,7 +314,7 @@ function patchObject(target, source, snapshot, isFree = () => true) {
     }
     if (theirs === undefined ? LEFT_OUT.has(typeof mine) : JSON.stringify(mine) === JSON.stringify(theirs))
       continue;
-    if (isObject(mine) && !isParsed) snapshot?.hold(target, key, mine);
+    if (isObject(mine) && !isParsed) snapshot?.supersede(target, key, mine);
     if (theirs === undefined) delete target[key];
     else if (isField) target[key] = theirs;
     // Not by an assignment: of `__proto__` that makes no field.

@@ -116,7 +116,7 @@ class Connection {
   }
 
   /** No handler goes on with what was: the socket was bound to another session meanwhile, or its session has ended. */
-  renew() {
+  takeNext() {
     if (this.next !== undefined) this.makeCurrent(this.next);
     else if (this.current.isEnded || this.current.isVoid) this.replace(new SocketSession(this));
   }
@@ -129,7 +129,7 @@ class Connection {
     this.next = undefined;
     if (this.bound?.sid === sid && stored !== undefined) this.bound?.learn(stored.text, clock);
     if (current.sid === sid) {
-      if (current.standsFor(loaded) || current.follow(loaded, this.holdsMany())) return;
+      if (current.standsFor(loaded) || current.catchUp(loaded, this.holdsMany())) return;
       if (!current.isOpen && !current.isEnded) {
         // Nobody has looked at it.
         current.stored = stored;
@@ -187,7 +187,7 @@ class Connection {
    * @param {SocketSession} session
    * @returns {boolean} whether it stands for itself still: a handler may hold it. If not, it stands for the current one
    */
-  use(session) {
+  standsForItself(session) {
     if (session.sid !== this.current.sid) return true;
     let held = /** @type {Link | undefined} */ (this.oldestOf(this.link));
     while (held !== undefined && held.session.order < session.order) held = held.newer;
@@ -271,7 +271,7 @@ class Connection {
     }
     if (running.length > 0) return;
     if (this.unacknowledged.length === 0) this.link.oldest = this.link;
-    this.renew();
+    this.takeNext();
     if (this.current.unsaved !== undefined) this.drop();
     this.leaveWhenIdle();
     this.idle?.();

@@ -95,7 +95,7 @@ function serve(sharing, namespace) {
     const connection = connectionOf(socket);
     if (connection === undefined) share(sharing, socket).recover();
     // The app is told of a recovered socket, by both events, when it is known whose it is.
-    else if (connection.held === undefined) connection.welcome(event);
+    else if (connection.heldPackets === undefined) connection.welcome(event);
   });
   sharing.namespaces.set(namespace, () => {
     unfollow();

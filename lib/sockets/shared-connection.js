@@ -35,7 +35,7 @@ class SharedConnection extends Connection {
     super(sharing, socket);
     this.sharing = sharing;
     /** The packets that wait until it is known whose socket this is. @type {Packet[] | undefined} */
-    this.held = undefined;
+    this.heldPackets = undefined;
     /** How many events have arrived, and are not dispatched. */
     this.arrived = 0;
     /** The event that a plugin is given right now. @type {SharedEvent | undefined} */
@@ -68,7 +68,7 @@ class SharedConnection extends Connection {
       else plugin.call(socket, packet);
       return;
     }
-    if (this.held !== undefined) return this.hold(packet);
+    if (this.heldPackets !== undefined) return this.hold(packet);
     const [name, data] = packet.data ?? [];
     if (name === KEY_EVENT) return presentKey(this, data, this.ackOf(packet));
     // If nobody listens, the store is not asked. One that is in front may add a listener.
@@ -89,7 +89,7 @@ class SharedConnection extends Connection {
 
   /** Keeps a packet until it is known whose socket this is. While the store hangs, its client may send on. @param {Packet} packet */
   hold(packet) {
-    const { held = [] } = this;
+    const { heldPackets: held = [] } = this;
     if (isFull(this.adopted.inAll, held.length)) {
       const event = new SharedEvent(this, this.socket, packet.data ?? [], packet);
       return event.refuse(failure('ERR_OVERLOADED'));
@@ -135,7 +135,7 @@ class SharedConnection extends Connection {
 
   /** Finds out whose socket this is, which the store could not say before. */
   identify() {
-    if (this.held !== undefined) return;
+    if (this.heldPackets !== undefined) return;
     const { socket } = this;
     this.holdWhile((error, held) => {
       let failed = this.isUnknown ? error : undefined;
@@ -150,12 +150,12 @@ class SharedConnection extends Connection {
 
   /** Finds out whose socket this is. Until then its packets wait. @param {(error: unknown, held: Packet[]) => void} done */
   holdWhile(done) {
-    this.held = [];
+    this.heldPackets = [];
     authenticate(this, (error) => {
       // Socket.IO tells of `connect` and `connection` in one go. Both have to be over.
       nextTick(() => {
-        const { held = [] } = this;
-        this.held = undefined;
+        const { heldPackets: held = [] } = this;
+        this.heldPackets = undefined;
         this.adopted.inAll.waiting -= held.length;
         done(error, held);
       });
@@ -165,7 +165,7 @@ class SharedConnection extends Connection {
   /** A plugin makes an acknowledgement. @param {number} id @returns {(...values: any[]) => void} */
   ack(id) {
     const ack = socketIo.makeAck(this.socket, id);
-    return this.delivering?.held(ack) ?? ack;
+    return this.delivering?.afterSave(ack) ?? ack;
   }
 
   /** The socket is in its namespace, and the app's listeners are told. @param {'connect' | 'connection'} name */

@@ -27,8 +27,8 @@ class SharedEvent extends SocketEvent {
     this.plugin = plugin;
     /** Acknowledges the event, where its client waits for that. */
     this.ack = packet && connection.ackOf(packet);
-    this.heldAck = this.ack && this.held(this.ack);
-    this.args = this.heldAck ? [...args, this.heldAck] : args;
+    this.ackAfterSave = this.ack && this.afterSave(this.ack);
+    this.args = this.ackAfterSave ? [...args, this.ackAfterSave] : args;
     /** Whether a middleware has let it pass later, and it waits for the store. */
     this.isPassing = false;
     /** The one whose middlewares have let it pass: what they have changed is saved with it. @type {SharedEvent | undefined} */
@@ -38,7 +38,7 @@ class SharedEvent extends SocketEvent {
   }
 
   /** An acknowledgement that is sent when what was changed before it is saved. @param {Ack} ack @returns {Ack} */
-  held(ack) {
+  afterSave(ack) {
     return this.acknowledgement((error, values) => {
       if (error) ack(this.connection.sharing.answerTo(error));
       else ack(...values);
@@ -122,12 +122,12 @@ class SharedEvent extends SocketEvent {
 
   /** The middlewares have let it pass. @param {boolean} isNow whether its session has just been loaded */
   resume(isNow) {
-    const { ack, args, connection, heldAck } = this;
+    const { ack, args, connection, ackAfterSave } = this;
     const rest = new SharedEvent(connection, connection.socket, args);
     rest.before = this;
-    if (ack && args.at(-1) === heldAck) {
+    if (ack && args.at(-1) === ackAfterSave) {
       rest.ack = ack;
-      rest.args = [...args.slice(0, -1), rest.held(ack)];
+      rest.args = [...args.slice(0, -1), rest.afterSave(ack)];
     }
     // In the order in which they have passed.
     if (isNow && connection.passing === 0) return rest.start();

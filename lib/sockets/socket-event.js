@@ -141,7 +141,7 @@ class SocketEvent {
   /** Runs the handlers with the current session object, and saves after them. @returns {any} */
   start() {
     const { connection } = this;
-    connection.renew();
+    connection.takeNext();
     this.since = connection.link;
     connection.running.push(this);
     const { starting } = connection;

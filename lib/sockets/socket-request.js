@@ -64,12 +64,12 @@ class SocketRequest {
     // By a `reload()`. A `regenerate()` gives another id.
     if (held.session && held.session !== session)
       return held.session.id === session.id ? held.session : undefined;
-    if (held === connection.current || (held.session && connection.use(held))) return undefined;
+    if (held === connection.current || (held.session && connection.standsForItself(held))) return undefined;
     return connection.current.value;
   }
 
   /** Its session is being written. @param {Snapshot} snapshot @returns {boolean} false where it is not to be */
-  storing(snapshot) {
+  mayStore(snapshot) {
     const { connection, sid } = heldOf(this);
     if (sid !== undefined || snapshot.sid !== connection.id) return true;
     if (!connection.isGone) connection.isStored = true;

@@ -177,7 +177,7 @@ class SocketSession {
    * Brings it up to what was loaded, if it has changes that are not saved: they stay, and are changes of that.
    * @param {Loaded} loaded @param {boolean} isAlways whether it does so without changes, too @returns {boolean} whether it stands for that now
    */
-  follow({ stored, clock }, isAlways) {
+  catchUp({ stored, clock }, isAlways) {
     const session = this.changeable();
     const snapshot = snapshotOf(session);
     if (snapshot === undefined || snapshot.sid !== this.id || this.isEnded) return false;

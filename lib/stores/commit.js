@@ -113,7 +113,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
     if (!snapshot.keepsCookie(session)) throw failure('ERR_UNSAVABLE_SESSION', NO_COOKIE);
     if (!snapshot.hasCookie(session)) checkCookie(adopted, session.cookie);
     // A socket that has left has no session of its own any more.
-    if (session.req?.storing?.(snapshot) === false) {
+    if (session.req?.mayStore?.(snapshot) === false) {
       callback(null);
       return;
     }
