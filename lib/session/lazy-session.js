@@ -150,7 +150,7 @@ class LazySession extends Snapshot {
     if (key === 'cookie') value = this.cookieOf(value);
     else if (isObject(value)) {
       this.note(key, undefined);
-      this.addParsed(value);
+      this.appObjects.addParsed(value);
     }
     this.values.set(key, value);
     return value;
@@ -187,7 +187,7 @@ class LazySession extends Snapshot {
     const { target, values } = this;
     if (values === undefined) return target;
     const data = JSON.parse(this.base);
-    this.addParsed(data);
+    this.appObjects.addParsed(data);
     this.values = undefined;
     Object.setPrototypeOf(target, this.prototype);
     const leftOut = Object.keys(data).filter((key) => this.isReserved(target, key));
@@ -241,10 +241,13 @@ class LazySession extends Snapshot {
   /** @param {any} session */
   ownValues(session) {
     for (const [key, value] of this.values ?? []) {
-      if (!this.isForeign(key, value)) continue;
+      if (!this.appObjects.isForeign(key, value)) continue;
       const at = this.place(key);
       if (at !== -1)
-        this.values?.set(key, this.ownValue(session, key, value, JSON.parse(this.fields.value(at))));
+        this.values?.set(
+          key,
+          this.appObjects.giveWay(session, key, value, JSON.parse(this.fields.value(at))),
+        );
     }
     // It may have been made whole on the way.
     if (this.values === undefined) super.ownValues(this.target);
@@ -268,7 +271,7 @@ class LazySession extends Snapshot {
 
   /** The text now: what was not looked at is copied as it was. @returns {string} */
   spell() {
-    if (this.values !== undefined) this.takeUp();
+    if (this.values !== undefined) this.appObjects.takeUp();
     const { values } = this;
     if (values === undefined) return super.spell(this.target);
     if (this.isAsSpelt(values)) return this.spelt;

@@ -1,7 +1,7 @@
 'use strict';
 
-const native = require('../../native.js');
-const { isJson, isObject, spellValue } = require('./session-data.js');
+const { AppObjects } = require('./app-objects.js');
+const { isObject } = require('./session-data.js');
 
 /** @import { Update } from '../stores/commit.js' */
 
@@ -34,25 +34,8 @@ const sessions = new WeakMap();
 /** @type {Save[]} */
 const NO_SAVES = [];
 
-/**
- * An object that an app has put somewhere into a session, and that has given way to what others have stored there: a handler may
- * change it still.
- *
- * @typedef {object} Superseded
- * @property {any} parent the session, or the object in it, where it was
- * @property {string} key
- * @property {any} value
- * @property {string} text what of it is in the session
- */
-
-/** The session that such an object is in; none if it is in several: what one user's handler changes is not another's. @type {WeakMap<object, string>} */
-const owners = new WeakMap();
-/** How many of them are kept. */
-const MOST_SUPERSEDED = 32;
 /** @type {Set<any>} */
 const NONE = new Set();
-/** @type {WeakMap<object, object>} */
-const NOTHING = new WeakMap();
 
 /** What a `Session` was when it was loaded: what its changes are measured against. */
 class Snapshot {
@@ -89,10 +72,7 @@ class Snapshot {
     this.saves = NO_SAVES;
     /** Whether the last save has merged it with changes of others, which the session does not have. */
     this.isMerged = false;
-    /** The objects in it that were made of the stored text, with their prototypes. All others are the app's, which may have put a constant there. @type {WeakMap<object, object>} */
-    this.parsed = NOTHING;
-    /** @type {Superseded[] | undefined} */
-    this.superseded = undefined;
+    this.appObjects = new AppObjects(sid);
     /**
      * The fields that app code has deleted, or given a text, a number or the like, since the session was saved last: they are to be so,
      * though they may have been so before, and not in the store. @type {Set<string>}
@@ -177,72 +157,16 @@ class Snapshot {
    * @param {any} session
    */
   ownValues(session) {
-    const foreign = Object.entries(session).filter(([key, value]) => this.isForeign(key, value));
+    const foreign = Object.entries(session).filter(([key, value]) => this.appObjects.isForeign(key, value));
     if (foreign.length === 0) return;
     const saved = JSON.parse(this.base);
     for (const [key, value] of foreign)
-      if (Object.hasOwn(saved, key)) session[key] = this.ownValue(session, key, value, saved[key]);
-  }
-
-  /** The session's own value in the place of a foreign one. @param {any} session @param {string} key @param {any} value @param {any} saved what was saved of it */
-  ownValue(session, key, value, saved) {
-    this.superseded = this.superseded?.filter((one) => one.parent !== session || one.key !== key);
-    if (isObject(value)) this.supersede(session, key, value, JSON.stringify(saved));
-    this.addParsed(saved);
-    return saved;
-  }
-
-  /** Whether a field says more than its text. @param {string} key @param {any} value */
-  isForeign(key, value) {
-    return key !== 'cookie' && !this.isIntact(value);
-  }
-
-  /** Whether a value is as if it had just been made of its text, and can be changed: app code has not frozen it. @param {any} value @returns {boolean} */
-  isIntact(value) {
-    if (!isObject(value)) return isJson(value);
-    const isSame = Object.getPrototypeOf(value) === this.parsed.get(value) && Object.isExtensible(value);
-    return isSame && Object.values(value).every((inner) => this.isIntact(inner));
+      if (Object.hasOwn(saved, key)) session[key] = this.appObjects.giveWay(session, key, value, saved[key]);
   }
 
   /** Sees to it that the session has all of its data. @param {any} session @returns {any} what has them */
   whole(session) {
     return session;
-  }
-
-  /** A value in it was made of the stored text, with all that is in the value. @param {any} value */
-  addParsed(value) {
-    if (!isObject(value)) return;
-    if (this.parsed === NOTHING) this.parsed = new WeakMap();
-    const objects = [value];
-    for (const object of objects) {
-      this.parsed.set(object, Object.getPrototypeOf(object));
-      for (const inner of Object.values(object)) if (isObject(inner)) objects.push(inner);
-    }
-  }
-
-  /** An object of the app's gives way to what others have stored. @param {any} parent where it is @param {string} key @param {any} value @param {string | undefined} text what of it is saved */
-  supersede(parent, key, value, text = spellValue(key, value)) {
-    const owner = owners.get(value) ?? this.sid;
-    owners.set(value, owner === this.sid ? owner : '');
-    if (text !== undefined)
-      this.superseded = [...(this.superseded ?? []), { parent, key, value, text }].slice(-MOST_SUPERSEDED);
-  }
-
-  /** Takes up what a handler has changed in an object that has given way. */
-  takeUp() {
-    for (const one of this.superseded ?? []) {
-      const { parent, key, value, text } = one;
-      if (owners.get(value) !== this.sid) continue;
-      const now = spellValue(key, value);
-      // The app may have put it back, or into another field.
-      if (now === text || now === undefined || Object.values(parent).includes(value)) continue;
-      one.text = now;
-      const theirs = spellValue(key, parent[key]);
-      const merged = native.merge(fieldOf(text), fieldOf(now), theirs === undefined ? '{}' : fieldOf(theirs));
-      const { field } = JSON.parse(/** @type {string} */ (merged));
-      this.addParsed(field);
-      parent[key] = field;
-    }
   }
 
   /** The session object that stands in its place for code that has kept it. @returns {any} undefined as long as it stands for itself */
@@ -274,7 +198,7 @@ class Snapshot {
 
   /** The session's text now. An untouched cookie is spelled as it is stored. @param {any} session @returns {string} */
   spell(session) {
-    this.takeUp();
+    this.appObjects.takeUp();
     const { cookie } = session;
     if (this.rawCookie === undefined || !this.hasCookie(session)) return JSON.stringify(session);
     // An app may have frozen it.
@@ -311,11 +235,6 @@ class Snapshot {
   touched({ cookie }) {
     this.cookie = JSON.stringify(cookie);
   }
-}
-
-/** @param {string} text of a value */
-function fieldOf(text) {
-  return `{"field":${text}}`;
 }
 
 /** What a session was when it was loaded, if from an adopted store. @param {any} session @returns {Snapshot | undefined} */

@@ -2,7 +2,7 @@
 
 const { commitSession } = require('../stores/commit.js');
 const { failure, unsavable } = require('../support/errors.js');
-const { rebaseTo } = require('../session/update.js');
+const { rebaseTo } = require('../session/rebase.js');
 const { ask } = require('../stores/tickets.js');
 const { Loaded } = require('../stores/stored.js');
 const { SocketRequest } = require('./socket-request.js');

@@ -135,7 +135,7 @@ class AdoptedStore extends StoreCalls {
     if (text === undefined) return session;
     const snapshot = remember(session, new Snapshot(req.sessionID, text, clock, !this.readsAtOnce));
     snapshot.noteCookie(session.cookie, rawCookie);
-    snapshot.addParsed(data);
+    snapshot.appObjects.addParsed(data);
     // express-session leaves out what its prototype has: that is no change.
     if (Object.keys(session).length !== keys) snapshot.base = snapshot.spell(session);
     return session;
