@@ -381,7 +381,7 @@ for (const socketIoVersion of [2, 4]) {
           app: listening({
             write: ({ session: shared, request }, ack) => {
               request.session.changed = true;
-              ack([request.session === shared, request.session.user]);
+              ack([request.session === shared, request.session.user, request.sessionID === shared.id]);
             },
           }),
         });
@@ -391,11 +391,18 @@ for (const socketIoVersion of [2, 4]) {
           transports: ['websocket'],
           extraHeaders: { cookie: browser.cookie },
         });
-        assert.deepEqual(await socket.ask('write'), [true, 'ann']);
+        assert.deepEqual(await socket.ask('write'), [true, 'ann', true]);
+        // The middleware knows nothing of a key.
+        const keyed = await connect({ key: await keyOf(browser), transports: ['websocket'] });
+        assert.deepEqual(await keyed.ask('write'), [true, 'ann', true]);
         assert.equal((await browser.json('/read')).body.changed, true);
-        const { request } = io.sockets.sockets.get?.(socket.id) ?? io.sockets.sockets[socket.id];
+        const requestOf = ({ id }) => (io.sockets.sockets.get?.(id) ?? io.sockets.sockets[id]).request;
+        const [request, other] = [requestOf(socket), requestOf(keyed)];
         sharing.close();
+        const { sessionID, sessionStore } = request;
         assert.deepEqual([request.session.user, request.session.changed], ['ann', undefined]);
+        assert.deepEqual([sessionID, sessionStore], [request.session.id, store]);
+        assert.notEqual(other.sessionID, sessionID);
       });
 
       test('each namespace of one connection has its own session on its request', LIMIT, async (t) => {

@@ -6,7 +6,7 @@ const { handshakeRequest, put } = require('./socket-io.js');
 
 /** Where a socket has its connection, and a request that of the socket whose session is its own. */
 const CONNECTION = Symbol('io-session connection');
-/** Where a request has what its `session` was before. */
+/** Where a request has what it had before. */
 const BEFORE = Symbol('io-session before');
 
 /** The connection of a socket that shares its session. @param {any} socket @returns {SharedConnection | undefined} */
@@ -25,8 +25,9 @@ const SESSION = {
   },
 };
 
-/** What express-session gives a request besides. @type {{ [name: string]: PropertyDescriptor & ThisType<any> }} */
-const BESIDES = {
+/** What express-session gives a request. @type {{ [name: string]: PropertyDescriptor & ThisType<any> }} */
+const OF_REQUEST = {
+  session: { ...SESSION, enumerable: true },
   sessionID: {
     configurable: true,
     get() {
@@ -58,12 +59,14 @@ function giveSession(socket, connection) {
   }
   put(request, CONNECTION, connection);
   // A session middleware may have been there before, by `io.engine.use(session())`: its session would never change again.
-  const before = Object.getOwnPropertyDescriptor(request, 'session');
-  if (before?.configurable === false) return;
+  const before = new Map();
   put(request, BEFORE, before);
-  Object.defineProperty(request, 'session', { ...SESSION, enumerable: true });
-  for (const [name, property] of Object.entries(BESIDES))
-    if (!(name in request)) Object.defineProperty(request, name, property);
+  for (const [name, property] of Object.entries(OF_REQUEST)) {
+    const found = Object.getOwnPropertyDescriptor(request, name);
+    if (found?.configurable === false) continue;
+    before.set(name, found);
+    Object.defineProperty(request, name, property);
+  }
 }
 
 /** Takes it back. @param {any} socket */
@@ -73,13 +76,11 @@ function takeSession(socket) {
   const { request } = socket;
   if (request?.[CONNECTION]?.socket !== socket) return;
   delete request[CONNECTION];
-  for (const [name, { get }] of Object.entries(BESIDES))
-    if (Object.getOwnPropertyDescriptor(request, name)?.get === get) delete request[name];
-  // What the app has put in the place of ours since stays.
-  if (Object.getOwnPropertyDescriptor(request, 'session')?.get === SESSION.get) {
-    const before = request[BEFORE];
-    if (before === undefined) delete request.session;
-    else Object.defineProperty(request, 'session', before);
+  for (const [name, found] of request[BEFORE]) {
+    // What the app has put in the place of ours since stays.
+    if (Object.getOwnPropertyDescriptor(request, name)?.get !== OF_REQUEST[name].get) continue;
+    if (found === undefined) delete request[name];
+    else Object.defineProperty(request, name, found);
   }
   const shared = handshakeRequest(socket);
   if (request === shared) return;
