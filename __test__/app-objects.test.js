@@ -5,11 +5,24 @@
 
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
+const session = require('express-session');
 const { FACES } = require('./support/faces.js');
 const { LIMIT } = require('./support/limit.js');
 const { suiteStores } = require('./support/suite-stores.js');
 
 const STORES = suiteStores();
+
+/** A database that takes a while for each call. */
+class SlowStore extends session.MemoryStore {
+  get(sid, callback) {
+    setTimeout(() => super.get(sid, callback), 1);
+  }
+
+  set(sid, data, callback) {
+    const copy = JSON.parse(JSON.stringify(data));
+    setTimeout(() => super.set(sid, copy, callback), 1);
+  }
+}
 
 const DEFAULTS = { theme: 'light', panes: [{ isOpen: true }] };
 
@@ -40,6 +53,22 @@ const PLACES = {
     },
     ({ settings }) => settings,
   ],
+};
+
+// Ways in which app code removes such an object.
+const REMOVALS = {
+  'by a deletion': (session) => {
+    delete session.member;
+  },
+  'by null': (session) => {
+    session.member = null;
+  },
+  'out of an object': ({ box }) => {
+    delete box.member;
+  },
+  'out of an array': ({ list }) => {
+    list.splice(0);
+  },
 };
 
 // What app code may do to an object of a session that its text does not show.
@@ -137,6 +166,223 @@ for (const face of Object.keys(FACES)) {
         },
       );
 
+      test(
+        'an object that the app has in two fields, and puts into one anew, is the same in both',
+        LIMIT,
+        async (t) => {
+          const doc = { words: [] };
+          const f = await open(t, {
+            edit(at, word, ack) {
+              at.session.draft ??= doc;
+              at.session.current = doc;
+              doc.words.push(word);
+              ack();
+            },
+          });
+          const { browser, socket } = await f.bound();
+          for (const word of ['a', 'b', 'c']) {
+            await socket.ask('edit', word);
+            const { draft, current } = await f.read(browser);
+            assert.deepEqual(draft, doc);
+            assert.deepEqual(current, doc);
+          }
+        },
+      );
+
+      test(
+        'an object that the app has moved within an array is changed where it is now',
+        LIMIT,
+        async (t) => {
+          const job = { isDone: false };
+          const f = await open(t, {
+            add(at, _data, ack) {
+              at.session.jobs = [job];
+              ack();
+            },
+            move(at, _data, ack) {
+              at.session.jobs = [{ isDone: 'never' }, job];
+              ack();
+            },
+            end(at, _data, ack) {
+              at.session.ended = 1;
+              job.isDone = true;
+              ack();
+            },
+          });
+          const { browser, socket } = await f.bound();
+          for (const event of ['add', 'move', 'end']) await socket.ask(event, {});
+          assert.deepEqual((await f.read(browser)).jobs, [{ isDone: 'never' }, { isDone: true }]);
+        },
+      );
+
+      test(
+        'what others put into the copy of an app’s object stays, and so does what the app changes later',
+        LIMIT,
+        async (t) => {
+          const cart = { items: [], note: '' };
+          const f = await open(t, {
+            put(at, _data, ack) {
+              at.session.cart = cart;
+              ack();
+            },
+            add(at, name, ack) {
+              at.session.cart.items.push({ name });
+              ack();
+            },
+            note(at, note, ack) {
+              at.session.last = note;
+              cart.note = note;
+              ack();
+            },
+          });
+          const { browser, socket } = await f.bound();
+          await socket.ask('put', {});
+          for (const name of ['tea', 'milk']) {
+            await socket.ask('add', name);
+            await socket.ask('note', name);
+          }
+          const { cart: stored } = await f.read(browser);
+          assert.deepEqual(stored, { items: [{ name: 'tea' }, { name: 'milk' }], note: 'milk' });
+        },
+      );
+
+      test(
+        'an object of the session stays the same one when an app puts its own into it',
+        LIMIT,
+        async (t) => {
+          const kept = [];
+          const f = await open(t, {
+            push(at, name, ack) {
+              kept.push(at.session.lists);
+              kept[0].push({ name, of: new Date(0), not: undefined });
+              ack('not' in at.session.lists[0]);
+            },
+          });
+          const { browser, socket } = await f.bound();
+          await f.write(browser, start);
+          const seen = [];
+          for (const name of ['tea', 'milk', 'rice']) seen.push(await socket.ask('push', name));
+          assert.ok(kept.every((list) => list === kept[0]));
+          assert.deepEqual(seen, [true, false, false]);
+          const of = '1970-01-01T00:00:00.000Z';
+          const { lists } = await f.read(browser);
+          assert.deepEqual(
+            lists,
+            ['tea', 'milk', 'rice'].map((name) => ({ name, of })),
+          );
+        },
+      );
+
+      for (const [removal, remove] of Object.entries(REMOVALS)) {
+        for (const when of ['by the handler that changes it', 'by an earlier one', 'by HTTP']) {
+          test(
+            `an object that was removed ${when}, ${removal}, stays so when the app changes it`,
+            LIMIT,
+            async (t) => {
+              let kept;
+              const f = await open(t, {
+                put(at, _data, ack) {
+                  kept = { name: 'ann', seen: 0 };
+                  Object.assign(at.session, { member: kept, box: { member: kept }, list: [kept] });
+                  ack();
+                },
+                remove(at, _data, ack) {
+                  remove(at.session);
+                  ack();
+                },
+                both(at, _data, ack) {
+                  remove(at.session);
+                  kept.seen += 1;
+                  ack();
+                },
+                change(_at, _data, ack) {
+                  kept.seen += 1;
+                  ack();
+                },
+                nothing: (_at, _data, ack) => ack(),
+              });
+              const { browser, socket } = await f.bound();
+              await socket.ask('put', {});
+              if (when === 'by HTTP') {
+                const { member, box, list } = await f.read(browser);
+                const after = { member, box, list };
+                remove(after);
+                await f.write(browser, { member: null, ...after });
+                kept.seen += 1;
+              } else if (when === 'by an earlier one') await socket.ask('remove', {});
+              else await socket.ask('both', {});
+              for (const event of ['nothing', 'change', 'nothing', 'change']) await socket.ask(event, {});
+              const { member, box, list } = await f.read(browser);
+              const expected = {
+                member: { name: 'ann' },
+                box: { member: { name: 'ann' } },
+                list: [{ name: 'ann' }],
+              };
+              remove(expected);
+              const found = { member, box, list };
+              for (const one of [found.member, found.box.member, found.list[0]]) delete one?.seen;
+              assert.deepEqual({ ...found, member: found.member ?? null }, { member: null, ...expected });
+            },
+          );
+        }
+      }
+
+      test(
+        'an object of the session that is put into a second place of it is two objects in later events',
+        LIMIT,
+        async (t) => {
+          const f = await open(t, {
+            filter(at, page, ack) {
+              Object.assign(at.session, { filter: { page }, history: [] });
+              ack();
+            },
+            keep(at, _data, ack) {
+              at.session.history.push(at.session.filter);
+              ack();
+            },
+            page(at, page, ack) {
+              at.session.filter.page = page;
+              ack(at.session.history);
+            },
+          });
+          const { browser, socket } = await f.bound();
+          await socket.ask('filter', 1);
+          await socket.ask('keep', {});
+          await socket.ask('page', 2);
+          await socket.ask('keep', {});
+          assert.deepEqual(await socket.ask('page', 3), [{ page: 1 }, { page: 2 }]);
+          const { filter, history } = await f.read(browser);
+          assert.deepEqual({ filter, history }, { filter: { page: 3 }, history: [{ page: 1 }, { page: 2 }] });
+        },
+      );
+
+      test('an object of one user’s session that is put into another’s is two objects', LIMIT, async (t) => {
+        let profile;
+        const f = await open(t, {
+          offer(at, _data, ack) {
+            profile = at.session.profile;
+            ack();
+          },
+          meet(at, _data, ack) {
+            at.session.opponent = profile;
+            ack();
+          },
+          rename(at, name, ack) {
+            at.session.profile.name = name;
+            ack();
+          },
+          look: (at, _data, ack) => ack(at.session.opponent),
+        });
+        const [ann, bob] = [await f.bound(), await f.bound()];
+        await f.write(ann.browser, { profile: { name: 'Ann' } });
+        await ann.socket.ask('offer', {});
+        await bob.socket.ask('meet', {});
+        await ann.socket.ask('rename', 'a secret');
+        assert.deepEqual(await bob.socket.ask('look', {}), { name: 'Ann' });
+        assert.deepEqual((await f.read(bob.browser)).opponent, { name: 'Ann' });
+        assert.deepEqual((await f.read(ann.browser)).profile, { name: 'a secret' });
+      });
+
       test('handlers that overlap have the same object of the app’s, in callbacks too', LIMIT, async (t) => {
         const callbacks = [];
         const f = await open(t, {
@@ -192,3 +438,45 @@ for (const face of Object.keys(FACES)) {
     });
   }
 }
+
+test(
+  'what a handler changes in an object that it has put there is saved, whatever its tabs do meanwhile',
+  LIMIT,
+  async (t) => {
+    const f = await FACES.shareSession(t, {
+      store: new SlowStore(),
+      events: {
+        async job(socket, id, ack) {
+          const job = { state: 'running' };
+          socket.session.jobs ??= {};
+          socket.session.jobs[id] = job;
+          await socket.session.save();
+          // Its work.
+          for (let n = 0; n < 3; n += 1) await new Promise((resolve) => f.store.get('', resolve));
+          job.state = 'done';
+          ack();
+        },
+        other(socket, id, ack) {
+          socket.session.other ??= {};
+          socket.session.other[id] = 1;
+          ack();
+        },
+      },
+    });
+    for (let run = 0; run < 10; run += 1) {
+      const { browser, socket } = await f.bound();
+      const tabs = [socket, await f.connect({ key: await f.keyOf(browser) })];
+      const acknowledged = [];
+      for (let n = 0; n < 8; n += 1) {
+        const tab = tabs[n % 2];
+        acknowledged.push(tab.ask('job', `job${n}`), tab.ask('other', `job${n}`));
+        if (n % 4 === 1) await new Promise((resolve) => f.store.get('', resolve));
+      }
+      await Promise.all(acknowledged);
+      const { jobs } = await f.read(browser);
+      const done = Array.from({ length: 8 }, (_, n) => [`job${n}`, { state: 'done' }]);
+      assert.deepEqual(jobs, Object.fromEntries(done));
+      for (const tab of tabs) tab.close();
+    }
+  },
+);

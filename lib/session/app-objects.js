@@ -1,25 +1,28 @@
 'use strict';
 
 const native = require('../../native.js');
-const { isJson, isObject, spellValue } = require('./session-data.js');
+const { LEFT_OUT, PLAIN, isJson, isObject, spellValue } = require('./session-data.js');
 
 /**
- * An object that an app has put somewhere into a session, and that has given way to what others have stored there: a handler may
- * change it still.
+ * An object that an app has put somewhere into a session, and that has given way to what is stored there: app code may change it
+ * still.
  *
  * @typedef {object} Superseded
- * @property {any} parent the session, or the object in it, where it was
- * @property {string} key
  * @property {any} value
  * @property {string} text what of it is in the session
+ * @property {any} own what is there in its place
+ * @property {any} parent the session, or the object in it, where that is
+ * @property {string} key
  */
 
 /** The session that such an object is in; none if it is in several: what one user's handler changes is not another's. @type {WeakMap<object, string>} */
 const owners = new WeakMap();
 /** How many of them are kept. */
 const MOST_SUPERSEDED = 32;
-/** @type {WeakMap<object, object>} */
-const NONE = new WeakMap();
+/** All other objects in sessions: those that were made of a stored text. @type {WeakMap<object, AppObjects>} */
+const parsed = new WeakMap();
+/** What those inherit from. */
+const PROTOTYPES = new Set(['{}', '[]'].map((text) => Object.getPrototypeOf(JSON.parse(text))));
 
 /**
  * The objects that app code has put into a session. The app may have them in other places, too: a constant in each session, say, or
@@ -29,71 +32,136 @@ class AppObjects {
   /** @param {string} sid */
   constructor(sid) {
     this.sid = sid;
-    /** All other objects in it: those that were made of the stored text, with their prototypes. @type {WeakMap<object, object>} */
-    this.parsed = NONE;
     /** @type {Superseded[] | undefined} */
     this.superseded = undefined;
   }
 
-  /** A value in it was made of the stored text, with all that is in the value. @param {any} value */
+  /** A value in the session was made of the stored text, with all that is in the value. @param {any} value */
   addParsed(value) {
     if (!isObject(value)) return;
-    if (this.parsed === NONE) this.parsed = new WeakMap();
     const objects = [value];
     for (const object of objects) {
-      this.parsed.set(object, Object.getPrototypeOf(object));
+      parsed.set(object, this);
       for (const inner of Object.values(object)) if (isObject(inner)) objects.push(inner);
     }
   }
 
-  /** Whether a value was made of the stored text. @param {any} value */
-  isParsed(value) {
-    return this.parsed.has(value);
+  /** Whether an object is as it was made of the stored text, and can be changed: app code has not frozen it. @param {any} object */
+  isOwn(object) {
+    const isSame = parsed.get(object) === this && PROTOTYPES.has(Object.getPrototypeOf(object));
+    return isSame && Object.isExtensible(object);
   }
 
-  /** Whether a field says more than its text. @param {string} key @param {any} value */
-  isForeign(key, value) {
-    return key !== 'cookie' && !this.isIntact(value);
+  /** Whether an object can be made another one, and stay the same object. @param {any} object @param {any} other */
+  canBecome(object, other) {
+    return this.isOwn(object) && isObject(other) && Array.isArray(object) === Array.isArray(other);
   }
 
-  /** Whether a value is as if it had just been made of its text, and can be changed: app code has not frozen it. @param {any} value @returns {boolean} */
-  isIntact(value) {
+  /**
+   * Whether a value says no more than its text.
+   * @param {any} value @param {Set<object>} seen the objects in what was looked at before: none may be in two places @returns {boolean}
+   */
+  isPlain(value, seen) {
     if (!isObject(value)) return isJson(value);
-    const isSame = Object.getPrototypeOf(value) === this.parsed.get(value) && Object.isExtensible(value);
-    return isSame && Object.values(value).every((inner) => this.isIntact(inner));
+    if (!this.isOwn(value) || seen.has(value)) return false;
+    seen.add(value);
+    return Object.values(value).every((inner) => this.isPlain(inner, seen));
   }
 
-  /** What was saved, in the place of such a field. @param {any} session @param {string} key @param {any} value @param {any} saved what takes its place */
-  giveWay(session, key, value, saved) {
-    this.superseded = this.superseded?.filter((one) => one.parent !== session || one.key !== key);
-    if (isObject(value)) this.supersede(session, key, value, JSON.stringify(saved));
-    this.addParsed(saved);
-    return saved;
+  /**
+   * What is to be in the place of a value, so that it says no more than its text. What was made of the stored text stays: app code may
+   * have kept it.
+   * @param {any} parent where it is @param {string} key @param {any} value @param {any} saved what is stored of it
+   * @param {Set<object>} seen @returns {any}
+   */
+  settle(parent, key, value, saved, seen) {
+    if (!isObject(value)) return isJson(value) ? value : saved;
+    const isFirst = !seen.has(value) && this.isOwn(value);
+    seen.add(value);
+    if (!isFirst || value.toJSON !== undefined || !isObject(saved)) {
+      this.supersede(parent, key, value, saved, JSON.stringify(saved));
+      this.addParsed(saved);
+      return saved;
+    }
+    for (const [name, inner] of Object.entries(value)) {
+      if (!Object.hasOwn(saved, name)) {
+        if (LEFT_OUT.has(typeof inner)) delete value[name];
+        continue;
+      }
+      const settled = this.settle(value, name, inner, saved[name], seen);
+      if (settled !== inner) value[name] = settled;
+    }
+    return value;
   }
 
-  /** An object of the app's gives way to what others have stored. @param {any} parent where it is @param {string} key @param {any} value @param {string | undefined} text what of it is saved */
-  supersede(parent, key, value, text = spellValue(key, value)) {
+  /**
+   * An object of the app's gives way to what is stored.
+   * @param {any} parent where it is @param {string} key @param {any} value @param {any} own what takes its place
+   * @param {string | undefined} text what of it is saved
+   */
+  supersede(parent, key, value, own, text = spellValue(key, value)) {
+    for (const one of this.superseded ?? []) if (one.own === value) one.own = own;
+    // What is a session's own is not the app's; and what others have deleted stays so.
+    if (text === undefined || own === undefined || parsed.has(value)) return;
     const owner = owners.get(value) ?? this.sid;
     owners.set(value, owner === this.sid ? owner : '');
-    if (text !== undefined)
-      this.superseded = [...(this.superseded ?? []), { parent, key, value, text }].slice(-MOST_SUPERSEDED);
+    this.superseded = [...(this.superseded ?? []), { parent, key, value, own, text }].slice(-MOST_SUPERSEDED);
   }
 
-  /** Takes up what a handler has changed in an object that has given way. */
+  /** No object that has given way counts any more. */
+  forget() {
+    this.superseded = undefined;
+  }
+
+  /** Takes up what app code has changed in an object that has given way. What has been changed in the session since stays. */
   takeUp() {
     for (const one of this.superseded ?? []) {
-      const { parent, key, value, text } = one;
-      if (owners.get(value) !== this.sid) continue;
+      const { parent, value, own, text } = one;
+      // The app may have moved it, deleted it, or put something else there.
+      const key = Array.isArray(parent) ? String(parent.indexOf(own)) : one.key;
+      if (own === undefined || owners.get(value) !== this.sid || parent[key] !== own) continue;
       const now = spellValue(key, value);
-      // The app may have put it back, or into another field.
-      if (now === text || now === undefined || Object.values(parent).includes(value)) continue;
+      if (now === text || now === undefined) continue;
       one.text = now;
-      const theirs = spellValue(key, parent[key]);
-      const merged = native.merge(fieldOf(text), fieldOf(now), theirs === undefined ? '{}' : fieldOf(theirs));
+      const merged = native.merge(fieldOf(text), fieldOf(JSON.stringify(own)), fieldOf(now));
       const { field } = JSON.parse(/** @type {string} */ (merged));
+      if (this.canBecome(own, field)) this.patch(own, field);
+      else {
+        one.own = field;
+        // Not where the app has frozen that.
+        Reflect.set(parent, key, field);
+      }
       this.addParsed(field);
-      parent[key] = field;
     }
+  }
+
+  /**
+   * Makes an object what JSON says. What was made of the stored text stays the same object where it can: a handler may hold it. An
+   * object of the app's gives way, since others may have it too.
+   * @param {any} target @param {any} source @param {(key: string) => boolean} [isFree] whether a field may be another one
+   * @param {Set<object>} [seen]
+   */
+  patch(target, source, isFree = () => true, seen = new Set()) {
+    for (const key of new Set([...Object.keys(target), ...Object.keys(source)])) {
+      if (!isFree(key)) continue;
+      const isField = Object.hasOwn(target, key);
+      const mine = isField ? target[key] : undefined;
+      const theirs = Object.hasOwn(source, key) ? source[key] : undefined;
+      if (isField && mine === theirs) continue;
+      if (this.canBecome(mine, theirs) && !seen.has(mine)) {
+        seen.add(mine);
+        this.patch(mine, theirs, undefined, seen);
+        continue;
+      }
+      if (theirs === undefined ? LEFT_OUT.has(typeof mine) : JSON.stringify(mine) === JSON.stringify(theirs))
+        continue;
+      if (isObject(mine)) this.supersede(target, key, mine, theirs);
+      if (theirs === undefined) delete target[key];
+      else if (isField) target[key] = theirs;
+      // Not by an assignment: of `__proto__` that makes no field.
+      else Object.defineProperty(target, key, { ...PLAIN, value: theirs });
+    }
+    if (Array.isArray(target)) target.length = source.length;
   }
 }
 

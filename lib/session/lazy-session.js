@@ -2,8 +2,8 @@
 
 const { inspect } = require('node:util');
 const { Fields } = require('./fields.js');
-const { PLAIN, isObject, spellValue, without } = require('./session-data.js');
-const { LEFT_OUT, SNAPSHOT, Snapshot, newestOf, noteSession, snapshotOf } = require('./snapshot.js');
+const { LEFT_OUT, PLAIN, isObject, spellValue, without } = require('./session-data.js');
+const { SNAPSHOT, Snapshot, newestOf, noteSession, snapshotOf } = require('./snapshot.js');
 
 /** @import { StoreCalls } from '../stores/store-calls.js' */
 
@@ -239,18 +239,20 @@ class LazySession extends Snapshot {
   }
 
   /** @param {any} session */
-  ownValues(session) {
-    for (const [key, value] of this.values ?? []) {
-      if (!this.appObjects.isForeign(key, value)) continue;
-      const at = this.place(key);
-      if (at !== -1)
-        this.values?.set(
-          key,
-          this.appObjects.giveWay(session, key, value, JSON.parse(this.fields.value(at))),
-        );
+  settle(session) {
+    const fields = [...(this.values ?? [])].filter(([key]) => key !== 'cookie');
+    const plain = new Set();
+    if (!fields.every(([, value]) => this.appObjects.isPlain(value, plain))) {
+      const seen = new Set();
+      for (const [key, value] of fields) {
+        const at = this.place(key);
+        if (at === -1) continue;
+        const saved = JSON.parse(this.fields.value(at));
+        this.values?.set(key, this.appObjects.settle(session, key, value, saved, seen));
+      }
     }
     // It may have been made whole on the way.
-    if (this.values === undefined) super.ownValues(this.target);
+    if (this.values === undefined) super.settle(this.target);
   }
 
   /** @param {string} key @param {string | undefined} text */

@@ -1,8 +1,8 @@
 'use strict';
 
 const { merge } = require('../stores/commit.js');
-const { LEFT_OUT, markOwn, snapshotOf } = require('./snapshot.js');
-const { PLAIN, isObject } = require('./session-data.js');
+const { AppObjects } = require('./app-objects.js');
+const { markOwn, snapshotOf } = require('./snapshot.js');
 const { dataOf } = require('../stores/stored.js');
 
 /** @import { Methods } from './methods.js' */
@@ -24,17 +24,18 @@ function openFresh(adopted, sid, stored, clock, methods) {
  * Brings a session up to what has been written through another one: what it has not saved yet stays, and is a change of
  * what is stored now. Its objects stay the same ones where they can: a handler may hold them.
  *
- * @param {any} session
- * @param {any} fresh what was written, as its snapshot says
+ * @param {any} session @param {any} fresh what was written, as its snapshot says
+ * @param {boolean} [isOld] whether what others have written counts more than a change in one of its objects
  */
-function rebase(session, fresh) {
+function rebase(session, fresh, isOld = false) {
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { base, clock, cookie, rawCookie, stored } = /** @type {Snapshot} */ (snapshotOf(fresh));
   // An update that has changed nothing has written nothing: the session may have been saved since it was read.
   if (clock < snapshot.clock) return;
   const own = snapshot.whole(session);
   const mine = snapshot.spell(session);
-  const { assigned, failed, save, saves } = snapshot;
+  const { assigned, save, saves } = snapshot;
+  const failed = isOld ? mine : snapshot.failed;
   const isUnchanged = !save && mine === snapshot.base && assigned.size === 0;
   let text = base;
   if (save) {
@@ -50,7 +51,7 @@ function rebase(session, fresh) {
     Object.assign(snapshot, { cookie, rawCookie });
   }
   const before = snapshot.base;
-  patch(own, JSON.parse(text), snapshot);
+  patch(own, JSON.parse(text), snapshot.appObjects);
   const now = snapshot.spell(session);
   // And what is being saved: the text of before would undo what others have written.
   for (const save of snapshot.saves)
@@ -62,60 +63,24 @@ function rebase(session, fresh) {
   snapshot.clock = clock;
 }
 
-/** The same, to a text that was loaded. @param {AdoptedStore} adopted @param {any} session @param {string} sid @param {Stored} stored @param {number} clock when the load began */
-function rebaseTo(adopted, session, sid, stored, clock) {
-  rebase(session, openFresh(adopted, sid, stored, clock));
+/**
+ * The same, to a text that was loaded.
+ * @param {AdoptedStore} adopted @param {any} session @param {string} sid @param {Stored} stored @param {number} clock when the load began
+ * @param {boolean} isOld
+ */
+function rebaseTo(adopted, session, sid, stored, clock, isOld) {
+  rebase(session, openFresh(adopted, sid, stored, clock), isOld);
 }
 
 /**
- * Makes a session what JSON says. Its cookie stays, and so do objects that were made of the stored text: a handler may hold them. An
- * object of the app's gives way, since others may have it too.
- * @param {any} session @param {any} source @param {Snapshot | undefined} snapshot the session's; none for a new one
+ * Makes a session what JSON says; its cookie stays.
+ * @param {any} session @param {any} source @param {AppObjects} [objects] the session's
  */
-function patch(session, source, snapshot) {
+function patch(session, source, objects = new AppObjects(session.id)) {
   // What `Session` has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`, `id`.
   const isOwn = (/** @type {string} */ key) => Object.prototype.propertyIsEnumerable.call(session, key);
-  patchObject(session, source, snapshot, (key) => key !== 'cookie' && (isOwn(key) || !(key in session)));
-  snapshot?.appObjects.addParsed(source);
-}
-
-/**
- * Makes an object what JSON says.
- * @param {any} target @param {any} source @param {Snapshot | undefined} snapshot
- * @param {(key: string) => boolean} isFree whether a field may be another one
- */
-function patchObject(target, source, snapshot, isFree = () => true) {
-  for (const key of new Set([...Object.keys(target), ...Object.keys(source)])) {
-    if (!isFree(key)) continue;
-    const isField = Object.hasOwn(target, key);
-    const mine = isField ? target[key] : undefined;
-    const theirs = Object.hasOwn(source, key) ? source[key] : undefined;
-    if (isField && mine === theirs) continue;
-    const isParsed = snapshot?.appObjects.isParsed(mine);
-    if (isParsed && isAlike(mine, theirs)) {
-      patchObject(mine, theirs, snapshot);
-      if (Array.isArray(mine)) mine.length = theirs.length;
-      continue;
-    }
-    if (theirs === undefined ? LEFT_OUT.has(typeof mine) : JSON.stringify(mine) === JSON.stringify(theirs))
-      continue;
-    if (isObject(mine) && !isParsed) snapshot?.appObjects.supersede(target, key, mine);
-    if (theirs === undefined) delete target[key];
-    else if (isField) target[key] = theirs;
-    // Not by an assignment: of `__proto__` that makes no field.
-    else Object.defineProperty(target, key, { ...PLAIN, value: theirs });
-  }
-}
-
-/** Whether one object can be made the other. @param {any} mine @param {any} theirs */
-function isAlike(mine, theirs) {
-  if (!Object.isExtensible(mine)) return false;
-  return (isPlain(mine) && isPlain(theirs)) || (Array.isArray(mine) && Array.isArray(theirs));
-}
-
-/** @param {any} value */
-function isPlain(value) {
-  return isObject(value) && Object.getPrototypeOf(value) === Object.prototype;
+  objects.patch(session, source, (key) => key !== 'cookie' && (isOwn(key) || !(key in session)));
+  objects.addParsed(source);
 }
 
 module.exports = { openFresh, patch, rebase, rebaseTo };

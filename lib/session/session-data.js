@@ -10,6 +10,8 @@ const MARK = '__io';
 /** The fields that are no content of a session: its cookie, and what io-session remembers of its keys. */
 const BESIDES = ['cookie', '__socket'];
 
+/** Types of values that JSON leaves out: a save does not show that their field is there, nor its place among the others. */
+const LEFT_OUT = new Set(['undefined', 'function', 'symbol']);
 /** A field as an assignment makes it. */
 const PLAIN = { configurable: true, enumerable: true, writable: true };
 
@@ -126,6 +128,7 @@ function textOf(data) {
 }
 
 module.exports = {
+  LEFT_OUT,
   PLAIN,
   endOf,
   endOfCookie,

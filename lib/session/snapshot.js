@@ -1,12 +1,9 @@
 'use strict';
 
 const { AppObjects } = require('./app-objects.js');
-const { isObject } = require('./session-data.js');
+const { LEFT_OUT, isObject } = require('./session-data.js');
 
 /** @import { Update } from '../stores/commit.js' */
-
-/** Types of values that JSON leaves out: a save does not show that their field is there, nor its place among the others. */
-const LEFT_OUT = new Set(['undefined', 'function', 'symbol']);
 
 /** By this name a lazy session gives its snapshot, which is behind it: to be put into a table would cost it more than all the rest. */
 const SNAPSHOT = Symbol('io-session snapshot');
@@ -152,16 +149,19 @@ class Snapshot {
   }
 
   /**
-   * Has the session what was saved in the place of what says more: a `Date`, an object that the app has put there and may have put
-   * elsewhere, or has frozen. No handler is running; what is changed in such an object is taken up.
+   * Sees to it that the session says no more than its text: a `Date` has given way to a text, and an object that the app has put
+   * there, may have put elsewhere, or has frozen, to what is stored of it. No handler is running.
    * @param {any} session
    */
-  ownValues(session) {
-    const foreign = Object.entries(session).filter(([key, value]) => this.appObjects.isForeign(key, value));
-    if (foreign.length === 0) return;
+  settle(session) {
+    const fields = Object.entries(session).filter(([key]) => key !== 'cookie');
+    const plain = new Set();
+    if (fields.every(([, value]) => this.appObjects.isPlain(value, plain))) return;
     const saved = JSON.parse(this.base);
-    for (const [key, value] of foreign)
-      if (Object.hasOwn(saved, key)) session[key] = this.appObjects.giveWay(session, key, value, saved[key]);
+    const seen = new Set();
+    for (const [key, value] of fields)
+      if (Object.hasOwn(saved, key))
+        session[key] = this.appObjects.settle(session, key, value, saved[key], seen);
   }
 
   /** Sees to it that the session has all of its data. @param {any} session @returns {any} what has them */
@@ -282,7 +282,6 @@ function markOwn(session, isNew) {
 }
 
 module.exports = {
-  LEFT_OUT,
   SNAPSHOT,
   Snapshot,
   markOwn,

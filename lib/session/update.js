@@ -76,7 +76,7 @@ async function updatedNew(adopted, sid, session, change, methods) {
   patch(
     session,
     JSON.parse(merge(base, JSON.stringify(fresh), JSON.stringify(session))),
-    snapshotOf(session),
+    snapshotOf(session)?.appObjects,
   );
   return result;
 }

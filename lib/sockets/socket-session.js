@@ -136,7 +136,7 @@ class SocketSession {
     if ((snapshot.stored ?? undefined) !== stored?.text || snapshot.isMerged) return false;
     snapshot.clock = clock ?? snapshot.clock;
     try {
-      if (!this.connection.isBusy) snapshot.ownValues(this.session);
+      if (!this.connection.isBusy) snapshot.settle(this.session);
       return true;
     } catch {
       // It has no text, or cannot be changed.
@@ -182,9 +182,12 @@ class SocketSession {
     const snapshot = snapshotOf(session);
     if (snapshot === undefined || snapshot.sid !== this.id || this.isEnded) return false;
     if (stored === undefined || clock === undefined || this.unsaved !== undefined) return false;
+    // Code that changes it while no handler is running may not know what others have written.
+    const isOld = !this.connection.isBusy;
+    if (isOld) snapshot.appObjects.forget();
     try {
       if (!isAlways && snapshot.save === undefined && !this.isChanged()) return false;
-      rebaseTo(this.connection.adopted, session, this.id, stored, clock);
+      rebaseTo(this.connection.adopted, session, this.id, stored, clock, isOld);
       return true;
     } catch {
       // It cannot be written, or has no text: it is frozen, say.
