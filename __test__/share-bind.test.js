@@ -593,3 +593,27 @@ test('a wrong key is not made good by the cookie, and no key at all is', LIMIT, 
     assert.equal(f.seen.get(socket.id).id, browser.sid);
   }
 });
+
+test(
+  'an event that came before the key of another session is one of the session of before',
+  LIMIT,
+  async (t) => {
+    const store = new HostileStore();
+    const f = await shareApp(t, { store });
+    const { socket, sid } = await f.bound();
+    const bob = await f.login('bob');
+    const key = await f.keyOf(bob);
+    const hold = store.hold('get', (id) => id === sid);
+    const written = socket.ask('write', { note: 'of ann' });
+    await hold.reached;
+    const bound = socket.ask('__zappa_key', { key });
+    await settle();
+    hold.release();
+    assert.equal(await written, sid);
+    assert.equal((await bound).key, key);
+    assert.equal(store.read(sid).note, 'of ann');
+    assert.equal(store.read(bob.sid).note, undefined);
+    const { id, user } = await socket.ask('read');
+    assert.deepEqual([id, user], [bob.sid, 'bob']);
+  },
+);

@@ -3,6 +3,7 @@
 const native = require('../../../native.js');
 const { commitSession } = require('../../stores/commit.js');
 const { failure } = require('../../support/errors.js');
+const { ask } = require('../../stores/tickets.js');
 const { lookUpKey, textOfKey } = require('./key-lookup.js');
 const { snapshotOf } = require('../../session/snapshot.js');
 
@@ -39,9 +40,22 @@ function bindByKey(connection, key, ack) {
       end(true);
       ack({ key });
     };
+    const bindInOrder = (/** @type {Found} */ session) => {
+      const { queue, sid, waiting } = connection;
+      if (waiting === 0 || sid === undefined || sid === session.sid) return bind(session);
+      // What came before it, and waits for the store, is of the session of before.
+      connection.waiting += 1;
+      const run = () => {
+        bind(session);
+        connection.waiting -= 1;
+        connection.leaveWhenIdle();
+        connection.idle?.();
+      };
+      ask(run, { queue, timeout: sharing.options.storeTimeout }, (done) => done(undefined));
+    };
     if (found === undefined) refuse(error);
-    else if (sharing.tellsExpress) tellExpress(connection, key, found, bind);
-    else bind(found);
+    else if (sharing.tellsExpress) tellExpress(connection, key, found, bindInOrder);
+    else bindInOrder(found);
   });
 }
 
