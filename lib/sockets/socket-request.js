@@ -32,8 +32,6 @@ class SocketRequest {
   constructor(held) {
     Object.defineProperty(this, SESSION, { value: held });
     // Its own, so that express-session can delete it.
-    /** @type {any} */
-    this.session = undefined;
     Object.defineProperty(this, 'session', OWN);
     this.sessionID = held.id;
     this.sessionStore = held.connection.adopted.store;

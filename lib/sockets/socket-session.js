@@ -73,10 +73,10 @@ class SocketSession {
     return this.sid === undefined && this.isOpen && !this.asRequest().session;
   }
 
-  /** The request that the session belongs to. */
+  /** The request that the session belongs to. @returns {SocketRequest & { session: any }} */
   asRequest() {
     this.request ??= new SocketRequest(this);
-    return this.request;
+    return /** @type {any} */ (this.request);
   }
 
   /** Makes the `Session`, at the first look at it. */
