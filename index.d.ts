@@ -676,6 +676,11 @@ export interface ZappaEvent {
   client: { __session_id?: string; [name: string]: any };
   event?: string;
   /**
+   * Acknowledges the event, where its client waits for that. io-session puts a function of its own in its place, which sends the
+   * acknowledgement when what was changed before is saved: the host gives its handlers that one.
+   */
+  ack?: unknown;
+  /**
    * Set by io-session: the session that was the socket's current one when the event was dispatched. It is the browser's, or,
    * for a socket that is not bound, one of the socket's own. Absent when the app has no session store.
    */
