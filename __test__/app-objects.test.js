@@ -55,6 +55,29 @@ const PLACES = {
   ],
 };
 
+// Ways in which app code puts an object of the session, its `doc`, into a second place, and finds it there.
+const SECOND_PLACES = {
+  'in a new array': [
+    (session) => {
+      session.undo = [...session.undo, session.doc];
+    },
+    ({ undo }) => undo[0],
+  ],
+  'in a new object': [
+    (session) => {
+      session.order = { at: 1, doc: session.doc };
+    },
+    ({ order }) => order.doc,
+  ],
+  'in an array of an old one’s items': [
+    (session) => {
+      session.docs = session.docs.filter(({ text }) => text === 'one');
+      session.doc = session.docs[0];
+    },
+    ({ docs }) => docs[0],
+  ],
+};
+
 // Ways in which app code removes such an object.
 const REMOVALS = {
   'by a deletion': (session) => {
@@ -356,6 +379,30 @@ for (const face of Object.keys(FACES)) {
         },
       );
 
+      for (const [shape, [keep, find]] of Object.entries(SECOND_PLACES)) {
+        test(`so it is below a new object: ${shape}`, LIMIT, async (t) => {
+          const f = await open(t, {
+            keep(at, _data, ack) {
+              keep(at.session);
+              ack();
+            },
+            change(at, _data, ack) {
+              Object.assign(at.session.doc, { text: 'two', rows: [{ id: 1 }] });
+              delete at.session.doc.draft;
+              ack(find(at.session));
+            },
+          });
+          const { browser, socket } = await f.bound();
+          const doc = { text: 'one', rows: [], draft: true };
+          await f.write(browser, { doc, undo: [], docs: [doc, { text: 'another' }] });
+          await socket.ask('keep', {});
+          assert.deepEqual(await socket.ask('change', {}), doc);
+          const stored = await f.read(browser);
+          assert.deepEqual(find(stored), doc);
+          assert.deepEqual(stored.doc, { text: 'two', rows: [{ id: 1 }] });
+        });
+      }
+
       test('an object of one user’s session that is put into another’s is two objects', LIMIT, async (t) => {
         let profile;
         const f = await open(t, {
@@ -446,11 +493,11 @@ test(
     const f = await FACES.shareSession(t, {
       store: new SlowStore(),
       events: {
-        async job(socket, id, ack) {
+        async job(socket, { id, isSaved }, ack) {
           const job = { state: 'running' };
           socket.session.jobs ??= {};
           socket.session.jobs[id] = job;
-          await socket.session.save();
+          if (isSaved) await socket.session.save();
           // Its work.
           for (let n = 0; n < 3; n += 1) await new Promise((resolve) => f.store.get('', resolve));
           job.state = 'done';
@@ -469,13 +516,63 @@ test(
       const acknowledged = [];
       for (let n = 0; n < 8; n += 1) {
         const tab = tabs[n % 2];
-        acknowledged.push(tab.ask('job', `job${n}`), tab.ask('other', `job${n}`));
+        acknowledged.push(
+          tab.ask('job', { id: `job${n}`, isSaved: run % 2 === 0 }),
+          tab.ask('other', `job${n}`),
+        );
         if (n % 4 === 1) await new Promise((resolve) => f.store.get('', resolve));
       }
       await Promise.all(acknowledged);
       const { jobs } = await f.read(browser);
       const done = Array.from({ length: 8 }, (_, n) => [`job${n}`, { state: 'done' }]);
       assert.deepEqual(jobs, Object.fromEntries(done));
+      for (const tab of tabs) tab.close();
+    }
+  },
+);
+
+test(
+  'what a handler deletes from an object is deleted, whose save is still under way when the next event comes',
+  LIMIT,
+  async (t) => {
+    const f = await FACES.shareSession(t, {
+      store: new SlowStore(),
+      events: {
+        set(socket, _data, ack) {
+          socket.session.profile = { token: 'secret', name: 'ann', tags: ['a'] };
+          ack();
+        },
+        async clear(socket, way, ack) {
+          const { session } = socket;
+          await new Promise((resolve) => f.store.get('', resolve));
+          if (way === 'delete') delete session.profile.token;
+          else session.profile.token = undefined;
+          ack();
+        },
+        async other(socket, name, ack) {
+          const { session } = socket;
+          session[name] = 1 + (session[name] ?? 0);
+          await new Promise((resolve) => f.store.get('', resolve));
+          session[`${name}b`] = session[name];
+          ack();
+        },
+      },
+    });
+    for (const way of ['delete', 'undefined']) {
+      const { browser, socket } = await f.bound();
+      const tabs = [socket, await f.connect({ key: await f.keyOf(browser) })];
+      let isOver = false;
+      const others = ['one', 'two', 'three'].map(async (name, n) => {
+        while (!isOver) await tabs[n % 2].ask('other', name);
+      });
+      for (let run = 0; run < 40; run += 1) {
+        await socket.ask('set', {});
+        await socket.ask('clear', way);
+        assert.deepEqual((await f.read(browser)).profile, { name: 'ann', tags: ['a'] }, `${way}, ${run}`);
+      }
+      isOver = true;
+      await Promise.all(others);
+      assert.deepEqual((await f.read(browser)).profile, { name: 'ann', tags: ['a'] });
       for (const tab of tabs) tab.close();
     }
   },

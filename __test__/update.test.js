@@ -384,6 +384,101 @@ test('a store that adds a field of the moment to each text is updated, and exact
   assert.equal((await browser.json('/read')).body.visits, 11);
 });
 
+test('what an HTTP request sets back after an update() is saved', LIMIT, async (t) => {
+  const ways = {
+    '/set': async (session) => {
+      await session.update((fresh) => {
+        fresh.status = 'busy';
+      });
+      session.status = 'idle';
+    },
+    '/delete': async (session) => {
+      await session.update((fresh) => {
+        fresh.lock = 1;
+      });
+      delete session.lock;
+    },
+    '/pop': async (session) => {
+      await session.update((fresh) => {
+        fresh.list.push('a');
+      });
+      session.list.pop();
+    },
+    '/unsaved': async (session) => {
+      session.status = 'busy';
+      await session.update((fresh) => {
+        fresh.lock = 1;
+      });
+      delete session.lock;
+    },
+  };
+  const f = await shareFixture(t, {
+    app({ app }) {
+      app.get('/begin', (req, res) => {
+        Object.assign(req.session, { status: 'idle', list: [] });
+        delete req.session.lock;
+        res.json(req.session.id);
+      });
+      for (const [path, work] of Object.entries(ways))
+        app.get(path, (req, res, next) => work(req.session).then(() => res.json(path), next));
+    },
+  });
+  for (const path of Object.keys(ways)) {
+    const browser = await f.login();
+    await browser.request('/begin');
+    await browser.request(path);
+    const { status, lock, list } = (await browser.json('/read')).body;
+    const expected = { status: path === '/unsaved' ? 'busy' : 'idle', lock: undefined, list: [] };
+    assert.deepEqual({ status, lock, list }, expected, path);
+  }
+});
+
+test(
+  'an update() that changes nothing takes back nothing that others have saved meanwhile',
+  LIMIT,
+  async (t) => {
+    const [asked, goOn, worked, finish] = [deferred(), deferred(), deferred(), deferred()];
+    const f = await shareFixture(t, {
+      app({ io }) {
+        io.on('connection', (socket) => {
+          socket.on('buy', async (ack) => {
+            await socket.session.update(async () => {
+              asked.resolve();
+              await goOn.promise;
+            });
+            ack();
+          });
+          socket.on('work', async (ack) => {
+            const { session } = socket;
+            Object.assign(session, { n: 1, job: { lock: 1 } });
+            worked.resolve();
+            await finish.promise;
+            session.n += 1;
+            delete session.job.lock;
+            ack([session.n, session.job]);
+          });
+          socket.on('seen', (ack) => {
+            socket.session.seen = true;
+            ack();
+          });
+        });
+      },
+    });
+    const { browser, socket } = await f.bound();
+    const bought = socket.ask('buy');
+    await asked.promise;
+    const work = socket.ask('work');
+    await worked.promise;
+    await socket.ask('seen');
+    goOn.resolve();
+    await bought;
+    finish.resolve();
+    assert.deepEqual(await work, [2, {}]);
+    const { n, job, seen } = (await browser.json('/read')).body;
+    assert.deepEqual({ n, job, seen }, { n: 2, job: {}, seen: true });
+  },
+);
+
 test("a socket's own session keeps its mark, and what its events count", LIMIT, async (t) => {
   const store = new HostileStore();
   const { connect } = await shareFixture(t, {

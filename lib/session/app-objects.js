@@ -1,7 +1,7 @@
 'use strict';
 
 const native = require('../../native.js');
-const { LEFT_OUT, PLAIN, isJson, isObject, spellValue } = require('./session-data.js');
+const { LEFT_OUT, PLAIN, isJson, isObject } = require('./session-data.js');
 
 /**
  * An object that an app has put somewhere into a session, and that has given way to what is stored there: app code may change it
@@ -97,10 +97,13 @@ class AppObjects {
   /**
    * An object of the app's gives way to what is stored.
    * @param {any} parent where it is @param {string} key @param {any} value @param {any} own what takes its place
-   * @param {string | undefined} text what of it is saved
+   * @param {string} [saved] what of it is saved; without it, what it says now
    */
-  supersede(parent, key, value, own, text = spellValue(key, value)) {
+  supersede(parent, key, value, own, saved) {
     for (const one of this.superseded ?? []) if (one.own === value) one.own = own;
+    const now = spellOf(value);
+    // What it has of the session's own objects is not the app's.
+    const text = now === JSON.stringify(value) ? (saved ?? now) : now;
     // What is a session's own is not the app's; and what others have deleted stays so.
     if (text === undefined || own === undefined || parsed.has(value)) return;
     const owner = owners.get(value) ?? this.sid;
@@ -120,7 +123,7 @@ class AppObjects {
       // The app may have moved it, deleted it, or put something else there.
       const key = Array.isArray(parent) ? String(parent.indexOf(own)) : one.key;
       if (own === undefined || owners.get(value) !== this.sid || parent[key] !== own) continue;
-      const now = spellValue(key, value);
+      const now = spellOf(value);
       if (now === text || now === undefined) continue;
       one.text = now;
       const merged = native.merge(fieldOf(text), fieldOf(JSON.stringify(own)), fieldOf(now));
@@ -163,6 +166,11 @@ class AppObjects {
     }
     if (Array.isArray(target)) target.length = source.length;
   }
+}
+
+/** What an object of the app's says, without the objects in it that sessions have of their own. @param {any} value @returns {string | undefined} */
+function spellOf(value) {
+  return JSON.stringify(value, (_key, inner) => (parsed.has(inner) ? undefined : inner));
 }
 
 /** @param {string} text of a value */

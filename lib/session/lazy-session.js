@@ -240,19 +240,22 @@ class LazySession extends Snapshot {
 
   /** @param {any} session */
   settle(session) {
-    const fields = [...(this.values ?? [])].filter(([key]) => key !== 'cookie');
+    if (this.values === undefined) return super.settle(this.target);
+    const fields = [...this.values].filter(([key]) => key !== 'cookie');
     const plain = new Set();
-    if (!fields.every(([, value]) => this.appObjects.isPlain(value, plain))) {
-      const seen = new Set();
-      for (const [key, value] of fields) {
-        const at = this.place(key);
-        if (at === -1) continue;
-        const saved = JSON.parse(this.fields.value(at));
-        this.values?.set(key, this.appObjects.settle(session, key, value, saved, seen));
+    if (fields.every(([, value]) => this.appObjects.isPlain(value, plain))) return;
+    const saved = new Fields(this.savedText, this.maySpellOtherwise);
+    const seen = new Set();
+    for (const [key, value] of fields) {
+      const at = saved.find(key);
+      if (saved.failed) {
+        this.whole();
+        return super.settle(this.target);
       }
+      if (at === -1) continue;
+      const settled = this.appObjects.settle(session, key, value, JSON.parse(saved.value(at)), seen);
+      this.values?.set(key, settled);
     }
-    // It may have been made whole on the way.
-    if (this.values === undefined) super.settle(this.target);
   }
 
   /** @param {string} key @param {string | undefined} text */

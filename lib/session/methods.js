@@ -160,6 +160,7 @@ async function update(change) {
  */
 function saving(save, reads) {
   return function (callback = () => {}) {
+    if (told.has(this)) return this;
     const adopted = adoptedBy(this.req.sessionStore);
     if (adopted === undefined || snapshotOf(this)?.sid !== this.id)
       return withDeadline(save).call(this, callback);
@@ -169,8 +170,27 @@ function saving(save, reads) {
   };
 }
 
+/** The sessions of which express-session is told that they are saved. @type {WeakSet<object>} */
+const told = new WeakSet();
+
+/**
+ * The same in an HTTP request. At its end express-session saves what is not as it was loaded or saved last, so it is told: a field
+ * that is set back after the update has changed.
+ *
+ * @this {any} @param {(session: any) => any} change
+ */
+async function updateOverHttp(change) {
+  const result = await update.call(this, change);
+  const snapshot = snapshotOf(this);
+  if (!snapshot?.stored || snapshot.isChanged(snapshot.spell(this))) return result;
+  told.add(this);
+  this.save(() => {});
+  told.delete(this);
+  return result;
+}
+
 /** The methods of a session in an HTTP request, over those of a prototype. @param {any} prototype */
-const methodsOverHttp = (prototype) => ({ update, save: saving(prototype.save, false) });
+const methodsOverHttp = (prototype) => ({ update: updateOverHttp, save: saving(prototype.save, false) });
 
 /** The methods of a session in a socket's events. */
 const socketMethods = new Methods((prototype) => ({

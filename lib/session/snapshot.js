@@ -157,11 +157,16 @@ class Snapshot {
     const fields = Object.entries(session).filter(([key]) => key !== 'cookie');
     const plain = new Set();
     if (fields.every(([, value]) => this.appObjects.isPlain(value, plain))) return;
-    const saved = JSON.parse(this.base);
+    const saved = JSON.parse(this.savedText);
     const seen = new Set();
     for (const [key, value] of fields)
       if (Object.hasOwn(saved, key))
         session[key] = this.appObjects.settle(session, key, value, saved[key], seen);
+  }
+
+  /** The text that the session was saved as last, or is being saved as. */
+  get savedText() {
+    return this.save?.text ?? this.base;
   }
 
   /** Sees to it that the session has all of its data. @param {any} session @returns {any} what has them */

@@ -190,7 +190,8 @@ async function write(adopted, session, update) {
     throw unsavable(error);
   }
   if (!isChanged) {
-    update.written();
+    // Where others have written meanwhile, the caller's session may have that already.
+    if (!adopted.isOther(snapshot.sid, snapshot.stored, snapshot.clock)) update.written();
     return true;
   }
   snapshot.update = update;

@@ -183,7 +183,7 @@ class SocketSession {
     if (snapshot === undefined || snapshot.sid !== this.id || this.isEnded) return false;
     if (stored === undefined || clock === undefined || this.unsaved !== undefined) return false;
     // Code that changes it while no handler is running may not know what others have written.
-    const isOld = !this.connection.isBusy;
+    const isOld = !this.connection.isBusy && snapshot.save === undefined;
     if (isOld) snapshot.appObjects.forget();
     try {
       if (!isAlways && snapshot.save === undefined && !this.isChanged()) return false;
