@@ -101,11 +101,12 @@ class AppObjects {
    */
   supersede(parent, key, value, own, saved) {
     for (const one of this.superseded ?? []) if (one.own === value) one.own = own;
-    const now = spellOf(value);
-    // What it has of the session's own objects is not the app's.
-    const text = now === JSON.stringify(value) ? (saved ?? now) : now;
     // What is a session's own is not the app's; and what others have deleted stays so.
-    if (text === undefined || own === undefined || parsed.has(value)) return;
+    if (own === undefined || parsed.has(value)) return;
+    const now = spellOf(value);
+    // What it has of the session's own objects is not the app's either.
+    const text = saved !== undefined && now === JSON.stringify(value) ? saved : now;
+    if (text === undefined) return;
     const owner = owners.get(value) ?? this.sid;
     owners.set(value, owner === this.sid ? owner : '');
     this.superseded = [...(this.superseded ?? []), { parent, key, value, own, text }].slice(-MOST_SUPERSEDED);

@@ -184,8 +184,11 @@ async function updateOverHttp(change) {
   const snapshot = snapshotOf(this);
   if (!snapshot?.stored || snapshot.isChanged(snapshot.spell(this))) return result;
   told.add(this);
-  this.save(() => {});
-  told.delete(this);
+  try {
+    this.save(() => {});
+  } finally {
+    told.delete(this);
+  }
   return result;
 }
 

@@ -261,6 +261,13 @@ class Connection {
     this.letThrough = undefined;
   }
 
+  /** What has waited for its place, or for the store, waits no more. */
+  stopWaiting() {
+    this.waiting -= 1;
+    this.leaveWhenIdle();
+    this.idle?.();
+  }
+
   /** A handler has ended. @param {SocketEvent} event */
   end(event) {
     const { running } = this;

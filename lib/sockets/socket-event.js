@@ -95,9 +95,7 @@ class SocketEvent {
         } finally {
           connection.pending?.delete(this);
           if (connection.pending?.size === 0) connection.pending = undefined;
-          connection.waiting -= 1;
-          connection.leaveWhenIdle();
-          connection.idle?.();
+          connection.stopWaiting();
         }
       };
       if (connection.queue === NO_QUEUE) connection.queue = openQueue();

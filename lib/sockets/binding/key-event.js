@@ -47,9 +47,7 @@ function bindByKey(connection, key, ack) {
       connection.waiting += 1;
       const run = () => {
         bind(session);
-        connection.waiting -= 1;
-        connection.leaveWhenIdle();
-        connection.idle?.();
+        connection.stopWaiting();
       };
       ask(run, { queue, timeout: sharing.options.storeTimeout }, (done) => done(undefined));
     };
