@@ -371,6 +371,42 @@ for (const socketIoVersion of [2, 4]) {
         assert.equal((await browser.json('/read')).body.official, true);
       });
 
+      for (const [what, from] of [
+        ['socket.session', (socket) => socket],
+        ['socket.request.session', (socket) => socket.request],
+      ]) {
+        test(
+          `delete ${what} drops what is not saved, and the next event has the session`,
+          LIMIT,
+          async (t) => {
+            const { bound } = await begin(t, {
+              app: listening({
+                unset: (socket, ack) => {
+                  from(socket).session.user = 'eve';
+                  delete from(socket).session;
+                  ack();
+                },
+                between: (socket, ack) => {
+                  ack();
+                  setImmediate(() => delete from(socket).session);
+                },
+                rename: (socket, to, ack) => {
+                  const was = [socket.session.user, socket.request.session.user];
+                  from(socket).session.user = to;
+                  ack(was);
+                },
+              }),
+            });
+            const { browser, socket } = await bound();
+            await socket.ask('unset');
+            assert.equal((await browser.json('/read')).body.user, 'ann');
+            await socket.ask('between');
+            assert.deepEqual(await socket.ask('rename', 'bea'), ['ann', 'ann']);
+            assert.equal((await browser.json('/read')).body.user, 'bea');
+          },
+        );
+      }
+
       test('it does so where a session middleware has put a session there before', LIMIT, async (t) => {
         const store = makeStore();
         const before = session({ store, secret: SECRET, resave: false, saveUninitialized: false });

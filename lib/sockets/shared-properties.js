@@ -69,6 +69,17 @@ function giveSession(socket, connection) {
   }
 }
 
+/** Whether app code has said `delete socket.session`, or so of its request. The next event has it again. @param {any} socket */
+function isDeleted(socket) {
+  if (!Object.hasOwn(socket, CONNECTION)) return false;
+  const { request } = socket;
+  const isOfSocket = !Object.hasOwn(socket, 'session');
+  if (isOfSocket) Object.defineProperty(socket, 'session', SESSION);
+  if (!request || !Object.hasOwn(request, CONNECTION) || Object.hasOwn(request, 'session')) return isOfSocket;
+  Object.defineProperty(request, 'session', OF_REQUEST.session);
+  return true;
+}
+
 /** Takes it back. @param {any} socket */
 function takeSession(socket) {
   delete socket.session;
@@ -89,4 +100,4 @@ function takeSession(socket) {
   if (socket.request === undefined) socket.request = shared;
 }
 
-module.exports = { connectionOf, giveSession, takeSession };
+module.exports = { connectionOf, giveSession, isDeleted, takeSession };
