@@ -258,6 +258,13 @@ class LazySession extends Snapshot {
     }
   }
 
+  /** @param {any} _session @param {string} key @param {any} value */
+  put(_session, key, value) {
+    if (this.values === undefined) return super.put(this.target, key, value);
+    if (isObject(value)) this.note(key, undefined);
+    this.values.set(key, value);
+  }
+
   /** @param {string} key @param {string | undefined} text */
   note(key, text) {
     this.texts ??= new Map();

@@ -52,6 +52,7 @@ function rebase(session, fresh, isOld = false) {
   }
   const before = snapshot.base;
   patch(own, JSON.parse(text), snapshot.appObjects);
+  snapshot.takeObjects(own, fresh);
   const now = snapshot.spell(session);
   // And what is being saved: the text of before would undo what others have written.
   for (const save of snapshot.saves)

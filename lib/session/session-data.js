@@ -1,6 +1,6 @@
 'use strict';
 
-const { isDeepStrictEqual } = require('node:util');
+const { isDeepStrictEqual, types } = require('node:util');
 const { attempt, codeOf } = require('../support/errors.js');
 
 /** How a session's text begins, as far as the end in its cookie: such a text need not be parsed. No value before it has braces. */
@@ -127,9 +127,42 @@ function textOf(data) {
   return attempt(() => JSON.stringify(data), undefined);
 }
 
+/**
+ * What a text says, with copies of what session data have besides in the same place: a `Date` is there as a `Date`. A store may hand
+ * out the object that it keeps.
+ *
+ * @param {any} data @param {string} text the JSON text of the data, or another one: what that says otherwise counts
+ */
+function copyOfSession(data, text) {
+  const copy = JSON.parse(text);
+  for (const key of Object.keys(copy)) {
+    const isMore = key !== 'cookie' && Object.hasOwn(data, key) && !isJson(data[key]);
+    if (isMore && spellValue(key, data[key]) === JSON.stringify(copy[key])) copy[key] = copyOf(data[key]);
+  }
+  return copy;
+}
+
+/** @param {any} object */
+function copyOfFields(object) {
+  return Object.fromEntries(Object.keys(object).map((key) => [key, copyOf(object[key])]));
+}
+
+/** A copy of plain data, dates and collections. An object of another class only that class could copy. @param {any} value @returns {any} */
+function copyOf(value) {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (types.isDate(value)) return new Date(value);
+  if (types.isMap(value)) return new Map([...value].map(([key, entry]) => [copyOf(key), copyOf(entry)]));
+  if (types.isSet(value)) return new Set([...value].map(copyOf));
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null ? copyOfFields(value) : value;
+}
+
 module.exports = {
   LEFT_OUT,
   PLAIN,
+  copyOf,
+  copyOfSession,
   endOf,
   endOfCookie,
   isBrowserSession,

@@ -1,7 +1,7 @@
 'use strict';
 
 const { AppObjects } = require('./app-objects.js');
-const { LEFT_OUT, isObject } = require('./session-data.js');
+const { LEFT_OUT, copyOf, isJson, isObject, spellValue } = require('./session-data.js');
 
 /** @import { Update } from '../stores/commit.js' */
 
@@ -162,6 +162,25 @@ class Snapshot {
     for (const [key, value] of fields)
       if (Object.hasOwn(saved, key))
         session[key] = this.appObjects.settle(session, key, value, saved[key], seen);
+  }
+
+  /**
+   * Puts in what the store has handed out besides JSON: a `Date`, say, in the place of its text. What has been changed since stays.
+   * @param {any} session @param {any} data as the store has handed them out
+   */
+  takeObjects(session, data) {
+    for (const [key, given] of Object.entries(data)) {
+      if (key === 'cookie' || isJson(given) || spellValue(key, session[key]) !== spellValue(key, given))
+        continue;
+      const value = copyOf(given);
+      this.appObjects.addParsed(value);
+      this.put(session, key, value);
+    }
+  }
+
+  /** Gives a field what the store has there: that is no change. @param {any} session @param {string} key @param {any} value */
+  put(session, key, value) {
+    if (Object.hasOwn(session, key)) session[key] = value;
   }
 
   /** The text that the session was saved as last, or is being saved as. */

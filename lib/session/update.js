@@ -166,7 +166,8 @@ async function updated(adopted, sid, session, change, methods) {
         const words = `An update() was tried ${attempt} times in ${adopted.timeout} ms (storeTimeout): others had written the session each time.`;
         throw failure('ERR_STORE_TIMEOUT', words);
       }
-      stored = { text: outcome };
+      // What the store hands out besides JSON is not in that.
+      stored = stored.data === undefined ? { text: outcome } : undefined;
       clock = adopted.clock;
       // Where nothing has to be waited for, this thread has others to serve.
       if (attempt % YIELDS === 0) await nextTurn();

@@ -136,7 +136,9 @@ class SocketSession {
     if ((snapshot.stored ?? undefined) !== stored?.text || snapshot.isMerged) return false;
     snapshot.clock = clock ?? snapshot.clock;
     try {
-      if (!this.connection.isBusy) snapshot.settle(this.session);
+      if (this.connection.isBusy) return true;
+      snapshot.settle(this.session);
+      if (stored?.data !== undefined) snapshot.takeObjects(this.session, stored.data);
       return true;
     } catch {
       // It has no text, or cannot be changed.

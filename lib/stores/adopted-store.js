@@ -105,11 +105,12 @@ class AdoptedStore extends StoreCalls {
   openSession(req, stored, clock, methods) {
     const { Session, store } = this;
     const isOurs = this.hasOwn('createSession');
-    if (isOurs && stored.data === undefined && Session !== undefined) {
+    if (isOurs && Session !== undefined) {
       const prototype = methods ? methods.over(Session.prototype) : Session.prototype;
-      const { session } = new LazySession(new Session(req), prototype, stored.text, clock, this);
-      req.session = session;
-      return session;
+      const lazy = new LazySession(new Session(req), prototype, stored.text, clock, this);
+      if (stored.data !== undefined) lazy.takeObjects(lazy.session, stored.data);
+      req.session = lazy.session;
+      return lazy.session;
     }
     const data = dataOf(stored);
     const session = isOurs ? this.makeSession(req, data, stored.text, clock) : store.createSession(req, data);

@@ -5,9 +5,8 @@ const native = require('../../native.js');
 const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { codeOf, failure, guard, messageOf, timedOut } = require('../support/errors.js');
-const { isFaithful, isLive, isObject, sessionData, textOf } = require('../session/session-data.js');
+const { copyOfSession, isLive, isObject, sessionData, textOf } = require('../session/session-data.js');
 const { markOwn, noteSession, snapshotOf } = require('../session/snapshot.js');
-const { copyOfSession } = require('./stored.js');
 
 /** @import { Copy, Save, Snapshot } from '../session/snapshot.js' */
 /** @import { AdoptedStore } from './adopted-store.js' */
@@ -65,7 +64,7 @@ function callSet(adopted, session, text, callback) {
   if (adopted.hasOwn('get')) {
     try {
       next = text ?? snapshot.spell(session);
-      const data = isFaithful(session) ? JSON.parse(next) : copyOfSession(session, next);
+      const data = copyOfSession(session, next);
       if (sessionData(data) !== undefined) copy = copyFor(adopted, session, data);
     } catch {
       // Ours says what is wrong with it.
@@ -279,10 +278,8 @@ class Committing {
   objectFor(text) {
     const { adopted, copy, mine, session, snapshot } = this;
     const { driver } = adopted;
-    const isMine = text === mine;
-    if (driver.readText || (driver.compareAndSet && isMine)) return session;
-    const source = copy?.data ?? session;
-    const data = isMine && !isFaithful(source) ? copyOfSession(source, text) : JSON.parse(text);
+    if (driver.readText || (driver.compareAndSet && text === mine)) return session;
+    const data = copyOfSession(copy?.data ?? session, text);
     const { cookie } = data;
     // An app has put something else in the place of the cookie.
     if (sessionData(data) === undefined) return session;

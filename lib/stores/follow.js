@@ -5,9 +5,8 @@ const { randomBytes } = require('node:crypto');
 const { ask, firstAnswer, thrown } = require('./tickets.js');
 const { commit } = require('./commit.js');
 const { newestOf, sessionOf, snapshotOf } = require('../session/snapshot.js');
-const { textOf } = require('../session/session-data.js');
+const { copyOfSession, textOf } = require('../session/session-data.js');
 const { ORIGINAL } = require('./original.js');
-const { copyOfSession } = require('./stored.js');
 const { nextTick } = require('../support/timers.js');
 
 /** @import { AdoptedStore, Done } from './adopted-store.js' */

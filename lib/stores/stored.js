@@ -1,8 +1,7 @@
 'use strict';
 
-const { isDate, isMap, isSet } = require('node:util').types;
 const native = require('../../native.js');
-const { isFaithful, sessionData } = require('../session/session-data.js');
+const { copyOfSession, isFaithful, sessionData } = require('../session/session-data.js');
 const { attempt } = require('../support/errors.js');
 
 /**
@@ -93,25 +92,4 @@ function dataOf({ text, data }) {
   return data === undefined ? JSON.parse(text) : copyOfSession(data, text);
 }
 
-/** A copy of session data: a store may hand out the object that it keeps. @param {any} data @param {string} text its JSON text */
-function copyOfSession(data, text) {
-  return { ...copyOfFields(data), cookie: JSON.parse(text).cookie };
-}
-
-/** @param {any} object */
-function copyOfFields(object) {
-  return Object.fromEntries(Object.keys(object).map((key) => [key, copyOf(object[key])]));
-}
-
-/** A copy of plain data, dates and collections. An object of another class only that class could copy. @param {any} value @returns {any} */
-function copyOf(value) {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(copyOf);
-  if (isDate(value)) return new Date(value);
-  if (isMap(value)) return new Map([...value].map(([key, entry]) => [copyOf(key), copyOf(entry)]));
-  if (isSet(value)) return new Set([...value].map(copyOf));
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null ? copyOfFields(value) : value;
-}
-
-module.exports = { Loaded, converting, copyOfSession, dataOf, sessionOfRecord, storedOf, storedOfText };
+module.exports = { Loaded, converting, dataOf, sessionOfRecord, storedOf, storedOfText };
