@@ -355,7 +355,7 @@ test('stores are apart, unless they have one name', async (t) => {
 test('changes of many worker threads to one session are all kept', LIMIT, async (t) => {
   const options = { name: 'race' };
   const store = open(t, options);
-  await store.set('shared', { cookie: { originalMaxAge: null, expires: null }, fields: {} });
+  await store.set('shared', { cookie: { originalMaxAge: null, expires: null }, fields: {}, last: {} });
   const turns = 150;
   const workers = [0, 1, 2, 3].map(
     (number) => new Worker(script('embedded-worker.js'), { workerData: { options, number, turns } }),

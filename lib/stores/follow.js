@@ -7,7 +7,8 @@ const { commit } = require('./commit.js');
 const { newestOf, sessionOf, snapshotOf } = require('../session/snapshot.js');
 const { copyOfSession, textOf } = require('../session/session-data.js');
 const { ORIGINAL } = require('./original.js');
-const { nextTick } = require('../support/timers.js');
+const { attempt } = require('../support/errors.js');
+const { nextTick, setImmediate } = require('../support/timers.js');
 
 /** @import { AdoptedStore, Done } from './adopted-store.js' */
 
@@ -30,10 +31,17 @@ function follow(adopted) {
     if (typeof callback !== 'function') return original.get.call(adopted.self, sid, callback);
     const clock = adopted.clock;
     const text = typeof sid === 'string' && adopted.isReadable() ? adopted.driver.readText?.(sid) : undefined;
+    const known = text === undefined ? undefined : attempt(() => JSON.parse(text), undefined);
+    if (known !== undefined) {
+      // Not by the store's own `get`, which would read it once more: another thread may have written it meanwhile.
+      sources.set(known, { text, clock });
+      setImmediate(callback, null, known);
+      return undefined;
+    }
     return call(
       (done) => original.get.call(adopted.self, sid, done),
       (_error, data) => {
-        if (typeof data === 'object' && data !== null) sources.set(data, { text, clock });
+        if (typeof data === 'object' && data !== null) sources.set(data, { text: undefined, clock });
       },
       callback,
     );

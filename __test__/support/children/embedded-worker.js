@@ -2,6 +2,7 @@
 
 // A worker thread that changes fields of sessions that other threads change too.
 
+const assert = require('node:assert/strict');
 const { parentPort, workerData } = require('node:worker_threads');
 const { EmbeddedStore } = require('../../..');
 const { adopt } = require('../../../lib/stores/adopted-store.js');
@@ -17,6 +18,9 @@ async function run() {
       store.get('shared', (error, found) => (error ? reject(error) : resolve(found)));
     });
     const session = store.createSession({ sessionID: 'shared', sessionStore: store }, data);
+    // Nobody else writes it: what another thread saves beside must not take it back.
+    assert.equal(session.last[number], turn === 0 ? undefined : turn - 1);
+    session.last[number] = turn;
     session.fields[`w${number}t${turn}`] = turn;
     await new Promise((resolve, reject) => {
       commitSession(adopted, session, { trusting: false }, (error) => (error ? reject(error) : resolve()));
