@@ -20,6 +20,30 @@ class Money {
   tags = ['a'];
 }
 
+class Itself {
+  x = 1;
+  toJSON() {
+    return this;
+  }
+}
+
+// As a date with a time zone, and as a map of Mongoose.
+class Due extends Date {
+  toJSON() {
+    return `due ${this.getTime()}`;
+  }
+}
+class Prefs extends Map {
+  toJSON() {
+    return [...this];
+  }
+}
+class Price extends Number {
+  toJSON() {
+    return `${this} €`;
+  }
+}
+
 class Point {
   x = 1;
   inner = { y: 2 };
@@ -37,6 +61,17 @@ const VALUES = {
     { bytes: Buffer.from([1, 2]) },
   ],
   'what has a toJSON': [() => new Money(), ({ tags }) => tags.push('b'), { cents: 5, tags: ['a'] }],
+  'what has a toJSON for its key': [
+    () => ({ a: { toJSON: (key) => ({ key }) }, b: [{ toJSON: (key) => key }] }),
+    () => {},
+    { a: { key: 'a' }, b: ['0'] },
+  ],
+  'a toJSON that gives the object itself': [() => new Itself(), (value) => (value.x = 2), { x: 1 }],
+  'a date, a map, a number and an array of classes with a toJSON': [
+    () => Object.assign([1], { toJSON: () => [new Due(0), new Prefs([['a', 1]]), new Price(5)] }),
+    () => {},
+    ['due 0', [['a', 1]], '5 €'],
+  ],
   'an object of a class': [() => new Point(), ({ inner }) => (inner.y = 3), { x: 1, inner: { y: 2 } }],
   'a map and a box': [
     () => ({ map: new Map([[1, 2]]), box: Object('text') }),
