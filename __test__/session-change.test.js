@@ -311,6 +311,40 @@ test('a change whose session cannot be loaded is told when the store is back', L
   assert.deepEqual(f.told, [[socket.id, 'Ann']]);
 });
 
+test(
+  'a handler that regenerates its session while a change is loaded goes on with the new one',
+  LIMIT,
+  async (t) => {
+    const store = new HostileStore();
+    const [begun, changed, loaded] = [deferred(), deferred(), deferred()];
+    const f = await start(t, { store });
+    f.io.on('connection', (socket) => {
+      socket.on('renew', async (ack) => {
+        begun.resolve();
+        await changed.promise;
+        const { id } = await socket.session.regenerate();
+        await loaded.promise;
+        socket.session.isNew = true;
+        ack(id);
+      });
+    });
+    const { browser, socket, sid } = await f.bound();
+    const renewed = socket.ask('renew');
+    await begun.promise;
+    // It loads the session to write it, and then to tell of it.
+    await browser.json('/name?name=Ann');
+    const load = store.holdAnswer('get', (id) => id === sid);
+    await browser.json('/name?name=Bea');
+    await load.reached;
+    changed.resolve();
+    await until(() => store.read(sid) === undefined, 'it is regenerated');
+    load.release();
+    await settle();
+    loaded.resolve();
+    assert.equal(store.read(await renewed).isNew, true);
+  },
+);
+
 test('a row that another process has changed is told at the next look-up', LIMIT, async (t) => {
   const kept = await stores.redis(redis);
   const f = await start(t, { kept, options: { checkInterval: 1000 } });

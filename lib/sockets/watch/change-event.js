@@ -26,20 +26,32 @@ class ChangeEvent extends SocketEvent {
     const event = new ChangeEvent(connection);
     // The change may have been made in the middle of a commit, where no handler may run.
     nextTick(() => {
-      if (connection.hasLeft || connection.sid !== event.sid) connection.isToBeTold = false;
-      else event.dispatch();
+      if (event.isDue()) event.dispatch();
+      else connection.isToBeTold = false;
     });
+  }
+
+  /** The session is loaded. If the socket has lost it meanwhile, or left, there is nothing to tell: a handler that runs keeps what it has. */
+  start() {
+    if (this.isDue()) return super.start();
+    this.connection.isToBeTold = false;
+    this.connection.isChangedAgain = false;
+    return undefined;
+  }
+
+  /** Whether the socket has the session still. */
+  isDue() {
+    return this.connection.sid === this.sid && !this.connection.hasLeft;
   }
 
   /** @param {unknown} [error] */
   run(error) {
-    const { connection, sid } = this;
+    const { connection } = this;
     const { bound, sharing, socket } = connection;
     connection.isToBeTold = false;
     const { isChangedAgain } = connection;
     connection.isChangedAgain = false;
-    // It may have lost the session, or left, while that was loaded.
-    if (connection.sid !== sid || connection.hasLeft) return undefined;
+    if (!this.isDue()) return undefined;
     if (error !== undefined) {
       // When the session has been looked up.
       connection.isUntold = true;
