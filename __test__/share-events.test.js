@@ -1236,6 +1236,40 @@ for (const socketIoVersion of [2, 4]) {
   );
 }
 
+test(
+  'what is no session in the place of socket.session saves nothing, and ends no process',
+  LIMIT,
+  async (t) => {
+    const codes = [];
+    const failures = [];
+    const done = deferred();
+    const { bound } = await shareFixture(t, {
+      options: { onError: (error) => failures.push(error.code) },
+      app: listening({
+        put: (socket, ack) => {
+          setImmediate(async () => {
+            socket.session = { user: 'eve' };
+            socket.session.save();
+            for (const method of ['save', 'reload', 'regenerate', 'destroy', 'update'])
+              await socket.session[method](method === 'update' ? () => {} : undefined).catch(({ code }) =>
+                codes.push(code),
+              );
+            done.resolve();
+          });
+          ack();
+        },
+        look: (socket, ack) => ack(socket.session.user),
+      }),
+    });
+    const { socket } = await bound();
+    await socket.ask('put');
+    await done.promise;
+    assert.deepEqual(codes, Array(5).fill('ERR_UNSAVABLE_SESSION'));
+    assert.equal((await socket.ask('look')).code, 'ERR_UNSAVABLE_SESSION');
+    assert.equal(await socket.ask('look'), 'ann');
+  },
+);
+
 test('an onAny listener and the event’s own that both reject are both told to onError', LIMIT, async (t) => {
   const failures = [];
   const [begun, go] = [deferred(), deferred()];

@@ -4,6 +4,7 @@ const { AsyncResource } = require('node:async_hooks');
 const { adoptedBy } = require('../stores/adopted-store.js');
 const { commitSession } = require('../stores/commit.js');
 const { ask } = require('../stores/tickets.js');
+const { noSession } = require('../support/errors.js');
 const { newestOf, snapshotOf } = require('./snapshot.js');
 const { updateSession } = require('./update.js');
 const { nextTick } = require('../support/timers.js');
@@ -76,10 +77,11 @@ function promising(method, result) {
     if (typeof callback === 'function') return method.call(this, /** @type {any} */ (callback));
     const { req } = this;
     const promise = new Heard((resolve, reject) => {
+      if (req === undefined) throw noSession();
       method.call(this, (error) => (error ? reject(error) : resolve(result(this, req))));
     });
     // Nobody has to wait for it: a failure must not end the process then.
-    Promise.prototype.then.call(promise, undefined, (error) => promise.isHeard || req.report?.(error));
+    Promise.prototype.then.call(promise, undefined, (error) => promise.isHeard || req?.report?.(error));
     return promise;
   };
 }
@@ -144,6 +146,7 @@ function reloading(reload) {
  * @returns {Promise<any>} what the function gave, the last time it was called
  */
 async function update(change) {
+  if (this.req === undefined) throw noSession();
   const adopted = adoptedBy(this.req.sessionStore);
   if (adopted === undefined) {
     throw new TypeError('io-session: update(fn): the session store of this session is not shared any more.');

@@ -1,7 +1,7 @@
 'use strict';
 
 const { commitSession } = require('../stores/commit.js');
-const { failure, unsavable } = require('../support/errors.js');
+const { noSession, unsavable } = require('../support/errors.js');
 const { rebaseTo } = require('../session/rebase.js');
 const { ask } = require('../stores/tickets.js');
 const { Loaded } = require('../stores/stored.js');
@@ -17,8 +17,6 @@ const { markOwn, snapshotOf } = require('../session/snapshot.js');
 const EMPTY = { text: '{"cookie":{"__io":true}}' };
 /** It stands for a session which was gone before anybody looked at it. */
 const GONE = { text: '{"cookie":{}}' };
-const NO_SESSION =
-  'io-session: the value put in the place of socket.session is no session: change the fields of the session instead.';
 
 /**
  * One session object of a socket: the stored text that it stands for, and express-session's `Session`, which is made of
@@ -124,6 +122,7 @@ class SocketSession {
       if (this.clock !== undefined && clock !== undefined && this.clock > clock) return true;
       const isSame = this.stored?.text === stored?.text;
       if (isSame) this.clock = clock ?? this.clock;
+      if (isSame && stored?.data !== undefined) this.stored = stored;
       return isSame;
     }
     const snapshot = snapshotOf(this.session);
@@ -238,8 +237,7 @@ class SocketSession {
     const snapshot = snapshotOf(session);
     let text;
     try {
-      if (snapshot === undefined && typeof session.id !== 'string')
-        throw failure('ERR_UNSAVABLE_SESSION', NO_SESSION);
+      if (snapshot === undefined && typeof session.id !== 'string') throw noSession();
       text = snapshot ? snapshot.spell(session) : JSON.stringify(session);
     } catch (error) {
       // All that were to be saved with it fail by one error.

@@ -71,9 +71,17 @@ function traceOf(error) {
   return typeof stack === 'string' ? stack : words(error);
 }
 
+const NO_SESSION =
+  'io-session: the value put in the place of socket.session is no session: change the fields of the session instead.';
+
 /** Why a session cannot be saved: it has no JSON text, say. @param {unknown} error @returns {Failure} */
 function unsavable(error) {
   return isFailure(error) ? error : Object.assign(failure('ERR_UNSAVABLE_SESSION'), { cause: error });
+}
+
+/** The failure of what an app has put in the place of its session. */
+function noSession() {
+  return failure('ERR_UNSAVABLE_SESSION', NO_SESSION);
 }
 
 /** The failure of a store that has not answered in time. @param {number} timeout ms */
@@ -101,6 +109,7 @@ module.exports = {
   guard,
   isFailure,
   messageOf,
+  noSession,
   timedOut,
   traceOf,
   unsavable,
