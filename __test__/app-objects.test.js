@@ -78,6 +78,36 @@ const SECOND_PLACES = {
   ],
 };
 
+// What a timer may do to a session.
+const LATER = {
+  'by a copy with a field more': (session, n) => {
+    session.cart = { ...session.cart, n };
+  },
+  'by a copy of an array': (session, n) => {
+    session.cart.list = [...session.cart.list, { name: n }];
+  },
+  'by a map of an array': (session, n) => {
+    session.cart.list = session.cart.list.map((item) => ({ ...item, n }));
+  },
+  'in a copy that a handler has made': (session, n) => {
+    session.cart.n = n;
+  },
+};
+
+// How an object of the app's comes into a session together with the session's own.
+const CONTAINERS = {
+  'in a copy of an array': ({ box }, mine) => {
+    box.list = [...box.list, mine];
+  },
+  'in a copy of all': (session, mine) => {
+    session.box = { ...session.box, list: [...session.box.list, mine] };
+  },
+  'put into a copy': (session, mine) => {
+    session.box = { ...session.box };
+    session.box.items.mine = mine;
+  },
+};
+
 // Ways in which app code removes such an object.
 const REMOVALS = {
   'by a deletion': (session) => {
@@ -188,6 +218,114 @@ for (const face of Object.keys(FACES)) {
           assert.deepEqual((await f.read(browser)).cart, { items: ['tea', 'milk', 'rice'] });
         },
       );
+
+      for (const [what, change] of Object.entries(LATER)) {
+        test(
+          `what code changes between events, ${what}, is saved with the next acknowledgement`,
+          LIMIT,
+          async (t) => {
+            let session;
+            const f = await open(t, {
+              copy(at, _data, ack) {
+                at.session.cart = { ...at.session.cart };
+                ack();
+              },
+              look(at, _data, ack) {
+                session = at.session;
+                ack(session.cart);
+              },
+            });
+            const { browser, socket } = await f.bound();
+            await f.write(browser, { cart: { items: { tea: 1 }, list: [{ name: 'a' }] } });
+            await socket.ask('copy', {});
+            for (let n = 0; n < 3; n += 1) {
+              await socket.ask('look', {});
+              change(session, n);
+              const expected = JSON.parse(JSON.stringify(session.cart));
+              assert.deepEqual(await socket.ask('look', {}), expected);
+              assert.deepEqual((await f.read(browser)).cart, expected);
+            }
+          },
+        );
+      }
+
+      for (const [what, put] of Object.entries(CONTAINERS)) {
+        test(
+          `an object of the app's ${what} is followed, and so is what was there before`,
+          LIMIT,
+          async (t) => {
+            const mine = { n: 0 };
+            let held;
+            const f = await open(t, {
+              put(at, _data, ack) {
+                held = at.session.box.items;
+                put(at.session, mine);
+                ack();
+              },
+              change(at, n, ack) {
+                mine.n = n;
+                held.n = n;
+                at.session.last = n;
+                ack();
+              },
+            });
+            const { browser, socket } = await f.bound();
+            await f.write(browser, { box: { items: { n: 0 }, list: [{ n: 7 }] } });
+            await socket.ask('put', {});
+            for (const n of [1, 2, 3]) {
+              await socket.ask('change', n);
+              const { box } = await f.read(browser);
+              assert.deepEqual(box, {
+                items: { n, ...(box.items.mine && { mine: { n } }) },
+                list: box.items.mine ? [{ n: 7 }] : [{ n: 7 }, { n }],
+              });
+            }
+          },
+        );
+      }
+
+      test(
+        'what a user’s handler changes in a constant of the app is in no other session',
+        LIMIT,
+        async (t) => {
+          const constant = { notes: {}, list: [] };
+          const f = await open(t, {
+            put(at, _data, ack) {
+              at.session.prefs = { ...constant };
+              ack();
+            },
+            secret(at, _data, ack) {
+              at.session.prefs = { ...constant };
+              at.session.prefs.notes.secret = 1;
+              at.session.prefs.list.push('secret');
+              ack();
+            },
+            look: (at, _data, ack) => ack(at.session.prefs),
+          });
+          const [ann, bob] = [await f.bound(), await f.bound()];
+          for (const event of ['put', 'look']) await bob.socket.ask(event, {});
+          await ann.socket.ask('secret', {});
+          assert.deepEqual(await bob.socket.ask('look', {}), { notes: {}, list: [] });
+          assert.deepEqual((await f.read(bob.browser)).prefs, { notes: {}, list: [] });
+        },
+      );
+
+      test('an object that spells itself by its key stays as it is spelt', LIMIT, async (t) => {
+        const f = await open(t, {
+          put(at, _data, ack) {
+            at.session.price = { amount: 5, toJSON: (key) => `${key} 5` };
+            ack();
+          },
+          other(at, n, ack) {
+            at.session.other = n;
+            ack();
+          },
+        });
+        const { browser, socket } = await f.bound();
+        await socket.ask('put', {});
+        for (const n of [1, 2]) await socket.ask('other', n);
+        assert.equal((await f.read(browser)).price, 'price 5');
+      });
 
       test(
         'an object that the app has in two fields, and puts into one anew, is the same in both',

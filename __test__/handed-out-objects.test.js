@@ -159,6 +159,127 @@ for (const face of Object.keys(FACES)) {
   });
 }
 
+// As a map of Mongoose, and a date with a time zone.
+class Prefs extends Map {
+  toJSON() {
+    return Object.fromEntries(this);
+  }
+}
+class Due extends Date {
+  toJSON() {
+    return 'due';
+  }
+}
+const SPELT = { prefs: { theme: 'dark' }, due: 'due', own: 'own' };
+const spelling = () => ({
+  prefs: new Prefs([['theme', 'dark']]),
+  due: new Due(0),
+  own: Object.assign(new Date(0), { toJSON: () => 'own' }),
+});
+
+test('what has a toJSON is stored as that says, whoever saves it', LIMIT, async (t) => {
+  const { bound, store } = await shareFixture(t, {
+    app({ app, io }) {
+      app.get('/put', (req, res) => res.json(Object.keys(Object.assign(req.session, spelling()))));
+      io.on('connection', (socket) => {
+        socket.on('put', (ack) => {
+          Object.assign(socket.session, spelling());
+          ack();
+        });
+        socket.on('update', (ack) =>
+          socket.session.update((own) => void Object.assign(own, spelling())).then(() => ack()),
+        );
+      });
+    },
+  });
+  for (const save of [
+    ({ browser }) => browser.json('/put'),
+    ({ socket }) => socket.ask('put'),
+    ({ socket }) => socket.ask('update'),
+  ]) {
+    const user = await bound();
+    await save(user);
+    const { prefs, due, own } = store.read(user.sid);
+    assert.deepEqual({ prefs, due, own }, SPELT, String(save));
+  }
+});
+
+class Cart {
+  items = {};
+  n = 0;
+  add(item) {
+    this.items[item] = 1;
+    this.n += 1;
+  }
+}
+
+// Hands out the very object that it keeps.
+class KeepingStore extends session.Store {
+  kept = new Map();
+
+  get(sid, callback) {
+    setImmediate(callback, null, this.kept.get(sid));
+  }
+
+  set(sid, data, callback) {
+    this.kept.set(sid, data);
+    setImmediate(callback, null);
+  }
+
+  destroy(sid, callback) {
+    this.kept.delete(sid);
+    setImmediate(callback, null);
+  }
+}
+
+test(
+  'an object of a class, in a store that hands out what it keeps, is changed by those who save it',
+  LIMIT,
+  async (t) => {
+    const store = new KeepingStore();
+    const failures = [];
+    const { bound } = await shareFixture(t, {
+      store,
+      options: { onError: (error) => failures.push(error.message) },
+      app({ app, io }) {
+        app.get('/cart', (req, res) => {
+          req.session.cart = new Cart();
+          res.json(1);
+        });
+        io.on('connection', (socket) => {
+          socket.on('update', (item, ack) =>
+            socket.session.update(({ cart }) => cart.add(item)).then(() => ack()),
+          );
+          socket.on('add', (item, ack) => {
+            socket.session.cart.add(item);
+            ack();
+          });
+          socket.on('fail', async (ack) => {
+            const failing = socket.session.update(({ cart }) => {
+              cart.add('by an update that fails');
+              throw new Error('no');
+            });
+            await failing.catch(() => ack());
+            socket.session.cart.add('by a handler that fails');
+            throw new Error('no');
+          });
+        });
+      },
+    });
+    const { browser, socket, sid } = await bound();
+    await browser.json('/cart');
+    const items = Array.from({ length: 20 }, (_, n) => `item${n}`);
+    await Promise.all(items.map((item) => socket.ask('update', item)));
+    await socket.ask('add', 'last');
+    await socket.ask('fail');
+    await until(() => failures.length > 0, 'the handler has failed');
+    await socket.ask('add', 'after it');
+    const { cart } = store.kept.get(sid);
+    assert.deepEqual(Object.keys(cart.items), [...items, 'last', 'after it']);
+    assert.equal(cart.n, items.length + 2);
+  },
+);
+
 test('update() has dates, though others write meanwhile', LIMIT, async (t) => {
   const seen = [];
   const f = await dated(t, 'shareSession', {

@@ -1,7 +1,7 @@
 'use strict';
 
 const native = require('../../native.js');
-const { LEFT_OUT, PLAIN, isJson, isObject } = require('./session-data.js');
+const { LEFT_OUT, PLAIN, isJson, isObject, spellValue } = require('./session-data.js');
 
 /**
  * An object that an app has put somewhere into a session, and that has given way to what is stored there: app code may change it
@@ -15,8 +15,10 @@ const { LEFT_OUT, PLAIN, isJson, isObject } = require('./session-data.js');
  * @property {string} key
  */
 
-/** The session that such an object is in; none if it is in several: what one user's handler changes is not another's. @type {WeakMap<object, string>} */
+/** The session that an object of the app's is in: what one user's handler changes is not another's. @type {WeakMap<object, string>} */
 const owners = new WeakMap();
+/** It is in several. */
+const SEVERAL = '';
 /** How many of them are kept. */
 const MOST_SUPERSEDED = 32;
 /** All other objects in sessions: those that were made of a stored text. @type {WeakMap<object, AppObjects>} */
@@ -38,18 +40,18 @@ class AppObjects {
 
   /** A value in the session was made of the stored text, with all that is in the value. @param {any} value */
   addParsed(value) {
-    if (!isObject(value)) return;
-    const objects = [value];
-    for (const object of objects) {
-      parsed.set(object, this);
-      for (const inner of Object.values(object)) if (isObject(inner)) objects.push(inner);
-    }
+    for (const object of objectsIn(value)) parsed.set(object, this);
   }
 
   /** Whether an object is as it was made of the stored text, and can be changed: app code has not frozen it. @param {any} object */
   isOwn(object) {
     const isSame = parsed.get(object) === this && PROTOTYPES.has(Object.getPrototypeOf(object));
     return isSame && Object.isExtensible(object);
+  }
+
+  /** Whether an object is one that was made of the stored text, or has one in it. @param {any} value */
+  hasParsed(value) {
+    return objectsIn(value).some((object) => parsed.get(object) === this);
   }
 
   /** Whether an object can be made another one, and stay the same object. @param {any} object @param {any} other */
@@ -79,7 +81,13 @@ class AppObjects {
     const isFirst = !seen.has(value) && this.isOwn(value);
     seen.add(value);
     if (!isFirst || value.toJSON !== undefined || !isObject(saved)) {
-      this.supersede(parent, key, value, saved, JSON.stringify(saved));
+      const text = JSON.stringify(saved);
+      if (this.hasParsed(value)) {
+        // Changed by a timer, say, and not saved.
+        if (spellValue(key, value) !== text) return value;
+        if (isObject(saved) && value.toJSON === undefined) return this.settleInner(value, saved, seen);
+      }
+      this.supersede(parent, key, value, saved, text);
       this.addParsed(saved);
       return saved;
     }
@@ -95,6 +103,18 @@ class AppObjects {
   }
 
   /**
+   * The same of an object that the app has made with the session's own objects in it: these stay.
+   * @param {any} value @param {any} saved what is stored of it @param {Set<object>} seen
+   */
+  settleInner(value, saved, seen) {
+    for (const one of this.superseded ?? []) if (one.own === value) one.own = saved;
+    parsed.set(saved, this);
+    for (const [name, inner] of Object.entries(saved))
+      saved[name] = this.settle(saved, name, value[name], inner, seen);
+    return saved;
+  }
+
+  /**
    * An object of the app's gives way to what is stored.
    * @param {any} parent where it is @param {string} key @param {any} value @param {any} own what takes its place
    * @param {string} [saved] what of it is saved; without it, what it says now
@@ -103,13 +123,24 @@ class AppObjects {
     for (const one of this.superseded ?? []) if (one.own === value) one.own = own;
     // What is a session's own is not the app's; and what others have deleted stays so.
     if (own === undefined || parsed.has(value)) return;
-    const now = spellOf(value);
+    const now = spellOf(key, value);
     // What it has of the session's own objects is not the app's either.
-    const text = saved !== undefined && now === JSON.stringify(value) ? saved : now;
+    const text = saved !== undefined && now === spellValue(key, value) ? saved : now;
     if (text === undefined) return;
-    const owner = owners.get(value) ?? this.sid;
-    owners.set(value, owner === this.sid ? owner : '');
     this.superseded = [...(this.superseded ?? []), { parent, key, value, own, text }].slice(-MOST_SUPERSEDED);
+  }
+
+  /** Notes that the app's objects in a value are in this session. @param {any} value */
+  claim(value) {
+    for (const object of objectsIn(value)) {
+      const owner = owners.get(object) ?? this.sid;
+      if (!parsed.has(object)) owners.set(object, owner === this.sid ? owner : SEVERAL);
+    }
+  }
+
+  /** Whether the app's objects in a value are in no other session. @param {any} value */
+  isOnly(value) {
+    return objectsIn(value).every((object) => (owners.get(object) ?? this.sid) === this.sid);
   }
 
   /** No object that has given way counts any more. */
@@ -123,8 +154,8 @@ class AppObjects {
       const { parent, value, own, text } = one;
       // The app may have moved it, deleted it, or put something else there.
       const key = Array.isArray(parent) ? String(parent.indexOf(own)) : one.key;
-      if (own === undefined || owners.get(value) !== this.sid || parent[key] !== own) continue;
-      const now = spellOf(value);
+      if (own === undefined || !this.isOnly(value) || parent[key] !== own) continue;
+      const now = spellOf(key, value);
       if (now === text || now === undefined) continue;
       one.text = now;
       const merged = native.merge(fieldOf(text), fieldOf(JSON.stringify(own)), fieldOf(now));
@@ -169,9 +200,17 @@ class AppObjects {
   }
 }
 
-/** What an object of the app's says, without the objects in it that sessions have of their own. @param {any} value @returns {string | undefined} */
-function spellOf(value) {
-  return JSON.stringify(value, (_key, inner) => (parsed.has(inner) ? undefined : inner));
+/** A value, if it is an object, and all objects in it. @param {any} value @returns {object[]} */
+function objectsIn(value) {
+  const objects = new Set(isObject(value) ? [value] : []);
+  for (const object of objects)
+    for (const inner of Object.values(object)) if (isObject(inner)) objects.add(inner);
+  return [...objects];
+}
+
+/** What an object of the app's says, without the objects in it that sessions have of their own. @param {string} key @param {any} value */
+function spellOf(key, value) {
+  return spellValue(key, value, (_key, inner) => (parsed.has(inner) ? undefined : inner));
 }
 
 /** @param {string} text of a value */

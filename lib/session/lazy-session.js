@@ -265,6 +265,11 @@ class LazySession extends Snapshot {
     this.values.set(key, value);
   }
 
+  claimObjects() {
+    if (this.values === undefined) return super.claimObjects(this.target);
+    for (const value of this.values.values()) this.appObjects.claim(value);
+  }
+
   /** @param {string} key @param {string | undefined} text */
   note(key, text) {
     this.texts ??= new Map();

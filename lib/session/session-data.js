@@ -107,11 +107,14 @@ function isJson(value) {
   return Object.values(value).every(isJson);
 }
 
-/** A value as `JSON.stringify` spells it under its key; undefined if it is left out. @param {string} key @param {any} value @returns {string | undefined} */
-function spellValue(key, value) {
-  if (typeof value?.toJSON !== 'function') return JSON.stringify(value);
+/**
+ * A value as `JSON.stringify` spells it under its key; undefined if it is left out.
+ * @param {string} key @param {any} value @param {(key: string, value: any) => any} [replacer] as it has it @returns {string | undefined}
+ */
+function spellValue(key, value, replacer) {
+  if (typeof value?.toJSON !== 'function') return JSON.stringify(value, replacer);
   // It is told its key.
-  const text = JSON.stringify({ [key]: value });
+  const text = JSON.stringify({ [key]: value }, replacer);
   return text === '{}' ? undefined : text.slice(JSON.stringify(key).length + 2, -1);
 }
 
@@ -147,15 +150,18 @@ function copyOfFields(object) {
   return Object.fromEntries(Object.keys(object).map((key) => [key, copyOf(object[key])]));
 }
 
-/** A copy of plain data, dates and collections. An object of another class only that class could copy. @param {any} value @returns {any} */
+/** A copy of data, dates, collections and objects of the app's classes. What has a text of its own (`toJSON`) only its class could copy. @param {any} value @returns {any} */
 function copyOf(value) {
-  if (typeof value !== 'object' || value === null) return value;
+  if (!isObject(value)) return value;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === Date.prototype && !Object.hasOwn(value, 'toJSON')) return new Date(value);
+  if (value.toJSON !== undefined) return value;
   if (Array.isArray(value)) return value.map(copyOf);
-  if (types.isDate(value)) return new Date(value);
   if (types.isMap(value)) return new Map([...value].map(([key, entry]) => [copyOf(key), copyOf(entry)]));
   if (types.isSet(value)) return new Set([...value].map(copyOf));
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null ? copyOfFields(value) : value;
+  // A `RegExp`, an `ArrayBuffer` and the like are more than their fields.
+  const isMore = Object.prototype.toString.call(value) !== '[object Object]';
+  return isMore ? value : Object.create(prototype, Object.getOwnPropertyDescriptors(copyOfFields(value)));
 }
 
 module.exports = {

@@ -188,6 +188,11 @@ class Snapshot {
     return this.save?.text ?? this.base;
   }
 
+  /** Notes whose the objects are that the app has put into the session. @param {any} session */
+  claimObjects(session) {
+    for (const value of Object.values(session)) this.appObjects.claim(value);
+  }
+
   /** Sees to it that the session has all of its data. @param {any} session @returns {any} what has them */
   whole(session) {
     return session;

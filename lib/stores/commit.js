@@ -128,6 +128,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
       return;
     }
     save = snapshot.beginSave(mine, options);
+    snapshot.claimObjects(session);
     save.waiting.push(callback);
   } catch (error) {
     callback(error);
