@@ -1546,7 +1546,7 @@ test(
   },
 );
 
-describe('a session whose cookie a handler has taken away is not saved', () => {
+describe('a session that express-session could not open again is not saved', () => {
   const redis = suiteRedis();
   const KEPT = {
     MemoryStore: () => stores.memory(),
@@ -1559,6 +1559,9 @@ describe('a session whose cookie a handler has taken away is not saved', () => {
     'by delete': ({ session }) => {
       session.name = 'eve';
       delete session.cookie;
+    },
+    'a toJSON of the session that gives no object': ({ session }) => {
+      session.toJSON = () => 5;
     },
   };
 

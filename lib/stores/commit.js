@@ -108,7 +108,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
       );
     const mine = text ?? snapshot.spell(session);
     // Such a session could not be opened again: each request of its browser would fail.
-    if (typeof mine !== 'string') throw failure('ERR_UNSAVABLE_SESSION');
+    if (!mine?.startsWith('{')) throw failure('ERR_UNSAVABLE_SESSION');
     if (!snapshot.keepsCookie(session)) throw failure('ERR_UNSAVABLE_SESSION', NO_COOKIE);
     if (!snapshot.hasCookie(session)) checkCookie(adopted, session.cookie);
     // A socket that has left has no session of its own any more.
