@@ -200,11 +200,14 @@ class AppObjects {
   }
 }
 
-/** A value, if it is an object, and all objects in it. @param {any} value @returns {object[]} */
+/** A value, if it is an object, and all objects in it. What is in one with a `toJSON` is not in the session. @param {any} value @returns {object[]} */
 function objectsIn(value) {
+  /** @type {Set<any>} */
   const objects = new Set(isObject(value) ? [value] : []);
-  for (const object of objects)
+  for (const object of objects) {
+    if (object.toJSON !== undefined) continue;
     for (const inner of Object.values(object)) if (isObject(inner)) objects.add(inner);
+  }
   return [...objects];
 }
 

@@ -8,22 +8,18 @@ const { isAnyArrayBuffer, isBoxedPrimitive, isDate, isMap, isSet } = require('no
  * @param {any} value @param {string | number} key under which it is sent @returns {any}
  */
 function asSentNow(value, key) {
-  const isOwn = typeof value?.toJSON === 'function' && value.toJSON !== Date.prototype.toJSON;
-  return copyOf(isOwn && !Buffer.isBuffer(value) ? value.toJSON(String(key)) : value);
-}
-
-/** @param {any} value @returns {any} */
-function copyOf(value) {
-  if (typeof value !== 'object' || value === null || value instanceof Blob) return value;
-  if (Array.isArray(value)) return value.map(asSentNow);
-  if (Buffer.isBuffer(value)) return Buffer.from(value);
-  if (ArrayBuffer.isView(value) || isAnyArrayBuffer(value)) return structuredClone(value);
+  const isSpelt = typeof value?.toJSON === 'function' && value.toJSON !== Date.prototype.toJSON;
+  const sent = isSpelt && !Buffer.isBuffer(value) ? value.toJSON(String(key)) : value;
+  if (typeof sent !== 'object' || sent === null || sent instanceof Blob) return sent;
+  if (Array.isArray(sent)) return sent.map(asSentNow);
+  if (Buffer.isBuffer(sent)) return Buffer.from(sent);
+  if (ArrayBuffer.isView(sent) || isAnyArrayBuffer(sent)) return structuredClone(sent);
   // Parsers of other kinds may know these.
-  if (isDate(value)) return new Date(value);
-  if (isMap(value)) return new Map([...value].map(asSentNow));
-  if (isSet(value)) return new Set([...value].map(asSentNow));
-  if (isBoxedPrimitive(value)) return value.valueOf();
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, asSentNow(inner, key)]));
+  if (isDate(sent)) return new Date(sent);
+  if (isMap(sent)) return new Map([...sent].map(asSentNow));
+  if (isSet(sent)) return new Set([...sent].map(asSentNow));
+  if (isBoxedPrimitive(sent)) return sent.valueOf();
+  return Object.fromEntries(Object.entries(sent).map(([name, inner]) => [name, asSentNow(inner, name)]));
 }
 
 module.exports.asSentNow = asSentNow;

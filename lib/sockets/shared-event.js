@@ -1,7 +1,7 @@
 'use strict';
 
 const { anyListeners, hasMiddlewares, refuseEvent, runMiddlewares } = require('./socket-io.js');
-const { isDeleted } = require('./shared-properties.js');
+const { undelete } = require('./shared-properties.js');
 const { SocketEvent } = require('./socket-event.js');
 const { nextTick, setImmediate } = require('../support/timers.js');
 
@@ -145,14 +145,14 @@ class SharedEvent extends SocketEvent {
 
   start() {
     this.stopPassing();
-    isDeleted(this.connection.socket);
+    undelete(this.connection.socket);
     return super.start();
   }
 
   /** @param {(error?: unknown) => void} done */
   commit(done) {
     const { connection } = this;
-    if (isDeleted(connection.socket)) connection.session = null;
+    if (undelete(connection.socket)) connection.session = null;
     super.commit(done);
   }
 

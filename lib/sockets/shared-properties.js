@@ -69,8 +69,8 @@ function giveSession(socket, connection) {
   }
 }
 
-/** Whether app code has said `delete socket.session`, or so of its request. The next event has it again. @param {any} socket */
-function isDeleted(socket) {
+/** Gives a socket `session` back where app code has deleted it, or has so on its request. @param {any} socket @returns {boolean} whether it has */
+function undelete(socket) {
   if (!Object.hasOwn(socket, CONNECTION)) return false;
   const { request } = socket;
   const isOfSocket = !Object.hasOwn(socket, 'session');
@@ -100,4 +100,4 @@ function takeSession(socket) {
   if (socket.request === undefined) socket.request = shared;
 }
 
-module.exports = { connectionOf, giveSession, isDeleted, takeSession };
+module.exports = { connectionOf, giveSession, takeSession, undelete };

@@ -127,8 +127,8 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
       earlier.waiting.push(callback);
       return;
     }
-    save = snapshot.beginSave(mine, options);
     snapshot.claimObjects(session);
+    save = snapshot.beginSave(mine, options);
     save.waiting.push(callback);
   } catch (error) {
     callback(error);
