@@ -205,7 +205,7 @@ function objectsIn(value) {
   /** @type {Set<any>} */
   const objects = new Set(isObject(value) ? [value] : []);
   for (const object of objects) {
-    if (object.toJSON !== undefined) continue;
+    if (typeof object.toJSON === 'function') continue;
     for (const inner of Object.values(object)) if (isObject(inner)) objects.add(inner);
   }
   return [...objects];

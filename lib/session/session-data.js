@@ -155,7 +155,7 @@ function copyOf(value) {
   if (!isObject(value)) return value;
   const prototype = Object.getPrototypeOf(value);
   if (prototype === Date.prototype && !Object.hasOwn(value, 'toJSON')) return new Date(value);
-  if (value.toJSON !== undefined) return value;
+  if (typeof value.toJSON === 'function') return value;
   if (Array.isArray(value)) return value.map(copyOf);
   if (types.isMap(value)) return new Map([...value].map(([key, entry]) => [copyOf(key), copyOf(entry)]));
   if (types.isSet(value)) return new Set([...value].map(copyOf));
