@@ -59,14 +59,15 @@ function giveSession(socket, connection) {
   }
   put(request, CONNECTION, connection);
   // A session middleware may have been there before, by `io.engine.use(session())`: its session would never change again.
-  const before = new Map();
-  put(request, BEFORE, before);
+  /** @type {[name: string, property: PropertyDescriptor][]} */
+  const before = [];
   for (const [name, property] of Object.entries(OF_REQUEST)) {
     const found = Object.getOwnPropertyDescriptor(request, name);
     if (found?.configurable === false) continue;
-    before.set(name, found);
+    if (found !== undefined) before.push([name, found]);
     Object.defineProperty(request, name, property);
   }
+  if (before.length > 0) put(request, BEFORE, before);
 }
 
 /** Gives a socket `session` back where app code has deleted it, or has so on its request. @param {any} socket @returns {boolean} whether it has */
@@ -87,12 +88,11 @@ function takeSession(socket) {
   const { request } = socket;
   if (request?.[CONNECTION]?.socket !== socket) return;
   delete request[CONNECTION];
-  for (const [name, found] of request[BEFORE]) {
-    // What the app has put in the place of ours since stays.
-    if (Object.getOwnPropertyDescriptor(request, name)?.get !== OF_REQUEST[name].get) continue;
-    if (found === undefined) delete request[name];
-    else Object.defineProperty(request, name, found);
-  }
+  // What the app has put in the place of ours since stays.
+  for (const [name, { get }] of Object.entries(OF_REQUEST))
+    if (Object.getOwnPropertyDescriptor(request, name)?.get === get) delete request[name];
+  for (const [name, found] of Object.hasOwn(request, BEFORE) ? request[BEFORE] : [])
+    if (!Object.hasOwn(request, name)) Object.defineProperty(request, name, found);
   const shared = handshakeRequest(socket);
   if (request === shared) return;
   delete socket.request;
