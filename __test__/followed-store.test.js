@@ -14,7 +14,7 @@ const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
 const { putApp } = require('./support/put-app.js');
 const { shareFixture } = require('./support/share-fixture.js');
-const { settle } = require('./support/wait.js');
+const { settle, until } = require('./support/wait.js');
 
 test('an adopted store still answers by promise where no callback is given', LIMIT, async (t) => {
   const f = await fixture(t);
@@ -372,6 +372,52 @@ for (const [what, Own] of Object.entries(CALLS_ITSELF)) {
     assert.equal((await browser.json('/read')).body.count, 20);
   });
 }
+
+test(
+  'a get that the app has put on its MemoryStore later, and that takes its time, undoes no save',
+  LIMIT,
+  async (t) => {
+    const [begun, saved, looked, added, ended] = Array.from({ length: 5 }, deferred);
+    const store = new MemoryStore();
+    const { bound } = await shareFixture(t, {
+      store,
+      app({ io }) {
+        io.on('connection', (socket) => {
+          socket.on('add', async (ack) => {
+            begun.resolve();
+            await saved.promise;
+            socket.session.list = ['one'];
+            ack();
+            await added.promise;
+            socket.session.list = [...socket.session.list, 'two'];
+            ended.resolve();
+          });
+          socket.on('look', (ack) => ack(socket.session.list));
+        });
+      },
+    });
+    const { get } = store;
+    let hold = (release) => release();
+    store.get = function (sid, callback) {
+      get.call(this, sid, (...answer) => hold(() => callback(...answer)));
+    };
+    const { browser, socket } = await bound();
+    const adding = socket.ask('add');
+    await begun.promise;
+    hold = looked.resolve;
+    const looking = socket.ask('look');
+    const release = await looked.promise;
+    hold = (answer) => answer();
+    saved.resolve();
+    await adding;
+    release();
+    await looking;
+    added.resolve();
+    await ended.promise;
+    await until(async () => (await browser.json('/read')).body.list.includes('two'), 'it is saved');
+    assert.deepEqual((await browser.json('/read')).body.list, ['one', 'two']);
+  },
+);
 
 test('touches of one session that wait are one call, answered where each was asked', LIMIT, async (t) => {
   const store = new TouchingStore();

@@ -251,13 +251,14 @@ class StoreCalls {
     if (compareAndSet === undefined) return this.readThenWrite(commit, done);
     const run = (/** @type {any} */ callback) =>
       compareAndSet(sid, /** @type {string} */ (expected), commit, callback);
-    if (this.readsAtOnce) return run(done);
+    if (this.readsAtOnce && !this.mayBeLate) return run(done);
     const answered = (/** @type {unknown} */ error, /** @type {any} */ outcome) => {
       this.written(sid);
       done(error, outcome ?? null);
     };
     this.written(sid);
-    ask(answered, commit, run);
+    if (this.readsAtOnce) run(answered);
+    else ask(answered, commit, run);
   }
 
   /**
@@ -287,15 +288,20 @@ class StoreCalls {
     if (!this.isReleased) this.clock = clock;
   }
 
-  /** A write to an id begins or has ended. Nobody asks for that where a commit compares and sets in one go. @param {string} id */
+  /** Whether what is loaded may be older than a write by the time it is there: not where all is read at once, by the store's own `get`. */
+  get mayBeLate() {
+    return !this.readsAtOnce || !this.hasOwn('get');
+  }
+
+  /** A write to an id begins or has ended. @param {string} id */
   written(id) {
-    if (!this.readsAtOnce) this.ticked(native.written(this.number, id));
+    if (this.mayBeLate) this.ticked(native.written(this.number, id));
   }
 
   /** The same of a session that is new: nobody has loaded it. @param {string} id */
   writesNew(id) {
     this.undone.delete(id);
-    if (!this.readsAtOnce) this.ticked(native.newSession(this.number, id));
+    if (this.mayBeLate) this.ticked(native.newSession(this.number, id));
   }
 
   /** Whether this process knows that another text of a session is stored by now. @param {string} sid @param {string | null} text @param {number} clock when it was loaded */
