@@ -67,6 +67,16 @@ const STORES = {
   'a store by promise': byPromise,
 };
 
+// What comes after the first date of a session has passed.
+const USES = {
+  read: ({ browser }) => browser.json('/read'),
+  written: ({ socket }) => socket.ask('write'),
+  'written and touched': async ({ browser, socket }) => {
+    await socket.ask('write');
+    await browser.json('/read');
+  },
+};
+
 // They wait for the ends of sessions most of the time.
 describe('no socket outlives its session', { concurrency: 4 }, () => {
   for (const [name, make] of Object.entries(STORES)) {
@@ -106,6 +116,45 @@ describe('no socket outlives its session', { concurrency: 4 }, () => {
           },
         );
       }
+
+      // A store by promise keeps what has expired.
+      if (name !== 'a store by promise')
+        for (const [last, use] of Object.entries(USES)) {
+          test(
+            `a silent socket whose session was touched, and then ${last}, is told when that expires`,
+            LIMIT,
+            async (t) => {
+              const kept = await make();
+              const f = await shareFixture(t, {
+                kept,
+                options: { checkInterval: false },
+                sessionOptions: { cookie: { maxAge: 1500 } },
+                app: ({ io }) =>
+                  io.on('connection', (socket) =>
+                    socket.on('write', (ack) => {
+                      socket.session.more = 1;
+                      ack();
+                    }),
+                  ),
+              });
+              const { browser, socket } = await f.bound();
+              const told = socket.next('session:end');
+              // As long as its first date has not passed.
+              const touched = performance.now() + 2000;
+              await until(async () => {
+                await browser.json('/read');
+                return performance.now() > touched;
+              });
+              await use({ browser, socket });
+              const began = performance.now();
+              assert.deepEqual(await told, { reason: 'expire' });
+              assert.ok(
+                performance.now() - began < 4500,
+                'within a second or two of its end, on a busy machine',
+              );
+            },
+          );
+        }
 
       test('a session that HTTP keeps alive by touches loses no socket', LIMIT, async (t) => {
         const kept = await make();

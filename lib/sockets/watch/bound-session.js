@@ -26,8 +26,9 @@ class BoundSession {
     /** The text before that, and until when it was, by `performance.now()`. @type {string | undefined} */
     this.former = undefined;
     this.formerUntil = 0;
-    /** When it ends by its cookie, in ms since 1970. */
+    /** When it ends by its cookie, in ms since 1970: by that in the text, or by a touch since. */
     this.end = Number.POSITIVE_INFINITY;
+    this.endInText = Number.POSITIVE_INFINITY;
     /** When an event, a commit, a request or a look-up of this process saw it last, by `performance.now()`. */
     this.seen = performance.now();
     /** When its life was extended last, by `performance.now()`. */
@@ -93,7 +94,10 @@ class BoundSession {
     this.formerUntil = performance.now();
     this.text = text;
     try {
-      this.moveEnd(endOf(text));
+      const end = endOf(text);
+      // A write that leaves the cookie as it was leaves the life that a touch has given the session, too.
+      if (end !== this.endInText) this.moveEnd(end);
+      this.endInText = end;
     } catch {
       // It is no JSON: those who open the session are told so.
     }
@@ -102,10 +106,10 @@ class BoundSession {
 
   /** @param {number} end */
   moveEnd(end) {
-    const isSooner = end < this.end;
+    const isSooner = end < this.end || this.tries > 0;
     this.end = end;
     this.tries = 0;
-    // A later end needs no call: the session is asked for its due time when it is due.
+    // An end that is later than the due time needs no call: the session is asked for the next one when it is due.
     if (isSooner) this.watch.schedule(this);
   }
 
