@@ -92,6 +92,15 @@ const LATER = {
   'in a copy that a handler has made': (session, n) => {
     session.cart.n = n;
   },
+  'by another object': (session, n) => {
+    session.cart = { n };
+  },
+  'by another array': (session, n) => {
+    session.cart.list = [n];
+  },
+  'by an empty array': (session) => {
+    session.cart.list = [];
+  },
 };
 
 // How an object of the app's comes into a session together with the session's own.

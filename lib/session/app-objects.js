@@ -82,11 +82,11 @@ class AppObjects {
     seen.add(value);
     if (!isFirst || value.toJSON !== undefined || !isObject(saved)) {
       const text = JSON.stringify(saved);
-      if (this.hasParsed(value)) {
-        // Changed by a timer, say, and not saved.
-        if (spellValue(key, value) !== text) return value;
-        if (isObject(saved) && value.toJSON === undefined) return this.settleInner(value, saved, seen);
-      }
+      const isOfSession = this.hasParsed(value);
+      // Changed by a timer, say, and not saved.
+      if ((isOfSession || this.isOnly(value)) && spellValue(key, value) !== text) return value;
+      if (isOfSession && isObject(saved) && value.toJSON === undefined)
+        return this.settleInner(value, saved, seen);
       this.supersede(parent, key, value, saved, text);
       this.addParsed(saved);
       return saved;
@@ -138,9 +138,12 @@ class AppObjects {
     }
   }
 
-  /** Whether the app's objects in a value are in no other session. @param {any} value */
+  /** Whether the objects in a value are in no other session. @param {any} value */
   isOnly(value) {
-    return objectsIn(value).every((object) => (owners.get(object) ?? this.sid) === this.sid);
+    return objectsIn(value).every((object) => {
+      const sid = parsed.get(object)?.sid ?? owners.get(object) ?? this.sid;
+      return sid === this.sid;
+    });
   }
 
   /** No object that has given way counts any more. */
