@@ -251,7 +251,7 @@ class StoreCalls {
     if (compareAndSet === undefined) return this.readThenWrite(commit, done);
     const run = (/** @type {any} */ callback) =>
       compareAndSet(sid, /** @type {string} */ (expected), commit, callback);
-    if (this.readsAtOnce && !this.mayBeLate) return run(done);
+    if (!this.mayBeLate) return run(done);
     const answered = (/** @type {unknown} */ error, /** @type {any} */ outcome) => {
       this.written(sid);
       done(error, outcome ?? null);

@@ -106,11 +106,12 @@ class BoundSession {
 
   /** @param {number} end */
   moveEnd(end) {
-    const isSooner = end < this.end || this.tries > 0;
+    // After a look-up that has found it beyond its end, no due time goes by that any more.
+    const mustSchedule = end < this.end || this.tries > 0;
     this.end = end;
     this.tries = 0;
     // An end that is later than the due time needs no call: the session is asked for the next one when it is due.
-    if (isSooner) this.watch.schedule(this);
+    if (mustSchedule) this.watch.schedule(this);
   }
 
   /** Whether a load may be older than what this process has written since. @param {number | undefined} clock */

@@ -33,10 +33,7 @@ class ChangeEvent extends SocketEvent {
 
   /** The session is loaded. If the socket has lost it meanwhile, or left, there is nothing to tell: a handler that runs keeps what it has. */
   start() {
-    if (this.isDue()) return super.start();
-    this.connection.isToBeTold = false;
-    this.connection.isChangedAgain = false;
-    return undefined;
+    return this.isDue() ? super.start() : this.run();
   }
 
   /** Whether the socket has the session still. */
