@@ -198,6 +198,88 @@ for (const [when, wait] of [
   );
 }
 
+// What a hook does that writes, waits and writes again; from so many calls on it is an answer to answers.
+const ENOUGH = 200;
+
+for (const [how, between] of [
+  ['waits', () => settle(3)],
+  ['saves', (changed) => changed.save()],
+  ['updates', (changed) => changed.update((fresh) => (fresh.updated = true))],
+]) {
+  for (const [name, make] of Object.entries(STORES)) {
+    test(
+      `a hook that ${how} between two changes is told of no answer to itself, with ${name}`,
+      LIMIT,
+      async (t) => {
+        const [SOCKETS, REQUESTS] = [4, 3];
+        let running = 0;
+        const hook = async ({ socket, session: changed }) => {
+          if (f.told.length > ENOUGH) return;
+          running += 1;
+          changed[`before ${socket.id}`] = f.told.length;
+          await between(changed);
+          changed[`after ${socket.id}`] = f.told.length;
+          running -= 1;
+        };
+        const f = await start(t, { kept: await make(), hook });
+        const { browser, key } = await f.bound();
+        for (let n = 1; n < SOCKETS; n += 1) await f.connect({ key });
+        for (let n = 0; n < REQUESTS; n += 1) {
+          browser.json(`/name?name=${n}`);
+          await until(() => f.told.some(([, told]) => told === String(n)), 'it is told');
+        }
+        await until(() => running === 0, 'all are told');
+        await settle(100);
+        // A save and an update are not known to be the hook's: those are told once.
+        const most = SOCKETS * REQUESTS * (how === 'waits' ? 1 : 3);
+        assert.ok(f.told.length <= most, `told ${f.told.length} times`);
+      },
+    );
+  }
+}
+
+test('sockets whose connection listeners never end do not answer each other for ever', LIMIT, async (t) => {
+  const hook = async ({ socket, session: changed }) => {
+    if (f.told.length > ENOUGH) return;
+    changed[`before ${socket.id}`] = f.told.length;
+    await changed.save();
+    changed[`after ${socket.id}`] = f.told.length;
+  };
+  const f = await start(t, { hook });
+  f.io.on('connection', () => new Promise(() => {}));
+  const { browser, key } = await f.bound();
+  for (let n = 1; n < 4; n += 1) await f.connect({ key });
+  await browser.json('/name?name=Ann');
+  await until(() => f.told.length >= 4, 'all are told');
+  await settle(100);
+  assert.ok(f.told.length <= 12, `told ${f.told.length} times`);
+});
+
+test(
+  'what another process has changed is told when a hook has saved it together with its own',
+  LIMIT,
+  async (t) => {
+    const kept = await stores.redis(redis);
+    const other = await stores.redis(redis, kept.prefix);
+    t.after(() => other.cleanup());
+    let isFirst = true;
+    const hook = async ({ session: changed }) => {
+      if (!isFirst) return;
+      isFirst = false;
+      changed.seen = true;
+      const data = await kept.read(changed.id);
+      await new Promise((resolve) => other.store.set(changed.id, { ...data, name: 'Bea' }, resolve));
+    };
+    const f = await start(t, { kept, hook });
+    const { browser, key, socket } = await f.bound();
+    const second = await f.connect({ key });
+    await browser.json('/name?name=Ann');
+    const isTold = ({ id }) => f.told.some(([who, name]) => who === id && name === 'Bea');
+    await until(() => isTold(socket) && isTold(second), 'both are told of it');
+    assert.equal((await socket.ask('read')).seen, true);
+  },
+);
+
 for (const [name, makeStore] of [
   ['MemoryStore', () => new session.MemoryStore()],
   ['a store that has to be waited for', () => new HostileStore()],

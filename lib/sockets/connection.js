@@ -332,10 +332,15 @@ class Connection {
     this.bound = undefined;
   }
 
-  /** Whether what it changes right now is changed by the app's `onSessionChange` alone. */
+  /** The `round` of its events that are running. */
+  get round() {
+    return Math.max(0, ...this.running.map(({ round }) => round));
+  }
+
+  /** Whether what it changes right now is changed by the app's `onSessionChange` alone, or may be an answer to that. */
   get isTelling() {
-    const { running } = this;
-    return running.length > 0 && running.every(({ isQuiet }) => isQuiet);
+    const { round, running } = this;
+    return round > 1 || (running.length > 0 && running.every(({ isQuiet }) => isQuiet));
   }
 
   /** The socket has disconnected, or was refused. */
@@ -400,10 +405,8 @@ Connection.prototype.hasLeft = false;
 Connection.prototype.rooms = undefined;
 /** Whether the app has been told of the socket. @type {boolean} */
 Connection.prototype.isWelcome = true;
-/** Whether the app is about to be told of a change of its session. @type {boolean} */
-Connection.prototype.isToBeTold = false;
-/** Whether the session has been changed once more meanwhile. @type {boolean} */
-Connection.prototype.isChangedAgain = false;
+/** The event by which the app is about to be told of a change of its session. @type {SocketEvent & { isChangedAgain: boolean } | undefined} */
+Connection.prototype.toBeTold = undefined;
 /** Whether it could not be told, since the session could not be loaded. @type {boolean} */
 Connection.prototype.isUntold = false;
 /** How many packets its middlewares (`socket.use`) have neither let pass nor refused. @type {number} */

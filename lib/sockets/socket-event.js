@@ -256,6 +256,8 @@ class SocketEvent {
 
 /** Whether what it saves is told to nobody. @type {boolean} */
 SocketEvent.prototype.isQuiet = false;
+/** How many calls of `onSessionChange` have led to this one, itself included: two sockets would answer each other for ever. */
+SocketEvent.prototype.round = 0;
 /** Whether the session was not loaded for it: the socket leaves. @type {boolean} */
 SocketEvent.prototype.isUnread = false;
 

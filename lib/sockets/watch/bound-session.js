@@ -74,9 +74,12 @@ class BoundSession {
     this.seen = performance.now();
     const before = this.text;
     if (text === before) return;
+    const round = (maker?.round ?? 0) + 1;
     // What somebody else had written before, and nobody here has seen, is a change for its maker, too.
-    const isStrange = before !== undefined && typeof expected === 'string' && expected !== before;
-    this.take(text, isStrange && !isSameContent(expected, before) ? undefined : maker, isQuiet);
+    const mayBeStrange = before !== undefined && typeof expected === 'string' && expected !== before;
+    if (mayBeStrange && !isSameContent(expected, before))
+      this.take(text, undefined, isQuiet && round > 2, round);
+    else this.take(text, maker, isQuiet, round);
   }
 
   /** The life of the session was extended. @param {any} cookie */
@@ -87,8 +90,8 @@ class BoundSession {
     this.moveEnd(endOfCookie(cookie));
   }
 
-  /** @param {string} text @param {Connection} [maker] @param {boolean} [isQuiet] */
-  take(text, maker, isQuiet = false) {
+  /** @param {string} text @param {Connection} [maker] @param {boolean} [isQuiet] @param {number} [round] as `followed` has them */
+  take(text, maker, isQuiet = false, round = 1) {
     const before = this.text;
     this.former = before;
     this.formerUntil = performance.now();
@@ -101,7 +104,7 @@ class BoundSession {
     } catch {
       // It is no JSON: those who open the session are told so.
     }
-    if (before !== undefined) this.watch.followed(this, before, maker, isQuiet);
+    if (before !== undefined) this.watch.followed(this, before, maker, isQuiet, round);
   }
 
   /** @param {number} end */

@@ -11,23 +11,34 @@ const NAME = 'onSessionChange';
 
 /** Tells the app that the session of a socket was changed by somebody else: the session is loaded anew, and saved afterwards. */
 class ChangeEvent extends SocketEvent {
-  /** @param {Connection} connection */
-  constructor(connection) {
+  /** @param {Connection} connection @param {number} round */
+  constructor(connection, round) {
     super(connection, NAME);
     this.sid = connection.sid;
+    this.round = round;
+    /** Whether the session has been changed once more before the app was told. */
+    this.isChangedAgain = false;
   }
 
-  /** Tells of a change, unless the app is about to be told of the one before. @param {Connection} connection */
-  static tell(connection) {
+  /**
+   * Tells of a change, unless the app is about to be told of the one before.
+   * @param {Connection} connection
+   * @param {number} [round] 1; one more where the change was made while `onSessionChange` was running, perhaps by that
+   */
+  static tell(connection, round = 1) {
     if (!connection.isWelcome) return;
-    connection.isChangedAgain = connection.isToBeTold;
-    if (connection.isToBeTold) return;
-    connection.isToBeTold = true;
-    const event = new ChangeEvent(connection);
+    const earlier = connection.toBeTold;
+    if (earlier !== undefined) {
+      earlier.isChangedAgain = true;
+      earlier.round = Math.min(earlier.round, round);
+      return;
+    }
+    const event = new ChangeEvent(connection, round);
+    connection.toBeTold = event;
     // The change may have been made in the middle of a commit, where no handler may run.
     nextTick(() => {
       if (event.isDue()) event.dispatch();
-      else connection.isToBeTold = false;
+      else connection.toBeTold = undefined;
     });
   }
 
@@ -41,13 +52,17 @@ class ChangeEvent extends SocketEvent {
     return this.connection.sid === this.sid && !this.connection.hasLeft;
   }
 
+  /** Whether it saves no change of a handler's, which is to be told. One that is there by now may be another `onSessionChange`'s. */
+  isAlone() {
+    const hooks = this.connection.running.filter(({ round }) => round > 0);
+    return (hooks.length > 1 && hooks.every(({ isQuiet }) => isQuiet)) || !this.first.isChanged();
+  }
+
   /** @param {unknown} [error] */
   run(error) {
     const { connection } = this;
     const { bound, sharing, socket } = connection;
-    connection.isToBeTold = false;
-    const { isChangedAgain } = connection;
-    connection.isChangedAgain = false;
+    connection.toBeTold = undefined;
     if (!this.isDue()) return undefined;
     if (error !== undefined) {
       // When the session has been looked up.
@@ -57,10 +72,9 @@ class ChangeEvent extends SocketEvent {
     }
     const loaded = this.first.lastStored()?.text;
     // After it was loaded, or before.
-    if (isChangedAgain && bound?.text !== undefined && loaded !== undefined)
-      if (!isSameContent(bound.text, loaded)) ChangeEvent.tell(connection);
-    // A change of a handler's that is saved together with this one's is told.
-    this.isQuiet = !this.first.isChanged();
+    if (this.isChangedAgain && bound?.text !== undefined && loaded !== undefined)
+      if (!isSameContent(bound.text, loaded)) ChangeEvent.tell(connection, this.round);
+    this.isQuiet = this.round > 1 || this.isAlone();
     return sharing.options.onSessionChange?.({ socket, session: this.first.value });
   }
 

@@ -84,7 +84,9 @@ class Watch {
     // A change by `onSessionChange` is told to nobody: two sockets would answer each other for ever.
     const isQuiet = isSaid ?? maker?.isTelling === true;
     this.sessions.get(sid)?.wrote(text, expected, maker, isQuiet);
-    if (!isQuiet && typeof expected === 'string') this.sharing.spreadChange(sid, expected, text);
+    const mayBeAnswer = isSaid === undefined && (maker?.round ?? 0) > 0;
+    if (!isQuiet && !mayBeAnswer && typeof expected === 'string')
+      this.sharing.spreadChange(sid, expected, text);
   }
 
   /** @param {string} sid @param {any} cookie */
@@ -103,8 +105,9 @@ class Watch {
    * @param {BoundSession} bound @param {string} before
    * @param {Connection | undefined} maker whose own change it is
    * @param {boolean} isQuiet whether it is told to nobody
+   * @param {number} round of those who are told
    */
-  followed(bound, before, maker, isQuiet) {
+  followed(bound, before, maker, isQuiet, round) {
     const { sharing } = this;
     const { onSessionChange, rooms } = sharing.options;
     const { sid, text } = bound;
@@ -120,7 +123,7 @@ class Watch {
     if (told.length === 0) return;
     first.adopted.counts.changes += 1;
     publish('change', sid, { sockets: told.length });
-    if (onSessionChange) for (const connection of told) ChangeEvent.tell(connection);
+    if (onSessionChange) for (const connection of told) ChangeEvent.tell(connection, round);
   }
 
   /** Whether sockets are bound to a session still. @param {BoundSession} bound */
