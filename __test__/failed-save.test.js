@@ -175,5 +175,34 @@ describe('shareSession: a save fails', () => {
         assert.deepEqual([count, f, g], [1, 8, 1]);
       },
     );
+
+    test(`${store}: so it is where others store it after that update()`, LIMIT, async (t) => {
+      const updated = deferred();
+      const goOn = deferred();
+      const go = deferred();
+      const { browser, failed, read, socket, write } = await failing(t, 'shareSession', make, {
+        update: async (at, _data, ack) => {
+          const { session } = at;
+          await go.promise;
+          await session.update((fresh) => {
+            fresh.count = (fresh.count ?? 0) + 1;
+          });
+          updated.resolve();
+          await goOn.promise;
+          ack();
+        },
+      });
+      await socket.ask('look', {});
+      const asked = socket.ask('update', {});
+      await socket.ask('set', { f: 7 });
+      failed();
+      go.resolve();
+      await updated.promise;
+      await write(browser, { f: 8 });
+      goOn.resolve();
+      await asked;
+      const { count, f } = await read(browser);
+      assert.deepEqual([count, f], [1, 8]);
+    });
   }
 });

@@ -51,6 +51,8 @@ function rebase(session, fresh, isOld = false) {
     Object.assign(snapshot, { cookie, rawCookie });
   }
   const before = snapshot.base;
+  // Where others write the same later, that counts more still.
+  if (snapshot.failed !== undefined) snapshot.failed = merge(before, base, snapshot.failed);
   patch(own, JSON.parse(text), snapshot.appObjects);
   snapshot.takeObjects(own, fresh);
   const now = snapshot.spell(session);
@@ -60,7 +62,6 @@ function rebase(session, fresh, isOld = false) {
   snapshot.base = isUnchanged ? now : base;
   snapshot.stored = stored;
   snapshot.isMerged = false;
-  snapshot.failed = undefined;
   snapshot.clock = clock;
 }
 
