@@ -204,13 +204,16 @@ export interface SessionSharing {
    *
    * Afterwards sockets have no `session`. New ones connect without one; if `required` is set they are refused.
    *
+   * It does so immediately. The promise is fulfilled when the handlers that are running have ended and everything is saved,
+   * or `storeTimeout` has passed. It waits for no `connection` listener, never rejects, and keeps no process alive.
+   *
    * @example
    * process.once('SIGTERM', async () => {
    *   await io.close(); // Disconnects the sockets, and waits for the requests that are under way.
-   *   sharing.close();
+   *   await sharing.close(); // Waits for handlers, and until what they have changed is saved.
    * });
    */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Every socket of one session; see {@link SessionSharing.to}. */

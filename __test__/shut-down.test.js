@@ -9,7 +9,11 @@ const { deferred } = require('./support/deferred.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
 const { SECRET, shareFixture } = require('./support/share-fixture.js');
+const { suiteRedis } = require('./support/redis-server.js');
 const stores = require('./support/stores.js');
+const { settle } = require('./support/wait.js');
+
+const redis = suiteRedis();
 
 const hostile = async () => {
   const store = new HostileStore();
@@ -174,3 +178,112 @@ for (const socketIoVersion of [2, 4]) {
     assert.equal(await socket.ask('who'), 'ann');
   });
 }
+
+// Browsers' tabs whose sockets note in the session that they leave.
+const TABS = ['a', 'b', 'c', 'd', 'e'];
+
+async function leaving(t, kept, listener, options) {
+  const f = await shareFixture(t, {
+    store: kept.store,
+    options,
+    app: ({ io }) => io.on('connection', (socket) => listener(socket, socket.handshake.auth.tab)),
+  });
+  const browser = await f.login();
+  const key = await f.keyOf(browser);
+  for (const tab of TABS) await f.connect({ auth: { key, tab } });
+  return { ...f, sid: browser.sid };
+}
+
+for (const [name, open] of Object.entries({ ...OPEN, 'connect-redis': () => stores.redis(redis) })) {
+  for (const [how, wait] of [
+    ['immediately', () => {}],
+    ['after a while', () => settle(5)],
+    ['after a reload()', (session) => session.reload()],
+  ]) {
+    test(
+      `${name}: what disconnect listeners change ${how} is saved when close() is fulfilled`,
+      LIMIT,
+      async (t) => {
+        const kept = await open();
+        const { io, sharing, sid } = await leaving(t, kept, (socket, tab) => {
+          socket.on('disconnect', async () => {
+            const waited = wait(socket.session);
+            if (waited) await waited;
+            socket.session[tab] = 'has left';
+          });
+        });
+        await io.close();
+        await sharing.close();
+        const stored = await kept.read(sid);
+        assert.deepEqual(
+          TABS.map((tab) => stored[tab]),
+          TABS.map(() => 'has left'),
+        );
+        await kept.cleanup();
+      },
+    );
+  }
+
+  test(`${name}: what timers have changed is saved when close() is fulfilled`, LIMIT, async (t) => {
+    const kept = await open();
+    const sockets = new Map();
+    const { io, sharing, sid } = await leaving(t, kept, (socket, tab) => void sockets.set(tab, socket));
+    for (const [tab, { session }] of sockets) session[tab] = 'by a timer';
+    await io.close();
+    await sharing.close();
+    const stored = await kept.read(sid);
+    assert.deepEqual(
+      TABS.map((tab) => stored[tab]),
+      TABS.map(() => 'by a timer'),
+    );
+    await kept.cleanup();
+  });
+}
+
+test(
+  'close() waits for no connection listener, and for another handler as long as for a store',
+  LIMIT,
+  async (t) => {
+    const forEver = () => new Promise(() => {});
+    const kept = await stores.memory();
+    const f = await leaving(t, kept, forEver, { storeTimeout: 60_000 });
+    await f.sharing.close();
+
+    const entered = deferred();
+    const stuck = await shareFixture(t, {
+      options: { storeTimeout: 50 },
+      app: ({ io }) =>
+        io.on('connection', (socket) =>
+          socket.on('wait', () => {
+            entered.resolve();
+            return forEver();
+          }),
+        ),
+    });
+    const { socket } = await stuck.bound();
+    socket.send('wait');
+    await entered.promise;
+    const before = performance.now();
+    await stuck.sharing.close();
+    assert.ok(performance.now() - before >= 50);
+  },
+);
+
+test('close() may be called several times, and each call waits', LIMIT, async (t) => {
+  const go = deferred();
+  const kept = await stores.memory();
+  const f = await leaving(t, kept, (socket, tab) => {
+    socket.on('disconnect', async () => {
+      await go.promise;
+      socket.session[tab] = 'has left';
+    });
+  });
+  await f.io.close();
+  let ended = 0;
+  const calls = [f.sharing.close(), f.sharing.close()].map((call) => call.then(() => (ended += 1)));
+  await settle();
+  assert.equal(ended, 0);
+  go.resolve();
+  await Promise.all(calls);
+  assert.equal((await kept.read(f.sid)).e, 'has left');
+});

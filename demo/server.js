@@ -70,7 +70,7 @@ async function startServer({ port, life = 60_000 }) {
       await io.close();
       pages.closeAllConnections();
       await new Promise((resolve) => pages.close(resolve));
-      sharing.close();
+      await sharing.close();
       sharing.store.close();
     },
   };

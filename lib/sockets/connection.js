@@ -272,6 +272,7 @@ class Connection {
   end(event) {
     const { running } = this;
     running.splice(running.indexOf(event), 1);
+    if (!event.isWelcome) this.sharing.handlers -= 1;
     if (event.isUnanswered) {
       event.since.unanswered += 1;
       if (event.since.unanswered === 1) this.unacknowledged.push(event.since);

@@ -4,7 +4,7 @@
 // event and no call to a store is to stand still with them.
 
 const { clearTimeout, setImmediate, setTimeout } = require('node:timers');
-const { setImmediate: nextTurn } = require('node:timers/promises');
+const { setImmediate: nextTurn, setTimeout: delay } = require('node:timers/promises');
 const { nextTick } = process;
 
-module.exports = { clearTimeout, nextTick, nextTurn, setImmediate, setTimeout };
+module.exports = { clearTimeout, delay, nextTick, nextTurn, setImmediate, setTimeout };

@@ -32,6 +32,8 @@ class Sharing {
     this.tellsExpress = true;
     /** What its sockets' sessions can do besides. @type {Methods | undefined} */
     this.methods = undefined;
+    /** How many handlers are running, but for those of `connection`. */
+    this.handlers = 0;
     /** How often it has bound a socket. */
     this.binds = 0;
     /** When a kind of failure was last warned of. @type {Map<string, number>} */

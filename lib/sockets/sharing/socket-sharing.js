@@ -10,6 +10,7 @@ const { leaveSessionRooms } = require('../watch/session-rooms.js');
 const { takeSession } = require('../shared-properties.js');
 const { unfollowSocket } = require('../socket-io.js');
 const { socketMethods } = require('../../session/methods.js');
+const { delay, nextTurn } = require('../../support/timers.js');
 const { Sharing } = require('./sharing.js');
 
 /** @import { Found } from '../binding/key-lookup.js' */
@@ -20,6 +21,9 @@ const { Sharing } = require('./sharing.js');
 
 /** What tells a client that its session has ended. */
 const END_EVENT = 'session:end';
+
+/** How often it is looked whether all has ended after `close()`, in ms. */
+const POLL = 10;
 
 /** What a client may know of a failure. @param {unknown} error */
 function concealed(error) {
@@ -108,9 +112,27 @@ class SocketSharing extends Sharing {
     return { exact: own.exact, sockets, binds, ...own.counts, timeouts: countTimeouts() };
   }
 
-  /** Gives everything back as it was. */
+  /** Gives everything back as it was. @returns {Promise<void>} */
   close() {
-    if (this.closed) return;
+    if (!this.closed) this.giveBack();
+    return this.settled();
+  }
+
+  /** Waits until what is under way has ended and is saved, as long as a call to the store may take. It keeps no process alive. */
+  async settled() {
+    const { commits, updates } = this.own;
+    const end = performance.now() + this.options.storeTimeout;
+    const isBusy = () =>
+      this.handlers > 0 ||
+      commits.held.size > 0 ||
+      updates.held.size > 0 ||
+      [...this.connections.values()].some(({ waiting }) => waiting > 0);
+    // What has arrived begins.
+    await nextTurn();
+    while (isBusy() && performance.now() < end) await delay(POLL, undefined, { ref: false });
+  }
+
+  giveBack() {
     this.closed = true;
     for (const connection of [...this.connections.values()]) {
       // One that has left may have listeners of `disconnect` that are running.
