@@ -156,6 +156,23 @@ export interface SessionSharing {
   key(session: any, channel?: string): Promise<string>;
 
   /**
+   * Changes a session by its id, exactly, as its own `update()` does: for a job, a queue or a webhook that has neither a request
+   * nor a socket of it. Its sockets in this process are told by `onSessionChange`.
+   *
+   * @example
+   * await sharing.update(order.sid, (session) => {
+   *   session.paid = order.id;
+   * });
+   *
+   * @param sid the id of the session: `req.session.id`, or `socket.session.id` of a socket that is bound
+   * @param fn see {@link SocketSessionMethods.update}
+   * @returns what `fn` returned
+   * @throws IoSessionError rejects with `ERR_SESSION_GONE` if there is no session of this id, `ERR_NO_SESSION_STORE` after `close()`,
+   *   and as the `update()` of a session does
+   */
+  update<T>(sid: string, fn: (session: SocketSession) => T | Promise<T>): Promise<T>;
+
+  /**
    * Makes the Socket.IO middleware, for `io.use()` or `io.of('/a-namespace').use()`, dynamic namespaces included. A socket is
    * bound by the key in its `auth: { key }` (Socket.IO 2: in its query), else by its cookie, or later by the event
    * `__zappa_key`. Middlewares behind it find `socket.session` there.

@@ -384,6 +384,71 @@ test('a store that adds a field of the moment to each text is updated, and exact
   assert.equal((await browser.json('/read')).body.visits, 11);
 });
 
+describe('sharing.update(), by the id of a session', () => {
+  const add = (session) => {
+    session.count = (session.count ?? 0) + 1;
+    return session.count;
+  };
+
+  async function open(t, options) {
+    const store = new TextStore();
+    const f = await shareFixture(t, {
+      store,
+      options,
+      app({ io }) {
+        io.on('connection', (socket) => {
+          socket.on('add', async (ack) => ack(await socket.session.update(add)));
+          socket.on('id', (ack) => ack(socket.id));
+          socket.on('keep', (ack) => {
+            socket.session.kept = 1;
+            ack();
+          });
+        });
+      },
+    });
+    return { ...f, texts: store.texts };
+  }
+
+  test('counts exactly beside events, and gives what the function returned', LIMIT, async (t) => {
+    const { bound, sharing, texts } = await open(t);
+    const { sid, socket } = await bound();
+    const calls = Array.from({ length: 40 }, (_, n) =>
+      n % 2 ? socket.ask('add') : sharing.update(sid, add),
+    );
+    assert.deepEqual(
+      (await Promise.all(calls)).sort((one, other) => one - other),
+      Array.from({ length: 40 }, (_, n) => n + 1),
+    );
+    assert.equal(JSON.parse(texts.get(sid)).count, 40);
+  });
+
+  test('is told to the sockets of the session', LIMIT, async (t) => {
+    const told = deferred();
+    const { bound, sharing } = await open(t, { onSessionChange: (change) => told.resolve(change) });
+    const { sid, socket } = await bound();
+    await sharing.update(sid, add);
+    const change = await told.promise;
+    assert.deepEqual([change.socket.id, change.session.count], [await socket.ask('id'), 1]);
+  });
+
+  test('changes nothing but sessions of browsers that are there', LIMIT, async (t) => {
+    const { bound, connect, sharing, texts } = await open(t);
+    const { sid, key: ofAnn } = await bound();
+    const stranger = await connect();
+    await stranger.ask('keep');
+    const own = await stranger.ask('id');
+    const before = new Map(texts);
+    assert.ok(before.has(ofAnn) && before.has(own));
+    for (const id of ['nobody', ofAnn, own])
+      await assert.rejects(sharing.update(id, add), { code: 'ERR_SESSION_GONE' });
+    for (const id of [undefined, null, 7, { sid }]) await assert.rejects(sharing.update(id, add), TypeError);
+    await assert.rejects(sharing.update(sid), TypeError);
+    assert.deepEqual(texts, before);
+    await sharing.close();
+    await assert.rejects(sharing.update(sid, add), { code: 'ERR_NO_SESSION_STORE' });
+  });
+});
+
 test('what an HTTP request sets back after an update() is saved', LIMIT, async (t) => {
   const ways = {
     '/set': async (session) => {

@@ -32,6 +32,7 @@ function shareSession(options) {
       if (server !== undefined) serveFromStart(sharing, server);
       return socketMiddleware(sharing);
     },
+    update: (/** @type {unknown} */ sid, /** @type {any} */ change) => sharing.update(sid, change),
     to: (/** @type {string} */ sid) => new SessionSockets(sharing, sid),
     socketsOf: (/** @type {string} */ sid) => sharing.socketsOf(sid),
     stats: () => sharing.stats(),

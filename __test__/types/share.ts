@@ -65,6 +65,12 @@ const app = express();
 app.use(session({ store: sharing.store, secret: 'secret' }));
 app.use(sharing.express());
 app.get('/page', async (req, res) => {
+  const added: number = await sharing.update(req.session.id, ({ user }) => {
+    if (user) user.visits += 1;
+    return user?.visits ?? 0;
+  });
+  // @ts-expect-error by its id
+  await sharing.update(req.session, () => added);
   const key: string = await sharing.key(req.session);
   const other: string = await sharing.key(req.session, 'chat');
   res.send(key + other);

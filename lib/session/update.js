@@ -4,7 +4,7 @@ const { commitSession, merge } = require('../stores/commit.js');
 const { failure, unsavable } = require('../support/errors.js');
 const { openFresh, patch, rebase } = require('./rebase.js');
 const { snapshotOf } = require('./snapshot.js');
-const { isSameJson } = require('./session-data.js');
+const { isBrowserSession, isSameJson } = require('./session-data.js');
 const { clearTimeout, nextTurn, setTimeout } = require('../support/timers.js');
 
 /** @import { Methods } from './methods.js' */
@@ -149,7 +149,9 @@ async function updated(adopted, sid, session, change, methods) {
         stored = undefined;
       }
       if (stored === undefined) ({ stored, clock } = await read(adopted, sid));
-      if (stored === undefined) throw failure('ERR_SESSION_GONE');
+      // By its id alone: that may be a key, or a socket's.
+      const isOther = stored !== undefined && !session && !isBrowserSession(stored.text);
+      if (stored === undefined || isOther) throw failure('ERR_SESSION_GONE');
       // A database may spell JSON in its own way, and compares with that.
       if (found && isSameJson(found.text, stored.text)) stored = { ...stored, text: found.text };
       const fresh = openFresh(adopted, sid, stored, clock, methods);

@@ -10,6 +10,7 @@ const { leaveSessionRooms } = require('../watch/session-rooms.js');
 const { takeSession } = require('../shared-properties.js');
 const { unfollowSocket } = require('../socket-io.js');
 const { socketMethods } = require('../../session/methods.js');
+const { updateSession } = require('../../session/update.js');
 const { delay, nextTurn } = require('../../support/timers.js');
 const { Sharing } = require('./sharing.js');
 
@@ -103,6 +104,14 @@ class SocketSharing extends Sharing {
   /** The sockets that are bound to a session. @param {string} sid @returns {any[]} */
   socketsOf(sid) {
     return [...this.connections.values()].filter((one) => one.sid === sid).map(({ socket }) => socket);
+  }
+
+  /** Changes what is stored of a session, by its id. @param {unknown} sid @param {(session: any) => unknown} change */
+  async update(sid, change) {
+    if (typeof sid !== 'string')
+      throw new TypeError('io-session: sharing.update(sid, fn): sid must be the id of a session, a string.');
+    if (this.adopted === undefined) throw failure('ERR_NO_SESSION_STORE');
+    return updateSession(this.adopted, sid, undefined, change, this.methods);
   }
 
   /** What it has done, and what it holds. */
