@@ -323,7 +323,8 @@ export interface SocketSessionMethods {
   reload(): Promise<SocketSession>;
   reload(callback: (error: any) => void): this;
   /**
-   * Logs out: every socket of the session is unbound, and its keys are good no more.
+   * Logs out: every socket of the session is unbound, and its keys are good no more. With `onSessionEnd: 'disconnect'` this one is
+   * disconnected by then: acknowledge before.
    *
    * @example
    * socket.on('logout', async (ack) => {

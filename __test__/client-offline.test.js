@@ -149,7 +149,7 @@ for (const version of [2, 4]) {
     await assert.rejects(shared, { name: 'AbortError' });
     if (version === 2) assert.equal((await read).user, undefined);
     assert.equal(socket.auth, auth);
-    assert.ok(!Object.hasOwn(socket, 'emitBuffered'));
+    assert.ok(!Object.hasOwn(socket, 'packet'));
   });
 
   test(
@@ -177,6 +177,64 @@ for (const version of [2, 4]) {
     },
   );
 }
+
+// A namespace that a page opens beside a connected one says that it connects before `shareSession` can see it.
+for (const version of [2, 4]) {
+  for (const required of [false, true]) {
+    // A client of Socket.IO 2 is told of a refusal, and left to itself.
+    if (version === 2 && required) continue;
+    test(
+      `a namespace opened beside a connected one is the browser's own, ${required ? 'and required, ' : ''}Socket.IO ${version}`,
+      LIMIT,
+      async (t) => {
+        const { browser, f, socket, options } = await page(t, version, {
+          set: { namespaces: ['/chat'], options: { required } },
+        });
+        await shareSession(socket, options);
+        const chat = socket.io.socket('/chat');
+        t.after(() => chat.close());
+        const shared = shareSession(chat, options);
+        const wrote = [1, 2].map((n) => ask(chat, 'write', { [`field${n}`]: n }));
+        assert.deepEqual(await Promise.all(wrote), [browser.sid, browser.sid]);
+        await shared;
+        const { field1, field2 } = (await browser.json('/read')).body;
+        assert.deepEqual([field1, field2], [1, 2]);
+        await breakOff(f, chat);
+        assert.equal((await ask(chat, 'read')).id, browser.sid);
+      },
+    );
+  }
+}
+
+test(
+  'a namespace opened beside a connected one that is refused for good is tried once more',
+  LIMIT,
+  async (t) => {
+    let refused = 0;
+    const { socket, options } = await page(t, 4, {
+      set: {
+        namespaces: ['/chat'],
+        app: ({ io }) =>
+          io.of('/chat').use((_socket, next) => {
+            refused += 1;
+            next(new Error('banned'));
+          }),
+      },
+    });
+    await shareSession(socket, options);
+    const chat = socket.io.socket('/chat');
+    t.after(() => chat.close());
+    const controller = new AbortController();
+    const told = [];
+    chat.on('connect_error', ({ message }) => told.push(message));
+    const shared = shareSession(chat, { ...options, signal: controller.signal });
+    await until(() => told.length === 2, 'it is tried once more');
+    await ask(socket, 'echo', 1);
+    assert.deepEqual([refused, told], [2, ['banned', 'banned']]);
+    controller.abort();
+    await assert.rejects(shared, { name: 'AbortError' });
+  },
+);
 
 test('the app’s own auth goes along with the key', LIMIT, async (t) => {
   for (const auth of [{ token: 'mine' }, (cb) => cb({ token: 'mine' })]) {

@@ -168,49 +168,48 @@ const bringKey = (socket, options, hasAsked, note) => {
   };
 };
 
-/** The types of a packet of Socket.IO 2 with an event. */
+/** The types of a packet with an event. */
 const EVENTS = [2, 5];
 
 /**
- * Has a client of Socket.IO 2, which has no `auth`, keep what is emitted, from when it is offline until the handshake has ended, or
- * has taken too long.
+ * Keeps what is emitted from when a socket is offline until it is bound, or that takes too long. A connection that has brought a key
+ * need not wait. Socket.IO 2 has no `auth`, and a namespace opened beside a connected one has no time for it.
  *
  * @type {(socket: any) => { hold(): void, release(): void, stop(): void }}
  */
 const holdBuffer = (socket) => {
-  const { emitBuffered, onAny, packet } = socket;
-  if (onAny || !emitBuffered) return { hold() {}, release() {}, stop() {} };
+  const { packet } = socket;
+  if (!packet) return { hold() {}, release() {}, stop() {} };
   let isHeld = !socket.connected;
   /** @type {any} */
   let timer;
-  /** What was emitted since it is connected. @type {any[]} */
+  /** @type {any[]} */
   const later = [];
   const release = () => {
     clearTimeout(timer);
-    if (!isHeld || !socket.connected) return;
+    timer = undefined;
+    if (!socket.connected) return;
     isHeld = false;
-    emitBuffered.call(socket);
     for (const one of later.splice(0)) packet.call(socket, one);
   };
   // It is connected.
-  socket.emitBuffered = () => {
-    if (isHeld) timer = setTimeout(release, PATIENCE);
-    else emitBuffered.call(socket);
-  };
   socket.packet = (/** @type {any} */ one) => {
-    if (isHeld && EVENTS.includes(one.type) && one.data[0] !== '__zappa_key') later.push(one);
-    else packet.call(socket, one);
+    if (!isHeld || !EVENTS.includes(one.type) || one.data[0] === '__zappa_key')
+      return packet.call(socket, one);
+    later.push(one);
+    timer ??= setTimeout(release, PATIENCE);
   };
   return {
     hold() {
       clearTimeout(timer);
+      timer = undefined;
       isHeld = true;
     },
     release,
     stop() {
-      delete socket.emitBuffered;
       delete socket.packet;
-      release();
+      if (later.length > 0 && !socket.connected) socket.once('connect', release);
+      else release();
     },
   };
 };
@@ -233,6 +232,8 @@ const shareSession = (socket, options = {}) => {
     let shown;
     /** Whether it was opened without one because of a failure that may pass. */
     let isKeyless = false;
+    /** Whether a connection has asked for its key. */
+    let isBrought = false;
     let hasAsked = false;
     let wait = FIRST_WAIT;
 
@@ -285,13 +286,17 @@ const shareSession = (socket, options = {}) => {
       shown = undefined;
     };
     const note = (/** @type {any} */ key, /** @type {any} */ failed) => {
+      isBrought = true;
       shown = key;
       isKeyless = failed !== undefined && isPassing(failed);
     };
     const bringing = bringKey(socket, options, () => hasAsked, note);
     const buffer = earlier?.buffer ?? holdBuffer(socket);
     const listeners = Object.entries({
-      connect: begin,
+      connect: () => {
+        if (isBrought) buffer.release();
+        begin();
+      },
       // The acknowledgement of a connection that is gone never comes.
       disconnect: () => {
         abandon();
@@ -299,9 +304,11 @@ const shareSession = (socket, options = {}) => {
       },
       // Refused by `required`, after which Socket.IO's client does not try again.
       connect_error: (/** @type {any} */ { data }) => {
-        if (socket.active !== false || !(isKeyless || PASSING.test(data?.code))) return;
+        if (socket.active !== false || !(isKeyless || !isBrought || PASSING.test(data?.code))) return;
         clearTimeout(timer);
-        timer = setTimeout(() => socket.active || socket.connect(), wait * (1 + Math.random()));
+        // It had connected before it could bring a key.
+        const pause = isBrought ? wait * (1 + Math.random()) : 0;
+        timer = setTimeout(() => socket.active || socket.connect(), pause);
         wait = Math.min(2 * wait, LAST_WAIT);
       },
       'session:end': () => {

@@ -86,7 +86,8 @@ export interface ShareError extends Error {
  *
  * What the app emits before the socket is connected, or while it is offline, is handled with the session. A client of Socket.IO
  * 3 or 4 brings a key with each connection, beside what the app has set as the socket's `auth`; a connection waits for it for
- * 5 seconds at most. A client of Socket.IO 2 keeps what was emitted until it is bound, or could not be.
+ * 5 seconds at most. A client of Socket.IO 2, and a namespace that was opened beside a connected one, keep what
+ * was emitted until they are bound, or could not be.
  *
  * It needs `fetch`, `Promise` and `AbortController`, and nothing of a page: it runs in React Native and in Node.js, too.
  *
