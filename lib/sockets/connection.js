@@ -52,6 +52,8 @@ class Connection {
     this.made = 0;
     /** The events whose handlers have not ended, in the order in which they began. @type {SocketEvent[]} */
     this.running = [];
+    /** The latest `round` of those: 0 while no `onSessionChange` is running. */
+    this.round = 0;
     /** The session that it is bound to, as this process watches it. @type {BoundSession | undefined} */
     this.bound = undefined;
     /** How many events wait for their place or for the store. */
@@ -273,6 +275,7 @@ class Connection {
     const { running } = this;
     running.splice(running.indexOf(event), 1);
     if (!event.isWelcome) this.sharing.handlers -= 1;
+    if (event.round > 0) this.round = running.reduce((most, { round }) => Math.max(most, round), 0);
     if (event.isUnanswered) {
       event.since.unanswered += 1;
       if (event.since.unanswered === 1) this.unacknowledged.push(event.since);
@@ -331,11 +334,6 @@ class Connection {
     if (bound !== undefined) sharing.watch.remove(this, bound);
     this.sid = undefined;
     this.bound = undefined;
-  }
-
-  /** The `round` of its events that are running. */
-  get round() {
-    return Math.max(0, ...this.running.map(({ round }) => round));
   }
 
   /** Whether what it changes right now is changed by the app's `onSessionChange` alone, or may be an answer to that. */

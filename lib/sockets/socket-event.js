@@ -143,6 +143,7 @@ class SocketEvent {
     this.since = connection.link;
     connection.running.push(this);
     if (!this.isWelcome) connection.sharing.handlers += 1;
+    if (this.round > connection.round) connection.round = this.round;
     const { starting } = connection;
     connection.starting = this;
     let result;
