@@ -8,6 +8,8 @@ const { deferred } = require('./support/deferred.js');
 const { FACES, save } = require('./support/faces.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
+const { shareFixture } = require('./support/share-fixture.js');
+const { settle } = require('./support/wait.js');
 
 class ComparingStore extends HostileStore {
   constructor() {
@@ -206,3 +208,59 @@ describe('shareSession: a save fails', () => {
     });
   }
 });
+
+test(
+  'what is brought up to date while a save after a failed one is under way is not undone by that',
+  LIMIT,
+  async (t) => {
+    const store = new ComparingStore();
+    const [begun, go, saved, goOn] = [deferred(), deferred(), deferred(), deferred()];
+    const f = await shareFixture(t, {
+      store,
+      options: { onError() {} },
+      app: ({ io }) =>
+        io.on('connection', (socket) => {
+          socket.on('fill', (ack) => {
+            socket.session.data = {};
+            ack();
+          });
+          socket.on('set', (field, ack) => {
+            socket.session.data[field] = 1;
+            ack();
+          });
+          socket.on('look', (ack) => ack());
+          socket.on('work', async (ack) => {
+            const { session } = socket;
+            begun.resolve();
+            await go.promise;
+            session.data.a = 1;
+            await session.save().catch(() => {});
+            saved.resolve();
+            await goOn.promise;
+            ack();
+          });
+        }),
+    });
+    const { key, sid, socket } = await f.bound();
+    const second = await f.connect({ key });
+    await socket.ask('fill');
+    const work = socket.ask('work');
+    await begun.promise;
+    const first = store.hold('compareAndSet');
+    const set = second.ask('set', 'b');
+    await first.reached;
+    go.resolve();
+    await settle();
+    store.next('compareAndSet', 'error');
+    first.release();
+    await Promise.all([set, saved.promise]);
+    const last = store.hold('compareAndSet');
+    goOn.resolve();
+    await last.reached;
+    const look = socket.ask('look');
+    await settle();
+    last.release();
+    await Promise.all([work, look]);
+    assert.deepEqual(JSON.parse(store.text(sid)).data, { a: 1, b: 1 });
+  },
+);

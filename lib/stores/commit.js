@@ -187,6 +187,8 @@ class Committing {
     /** The text of what is to be written, and what it is measured against. */
     this.mine = copy?.text ?? save.text;
     this.base = copy?.base ?? this.snapshot.base;
+    // Now: the session may be brought up to what others have written while this is under way. The app's own save writes all.
+    this.failed = trusting ? undefined : this.snapshot.failed;
     this.text = this.mine;
     this.attempts = 0;
     /** Whether `expected` is what was there a moment ago, and not when the session was loaded. */
@@ -267,9 +269,7 @@ class Committing {
   /** The text to write, where somebody else has written as well. @param {string} theirs */
   merge(theirs) {
     const began = begin('merge');
-    // The app saves all that the session has.
-    const failed = this.trusting ? undefined : this.snapshot.failed;
-    const text = merge(this.base, this.mine, theirs, this.save.assigned, failed);
+    const text = merge(this.base, this.mine, theirs, this.save.assigned, this.failed);
     this.merged = true;
     publish('merge', this.snapshot.sid, { attempt: this.attempts }, began);
     return text;
