@@ -150,39 +150,10 @@ for (const face of Object.keys(FACES)) {
 
 describe('shareSession: a save fails', () => {
   for (const [store, make] of Object.entries(STORES)) {
-    test(
-      `${store}: an update() in a handler that was running keeps what others have stored`,
-      LIMIT,
-      async (t) => {
-        const go = deferred();
-        const { browser, failed, read, socket, write } = await failing(t, 'shareSession', make, {
-          update: async (at, _data, ack) => {
-            const { session } = at;
-            await go.promise;
-            await session.update((fresh) => {
-              fresh.count = (fresh.count ?? 0) + 1;
-            });
-            session.g = 1;
-            ack();
-          },
-        });
-        await socket.ask('look', {});
-        const asked = socket.ask('update', {});
-        await socket.ask('set', { f: 7 });
-        failed();
-        await write(browser, { f: 8 });
-        go.resolve();
-        await asked;
-        const { count, f, g } = await read(browser);
-        assert.deepEqual([count, f, g], [1, 8, 1]);
-      },
-    );
-
-    test(`${store}: so it is where others store it after that update()`, LIMIT, async (t) => {
-      const updated = deferred();
-      const goOn = deferred();
-      const go = deferred();
-      const { browser, failed, read, socket, write } = await failing(t, 'shareSession', make, {
+    // A handler that was running calls update() when it is told to, and goes on then.
+    const updating = async (t, finish) => {
+      const [go, updated] = [deferred(), deferred()];
+      const app = await failing(t, 'shareSession', make, {
         update: async (at, _data, ack) => {
           const { session } = at;
           await go.promise;
@@ -190,16 +161,37 @@ describe('shareSession: a save fails', () => {
             fresh.count = (fresh.count ?? 0) + 1;
           });
           updated.resolve();
-          await goOn.promise;
+          await finish(session);
           ack();
         },
       });
-      await socket.ask('look', {});
-      const asked = socket.ask('update', {});
-      await socket.ask('set', { f: 7 });
-      failed();
-      go.resolve();
-      await updated.promise;
+      await app.socket.ask('look', {});
+      const asked = app.socket.ask('update', {});
+      await app.socket.ask('set', { f: 7 });
+      app.failed();
+      return { ...app, asked, go: go.resolve, updated: updated.promise };
+    };
+
+    test(
+      `${store}: an update() in a handler that was running keeps what others have stored`,
+      LIMIT,
+      async (t) => {
+        const { asked, browser, go, read, write } = await updating(t, (session) => {
+          session.g = 1;
+        });
+        await write(browser, { f: 8 });
+        go();
+        await asked;
+        const { count, f, g } = await read(browser);
+        assert.deepEqual([count, f, g], [1, 8, 1]);
+      },
+    );
+
+    test(`${store}: so it is where others store it after that update()`, LIMIT, async (t) => {
+      const goOn = deferred();
+      const { asked, browser, go, read, updated, write } = await updating(t, () => goOn.promise);
+      go();
+      await updated;
       await write(browser, { f: 8 });
       goOn.resolve();
       await asked;

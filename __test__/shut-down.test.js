@@ -194,6 +194,14 @@ async function leaving(t, kept, listener, options) {
   return { ...f, sid: browser.sid };
 }
 
+async function assertSaved(kept, sid, what) {
+  const stored = await kept.read(sid);
+  assert.deepEqual(
+    TABS.map((tab) => stored[tab]),
+    TABS.map(() => what),
+  );
+}
+
 for (const [name, open] of Object.entries({ ...OPEN, 'connect-redis': () => stores.redis(redis) })) {
   for (const [how, wait] of [
     ['immediately', () => {}],
@@ -214,11 +222,7 @@ for (const [name, open] of Object.entries({ ...OPEN, 'connect-redis': () => stor
         });
         await io.close();
         await sharing.close();
-        const stored = await kept.read(sid);
-        assert.deepEqual(
-          TABS.map((tab) => stored[tab]),
-          TABS.map(() => 'has left'),
-        );
+        await assertSaved(kept, sid, 'has left');
         await kept.cleanup();
       },
     );
@@ -231,11 +235,7 @@ for (const [name, open] of Object.entries({ ...OPEN, 'connect-redis': () => stor
     for (const [tab, { session }] of sockets) session[tab] = 'by a timer';
     await io.close();
     await sharing.close();
-    const stored = await kept.read(sid);
-    assert.deepEqual(
-      TABS.map((tab) => stored[tab]),
-      TABS.map(() => 'by a timer'),
-    );
+    await assertSaved(kept, sid, 'by a timer');
     await kept.cleanup();
   });
 }
