@@ -274,7 +274,7 @@ class Connection {
   end(event) {
     const { running } = this;
     running.splice(running.indexOf(event), 1);
-    if (!event.isWelcome) this.sharing.handlers -= 1;
+    if (!event.mayNeverEnd) this.sharing.handlers -= 1;
     if (event.round > 0) this.round = running.reduce((most, { round }) => Math.max(most, round), 0);
     if (event.isUnanswered) {
       event.since.unanswered += 1;

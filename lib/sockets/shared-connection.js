@@ -175,7 +175,7 @@ class SharedConnection extends Connection {
     const { socket } = this;
     const { nsp } = socket;
     const event = new SharedEvent(this, nsp, [name, socket]);
-    event.isWelcome = true;
+    event.mayNeverEnd = true;
     if (nsp.listenerCount(name) > 0) {
       // Other middlewares may have taken their time since its session was loaded.
       if (this.isFresh) event.start();

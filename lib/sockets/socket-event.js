@@ -142,7 +142,7 @@ class SocketEvent {
     connection.takeNext();
     this.since = connection.link;
     connection.running.push(this);
-    if (!this.isWelcome) connection.sharing.handlers += 1;
+    if (!this.mayNeverEnd) connection.sharing.handlers += 1;
     if (this.round > connection.round) connection.round = this.round;
     const { starting } = connection;
     connection.starting = this;
@@ -259,7 +259,7 @@ class SocketEvent {
 /** Whether what it saves is told to nobody. @type {boolean} */
 SocketEvent.prototype.isQuiet = false;
 /** Whether it tells the app that the socket has connected: such a handler may go on for as long as the socket is there. @type {boolean} */
-SocketEvent.prototype.isWelcome = false;
+SocketEvent.prototype.mayNeverEnd = false;
 /** How many calls of `onSessionChange` have led to this one, itself included: two sockets would answer each other for ever. */
 SocketEvent.prototype.round = 0;
 /** Whether the session was not loaded for it: the socket leaves. @type {boolean} */
