@@ -984,6 +984,38 @@ test("a stranger's first save is not undone by an event whose load overlaps it",
 });
 
 test(
+  'what events change and save() saves, in turn, while the store is busy, is written by one write',
+  LIMIT,
+  async (t) => {
+    const count = (session) => {
+      session.count = (session.count ?? 0) + 1;
+    };
+    const { bound, store } = await listening(t, {
+      put(socket, ack) {
+        count(socket.session);
+        ack('ok');
+      },
+      async save(socket, ack) {
+        count(socket.session);
+        await socket.session.save();
+        ack('ok');
+      },
+    });
+    const { sid, socket } = await bound();
+    const first = store.hold('set', (id) => id === sid);
+    const answers = [socket.ask('put')];
+    await first.reached;
+    for (let i = 0; i < 20; i += 1) answers.push(socket.ask('save'), socket.ask('put'));
+    await settle();
+    const before = store.calls.filter(({ method }) => method === 'set').length;
+    first.release();
+    assert.deepEqual(new Set(await Promise.all(answers)), new Set(['ok']));
+    assert.equal(store.read(sid).count, 41);
+    assert.equal(store.count('set'), before + 1);
+  },
+);
+
+test(
   'a field that is called like a method, written as it was stored, is saved once and no change after that',
   LIMIT,
   async (t) => {

@@ -92,12 +92,10 @@ class Snapshot {
   }
 
   /** A save that waits for the lock, and can write what comes after it, too: each has all of the session. @param {SaveOptions} options @returns {Save | undefined} */
-  waitingSave({ trusting, reads, isQuiet, copy, update }) {
+  waitingSave({ copy, update }) {
     const { save } = this;
     if (save === undefined || save.isWriting || save.options.update || update) return undefined;
-    const { options } = save;
-    const isAlike = options.trusting === trusting && options.reads === reads && options.isQuiet === isQuiet;
-    return isAlike && !options.copy && !copy ? save : undefined;
+    return save.options.copy || copy ? undefined : save;
   }
 
   /** App code has given a field a value, or deleted it. @param {string} key @param {any} value */
@@ -121,8 +119,13 @@ class Snapshot {
     return this.save;
   }
 
-  /** A save that waits for the lock gets more to write. @param {Save} save @param {string} text */
-  joinSave(save, text) {
+  /** A save that waits for the lock gets more to write, and is for each what it needs. @param {Save} save @param {string} text @param {SaveOptions} more */
+  joinSave(save, text, more) {
+    const { isQuiet, reads, trusting } = save.options;
+    save.options.trusting = trusting || more.trusting;
+    save.options.reads = reads || more.reads;
+    // Told, if one of them is.
+    save.options.isQuiet = more.isQuiet === false ? false : isQuiet && more.isQuiet;
     save.text = text;
     save.assigned = new Set([...save.assigned, ...this.assigned]);
     save.joined += 1;

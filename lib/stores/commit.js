@@ -123,7 +123,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
     const earlier = snapshot.waitingSave(options);
     if (earlier !== undefined) {
       adopted.commits.join(snapshot.sid);
-      snapshot.joinSave(earlier, mine);
+      snapshot.joinSave(earlier, mine, options);
       earlier.waiting.push(callback);
       return;
     }
