@@ -9,6 +9,7 @@ const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
 const { startChromium } = require('./support/chromium.js');
+const { deferred } = require('./support/deferred.js');
 const { fixture } = require('./support/fixture.js');
 const { closeServer, listen } = require('./support/http-server.js');
 const { LIMIT } = require('./support/limit.js');
@@ -240,9 +241,20 @@ test('a page on an origin of its own has its session from the first connection',
   t.after(() => closeServer(pages));
   urls.page = (await listen(pages)).replace('127.0.0.1', 'localhost');
   const sockets = new Set();
+  // A request for a key that is on its way for as long as somebody holds it.
+  let held;
   const f = await shareApp(t, {
     splitPorts: true,
     options: { allowedOrigins: [urls.page] },
+    before: [
+      (req, _res, next) => {
+        if (!held || !req.path.startsWith('/io-session/socket/')) return next();
+        const { asked, go } = held;
+        held = undefined;
+        asked.resolve();
+        return go.promise.then(() => next());
+      },
+    ],
     app({ io }) {
       io.on('connection', (socket) => {
         sockets.add(socket);
@@ -278,9 +290,24 @@ test('a page on an origin of its own has its session from the first connection',
   // A second tab is somebody as it arrives, and so is the first when its connection is lost.
   const second = await open();
   await shows(second, { arrived: 'somebody new', user: 'somebody new', session: await sid() });
+
+  // It asks for a key when it has lost its connection, with the cookie that a login of the first is replacing.
+  const before = await sid();
+  const [asked, go] = [deferred(), deferred()];
+  held = { asked, go };
+  [...sockets].at(-1).conn.close();
+  await asked.promise;
+  await first.click('#login');
+  await until(async () => (await sid()) !== before, 'the first tab is logged in');
+  const renewed = await sid();
+  go.resolve();
+  await shows(second, { user: 'somebody new', session: renewed, error: '' });
+  await shows(first, { user: 'somebody new', session: renewed, error: '' });
+  assert.equal(await sid(), renewed);
+
   for (const socket of [...sockets]) socket.conn.close();
-  await shows(first, { arrived: 'somebody new', binds: '3' });
-  await shows(second, { arrived: 'somebody new', binds: '2' });
+  await shows(first, { arrived: 'somebody new', binds: '4' });
+  await shows(second, { arrived: 'somebody new', binds: '3' });
 
   await second.click('#logout');
   await shows(first, { ended: 'destroy', user: 'nobody', error: '' });

@@ -43,6 +43,11 @@ function* cookies(header) {
   }
 }
 
+/** The cookies of a `Cookie` header that name a session, signed. @param {unknown} header @param {string} sid */
+function cookiesOf(header, sid) {
+  return [...cookies(header)].filter(([, value]) => value.startsWith(`${SIGNED}${sid}.`));
+}
+
 /**
  * Warns where the option `cookie` is wrong, by the cookie of an HTTP request which the session middleware has accepted: it has
  * another name, or is signed with none of the option's secrets. Then no socket will ever be bound by it. Looks at one cookie
@@ -53,9 +58,8 @@ function lookAtCookie(sharing, req) {
   const { cookie: options } = sharing.options;
   if (options === undefined || seen.has(sharing)) return;
   const { cookie: header } = req.headers;
-  const accepted = `${SIGNED}${req.sessionID}.`;
   // Where there is none, this request has a session that is new.
-  const names = [...cookies(header)].filter(([, value]) => value.startsWith(accepted)).map(([name]) => name);
+  const names = cookiesOf(header, req.sessionID).map(([name]) => name);
   if (names.length === 0) return;
   seen.add(sharing);
   // Another session middleware's, beside one that sockets are bound by.
@@ -64,4 +68,4 @@ function lookAtCookie(sharing, req) {
   warn(sharing, isNamed ? 'IO_SESSION_COOKIE_SECRET' : 'IO_SESSION_COOKIE_NAME', options.name);
 }
 
-module.exports = { sessionIdOfCookie, lookAtCookie };
+module.exports = { cookies, cookiesOf, lookAtCookie, sessionIdOfCookie };

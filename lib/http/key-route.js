@@ -1,9 +1,15 @@
 'use strict';
 
 const { findKey } = require('./session-key.js');
+const { replacedSession, whenOut } = require('./responses.js');
+const { setTimeout } = require('../support/timers.js');
 
 /** The status of a session that has asked for too many keys, and when it may ask again: in the next minute, in s. */
 const [TOO_MANY, RETRY_AFTER] = [429, 60];
+/** The status of a request that is to be sent again, and where to. */
+const [AGAIN, QUERY] = [307, '?again'];
+/** How long the cookie of a login may be on its way, in ms: this answer may overtake it. */
+const GRACE = 250;
 
 /** @import { Sharing } from '../sockets/sharing/sharing.js' */
 
@@ -15,10 +21,32 @@ const [TOO_MANY, RETRY_AFTER] = [429, 60];
  */
 function answerKey(sharing, { req, res, session }, channel) {
   if (req.method === 'HEAD') return end(res, 200);
+  if (askAgain(req, res)) return;
   findKey(sharing, session ?? req.session, channel, (error, key) => {
+    // The login may have been quicker.
+    if (askAgain(req, res)) return;
     if (error) refuseKey(sharing, res, error);
     else end(res, 200, { key });
   });
+}
+
+/**
+ * Has a browser ask again, once, that has sent its cookie when a login was about to replace that. The answer itself would bring
+ * the cookie of another session, and with it the browser would be logged out.
+ * @param {any} req @param {any} res @returns {boolean} whether it does
+ */
+function askAgain(req, res) {
+  const sid = req.url?.endsWith(QUERY) ? undefined : replacedSession(req);
+  if (sid === undefined) return false;
+  // No cookie.
+  req.session = null;
+  whenOut(sid, () =>
+    setTimeout(() => {
+      res.setHeader('Location', QUERY);
+      end(res, AGAIN);
+    }, GRACE),
+  );
+  return true;
 }
 
 /** @param {Sharing} sharing @param {any} res @param {unknown} error */
