@@ -855,7 +855,7 @@ test('the module is for pages of this host and of allowed origins', LIMIT, async
 test('the module is small, needs nothing, and is in the package', () => {
   const source = fs.readFileSync(path.join(ROOT, 'client', 'index.js'));
   const { length } = gzipSync(source, { level: 9 });
-  assert.ok(length < 4_500, `${length} bytes gzipped`);
+  assert.ok(length < 4_800, `${length} bytes gzipped`);
   assert.doesNotMatch(String(source), /^\s*(import|export .* from)\b|require\(/m);
   const { files } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
   assert.ok(files.includes('client'));
@@ -946,3 +946,31 @@ for (const [what, navigator] of Object.entries(LOCKS)) {
     assert.equal((await socket.ask('read')).user, 'ann');
   });
 }
+
+test('where there are no locks, the sockets of a page are given one session together', LIMIT, async (t) => {
+  const { browser, connect, url } = await shareApp(t, { namespaces: ['/chat'] });
+  const { shareSession } = await client();
+  const person = browser();
+  const sockets = [await connect(), await connect(), await connect({ namespace: '/chat' })];
+  const fetch = fetchOf(person);
+  await Promise.all(sockets.map(({ socket }) => shareSession(socket, { url, fetch })));
+  for (const socket of sockets) assert.equal((await socket.ask('read')).id, person.sid);
+});
+
+test('a server that does not answer holds up no other one of the page', LIMIT, async (t) => {
+  const { connect, login, url } = await shareApp(t);
+  const { keyFor, shareSession } = await client();
+  const silent = new AbortController();
+  const never = keyFor('https://silent.example', {
+    fetch: (_url, { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+        silent.signal.addEventListener('abort', () => reject(silent.signal.reason));
+      }),
+    onError: () => {},
+  });
+  const socket = await connect();
+  await shareSession(socket.socket, { url, fetch: fetchOf(await login()) });
+  silent.abort();
+  assert.equal(await never, undefined);
+});

@@ -22,6 +22,9 @@ const PASSING = /^ERR_(?:STORE_|OVERLOADED|HANDSHAKE_TIMEOUT)/;
 /** How each socket is shared. @type {WeakMap<object, { buffer: any, stop(): void, follow(later: any): void }>} */
 const shares = new WeakMap();
 
+/** The requests that others of the page wait for, by their server. @type {Map<any, Promise<any>>} */
+const firsts = new Map();
+
 /** @type {(message: string, code: string, status?: number) => Error} */
 const failure = (message, code, status) => Object.assign(new Error(message), { code, status });
 
@@ -56,7 +59,20 @@ const askKey = async (
   // One tab at a time: without a session, each would be given its own. A sandboxed frame may not lock.
   const { isSecureContext, navigator, origin } = /** @type {any} */ (globalThis);
   const locks = isSecureContext && origin !== 'null' && navigator?.locks;
-  if (!locks) return ask();
+  if (!locks) {
+    // At least within the page.
+    const first = firsts.get(url);
+    if (first) await first;
+    const key = ask();
+    if (!first) {
+      firsts.set(
+        url,
+        key.catch(() => {}),
+      );
+      signal.addEventListener('abort', () => firsts.delete(url));
+    }
+    return key;
+  }
   let isLocked = false;
   const locked = () => {
     isLocked = true;
@@ -74,10 +90,9 @@ const askKey = async (
 /**
  * Asks for a key, and tells of the failure if there is none in time. `isPatient`: whether a failure that may pass is waited for.
  *
- * @type {(options: types.ShareOptions, ms: number, tell: any, isPatient?: boolean) => Promise<string | undefined>}
+ * @type {(options: types.ShareOptions, ms: number, tell: any, attempt?: AbortController, isPatient?: boolean) => Promise<string | undefined>}
  */
-const keyWithin = (options, ms, tell, isPatient) => {
-  const attempt = new AbortController();
+const keyWithin = (options, ms, tell, attempt = new AbortController(), isPatient = false) => {
   const { signal } = attempt;
   /** @type {any} */
   let timer;
@@ -117,12 +132,15 @@ const keyFor = (url, options = {}) =>
  */
 const bringKey = (socket, options, hasAsked, note) => {
   let theirs = socket.auth;
-  /** @type {any} */
+  /** The last connection's. @type {AbortController | undefined} */
   let latest;
   // A Zappa app's route is for sockets that are connected.
   let isRoute = true;
   const give = (/** @type {any} */ send) => {
-    latest = send;
+    // That has been lost meanwhile.
+    latest?.abort();
+    const attempt = new AbortController();
+    latest = attempt;
     const complete = async (/** @type {any} */ data) => {
       // A function of the app's gives a fresh one.
       const isOwn = 'key' in (data ?? {}) && (typeof theirs === 'function' || !hasAsked());
@@ -134,10 +152,9 @@ const bringKey = (socket, options, hasAsked, note) => {
           isRoute = error?.status !== 404;
           failed = error;
         };
-        key = await keyWithin(options, PATIENCE, noted, true);
+        key = await keyWithin(options, PATIENCE, noted, attempt, true);
       }
-      // The connection has been lost meanwhile, and another one asks.
-      if (latest !== send) return;
+      if (latest !== attempt) return;
       note(key, failed);
       send(key === undefined ? data : { ...data, key });
     };
