@@ -100,6 +100,15 @@ test(
   },
 );
 
+test('a process that has the emitter in the place of sockets is warned of nothing', LIMIT, async (t) => {
+  const { answers, warnings } = await run(t, { mistake: 'emitter', socketIo: installSocketIo(t) });
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 200],
+  );
+  assert.deepEqual(warnings, []);
+});
+
 for (const version of [2, 4]) {
   test(
     `io.use(sharing.socket) refuses connections and says what is missing, Socket.IO ${version}`,

@@ -779,6 +779,18 @@ describe('compareAndSet', () => {
     assert.ok(message.includes(words), message);
   });
 
+  test('an update that waits too long behind others of its session says so', LIMIT, async () => {
+    const { adopted, update } = await stored(new CommittingTextStore());
+    adopted.timeout = 50;
+    const never = () => new Promise(() => {});
+    const failures = [never, never, never, increment].map((change) =>
+      update(undefined, change).catch((error) => error),
+    );
+    const { code, message } = (await Promise.all(failures)).at(-1);
+    assert.equal(code, 'ERR_STORE_TIMEOUT');
+    assert.match(message, /^An update\(\) has waited for 100 ms/);
+  });
+
   test(
     'a store without it gets a date to come, where it has kept a session beyond the date in it',
     LIMIT,

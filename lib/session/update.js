@@ -1,7 +1,7 @@
 'use strict';
 
 const { commitSession, merge } = require('../stores/commit.js');
-const { failure, unsavable } = require('../support/errors.js');
+const { codeOf, failure, unsavable } = require('../support/errors.js');
 const { openFresh, patch, rebase } = require('./rebase.js');
 const { snapshotOf } = require('./snapshot.js');
 const { isBrowserSession, isSameJson } = require('./session-data.js');
@@ -43,7 +43,9 @@ async function updateSession(adopted, sid, session, change, methods) {
   }
   const isFirst = !adopted.updates.held.has(sid);
   // The one in front may take so long for its function, and then for the store.
-  const lock = await take(adopted.updates, sid, 2 * adopted.timeout);
+  const patience = 2 * adopted.timeout;
+  const late = `An update() has waited for ${patience} ms (twice storeTimeout) behind others of its session.`;
+  const lock = await take(adopted.updates, sid, patience, { late });
   try {
     // Where nothing has to be waited for, this thread has others to serve than those in the queue.
     if (!isFirst) await nextTurn();
@@ -86,11 +88,16 @@ async function updatedNew(adopted, sid, session, change, methods) {
 /** @type {HeldLock} */
 const NO_LOCK = { isHeld: false, leave() {} };
 
-/** Takes a lock. @param {Locks} locks @param {string} sid @param {number} timeout ms @param {boolean} [isNext] whether before all who wait @returns {Promise<HeldLock>} */
-function take(locks, sid, timeout, isNext) {
+/**
+ * Takes a lock.
+ * @param {Locks} locks @param {string} sid @param {number} timeout ms
+ * @param {{ isNext?: boolean, late?: string }} options `isNext`: whether before all who wait; `late`: the words of the error, if it takes longer
+ * @returns {Promise<HeldLock>}
+ */
+function take(locks, sid, timeout, { isNext, late }) {
   return new Promise((resolve, reject) => {
     /** @type {Parameters<Locks['enter']>[2]} */
-    const start = (late, _stored, leave) => {
+    const start = (failed, _stored, leave) => {
       const lock = {
         isHeld: true,
         leave() {
@@ -98,9 +105,9 @@ function take(locks, sid, timeout, isNext) {
           lock.isHeld = false;
         },
       };
-      if (late === undefined) return resolve(lock);
+      if (failed === undefined) return resolve(lock);
       lock.leave();
-      reject(late);
+      reject(late && codeOf(failed) === 'ERR_STORE_TIMEOUT' ? failure('ERR_STORE_TIMEOUT', late) : failed);
     };
     locks.enter(sid, timeout, start, isNext);
   });
@@ -145,7 +152,7 @@ async function updated(adopted, sid, session, change, methods) {
       const found = stored;
       if (!lock.isHeld && (isTold || adopted.commits.waitingFor(sid) > 0)) {
         // This process may write it without a pause. Then the others wait, but for no function that takes its time.
-        lock = await take(adopted.commits, sid, adopted.timeout, true);
+        lock = await take(adopted.commits, sid, adopted.timeout, { isNext: true });
         stored = undefined;
       }
       if (stored === undefined) ({ stored, clock } = await read(adopted, sid));

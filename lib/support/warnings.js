@@ -51,10 +51,10 @@ function mistakeOf(sharing, { session, sessionStore }) {
     return 'IO_SESSION_COOKIE_SESSION';
   if (session === undefined && sessionStore === undefined) return 'IO_SESSION_NO_SESSION';
   if (sessionStore !== sharing.adopted?.store) return 'IO_SESSION_TWO_STORES';
-  // Where Express and Socket.IO are two processes, there is none in this one.
-  const lacksSockets =
-    !sharing.servesSockets && Object.keys(require.cache ?? {}).some((file) => SOCKET_IO.test(file));
-  return lacksSockets ? 'IO_SESSION_NO_SOCKETS' : undefined;
+  // Where Express and Socket.IO are two processes, there is none in this one, and an emitter perhaps.
+  if (sharing.servesSockets || sharing.options.emitter.length > 0) return undefined;
+  const hasSocketIo = Object.keys(require.cache ?? {}).some((file) => SOCKET_IO.test(file));
+  return hasSocketIo ? 'IO_SESSION_NO_SOCKETS' : undefined;
 }
 
 /** Warns that one of several processes has sessions of its own: by node:cluster, or an instance under PM2. */

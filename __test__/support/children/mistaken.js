@@ -3,6 +3,7 @@
 // An app with a mistake in its set-up. Asks itself for a key, thrice, and tells what it was answered and warned of.
 
 const http = require('node:http');
+const { Emitter } = require('@socket.io/redis-emitter');
 const session = require('express-session');
 const { shareSession } = require('../../..');
 const { closeServer, listen } = require('../http-server.js');
@@ -14,14 +15,16 @@ const warnings = [];
 process.on('warning', ({ code, message }) => warnings.push({ code, message }));
 
 async function main() {
-  const sharing = shareSession({ store: new session.MemoryStore() });
+  // Nobody is reached in this test.
+  const emitter = mistake === 'emitter' ? new Emitter({ publish() {} }) : undefined;
+  const sharing = shareSession({ store: new session.MemoryStore(), emitter });
   const app = express(5)();
   const sessions = (store, more) =>
     session({ store, secret: 'not a secret', resave: false, saveUninitialized: false, ...more });
   const server = http.createServer(app);
   const { Server } = socketIo ? require(socketIo) : {};
   const io = Server && new Server(server);
-  if (io && mistake !== 'no sockets') io.use(sharing.socket());
+  if (io && !['no sockets', 'emitter'].includes(mistake)) io.use(sharing.socket());
 
   if (mistake === 'cookie-session')
     app.use(require('cookie-session')({ name: 'session', secret: 'not a secret' }));
