@@ -238,6 +238,52 @@ for (const [how, between] of [
   }
 }
 
+const touch = (changed, told) => {
+  changed.seen = told;
+};
+for (const [how, write] of [
+  [
+    'an update() that it does not wait for',
+    ({ session: changed }, told) => void changed.update((fresh) => touch(fresh, told)),
+  ],
+  [
+    'a save() that it does not wait for',
+    ({ session: changed }, told) => {
+      touch(changed, told);
+      changed.save();
+    },
+  ],
+  [
+    'sharing.update()',
+    ({ session: changed }, told, sharing) => sharing.update(changed.id, (fresh) => touch(fresh, told)),
+  ],
+  [
+    'a sharing.update() that it does not wait for',
+    ({ session: changed }, told, sharing) => void sharing.update(changed.id, (fresh) => touch(fresh, told)),
+  ],
+]) {
+  for (const [name, make] of Object.entries(STORES)) {
+    for (const sockets of [1, 2]) {
+      test(
+        `a hook that writes by ${how} comes to rest, ${sockets} sockets, with ${name}`,
+        LIMIT,
+        async (t) => {
+          const hook = (event) =>
+            f.told.length > ENOUGH ? undefined : write(event, f.told.length, f.sharing);
+          const f = await start(t, { kept: await make(), hook });
+          const { browser, key } = await f.bound();
+          for (let n = 1; n < sockets; n += 1) await f.connect({ key });
+          await browser.json('/name?name=Ann');
+          await until(() => f.told.length >= sockets, 'all are told');
+          await settle(200);
+          // Each socket of the request's change, and once more of what each hook has written by the session's id.
+          assert.ok(f.told.length <= sockets + sockets * sockets, `told ${f.told.length} times`);
+        },
+      );
+    }
+  }
+}
+
 test('sockets whose connection listeners never end do not answer each other for ever', LIMIT, async (t) => {
   const hook = async ({ socket, session: changed }) => {
     if (f.told.length > ENOUGH) return;

@@ -151,7 +151,7 @@ async function update(change) {
   if (adopted === undefined) {
     throw new TypeError('io-session: update(fn): the session store of this session is not shared any more.');
   }
-  return updateSession(adopted, this.id, this, change, socketMethods);
+  return updateSession(adopted, this.id, this, change, socketMethods, this.req.telling);
 }
 
 /**
@@ -168,7 +168,7 @@ function saving(save, reads) {
     if (adopted === undefined || snapshotOf(this)?.sid !== this.id)
       return withDeadline(save).call(this, callback);
     const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
-    commitSession(adopted, this, { trusting: true, reads }, done);
+    commitSession(adopted, this, { trusting: true, reads, telling: this.req.telling }, done);
     return this;
   };
 }

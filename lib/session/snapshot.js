@@ -17,7 +17,9 @@ const sessions = new WeakMap();
  *
  * @typedef {{ session: any, base?: string }} Origin the session that something was made of, and what that is measured against
  * @typedef {{ data: any, base?: string, text?: string }} Copy what an app's own `set` has made of a session, and what that is measured against
- * @typedef {{ trusting: boolean, reads: boolean, isQuiet: boolean | undefined, copy: Copy | undefined, update: Update | undefined }} SaveOptions as `commitSession` has them
+ * @typedef {{ isQuiet?: boolean, round?: number }} Telling who hears of a change: `isQuiet`: nobody, or at least somebody (false); `round`: how many
+ *   calls of `onSessionChange` have led to it
+ * @typedef {{ trusting: boolean, reads: boolean, telling: Telling | undefined, copy: Copy | undefined, update: Update | undefined }} SaveOptions as `commitSession` has them
  *
  * @typedef {object} Save
  * @property {string} text the session's own text, which is not in `base` yet
@@ -121,11 +123,16 @@ class Snapshot {
 
   /** A save that waits for the lock gets more to write, and is for each what it needs. @param {Save} save @param {string} text @param {SaveOptions} more */
   joinSave(save, text, more) {
-    const { isQuiet, reads, trusting } = save.options;
+    const { reads, telling: { isQuiet, round = 0 } = {}, trusting } = save.options;
+    const { isQuiet: isMoreQuiet, round: moreRound = 0 } = more.telling ?? {};
     save.options.trusting = trusting || more.trusting;
     save.options.reads = reads || more.reads;
     // Told, if one of them is.
-    save.options.isQuiet = more.isQuiet === false ? false : isQuiet && more.isQuiet;
+    const isTold = isQuiet === false || isMoreQuiet === false;
+    save.options.telling = {
+      isQuiet: isTold ? false : isQuiet && isMoreQuiet,
+      round: Math.min(round, moreRound),
+    };
     save.text = text;
     save.assigned = new Set([...save.assigned, ...this.assigned]);
     save.joined += 1;

@@ -8,7 +8,7 @@ const { isBrowserSession, isSameJson } = require('./session-data.js');
 const { clearTimeout, nextTurn, setTimeout } = require('../support/timers.js');
 
 /** @import { Methods } from './methods.js' */
-/** @import { Snapshot } from './snapshot.js' */
+/** @import { Snapshot, Telling } from './snapshot.js' */
 /** @import { AdoptedStore } from '../stores/adopted-store.js' */
 /** @import { Update } from '../stores/commit.js' */
 /** @import { Outcome } from '../stores/drivers/index.js' */
@@ -31,9 +31,10 @@ const YIELDS = 10;
  * @param {any} session the caller's own `Session`, if any: gets what was written, and keeps what it has not saved yet
  * @param {Change} change
  * @param {Methods} [methods] what the fresh session can do besides
+ * @param {Telling} [telling] who hears of the change
  * @returns {Promise<any>} what the function gave, the last time that it was called
  */
-async function updateSession(adopted, sid, session, change, methods) {
+async function updateSession(adopted, sid, session, change, methods, telling) {
   if (typeof change !== 'function') {
     throw new TypeError('io-session: update(fn) takes a function, which is given the session to change.');
   }
@@ -51,7 +52,7 @@ async function updateSession(adopted, sid, session, change, methods) {
     if (!isFirst) await nextTurn();
     // It may have been saved while others were in front.
     const isNew = session && (snapshotOf(session)?.stored ?? null) === null;
-    return await (isNew ? updatedNew : updated)(adopted, sid, session, change, methods);
+    return await (isNew ? updatedNew : updated)(adopted, sid, session, change, methods, telling);
   } finally {
     lock.leave();
   }
@@ -61,9 +62,9 @@ async function updateSession(adopted, sid, session, change, methods) {
  * The same of a session that is not stored yet: nobody else can write it, and it is saved as any new session is.
  *
  * @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change
- * @param {Methods | undefined} methods
+ * @param {Methods} [methods] @param {Telling} [telling]
  */
-async function updatedNew(adopted, sid, session, change, methods) {
+async function updatedNew(adopted, sid, session, change, methods, telling) {
   const base = JSON.stringify(session);
   const fresh = openFresh(adopted, sid, { text: base }, adopted.clock, methods);
   const { cookie } = fresh;
@@ -72,7 +73,8 @@ async function updatedNew(adopted, sid, session, change, methods) {
   const save = snapshotOf(session)?.save;
   if (save !== undefined) await new Promise((resolve) => save.waiting.push(resolve));
   // Saved meanwhile: it is a stored session by now.
-  if ((snapshotOf(session)?.stored ?? null) !== null) return updated(adopted, sid, session, change, methods);
+  if ((snapshotOf(session)?.stored ?? null) !== null)
+    return updated(adopted, sid, session, change, methods, telling);
   if (fresh.cookie !== cookie || !snapshotOf(fresh)?.hasCookie(fresh)) session.cookie = fresh.cookie;
   // What handlers have changed meanwhile stays.
   patch(
@@ -138,8 +140,8 @@ function read(adopted, sid) {
   });
 }
 
-/** @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change @param {Methods} [methods] */
-async function updated(adopted, sid, session, change, methods) {
+/** @param {AdoptedStore} adopted @param {string} sid @param {any} session @param {Change} change @param {Methods} [methods] @param {Telling} [telling] */
+async function updated(adopted, sid, session, change, methods, telling) {
   /** @type {Stored | undefined} */
   let stored;
   let clock = 0;
@@ -164,7 +166,8 @@ async function updated(adopted, sid, session, change, methods) {
       const fresh = openFresh(adopted, sid, stored, clock, methods);
       const result = await changed(adopted, fresh, change, lock);
       const written = () => session && rebase(session, fresh);
-      const outcome = await write(adopted, fresh, { session, written, isTold, isHeld: lock.isHeld });
+      const update = { session, written, isTold, isHeld: lock.isHeld, telling };
+      const outcome = await write(adopted, fresh, update);
       if (outcome === true) {
         session?.req?.updated?.(snapshotOf(fresh));
         return result;

@@ -15,6 +15,7 @@ const { nextTick } = require('../support/timers.js');
 /** @import { Found } from './binding/key-lookup.js' */
 /** @import { Sharing } from './sharing/sharing.js' */
 /** @import { BoundSession } from './watch/bound-session.js' */
+/** @import { Telling } from '../session/snapshot.js' */
 /** @import { AdoptedStore } from '../stores/adopted-store.js' */
 /** @import { Loaded } from '../stores/stored.js' */
 
@@ -336,10 +337,11 @@ class Connection {
     this.bound = undefined;
   }
 
-  /** Whether what it changes right now is changed by the app's `onSessionChange` alone, or may be an answer to that. */
-  get isTelling() {
+  /** Who hears of what the app changes right now: nobody, if that is done by its `onSessionChange` alone, or may be an answer to that. @returns {Telling} */
+  get telling() {
     const { round, running } = this;
-    return round > 1 || (running.length > 0 && running.every(({ isQuiet }) => isQuiet));
+    const isQuiet = round > 1 || (running.length > 0 && running.every(({ isQuiet }) => isQuiet));
+    return { isQuiet: isQuiet || undefined, round };
   }
 
   /** The socket has disconnected, or was refused. */

@@ -42,6 +42,11 @@ class SocketRequest {
     heldOf(this).connection.report(error);
   }
 
+  /** Who hears of what is changed right now. */
+  get telling() {
+    return heldOf(this).connection.telling;
+  }
+
   /** Whether its socket has disconnected, or was refused. */
   get hasLeft() {
     return heldOf(this).connection.hasLeft;

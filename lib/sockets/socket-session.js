@@ -259,7 +259,7 @@ class SocketSession {
     // A client that was told of the failure must not find it saved after all, and no other one is told that it is saved.
     if (this.unsaved === unsaved) return done(this.failure);
     const { connection } = this;
-    const { adopted } = connection;
+    const { adopted, round } = connection;
     if (this.sid === undefined && snapshot?.sid === connection.id) connection.isStored = true;
     /** @type {Save | undefined} */
     let save;
@@ -272,7 +272,7 @@ class SocketSession {
     };
     connection.saving.push(link);
     if (snapshot) {
-      commitSession(adopted, session, { trusting: false, text, isQuiet: event.isQuiet }, answered);
+      commitSession(adopted, session, { text, telling: { isQuiet: event.isQuiet, round } }, answered);
       if (snapshot.save?.text === text) save = snapshot.save;
     } else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));
   }

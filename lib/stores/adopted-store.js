@@ -13,6 +13,7 @@ const { StoreCalls } = require('./store-calls.js');
 const { dataOf } = require('./stored.js');
 
 /** @import { Methods } from '../session/methods.js' */
+/** @import { Telling } from '../session/snapshot.js' */
 /** @import { Stored } from './stored.js' */
 
 /**
@@ -33,7 +34,7 @@ const { dataOf } = require('./stored.js');
  * @property {any} session the `Session` that was saved
  * @property {string} text what is stored now
  * @property {string | null | undefined} expected what was stored before; undefined where nobody knows
- * @property {boolean} [isQuiet] whether it is told to nobody, where that is known
+ * @property {Telling} [telling] who hears of it, where that is known
  *
  * A sharing, as far as its store knows it.
  *

@@ -8,7 +8,7 @@ const { codeOf, failure, guard, messageOf, timedOut } = require('../support/erro
 const { copyOfSession, isLive, isObject, sessionData, textOf } = require('../session/session-data.js');
 const { markOwn, noteSession, snapshotOf } = require('../session/snapshot.js');
 
-/** @import { Copy, Save, Snapshot } from '../session/snapshot.js' */
+/** @import { Copy, Save, Snapshot, Telling } from '../session/snapshot.js' */
 /** @import { AdoptedStore } from './adopted-store.js' */
 /** @import { Commit, Outcome } from './drivers/index.js' */
 /** @import { Locks } from './lock.js' */
@@ -23,14 +23,15 @@ const { markOwn, noteSession, snapshotOf } = require('../session/snapshot.js');
  * @property {boolean} isHeld whether it has the lock of the session
  * @property {() => void} written called when it is written, before anybody else writes the session
  * @property {Outcome} [outcome]
+ * @property {Telling} [telling]
  *
  * Commits what was changed in a session with a snapshot since it was loaded.
  *
  * @callback CommitSession
  * @param {AdoptedStore} adopted @param {any} session
- * @param {{ trusting?: boolean, reads?: boolean, text?: string, isQuiet?: boolean, copy?: Copy }} options `trusting`: whether it is the app that
+ * @param {{ trusting?: boolean, reads?: boolean, text?: string, telling?: Telling, copy?: Copy }} options `trusting`: whether it is the app that
  *   saves, so that an unchanged clock is enough to write without reading again; `reads`: not even then; `text`: the session's text, when it has been made already;
- *   `isQuiet`: whether the change is told to nobody, where that is known; `copy`: what the app has made of the session, to be
+ *   `telling`: who hears of the change, where that is known; `copy`: what the app has made of the session, to be
  *   written in its place
  * @param {(error?: unknown) => void} callback called now where nothing has to be waited for; no app code
  * @returns {void}
@@ -95,7 +96,7 @@ function copyFor(adopted, session, data) {
 }
 
 /** The same, without a look at the store's `set`. @type {CommitSession} */
-function commit(adopted, session, { trusting = false, reads = false, text, isQuiet, copy }, callback) {
+function commit(adopted, session, { trusting = false, reads = false, text, telling, copy }, callback) {
   adopted.probe?.begin();
   const snapshot = /** @type {Snapshot} */ (snapshotOf(session));
   const { update } = snapshot;
@@ -119,7 +120,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, isQui
     // Until the lock is free, the session may be brought up to what others have written, and the copy may not.
     if (copy) Object.assign(copy, { base: copy.base ?? snapshot.base, text: textOf(copy.data) });
     if (copy && typeof copy.text !== 'string') throw failure('ERR_UNSAVABLE_SESSION');
-    const options = { trusting: trusting && update === undefined, reads, isQuiet, copy, update };
+    const options = { trusting: trusting && update === undefined, reads, telling, copy, update };
     const earlier = snapshot.waitingSave(options);
     if (earlier !== undefined) {
       adopted.commits.join(snapshot.sid);
@@ -167,13 +168,13 @@ class Committing {
    * @param {(error: unknown, written?: string) => void} callback
    */
   constructor(adopted, session, save, callback) {
-    const { trusting, reads, isQuiet, copy, update } = save.options;
+    const { trusting, reads, telling, copy, update } = save.options;
     this.adopted = adopted;
     this.session = session;
     this.save = save;
     this.trusting = trusting;
     this.reads = reads;
-    this.isQuiet = isQuiet;
+    this.telling = update ? update.telling : telling;
     this.update = update;
     this.callback = callback;
     // Looked at when the lock is held: the save in front of it may have changed all of it, and so may an update.
@@ -335,7 +336,7 @@ class Committing {
 
   /** @param {unknown} error @param {string} [stored] */
   finish(error, stored) {
-    const { adopted, began, expected, isQuiet, merged, save, session, snapshot, text, update } = this;
+    const { adopted, began, expected, merged, save, session, snapshot, telling, text, update } = this;
     const { sid } = snapshot;
     // The store may keep what it was given: that is not to keep the socket.
     if (this.request) Object.setPrototypeOf(this.request, Object.prototype);
@@ -363,7 +364,7 @@ class Committing {
     const changed = update === undefined ? session : update.session;
     // Whatever becomes of that: the session's lock is held, and the save has ended.
     if (this.isWritten)
-      guard(() => adopted.wrote({ sid, session: changed, text, expected, isQuiet }), adopted.onError);
+      guard(() => adopted.wrote({ sid, session: changed, text, expected, telling }), adopted.onError);
     this.callback(error, isGone ? undefined : stored);
   }
 }

@@ -111,7 +111,7 @@ class SocketSharing extends Sharing {
     if (typeof sid !== 'string')
       throw new TypeError('io-session: sharing.update(sid, fn): sid must be the id of a session, a string.');
     if (this.adopted === undefined) throw failure('ERR_NO_SESSION_STORE');
-    return updateSession(this.adopted, sid, undefined, change, this.methods);
+    return updateSession(this.adopted, sid, undefined, change, this.methods, this.watch.tellingOf(sid));
   }
 
   /** What it has done, and what it holds. */

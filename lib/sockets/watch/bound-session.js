@@ -69,12 +69,12 @@ class BoundSession {
    * @param {string} text @param {string | null | undefined} expected what was stored before
    * @param {Connection | undefined} maker whose handler has changed it
    * @param {boolean} isQuiet whether the change is told to nobody
+   * @param {number} round of those who are told
    */
-  wrote(text, expected, maker, isQuiet) {
+  wrote(text, expected, maker, isQuiet, round) {
     this.seen = performance.now();
     const before = this.text;
     if (text === before) return;
-    const round = (maker?.round ?? 0) + 1;
     // What somebody else had written before, and nobody here has seen, is a change for its maker, too.
     const mayBeStrange = before !== undefined && typeof expected === 'string' && expected !== before;
     if (mayBeStrange && !isSameContent(expected, before))

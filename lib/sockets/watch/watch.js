@@ -12,6 +12,7 @@ const { heldOf } = require('../socket-request.js');
 /** @import { Found } from '../binding/key-lookup.js' */
 /** @import { Connection } from '../connection.js' */
 /** @import { Sharing } from '../sharing/sharing.js' */
+/** @import { Telling } from '../../session/snapshot.js' */
 /** @import { SessionWritten } from '../../stores/adopted-store.js' */
 
 /** How much sooner or later than `checkInterval` a session is looked up: not all of them at once. */
@@ -79,14 +80,20 @@ class Watch {
   }
 
   /** @param {SessionWritten} written */
-  wrote({ sid, session, text, expected, isQuiet: isSaid }) {
+  wrote({ sid, session, text, expected, telling }) {
     const maker = heldOf(session?.req)?.connection;
     // A change by `onSessionChange` is told to nobody: two sockets would answer each other for ever.
-    const isQuiet = isSaid ?? maker?.isTelling === true;
-    this.sessions.get(sid)?.wrote(text, expected, maker, isQuiet);
-    const mayBeAnswer = isSaid === undefined && (maker?.round ?? 0) > 0;
+    const { isQuiet, round = 0 } = telling ?? maker?.telling ?? {};
+    this.sessions.get(sid)?.wrote(text, expected, maker, isQuiet === true, round + 1);
+    const mayBeAnswer = isQuiet === undefined && round > 0;
     if (!isQuiet && !mayBeAnswer && typeof expected === 'string')
       this.sharing.spreadChange(sid, expected, text);
+  }
+
+  /** Who hears of what is changed right now by a session's id: an `onSessionChange` of it may do that. @param {string} sid @returns {Telling} */
+  tellingOf(sid) {
+    const round = Math.max(0, ...(this.sessions.get(sid)?.connections ?? []).map((one) => one.round));
+    return { isQuiet: round > 1 || undefined, round };
   }
 
   /** @param {string} sid @param {any} cookie */
