@@ -221,3 +221,13 @@ test(
     assert.equal(session.slow, undefined);
   },
 );
+
+test(
+  'a shutdown comes to its end while a handler is running and nothing else keeps the process',
+  LIMIT,
+  async (t) => {
+    const child = startChild(t, script('shut-down.js'));
+    await child.message('through');
+    assert.deepEqual(await child.exit, { code: 0, signal: null });
+  },
+);

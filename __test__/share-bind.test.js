@@ -48,6 +48,31 @@ async function isStranger(f, socket) {
   assert.equal(f.sharing.stats().sockets, 0);
 }
 
+// A store that takes the time to live from the cookie, in the ways that express-session's has for it.
+class DatedStore extends HostileStore {
+  set(sid, record, callback) {
+    const { cookie } = record;
+    try {
+      assert.equal(cookie.expires.getTime(), new Date(cookie.toJSON().expires).getTime());
+      assert.ok(cookie.maxAge > 0 && cookie.maxAge <= cookie.originalMaxAge);
+      assert.ok(cookie.data.expires instanceof Date);
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    super.set(sid, record, callback);
+  }
+}
+
+test('a store is given a cookie of express-session with a key, too', LIMIT, async (t) => {
+  const f = await shareApp(t, {
+    store: new DatedStore(),
+    sessionOptions: { cookie: { maxAge: 60_000 } },
+  });
+  const { socket, sid } = await f.bound();
+  await isBound(f, socket, sid);
+});
+
 // The same connection at an app that goes on without a session, and at one that wants one.
 function eachWay(name, set, code, connect) {
   test(`${name}: the connection goes on as a stranger's`, LIMIT, async (t) => {

@@ -3,7 +3,7 @@
 const debug = require('debug')('io-session:store');
 const native = require('../../native.js');
 const { ask, firstAnswer } = require('./tickets.js');
-const { traceOf } = require('../support/errors.js');
+const { attempt, traceOf } = require('../support/errors.js');
 const { GatheredLoads } = require('./gathered-loads.js');
 const { driverOf } = require('./drivers/index.js');
 const { Probe } = require('./drivers/probe.js');
@@ -203,11 +203,11 @@ class StoreCalls {
 
   /** Writes a key's record. It is new: its write is in no version. @param {string} key @param {any} record @param {Done} done */
   putRecord(key, record, done) {
-    const { cookie } = record;
-    // Some stores take the time to live from this, as express-session's `Cookie` has it. It is no part of the record.
-    const maxAge = Date.parse(cookie.expires) - Date.now();
-    Object.defineProperty(cookie, 'maxAge', { value: maxAge });
-    this.putAndCheck(key, record, this.clock, this.timeout, done);
+    const { cookie: data } = record;
+    // A store may ask of it what express-session's `Cookie` has: `maxAge`, or `expires` as a date. The record is spelt as it was.
+    const cookie = attempt(() => this.makeCookie({ ...data }), { ...data });
+    Object.defineProperty(cookie, 'toJSON', { value: () => data });
+    this.putAndCheck(key, { ...record, cookie }, this.clock, this.timeout, done);
   }
 
   /** Writes by the store's own `set`. What turns out to have ended meanwhile is destroyed again. @param {string} id @param {any} record @param {number} clock @param {number} timeout ms @param {Done} done */

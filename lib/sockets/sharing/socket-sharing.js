@@ -127,7 +127,7 @@ class SocketSharing extends Sharing {
     return this.settled();
   }
 
-  /** Waits until what is under way has ended and is saved, as long as a call to the store may take. It keeps no process alive. */
+  /** Waits until what is under way has ended and is saved, as long as a call to the store may take. The process stays for that: code behind it closes the store, say. */
   async settled() {
     const { commits, updates } = this.own;
     const end = performance.now() + this.options.storeTimeout;
@@ -138,7 +138,7 @@ class SocketSharing extends Sharing {
       [...this.connections.values()].some(({ waiting }) => waiting > 0);
     // What has arrived begins.
     await nextTurn();
-    while (isBusy() && performance.now() < end) await delay(POLL, undefined, { ref: false });
+    while (isBusy() && performance.now() < end) await delay(POLL);
   }
 
   giveBack() {
