@@ -816,7 +816,10 @@ export interface CommittingStore extends SessionStore {
 export interface SessionChange {
   /** The session as JSON text. */
   text: string;
-  /** The same as an object, with express-session's `Cookie`: a store takes its time to live from that. */
+  /**
+   * The same as an object, with express-session's `Cookie`: a store takes its time to live from that, before it waits for anything.
+   * It may be the handler's own object, which the app goes on to change.
+   */
   session: any;
   /**
    * Whether the time to live begins anew, as the session's cookie or the store's own default says. With false it stays as it
@@ -1009,15 +1012,16 @@ export class EmbeddedStore {
   destroy(sid: string, callback: (error?: any) => void): void;
   destroy(sid: string): Promise<void>;
   /**
-   * An object with all sessions by their ids, as MemoryStore gives it.
+   * An object with all sessions by their ids, as MemoryStore gives it. The records of keys and of sockets that no session is bound to
+   * are among them: they have no fields of the app's.
    *
    * @example
-   * const users = Object.values(await store.all()).map(({ user }) => user);
+   * const users = Object.values(await store.all()).flatMap(({ user }) => user ?? []);
    */
   all(callback: (error: any, sessions?: { [sid: string]: any }) => void): void;
   all(): Promise<{ [sid: string]: any }>;
   /**
-   * How many sessions there are.
+   * How many sessions there are, those records included.
    *
    * @example
    * console.log(await store.length());

@@ -8,6 +8,7 @@ const assert = require('node:assert/strict');
 const { FACES, socketOf } = require('./support/faces.js');
 const { LIMIT } = require('./support/limit.js');
 const { suiteStores } = require('./support/suite-stores.js');
+const { settle } = require('./support/wait.js');
 
 const STORES = suiteStores();
 
@@ -149,6 +150,34 @@ for (const face of Object.keys(FACES)) {
 }
 
 for (const store of Object.keys(STORES)) {
+  test(
+    `shareSession, ${store}: an answer that cannot be sent is reported once, and never sent`,
+    LIMIT,
+    async (t) => {
+      const reported = [];
+      const f = await FACES.shareSession(t, {
+        kept: await STORES[store](),
+        onError: (error) => reported.push(error.message),
+        events: {
+          ask: ({ session }, _data, ack) => {
+            session.asked = true;
+            ack({
+              toJSON() {
+                throw new Error('on purpose');
+              },
+            });
+          },
+          look: (_at, _data, ack) => ack('still here'),
+        },
+      });
+      const { socket } = await f.bound();
+      socket.socket.emit('ask', {}, () => reported.push('it was answered'));
+      assert.equal(await socket.ask('look', {}), 'still here');
+      await settle();
+      assert.deepEqual(reported, ['on purpose']);
+    },
+  );
+
   for (const [how, disconnect] of Object.entries({
     'disconnect()': (socket) => socket.disconnect(),
     'disconnect(true)': (socket) => socket.disconnect(true),

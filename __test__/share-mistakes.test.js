@@ -248,6 +248,64 @@ test('app.use(prefix, sharing.express()) is warned of once, and gives no key', L
   ]);
 });
 
+const MISPLACED =
+  /app\.use\(sharing\.express\(\)\) is for Express, and io\.use\(sharing\.socket\(\)\) for Socket\.IO/;
+
+// An app in which one middleware stands in another's place.
+async function misplaced(t, place) {
+  const warnings = heard(t);
+  const sharing = shareSession();
+  const app = express(5)();
+  app.set('env', 'test');
+  const server = http.createServer(app);
+  const io = makeIo(socketIoServer(4), server);
+  t.after(async () => {
+    io.close();
+    await closeServer(server);
+    sharing.close();
+  });
+  place({ app, io, sharing });
+  return { url: await listen(server), warnings };
+}
+
+const refused = (url) =>
+  connectSocket(url).then(
+    () => assert.fail('it has connected'),
+    (error) => error.message,
+  );
+
+for (const [what, place, check] of [
+  [
+    'io.use(sharing.express()) refuses connections',
+    ({ io, sharing }) => io.use(sharing.express()),
+    async (url) => assert.match(await refused(url), MISPLACED),
+  ],
+  [
+    'io.engine.use(sharing.socket()) refuses connections',
+    ({ io, sharing }) => io.engine.use(sharing.socket()),
+    refused,
+  ],
+  [
+    'app.use(sharing.socket()) fails requests',
+    ({ app, sharing }) => {
+      app.use(sharing.socket());
+      app.use((error, _req, res, _next) => res.status(500).send(error.message));
+    },
+    async (url) => assert.match(await (await fetch(url)).text(), MISPLACED),
+  ],
+]) {
+  test(`${what}, and is warned of once`, LIMIT, async (t) => {
+    const { url, warnings } = await misplaced(t, place);
+    for (let n = 0; n < 2; n += 1) await check(url);
+    await settle();
+    assert.deepEqual(
+      warnings.map(({ code }) => code),
+      ['IO_SESSION_MISPLACED'],
+    );
+    assert.match(warnings[0].message, MISPLACED);
+  });
+}
+
 test('a path of the app’s own that looks like the end of the key route is no mistake', LIMIT, async (t) => {
   const warnings = heard(t);
   const f = await shareFixture(t);

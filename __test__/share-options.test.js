@@ -84,6 +84,7 @@ for (const [name, expected, values] of [
       [['*'], '["*"]'],
       [['https://app.example/'], '["https://app.example/"]'],
       [['https://app.example:443'], '["https://app.example:443"]'],
+      [['https://*.app.example'], '["https://*.app.example"]'],
       [['https://APP.example'], '["https://APP.example"]'],
       [['app.example'], '["app.example"]'],
       [['file:///'], '["file:///"]'],

@@ -779,6 +779,33 @@ describe('compareAndSet', () => {
     assert.ok(message.includes(words), message);
   });
 
+  for (const answer of [false, 0, undefined, { modifiedCount: 1 }]) {
+    test(
+      `a store whose compareAndSet answers ${JSON.stringify(answer)} is told what was expected`,
+      LIMIT,
+      async () => {
+        const store = new CommittingTextStore();
+        const { load, update } = await stored(store);
+        store.compareAndSet = (_sid, _expected, _change, callback) => callback(null, answer);
+        const live = await load();
+        live.mine = 1;
+        const expected = {
+          name: 'TypeError',
+          message: /compareAndSet has answered .*: true, the stored text or null/,
+        };
+        await assert.rejects(call(live, 'save'), expected);
+        await assert.rejects(update(undefined, increment), expected);
+      },
+    );
+  }
+
+  test('a text that is no JSON, by compareAndSet, is an error that says so', LIMIT, async () => {
+    const store = new CommittingTextStore();
+    const { update } = await stored(store);
+    store.compareAndSet = (_sid, _expected, _change, callback) => callback(null, 'no JSON');
+    await assert.rejects(update(undefined, increment), { code: 'ERR_INVALID_DOCUMENT' });
+  });
+
   test('an update that waits too long behind others of its session says so', LIMIT, async () => {
     const { adopted, update } = await stored(new CommittingTextStore());
     adopted.timeout = 50;

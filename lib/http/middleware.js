@@ -21,6 +21,8 @@ function expressMiddleware(sharing) {
   const { prefix } = sharing.options;
   const keyPath = new RegExp(`^${prefix.replaceAll('.', '\\.')}/socket/([^/]+)(?:/[^/]*)?/?$`);
   return (req, res, next) => {
+    // Socket.IO gives it a socket and a callback.
+    if (typeof next !== 'function') return res(new TypeError(warn(sharing, 'IO_SESSION_MISPLACED')));
     const path = pathOf(req.url);
     if (!sharing.closed && typeof req.sessionID === 'string') {
       if (req.session && req.sessionStore === sharing.adopted?.store) followResponse(req, res);

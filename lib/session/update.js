@@ -158,12 +158,12 @@ async function updated(adopted, sid, session, change, methods, telling) {
         stored = undefined;
       }
       if (stored === undefined) ({ stored, clock } = await read(adopted, sid));
-      // By its id alone: that may be a key, or a socket's.
-      const isOther = stored !== undefined && !session && !isBrowserSession(stored.text);
-      if (stored === undefined || isOther) throw failure('ERR_SESSION_GONE');
+      if (stored === undefined) throw failure('ERR_SESSION_GONE');
       // A database may spell JSON in its own way, and compares with that.
       if (found && isSameJson(found.text, stored.text)) stored = { ...stored, text: found.text };
       const fresh = openFresh(adopted, sid, stored, clock, methods);
+      // By its id alone: that may be a key, or a socket's.
+      if (!session && !isBrowserSession(stored.text)) throw failure('ERR_SESSION_GONE');
       const result = await changed(adopted, fresh, change, lock);
       const written = () => session && rebase(session, fresh);
       const update = { session, written, isTold, isHeld: lock.isHeld, telling };

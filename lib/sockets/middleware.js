@@ -23,8 +23,9 @@ const made = new WeakMap();
  * @param {SocketSharing} sharing @returns {(socket: any, next: (error?: any) => void) => void}
  */
 function socketMiddleware(sharing) {
-  /** @param {any} socket @param {(error?: any) => void} next */
-  function middleware(socket, next) {
+  /** @param {any} socket @param {(error?: any) => void} next @param {any[]} others what no middleware of Socket.IO is given */
+  function middleware(socket, next, ...others) {
+    if (others.length > 0) return others[0](new TypeError(warn(sharing, 'IO_SESSION_MISPLACED')));
     const { allowedOrigins, required, trustProxy } = sharing.options;
     const { headers = {} } = socket.handshake;
     // Socket.IO has the middleware still when it is closed. The namespace is another sharing's by now, perhaps.

@@ -238,6 +238,7 @@ class SocketEvent {
       /** @type {unknown[]} */
       const thrown = [];
       this.commit((error) => {
+        if (isSent) return;
         isSent = true;
         try {
           send(error, values);
@@ -250,8 +251,14 @@ class SocketEvent {
       isLater = true;
       if (thrown.length > 0) throw thrown[0];
       if (isSent) return;
+      try {
+        values = given.map(asSentNow);
+      } catch (failed) {
+        // It cannot be sent later, either.
+        isSent = true;
+        throw failed;
+      }
       connection.unsent += 1;
-      values = given.map(asSentNow);
     };
   }
 }

@@ -1,5 +1,6 @@
 'use strict';
 
+const { inspect } = require('node:util');
 const debug = require('debug')('io-session:commit');
 const native = require('../../native.js');
 const { ask } = require('./tickets.js');
@@ -308,7 +309,10 @@ class Committing {
   written(error, outcome) {
     const { adopted, attempts, merged, snapshot, update } = this;
     if (error) this.finish(codeOf(error) === 'ERR_STORE_TIMEOUT' ? timedOut(adopted.timeout) : error);
-    else if (outcome === true) {
+    else if (outcome !== true && outcome !== null && typeof outcome !== 'string') {
+      const words = `the store's compareAndSet has answered ${inspect(outcome, { depth: -1 })}: true, the stored text or null was expected.`;
+      this.finish(new TypeError(`io-session: ${words}`));
+    } else if (outcome === true) {
       this.isWritten = true;
       if (update === undefined) {
         adopted.counts.commits += 1;
@@ -318,7 +322,7 @@ class Committing {
     } else if (update !== undefined) {
       update.outcome = outcome;
       this.finish(new Error('io-session: update(): somebody else has written the session meanwhile.'));
-    } else if (typeof outcome !== 'string' || adopted.since(snapshot.sid, snapshot.clock) === 'gone') {
+    } else if (outcome === null || adopted.since(snapshot.sid, snapshot.clock) === 'gone') {
       // The session was destroyed: it stays so.
       if (debug.enabled) debug('dropped a write to #%s, which is gone', native.fingerprint(snapshot.sid));
       adopted.counts.drops += 1;

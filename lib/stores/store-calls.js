@@ -254,7 +254,7 @@ class StoreCalls {
     if (!this.mayBeLate) return run(done);
     const answered = (/** @type {unknown} */ error, /** @type {any} */ outcome) => {
       this.written(sid);
-      done(error, outcome ?? null);
+      done(error, outcome);
     };
     this.written(sid);
     if (this.readsAtOnce) run(answered);

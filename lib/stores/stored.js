@@ -2,7 +2,7 @@
 
 const native = require('../../native.js');
 const { copyOfSession, isFaithful, sessionData } = require('../session/session-data.js');
-const { attempt } = require('../support/errors.js');
+const { attempt, failure } = require('../support/errors.js');
 
 /**
  * A session or a key's record as the store has it.
@@ -87,9 +87,14 @@ function converting(make, callback) {
   };
 }
 
-/** Session data to be changed at will. @param {Stored} stored */
+/** Session data to be changed at will. Throws where it is no JSON. @param {Stored} stored */
 function dataOf({ text, data }) {
-  return data === undefined ? JSON.parse(text) : copyOfSession(data, text);
+  if (data !== undefined) return copyOfSession(data, text);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw failure('ERR_INVALID_DOCUMENT');
+  }
 }
 
 module.exports = { Loaded, converting, dataOf, sessionOfRecord, storedOf, storedOfText };

@@ -32,7 +32,10 @@ const NO_LIMIT = 4_294_967_295;
 /** @type {Test} */
 const FUNCTION = ['a function', (value) => typeof value === 'function'];
 /** @type {Test} */
-const ORIGINS = ["an array of origins such as 'https://app.example'", isOrigins];
+const ORIGINS = [
+  "an array of origins such as 'https://app.example', without a slash at the end, a path or a *",
+  isOrigins,
+];
 
 /** What a Zappa app has: its keys are for any channel, and as many as its clients ask for. @type {OfSharing} */
 const OF_ZAPPA = {
@@ -117,7 +120,7 @@ function isOrigins(value) {
 function isOrigin(text) {
   if (!URL.canParse(text)) return false;
   const { origin, protocol } = new URL(text);
-  if (origin !== 'null') return origin === text;
+  if (origin !== 'null') return origin === text && !text.includes('*');
   return protocol !== 'file:' && /^[a-z][a-z\d+.-]*:\/\/[a-z\d.-]+(?::\d+)?$/.test(text);
 }
 

@@ -26,6 +26,8 @@ const MISTAKES = {
   IO_SESSION_MOUNTED: (prefix) =>
     `app.use('${prefix}', sharing.express()): without the path, app.use(sharing.express()). It knows its own paths, and has to see every request.`,
   IO_SESSION_NOT_CALLED: (call) => `${call}: the parentheses are missing.`,
+  IO_SESSION_MISPLACED: () =>
+    'app.use(sharing.express()) is for Express, and io.use(sharing.socket()) for Socket.IO: one was given to the other, or to io.engine.',
   IO_SESSION_TWO_SHARINGS: (namespace) =>
     `the namespace '${namespace}' shares sessions by another shareSession() already: give each namespace one of them, or close() the other first.`,
   IO_SESSION_SOCKET_IO_3: () =>
