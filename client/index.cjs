@@ -42,9 +42,10 @@ const askKey = async (
   { url = '', prefix = '/io-session', channel = '__local', fetch = globalThis.fetch },
   signal,
 ) => {
+  const server = String(url).replace(/\/+$/, '');
   const ask = async () => {
     const path = [channel, ...id].map(encodeURIComponent).join('/');
-    const response = await fetch(`${String(url).replace(/\/+$/, '')}${prefix}/socket/${path}`, {
+    const response = await fetch(`${server}${prefix}/socket/${path}`, {
       credentials: 'include',
       headers: { Accept: 'application/json' },
       cache: 'no-store',
@@ -61,15 +62,13 @@ const askKey = async (
   const locks = isSecureContext && origin !== 'null' && navigator?.locks;
   if (!locks) {
     // At least within the page.
-    const first = firsts.get(url);
+    const first = firsts.get(server);
     if (first) await first;
     const key = ask();
+    const settled = key.catch(() => {});
     if (!first) {
-      firsts.set(
-        url,
-        key.catch(() => {}),
-      );
-      signal.addEventListener('abort', () => firsts.delete(url));
+      firsts.set(server, settled);
+      signal.addEventListener('abort', () => firsts.delete(server));
     }
     return key;
   }

@@ -205,7 +205,7 @@ class StoreCalls {
   putRecord(key, record, done) {
     const { cookie: data } = record;
     // A store may ask of it what express-session's `Cookie` has: `maxAge`, or `expires` as a date. The record is spelt as it was.
-    const cookie = attempt(() => this.makeCookie({ ...data }), { ...data });
+    const cookie = attempt(() => this.makeCookie({ ...data }), undefined) ?? { ...data };
     Object.defineProperty(cookie, 'toJSON', { value: () => data });
     this.putAndCheck(key, { ...record, cookie }, this.clock, this.timeout, done);
   }
