@@ -222,7 +222,7 @@ export interface SessionSharing {
    * Afterwards sockets have no `session`. New ones connect without one; if `required` is set they are refused.
    *
    * It does so immediately. The promise is fulfilled when the handlers that are running have ended and everything is saved,
-   * or `storeTimeout` has passed. It waits for no `connection` listener, never rejects, and keeps no process alive.
+   * or `storeTimeout` has passed. The process stays until then. It waits for no `connection` listener, and never rejects.
    *
    * @example
    * process.once('SIGTERM', async () => {

@@ -806,7 +806,7 @@ describe('compareAndSet', () => {
     await assert.rejects(update(undefined, increment), { code: 'ERR_INVALID_DOCUMENT' });
   });
 
-  test('an update that waits too long behind others of its session says so', LIMIT, async () => {
+  test('an update that waits too long behind one that does not end says so', LIMIT, async () => {
     const { adopted, update } = await stored(new CommittingTextStore());
     adopted.timeout = 50;
     const never = () => new Promise(() => {});

@@ -45,7 +45,7 @@ async function updateSession(adopted, sid, session, change, methods, telling) {
   const isFirst = !adopted.updates.held.has(sid);
   // The one in front may take so long for its function, and then for the store.
   const patience = 2 * adopted.timeout;
-  const late = `An update() has waited for ${patience} ms (twice storeTimeout) behind others of its session.`;
+  const late = `An update() has waited for ${patience} ms (twice storeTimeout) behind one of its session that did not end.`;
   const lock = await take(adopted.updates, sid, patience, { late });
   try {
     // Where nothing has to be waited for, this thread has others to serve than those in the queue.
@@ -53,6 +53,9 @@ async function updateSession(adopted, sid, session, change, methods, telling) {
     // It may have been saved while others were in front.
     const isNew = session && (snapshotOf(session)?.stored ?? null) === null;
     return await (isNew ? updatedNew : updated)(adopted, sid, session, change, methods, telling);
+  } catch (error) {
+    lock.leave(error);
+    throw error;
   } finally {
     lock.leave();
   }
@@ -85,7 +88,7 @@ async function updatedNew(adopted, sid, session, change, methods, telling) {
   return result;
 }
 
-/** @typedef {{ isHeld: boolean, leave: () => void }} HeldLock a lock that is held until it is given back */
+/** @typedef {{ isHeld: boolean, leave: (error?: unknown) => void }} HeldLock a lock that is held until it is given back */
 
 /** @type {HeldLock} */
 const NO_LOCK = { isHeld: false, leave() {} };
@@ -102,13 +105,13 @@ function take(locks, sid, timeout, { isNext, late }) {
     const start = (failed, _stored, leave) => {
       const lock = {
         isHeld: true,
-        leave() {
-          if (lock.isHeld) leave();
+        leave(/** @type {unknown} */ error) {
+          if (lock.isHeld) leave(undefined, error);
           lock.isHeld = false;
         },
       };
       if (failed === undefined) return resolve(lock);
-      lock.leave();
+      lock.leave(failed);
       reject(late && codeOf(failed) === 'ERR_STORE_TIMEOUT' ? failure('ERR_STORE_TIMEOUT', late) : failed);
     };
     locks.enter(sid, timeout, start, isNext);
@@ -184,6 +187,9 @@ async function updated(adopted, sid, session, change, methods, telling) {
       // Where nothing has to be waited for, this thread has others to serve.
       if (attempt % YIELDS === 0) await nextTurn();
     }
+  } catch (error) {
+    lock.leave(error);
+    throw error;
   } finally {
     lock.leave();
   }

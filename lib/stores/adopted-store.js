@@ -150,9 +150,9 @@ class AdoptedStore extends StoreCalls {
       return;
     }
     // Nothing tells its commits any more that it is gone: the last one goes before.
-    this.commits.enter(id, this.timeout, (_failed, _stored, leave) => {
+    this.commits.enter(id, this.timeout, (failed, _stored, leave) => {
       this.discard(id);
-      leave();
+      leave(undefined, failed);
     });
   }
 

@@ -141,7 +141,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, telli
     save.isWriting = true;
     const committing = new Committing(adopted, session, save, (error, written) => {
       adopted.commits.part(snapshot.sid, save.joined);
-      leave(written);
+      leave(written, error);
       for (const done of save.waiting) done(error);
     });
     if (failed) committing.finish(failed);

@@ -10,6 +10,7 @@ const { ORIGINAL } = require('./original.js');
 const { attempt } = require('../support/errors.js');
 const { nextTick, setImmediate } = require('../support/timers.js');
 
+/** @import { Leave } from './lock.js' */
 /** @import { AdoptedStore, Done } from './adopted-store.js' */
 
 const NO_ID = "io-session: the session middleware's genid must return a string, and no promise for one.";
@@ -100,15 +101,15 @@ function followTouch(adopted) {
   const { original } = adopted;
   /** Those that wait, by session. @type {Map<string, { session: any, run: (done: Done) => any, callbacks: Done[] }>} */
   const waiting = new Map();
-  /** What is being touched, and how the lock of it is given back. @type {Map<string, { session: any, leave: () => void }>} */
+  /** What is being touched, and how the lock of it is given back. @type {Map<string, { session: any, leave: Leave }>} */
   const held = new Map();
 
-  /** @param {string} sid @param {any} session */
-  const letIn = (sid, session) => {
+  /** @param {string} sid @param {any} session @param {unknown} [error] */
+  const letIn = (sid, session, error) => {
     const touched = held.get(sid);
     if (touched === undefined || touched.session !== session) return;
     held.delete(sid);
-    touched.leave();
+    touched.leave(undefined, error);
   };
 
   /** @param {string} sid @param {any} session @param {(done: Done) => any} run calls the store @param {Done} callback */
@@ -125,11 +126,11 @@ function followTouch(adopted) {
     adopted.commits.enter(sid, adopted.timeout, (failed, _stored, leave) => {
       waiting.delete(sid);
       const touched = (/** @type {unknown} */ error) => {
-        if (held.get(sid)?.leave === leave) letIn(sid, touch.session);
+        if (held.get(sid)?.leave === leave) letIn(sid, touch.session, error);
         for (const done of touch.callbacks) done(error);
       };
       if (failed) {
-        leave();
+        leave(undefined, failed);
         touched(failed);
         return;
       }
