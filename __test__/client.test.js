@@ -143,6 +143,7 @@ test(
       answerOf(503, { error: 'Out of order', code: 'ERR_STORE_UNAVAILABLE' }),
       answerOf(500, {}),
       answerOf(429, { error: 'Too many keys', code: 'ERR_TOO_MANY_KEYS' }),
+      answerOf(307, {}),
       () => Promise.reject(new TypeError('Failed to fetch')),
     ];
     for (const fail of failures) {

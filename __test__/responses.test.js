@@ -6,7 +6,7 @@ const { EventEmitter, once } = require('node:events');
 const http = require('node:http');
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
-const { followResponse, httpMethods, whenOut } = require('../lib/http/responses.js');
+const { afterLogin, followResponse, httpMethods, whenOut } = require('../lib/http/responses.js');
 const { closeServer, listen } = require('./support/http-server.js');
 
 // Sessions as far as their end goes.
@@ -109,4 +109,41 @@ test('who waits is called once, whether the response is out in time, late or nev
     if (name === 'late') res.emit('close');
   }
   assert.deepEqual(called, ['in time', 'late', 'never']);
+});
+
+test('a login is waited for longer than the news of an end, by its cookie alone', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const cookie = 'connect.sid=s%3Asession.signature';
+  const { req, res } = follow('session');
+  Object.assign(req, { headers: { cookie } });
+  req.session.regenerate();
+  const called = [];
+  const ask = (headers) => afterLogin({ headers }, () => called.push('again'));
+  for (const other of ['connect.sid=s%3Asession.another', 'connect.sid=s%3Aother.signature', '', undefined])
+    assert.equal(ask({ cookie: other }), false);
+  assert.equal(ask({ cookie }), true);
+  t.mock.timers.tick(29_999);
+  assert.deepEqual(called, []);
+  res.emit('close');
+  assert.deepEqual(called, ['again']);
+  assert.equal(ask({ cookie }), true);
+  assert.deepEqual(called, ['again', 'again']);
+  t.mock.timers.tick(5000);
+  assert.equal(ask({ cookie }), false);
+});
+
+test('a login that is never answered holds nobody up for ever', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { req, res } = follow('session');
+  Object.assign(req, { headers: { cookie: 'connect.sid=s%3Asession.signature' } });
+  req.session.regenerate();
+  let called = 0;
+  afterLogin(req, () => {
+    called += 1;
+  });
+  t.mock.timers.tick(30_000);
+  assert.equal(called, 1);
+  res.emit('close');
+  assert.equal(called, 1);
+  assert.equal(res.listenerCount('close'), 0);
 });

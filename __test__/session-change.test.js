@@ -253,14 +253,6 @@ for (const [how, write] of [
       changed.save();
     },
   ],
-  [
-    'sharing.update()',
-    ({ session: changed }, told, sharing) => sharing.update(changed.id, (fresh) => touch(fresh, told)),
-  ],
-  [
-    'a sharing.update() that it does not wait for',
-    ({ session: changed }, told, sharing) => void sharing.update(changed.id, (fresh) => touch(fresh, told)),
-  ],
 ]) {
   for (const [name, make] of Object.entries(STORES)) {
     for (const sockets of [1, 2]) {
@@ -282,6 +274,50 @@ for (const [how, write] of [
       );
     }
   }
+}
+
+for (const [name, make] of Object.entries(STORES)) {
+  test(
+    `a hook that answers itself by sharing.update() is called ever later, with ${name}`,
+    LIMIT,
+    async (t) => {
+      const CALLS = 7;
+      const hook = ({ session: changed }) => {
+        const told = f.told.length;
+        return told > CALLS ? undefined : f.sharing.update(changed.id, (fresh) => touch(fresh, told));
+      };
+      const f = await start(t, { kept: await make(), hook });
+      const { browser } = await f.bound();
+      const began = performance.now();
+      // The process has time to answer it.
+      await browser.json('/name?name=Ann');
+      await until(() => f.told.length >= CALLS, 'it has answered itself');
+      // 10, 20, 40, 80 and 160 ms.
+      assert.ok(performance.now() - began > 300);
+    },
+  );
+
+  test(`what a job changes while hooks wait for something is told, with ${name}`, LIMIT, async (t) => {
+    const waiting = [];
+    const hook = () => {
+      const one = deferred();
+      waiting.push(one);
+      return one.promise;
+    };
+    const f = await start(t, { kept: await make(), hook });
+    t.after(() => {
+      for (const one of waiting) one.resolve();
+    });
+    const { sid } = await f.bound();
+    for (let n = 1; n <= 6; n += 1) {
+      await f.sharing.update(sid, (fresh) => {
+        fresh.name = `job ${n}`;
+      });
+      await until(() => f.told.some(([, told]) => told === `job ${n}`), `job ${n} is told`);
+      // The last but one goes on waiting.
+      waiting.at(-2)?.resolve();
+    }
+  });
 }
 
 test('sockets whose connection listeners never end do not answer each other for ever', LIMIT, async (t) => {

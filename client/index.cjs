@@ -28,9 +28,15 @@ const firsts = new Map();
 /** @type {(message: string, code: string, status?: number) => Error} */
 const failure = (message, code, status) => Object.assign(new Error(message), { code, status });
 
+/** The statuses that say so: a redirect that the app's `fetch` has not followed, and too many requests. */
+const LATER = [307, 429];
+
 /** Whether a failure may pass by itself. A `fetch` that reaches nobody has no status, and no code of ours. @type {(error: any) => boolean} */
 const isPassing = ({ code, status }) =>
-  status >= 500 || status === 429 || PASSING.test(code) || (status === undefined && !/^ERR_/.test(code));
+  status >= 500 ||
+  LATER.includes(status) ||
+  PASSING.test(code) ||
+  (status === undefined && !/^ERR_/.test(code));
 
 /** @type {(fail: any, ms?: number) => any} */
 const deadline = (fail, ms = DEADLINE) =>

@@ -24,7 +24,7 @@ export interface KeyOptions {
   prefix?: string | undefined;
   /** Which of the app's Socket.IO servers this is: its `channel`, or a Zappa app's. Default `'__local'`. */
   channel?: string | undefined;
-  /** What sends the request. Default the global `fetch`. In Node.js, one that sends the session's cookie. */
+  /** What sends the request. Default the global `fetch`. In Node.js, one that sends the session's cookie, with `redirect: 'manual'`: a redirect that Node.js follows has the cookie of before. */
   // biome-ignore lint/suspicious/noExplicitAny: `fetch` of the DOM, of Node.js and of packages differ in their types
   fetch?: ((url: string, init: any) => Promise<any>) | undefined;
 }

@@ -1,7 +1,7 @@
 'use strict';
 
 const { findKey } = require('./session-key.js');
-const { replacedSession, whenOut } = require('./responses.js');
+const { afterLogin } = require('./responses.js');
 const { setTimeout } = require('../support/timers.js');
 
 /** The status of a session that has asked for too many keys, and when it may ask again: in the next minute, in s. */
@@ -36,17 +36,15 @@ function answerKey(sharing, { req, res, session }, channel) {
  * @param {any} req @param {any} res @returns {boolean} whether it does
  */
 function askAgain(req, res) {
-  const sid = req.url?.endsWith(QUERY) ? undefined : replacedSession(req);
-  if (sid === undefined) return false;
+  if (req.url?.endsWith(QUERY)) return false;
+  const again = () => {
+    res.setHeader('Location', QUERY);
+    end(res, AGAIN);
+  };
+  const isReplaced = afterLogin(req, () => setTimeout(again, GRACE));
   // No cookie.
-  req.session = null;
-  whenOut(sid, () =>
-    setTimeout(() => {
-      res.setHeader('Location', QUERY);
-      end(res, AGAIN);
-    }, GRACE),
-  );
-  return true;
+  if (isReplaced) req.session = null;
+  return isReplaced;
 }
 
 /** @param {Sharing} sharing @param {any} res @param {unknown} error */

@@ -5,6 +5,8 @@ const { Methods, methodsOverHttp } = require('../session/methods.js');
 
 /** How long at most the news that a session has ended waits for the response that ended it, in ms. */
 const PATIENCE = 2000;
+/** How long a login may take at most before others are answered, in ms. */
+const SLOWEST = 30_000;
 /** How long a request may be on its way that a browser has sent before it had the cookie of its login, in ms. */
 const ON_ITS_WAY = 5000;
 
@@ -17,7 +19,11 @@ const responses = new WeakMap();
  * What is called when the response is out, by the session that it ends. @type {Map<string, (() => void)[]>}
  */
 const ending = new Map();
-/** The cookies that a login has replaced a moment ago, signed as their browsers had them, and their sessions. @type {Map<string, string>} */
+/**
+ * The cookies that a login has replaced a moment ago, signed as their browsers had them.
+ *
+ * What is called when the login is answered; undefined when it is. @type {Map<string, { waiting: (() => void)[] | undefined }>}
+ */
 const replaced = new Map();
 
 /** Remembers the response of a request, which may end its session. @param {any} req @param {any} res */
@@ -32,31 +38,59 @@ const httpMethods = new Methods((prototype) => ({
   regenerate: endingBy(prototype.regenerate, replaces),
 }));
 
-/** A method by which a request ends its session. @param {Function} method @param {(req: any, sid: string) => void} [note] */
+/** A method by which a request ends its session. @param {Function} method @param {(req: any, sid: string, res: any) => void} [note] */
 function endingBy(method, note) {
   return /** @this {any} @param {any[]} args */ function (...args) {
     const res = responses.get(this.req);
     if (res !== undefined) {
       ends(this.id, res);
-      note?.(this.req, this.id);
+      note?.(this.req, this.id, res);
     }
     return method.apply(this, args);
   };
 }
 
-/** A request is about to replace its session by another one. @param {any} req @param {string} sid */
-function replaces(req, sid) {
+/** A request is about to replace its session by another one. @param {any} req @param {string} sid @param {any} res */
+function replaces(req, sid, res) {
+  // Its client has left, and gets no cookie.
+  if (res.closed || res.destroyed) return;
   for (const [, value] of cookiesOf(req.headers?.cookie, sid)) {
-    replaced.set(value, sid);
-    setTimeout(() => replaced.delete(value), ON_ITS_WAY).unref();
+    /** @type {{ waiting: (() => void)[] | undefined }} */
+    const login = { waiting: [] };
+    replaced.set(value, login);
+    const forget = () => replaced.get(value) === login && replaced.delete(value);
+    afterResponse(res, SLOWEST, () => {
+      const waiting = login.waiting ?? [];
+      login.waiting = undefined;
+      for (const callback of waiting) callback();
+      setTimeout(forget, ON_ITS_WAY).unref();
+    });
   }
 }
 
-/** The session of a request's cookie, if a login has replaced that a moment ago. @param {any} req @returns {string | undefined} */
-function replacedSession(req) {
-  if (replaced.size === 0) return undefined;
-  const [, value] = [...cookies(req.headers?.cookie)].find(([, one]) => replaced.has(one)) ?? [];
-  return value && replaced.get(value);
+/**
+ * Calls back when a login is answered that has replaced the cookie of a request a moment ago, or now.
+ * @param {any} req @param {() => void} callback @returns {boolean} false where none has
+ */
+function afterLogin(req, callback) {
+  if (replaced.size === 0) return false;
+  const [, value = ''] = [...cookies(req.headers?.cookie)].find(([, one]) => replaced.has(one)) ?? [];
+  const login = replaced.get(value);
+  if (login === undefined) return false;
+  if (login.waiting === undefined) callback();
+  else login.waiting.push(callback);
+  return true;
+}
+
+/** Calls back when a response is out, or that takes too long. @param {any} res @param {number} patience ms @param {() => void} callback */
+function afterResponse(res, patience, callback) {
+  const out = () => {
+    clearTimeout(timer);
+    res.removeListener('close', out);
+    callback();
+  };
+  const timer = setTimeout(out, patience).unref();
+  res.once('close', out);
 }
 
 /** A session is about to be ended by a request. @param {string} sid @param {any} res */
@@ -66,14 +100,10 @@ function ends(sid, res) {
   /** @type {(() => void)[]} */
   const waiting = [];
   ending.set(sid, waiting);
-  const out = () => {
-    clearTimeout(timer);
-    res.removeListener('close', out);
+  afterResponse(res, PATIENCE, () => {
     ending.delete(sid);
     for (const callback of waiting) callback();
-  };
-  const timer = setTimeout(out, PATIENCE).unref();
-  res.once('close', out);
+  });
 }
 
 /** Calls back when the response that ends a session is out, or now. @param {string} sid @param {() => void} callback */
@@ -83,4 +113,4 @@ function whenOut(sid, callback) {
   else waiting.push(callback);
 }
 
-module.exports = { followResponse, httpMethods, replacedSession, whenOut };
+module.exports = { afterLogin, followResponse, httpMethods, whenOut };

@@ -2,12 +2,16 @@
 
 const { isSameContent } = require('../../session/session-data.js');
 const { SocketEvent } = require('../socket-event.js');
-const { nextTick } = require('../../support/timers.js');
+const { nextTick, setTimeout } = require('../../support/timers.js');
 
 /** @import { Connection } from '../connection.js' */
 
 /** How `onError` knows it. */
 const NAME = 'onSessionChange';
+/** What `sharing.update()` changes while the hook is running may be a job's, or the hook's own answer: from this round on it is told later. */
+const ROUNDS = 2;
+/** How much later, in ms: doubled in each round, up to the last. */
+const [FIRST_PAUSE, LAST_PAUSE] = [10, 1000];
 
 /** Tells the app that the session of a socket was changed by somebody else: the session is loaded anew, and saved afterwards. */
 class ChangeEvent extends SocketEvent {
@@ -35,11 +39,13 @@ class ChangeEvent extends SocketEvent {
     }
     const event = new ChangeEvent(connection, round);
     connection.toBeTold = event;
-    // The change may have been made in the middle of a commit, where no handler may run.
-    nextTick(() => {
+    const dispatch = () => {
       if (event.isDue()) event.dispatch();
       else connection.toBeTold = undefined;
-    });
+    };
+    // The change may have been made in the middle of a commit, where no handler may run.
+    if (round <= ROUNDS) nextTick(dispatch);
+    else setTimeout(dispatch, Math.min(FIRST_PAUSE * 2 ** (round - ROUNDS - 1), LAST_PAUSE)).unref();
   }
 
   /** The session is loaded. If the socket has lost it meanwhile, or left, there is nothing to tell: a handler that runs keeps what it has. */

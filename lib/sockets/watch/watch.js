@@ -90,10 +90,10 @@ class Watch {
       this.sharing.spreadChange(sid, expected, text);
   }
 
-  /** Who hears of what is changed right now by a session's id: an `onSessionChange` of it may do that. @param {string} sid @returns {Telling} */
+  /** Who hears of what is changed right now by a session's id: all. An `onSessionChange` of it may do that, or a job. @param {string} sid @returns {Telling} */
   tellingOf(sid) {
-    const round = Math.max(0, ...(this.sessions.get(sid)?.connections ?? []).map((one) => one.round));
-    return { isQuiet: round > 1 || undefined, round };
+    const rounds = (this.sessions.get(sid)?.connections ?? []).map(({ round }) => round);
+    return { isQuiet: false, round: Math.max(0, ...rounds) };
   }
 
   /** @param {string} sid @param {any} cookie */
