@@ -278,6 +278,35 @@ for (const [how, write] of [
   }
 }
 
+test(
+  'a hook that saves three times at once comes to rest on a store whose get and set the app has wrapped',
+  LIMIT,
+  async (t) => {
+    const hook = async ({ session: changed }) => {
+      if (f.told.length > ENOUGH) return;
+      const saves = [1, 2, 3].map((n) => {
+        touch(changed, `${f.told.length} ${n}`);
+        return changed.save();
+      });
+      await Promise.all(saves);
+    };
+    const store = new HostileStore();
+    const f = await start(t, { store, hook });
+    for (const method of ['get', 'set']) {
+      const followed = store[method];
+      store[method] = function (...args) {
+        return followed.apply(this, args);
+      };
+    }
+    const { browser, key } = await f.bound();
+    await f.connect({ key });
+    await browser.json('/name?name=Ann');
+    await until(() => f.told.length >= 2, 'both are told');
+    await settle(200);
+    assert.ok(f.told.length <= 6, `told ${f.told.length} times`);
+  },
+);
+
 for (const [name, make] of Object.entries(STORES)) {
   test(
     `a hook that answers itself by sharing.update() is called ever later, with ${name}`,

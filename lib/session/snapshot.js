@@ -123,16 +123,10 @@ class Snapshot {
 
   /** A save that waits for the lock gets more to write, and is for each what it needs. @param {Save} save @param {string} text @param {SaveOptions} more */
   joinSave(save, text, more) {
-    const { reads, telling: { isQuiet, round = 0 } = {}, trusting } = save.options;
-    const { isQuiet: isMoreQuiet, round: moreRound = 0 } = more.telling ?? {};
+    const { reads, telling, trusting } = save.options;
     save.options.trusting = trusting || more.trusting;
     save.options.reads = reads || more.reads;
-    // Told, if one of them is.
-    const isTold = isQuiet === false || isMoreQuiet === false;
-    save.options.telling = {
-      isQuiet: isTold ? false : isQuiet && isMoreQuiet,
-      round: Math.min(round, moreRound),
-    };
+    save.options.telling = tellingBoth(telling, more.telling);
     save.text = text;
     save.assigned = new Set([...save.assigned, ...this.assigned]);
     save.joined += 1;
@@ -274,6 +268,15 @@ class Snapshot {
   touched({ cookie }) {
     this.cookie = JSON.stringify(cookie);
   }
+}
+
+/** Who hears of two changes that are written as one: whoever hears of one of them. @param {Telling} [one] @param {Telling} [other] @returns {Telling | undefined} */
+function tellingBoth(one, other) {
+  const isTold = one?.isQuiet === false || other?.isQuiet === false;
+  // Of one of them that is not known before it is written.
+  if (!isTold && !(one && other)) return undefined;
+  const round = Math.min(one?.round ?? 0, other?.round ?? 0);
+  return { isQuiet: isTold ? false : one?.isQuiet && other?.isQuiet, round };
 }
 
 /** What a session was when it was loaded, if from an adopted store. @param {any} session @returns {Snapshot | undefined} */
