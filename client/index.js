@@ -25,7 +25,7 @@ const firsts = new Map();
 /** @type {(message: string, code: string, status?: number) => Error} */
 const failure = (message, code, status) => Object.assign(new Error(message), { code, status });
 
-/** The statuses that say so: a redirect that the app's `fetch` has not followed, and too many requests. */
+/** The statuses below 500 of what may pass by itself: a redirect that the app's `fetch` has not followed, and too many requests. */
 const LATER = [307, 429];
 
 /** Whether a failure may pass by itself. A `fetch` that reaches nobody has no status, and no code of ours. @type {(error: any) => boolean} */
