@@ -40,7 +40,7 @@ class SharedConnection extends Connection {
     this.arrived = 0;
     /** The event that a plugin is given right now. @type {SharedEvent | undefined} */
     this.delivering = undefined;
-    /** The client may go before its socket is connected: stops looking for that. @type {() => void} */
+    /** The client may go before its socket is connected: stops looking for that. @type {(() => void) | undefined} */
     this.stopLooking = socketIo.whileConnecting(socket, () => !socket.connected && this.leave());
     // Its former connection may have left a session of the socket's own in the store.
     if (socket.recovered) this.isStored = true;
@@ -170,7 +170,8 @@ class SharedConnection extends Connection {
 
   /** The socket is in its namespace, and the app's listeners are told. @param {'connect' | 'connection'} name */
   welcome(name) {
-    this.stopLooking();
+    this.stopLooking?.();
+    this.stopLooking = undefined;
     this.isWelcome = true;
     const { socket } = this;
     const { nsp } = socket;
@@ -246,7 +247,8 @@ class SharedConnection extends Connection {
   }
 
   leave() {
-    this.stopLooking();
+    this.stopLooking?.();
+    this.stopLooking = undefined;
     this.leaveFormerRooms();
     super.leave();
   }

@@ -236,6 +236,11 @@ function closeRooms(socket) {
 /** What is called when a connection closes while sockets of it are connecting. @type {WeakMap<object, Set<() => void>>} */
 const connecting = new WeakMap();
 
+/** @this {object} a connection that closes */
+function closed() {
+  for (const gone of [...(connecting.get(this) ?? [])]) gone();
+}
+
 /**
  * Calls back when the client of a connecting socket has gone: Socket.IO tells nobody as long as a middleware has not answered.
  * @param {any} socket @param {() => void} gone @returns {() => void} ends it
@@ -244,14 +249,16 @@ function whileConnecting({ conn }, gone) {
   if (typeof conn?.on !== 'function') return () => {};
   const waiting = connecting.get(conn) ?? new Set();
   waiting.add(gone);
-  if (!connecting.has(conn)) {
+  if (waiting.size === 1) {
     // One listener, however many namespaces are connecting: more than ten, and Node.js takes them for a leak.
     connecting.set(conn, waiting);
-    conn.on('close', () => {
-      for (const callback of [...waiting]) callback();
-    });
+    conn.on('close', closed);
   }
-  return () => waiting.delete(gone);
+  return () => {
+    if (!waiting.delete(gone) || waiting.size > 0) return;
+    connecting.delete(conn);
+    conn.removeListener('close', closed);
+  };
 }
 
 /** Whether Socket.IO has closed a dynamic namespace that had become empty. @param {any} namespace */
