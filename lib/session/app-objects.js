@@ -59,6 +59,13 @@ class AppObjects {
     return this.isOwn(object) && isObject(other) && Array.isArray(object) === Array.isArray(other);
   }
 
+  /** Whether all fields but the cookie say no more than their texts. @param {Iterable<[string, any]>} fields */
+  arePlain(fields) {
+    const seen = new Set();
+    for (const [key, value] of fields) if (key !== 'cookie' && !this.isPlain(value, seen)) return false;
+    return true;
+  }
+
   /**
    * Whether a value says no more than its text.
    * @param {any} value @param {Set<object>} seen the objects in what was looked at before: none may be in two places @returns {boolean}
@@ -132,6 +139,7 @@ class AppObjects {
 
   /** Notes that the app's objects in a value are in this session. @param {any} value */
   claim(value) {
+    if (!isObject(value)) return;
     for (const object of objectsIn(value)) {
       const owner = owners.get(object) ?? this.sid;
       if (!parsed.has(object)) owners.set(object, owner === this.sid ? owner : SEVERAL);

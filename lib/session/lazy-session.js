@@ -241,13 +241,11 @@ class LazySession extends Snapshot {
   /** @param {any} session */
   settle(session) {
     if (this.values === undefined) return super.settle(this.target);
-    const fields = [...this.values].filter(([key]) => key !== 'cookie');
-    const plain = new Set();
-    if (fields.every(([, value]) => this.appObjects.isPlain(value, plain))) return;
+    if (this.appObjects.arePlain(this.values)) return;
     const saved = new Fields(this.savedText, this.maySpellOtherwise);
     const seen = new Set();
-    for (const [key, value] of fields) {
-      const at = saved.find(key);
+    for (const [key, value] of [...this.values]) {
+      const at = key === 'cookie' ? -1 : saved.find(key);
       if (saved.failed) {
         this.whole();
         return super.settle(this.target);

@@ -158,13 +158,12 @@ class Snapshot {
    * @param {any} session
    */
   settle(session) {
-    const fields = Object.entries(session).filter(([key]) => key !== 'cookie');
-    const plain = new Set();
-    if (fields.every(([, value]) => this.appObjects.isPlain(value, plain))) return;
+    const fields = Object.entries(session);
+    if (this.appObjects.arePlain(fields)) return;
     const saved = JSON.parse(this.savedText);
     const seen = new Set();
     for (const [key, value] of fields)
-      if (Object.hasOwn(saved, key))
+      if (key !== 'cookie' && Object.hasOwn(saved, key))
         session[key] = this.appObjects.settle(session, key, value, saved[key], seen);
   }
 

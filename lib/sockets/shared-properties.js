@@ -72,8 +72,11 @@ function giveSession(socket, connection) {
 
 /** Gives a socket `session` back where app code has deleted it, or has so on its request. @param {any} socket @returns {boolean} whether it has */
 function undelete(socket) {
-  if (!Object.hasOwn(socket, CONNECTION)) return false;
   const { request } = socket;
+  // For each event, and `in` is the cheap look. What inherits from another request has that one's `session` as well.
+  if ('session' in socket && (!request || ('session' in request && request === handshakeRequest(socket))))
+    return false;
+  if (!Object.hasOwn(socket, CONNECTION)) return false;
   const isOfSocket = !Object.hasOwn(socket, 'session');
   if (isOfSocket) Object.defineProperty(socket, 'session', SESSION);
   if (!request || !Object.hasOwn(request, CONNECTION) || Object.hasOwn(request, 'session')) return isOfSocket;

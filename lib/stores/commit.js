@@ -139,7 +139,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, telli
   /** @type {Parameters<Locks['enter']>[2]} */
   const start = (failed, stored, leave) => {
     save.isWriting = true;
-    const committing = new Committing(adopted, session, save, (error, written) => {
+    const committing = new Committing(adopted, session, snapshot, save, (error, written) => {
       adopted.commits.part(snapshot.sid, save.joined);
       leave(written, error);
       for (const done of save.waiting) done(error);
@@ -165,10 +165,10 @@ function checkCookie(adopted, cookie) {
 /** A commit on its way. It is merged with what others have written meanwhile, and dropped when the session has been destroyed. */
 class Committing {
   /**
-   * @param {AdoptedStore} adopted @param {any} session @param {Save} save
+   * @param {AdoptedStore} adopted @param {any} session @param {Snapshot} snapshot @param {Save} save
    * @param {(error: unknown, written?: string) => void} callback
    */
-  constructor(adopted, session, save, callback) {
+  constructor(adopted, session, snapshot, save, callback) {
     const { trusting, reads, telling, copy, update } = save.options;
     this.adopted = adopted;
     this.session = session;
@@ -179,7 +179,7 @@ class Committing {
     this.update = update;
     this.callback = callback;
     // Looked at when the lock is held: the save in front of it may have changed all of it, and so may an update.
-    this.snapshot = /** @type {Snapshot} */ (snapshotOf(session));
+    this.snapshot = snapshot;
     this.renews = false;
     /** What stands for the request of what is written. @type {any} */
     this.request = undefined;
