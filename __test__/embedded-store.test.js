@@ -48,9 +48,9 @@ test('wrong options are refused at once, by name, value and what is expected', (
     [{ maxBytes: 10 }, /'maxBytes' must be .* not 10/],
     [{ maxSessionBytes: Number.NaN }, /'maxSessionBytes' must be .* not NaN/],
     [{ evict: 1 }, /'evict' must be true or false, not 1/],
-    [{ path: '' }, /'path' must be a text, not ""/],
+    [{ path: '' }, /'path' must be a text of one character at least, none of them zero, not ""/],
     [{ path: 'a\0b' }, /'path' must be a text/],
-    [{ name: {} }, /'name' must be a text, not an object/],
+    [{ name: {} }, /'name' must be a text .*, not an object/],
     [{ sweepInterval: 1 }, /'sweepInterval' must be/],
     [{ flushInterval: 2 ** 31 }, /'flushInterval' must be/],
   ]) {
@@ -70,6 +70,21 @@ test('without a callback, methods give promises', async (t) => {
   assert.equal(await store.get('a'), undefined);
   await store.clear();
   await assert.rejects(store.set('a', null), TypeError);
+});
+
+test('a compareAndSet without the text to write says what it takes, and writes nothing', async (t) => {
+  const store = open(t);
+  await store.set('a', { cookie: {}, n: 1 });
+  const text = JSON.stringify(await store.get('a'));
+  for (const [expected, change] of [
+    [text, undefined],
+    [text, {}],
+    [undefined, { text }],
+  ]) {
+    const message = 'io-session: compareAndSet(sid, expected, { text, renew }) takes two texts of a session.';
+    await assert.rejects(store.compareAndSet('a', expected, change), { name: 'TypeError', message });
+  }
+  assert.deepEqual(await store.get('a'), { cookie: {}, n: 1 });
 });
 
 test('bad input has the result that MemoryStore has, or a clear error; the neighbours stay', async (t) => {

@@ -63,6 +63,7 @@ for (const [name, expected, values] of [
       [{ secret: SECRET, nmae: 'sid' }, '{ secret: a text, nmae: a text }'],
       [{ secret: SECRET, name: 'a=b' }, '{ secret: a text, name: a text }'],
       [{ secrets: [SECRET, 7] }, '{ secrets: an array }'],
+      [{ secret: SECRET, secrets: [SECRET] }, '{ secret: a text, secrets: an array }'],
       [SECRET, 'a text'],
       [[SECRET], 'an array'],
     ],
@@ -77,7 +78,7 @@ for (const [name, expected, values] of [
   ],
   [
     'allowedOrigins',
-    /an array of origins such as 'https:\/\/app\.example'/,
+    /an array of origins as browsers send them, such as 'https:\/\/app\.example': small letters, no default port/,
     [
       ['https://app.example', '"https://app.example"'],
       ['*', '"*"'],
@@ -212,6 +213,14 @@ test('something that is no options is refused, and a store is told its place', (
 test('what a store lacks is named', () => {
   const lame = Object.assign(Object.create(null), { get() {}, set() {} });
   assert.throws(() => shareSession({ store: lame }), { name: 'TypeError', message: /'store'.*destroy/ });
+});
+
+test('a promise for a store is to be awaited', () => {
+  const store = Promise.resolve(new MemoryStore());
+  assert.throws(() => shareSession({ store }), {
+    name: 'TypeError',
+    message: "io-session: shareSession: 'store' must be an express-session store, not a promise: await it.",
+  });
 });
 
 test('a prefix and a channel may have dots in them', () => {

@@ -449,6 +449,22 @@ describe('sharing.update(), by the id of a session', () => {
   });
 });
 
+test('update() of a session of another store says so, and changes nothing', LIMIT, async (t) => {
+  const { login } = await shareFixture(t, {
+    sessionOptions: { store: new session.MemoryStore() },
+    app: ({ app }) =>
+      app.get('/update', async (req, res) => {
+        const failed = await req.session.update(() => assert.fail('called')).catch((error) => error);
+        res.json([failed.name, failed.message]);
+      }),
+  });
+  const browser = await login();
+  const words =
+    'io-session: update(fn): the session store of this session is not the one that shareSession() has.';
+  assert.deepEqual((await browser.json('/update')).body, ['TypeError', words]);
+  assert.equal((await browser.json('/read')).body.user, 'ann');
+});
+
 test('what an HTTP request sets back after an update() is saved', LIMIT, async (t) => {
   const ways = {
     '/set': async (session) => {

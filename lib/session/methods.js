@@ -149,7 +149,9 @@ async function update(change) {
   if (this.req === undefined) throw noSession();
   const adopted = adoptedBy(this.req.sessionStore);
   if (adopted === undefined) {
-    throw new TypeError('io-session: update(fn): the session store of this session is not shared any more.');
+    throw new TypeError(
+      'io-session: update(fn): the session store of this session is not the one that shareSession() has.',
+    );
   }
   return updateSession(adopted, this.id, this, change, socketMethods, this.req.telling);
 }

@@ -11,10 +11,12 @@ const { FLAG, LONGEST, check, whole } = require('../support/rules.js');
 const DAY = 86_400_000;
 const MOST = Number.MAX_SAFE_INTEGER;
 
+const TEXT = 'a text of one character at least, none of them zero';
+
 /** @type {Rules<EmbeddedStoreOptions>} */
 const RULES = {
-  name: [undefined, 'a text', isText],
-  path: [undefined, 'a text', isText],
+  name: [undefined, TEXT, isText],
+  path: [undefined, TEXT, isText],
   ttl: [DAY, 'a whole number of ms from 1', whole(1, MOST)],
   maxSessions: [Infinity, 'a whole number from 1, or Infinity', limit(1)],
   maxBytes: [quarter(), 'a whole number of bytes from 1024, or Infinity', limit(1024)],

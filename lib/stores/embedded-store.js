@@ -71,7 +71,13 @@ class EmbeddedStore extends EventEmitter {
    * @param {(error: any, outcome?: true | string | null) => void} [callback]
    */
   compareAndSet(sid, expected, change, callback) {
-    return answer(callback, () => compareAndSet(this, key(sid), expected, change));
+    return answer(callback, () => {
+      if (typeof expected !== 'string' || typeof change?.text !== 'string')
+        throw new TypeError(
+          'io-session: compareAndSet(sid, expected, { text, renew }) takes two texts of a session.',
+        );
+      return compareAndSet(this, key(sid), expected, change);
+    });
   }
 
   /** @param {any} sid @param {(error?: any) => void} [callback] */

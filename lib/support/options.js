@@ -33,7 +33,7 @@ const NO_LIMIT = 4_294_967_295;
 const FUNCTION = ['a function', (value) => typeof value === 'function'];
 /** @type {Test} */
 const ORIGINS = [
-  "an array of origins such as 'https://app.example', without a slash at the end, a path or a *",
+  "an array of origins as browsers send them, such as 'https://app.example': small letters, no default port, no slash at the end, no path, no *",
   isOrigins,
 ];
 
@@ -70,7 +70,7 @@ const RULES = {
 
 /** @type {Rules<ShareOptions>} */
 const SHARE_RULES = {
-  store: [undefined, 'an express-session store', (value) => typeof value === 'object' && value !== null],
+  store: [undefined, 'an express-session store', isStore],
   prefix: [
     '/io-session',
     "a path such as '/io-session': with a slash in front and none at its end",
@@ -102,6 +102,11 @@ const SHARE_RULES = {
   allowedOrigins: [[], ...ORIGINS],
 };
 
+/** Its methods are looked at when it is adopted. @param {any} value */
+function isStore(value) {
+  return typeof value === 'object' && value !== null && typeof value.then !== 'function';
+}
+
 /** @param {any} value */
 function isEmitter(value) {
   return typeof value?.serverSideEmit === 'function' && typeof value.of === 'function';
@@ -129,6 +134,7 @@ function isCookie(value) {
   if (typeof value !== 'object' || value === null) return false;
   const { name, secrets } = readCookie(value);
   const known = Object.keys(value).every((key) => ['name', 'secret', 'secrets'].includes(key));
+  if (value.secret !== undefined && value.secrets !== undefined) return false;
   const isName = typeof name === 'string' && COOKIE_NAME.test(name);
   const isSigned = secrets.length > 0 && secrets.every((text) => typeof text === 'string' && text !== '');
   return known && isName && isSigned;

@@ -66,6 +66,7 @@ function showNames(value) {
 function kind(value) {
   if (typeof value === 'string') return 'a text';
   if (typeof value === 'function') return 'a function';
+  if (typeof (/** @type {any} */ (value)?.then) === 'function') return 'a promise: await it';
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
   return String(value);
 }
