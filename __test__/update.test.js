@@ -449,6 +449,29 @@ describe('sharing.update(), by the id of a session', () => {
   });
 });
 
+test('a request may have fields of any name', LIMIT, async (t) => {
+  const names = ['updated', 'newer', 'mayStore', 'report', 'telling', 'hasLeft', 'openAgain'];
+  const { login } = await shareFixture(t, {
+    app: ({ app }) =>
+      app.get('/update', async (req, res) => {
+        for (const name of names) req[name] = true;
+        const result = await req.session.update((fresh) => {
+          fresh.count = 1;
+          return 'updated';
+        });
+        req.session.saved = true;
+        await new Promise((resolve, reject) =>
+          req.session.save((error) => (error ? reject(error) : resolve())),
+        );
+        res.json(result);
+      }),
+  });
+  const browser = await login();
+  assert.equal((await browser.json('/update')).body, 'updated');
+  const { count, saved } = (await browser.json('/read')).body;
+  assert.deepEqual({ count, saved }, { count: 1, saved: true });
+});
+
 test('update() of a session of another store says so, and changes nothing', LIMIT, async (t) => {
   const { login } = await shareFixture(t, {
     sessionOptions: { store: new session.MemoryStore() },

@@ -3,7 +3,7 @@
 const { inspect } = require('node:util');
 const { Fields } = require('./fields.js');
 const { LEFT_OUT, PLAIN, isObject, spellValue, without } = require('./session-data.js');
-const { SNAPSHOT, Snapshot, newestOf, noteSession, snapshotOf } = require('./snapshot.js');
+const { SNAPSHOT, Snapshot, holderOf, newestOf, noteSession, snapshotOf } = require('./snapshot.js');
 
 /** @import { StoreCalls } from '../stores/store-calls.js' */
 
@@ -135,7 +135,7 @@ class LazySession extends Snapshot {
   newer() {
     const { isReplaced, target } = this;
     if (!isReplaced || !Object.isExtensible(target)) return undefined;
-    const newer = target.req.newer(this.session);
+    const newer = holderOf(target.req).newer(this.session);
     // A `Session` has what this one cannot hide: `req` and `id`.
     return snapshotOf(newer) && newer;
   }

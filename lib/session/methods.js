@@ -5,7 +5,7 @@ const { adoptedBy } = require('../stores/adopted-store.js');
 const { commitSession } = require('../stores/commit.js');
 const { ask } = require('../stores/tickets.js');
 const { noSession } = require('../support/errors.js');
-const { newestOf, snapshotOf } = require('./snapshot.js');
+const { holderOf, newestOf, snapshotOf } = require('./snapshot.js');
 const { updateSession } = require('./update.js');
 const { nextTick } = require('../support/timers.js');
 
@@ -81,7 +81,11 @@ function promising(method, result) {
       method.call(this, (error) => (error ? reject(error) : resolve(result(this, req))));
     });
     // Nobody has to wait for it: a failure must not end the process then.
-    Promise.prototype.then.call(promise, undefined, (error) => promise.isHeard || req?.report?.(error));
+    Promise.prototype.then.call(
+      promise,
+      undefined,
+      (error) => promise.isHeard || holderOf(req)?.connection.report(error),
+    );
     return promise;
   };
 }
@@ -114,11 +118,12 @@ function reloading(reload) {
   return function (callback) {
     const { id, req } = this;
     const adopted = adoptedBy(req.sessionStore);
+    const holder = holderOf(req);
     if (adopted === undefined) return reload.call(this, callback);
     const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
     const snapshot = snapshotOf(this);
     if (snapshot?.stored === null) {
-      req.openAgain();
+      holder.openAgain();
       done(undefined);
       return this;
     }
@@ -126,9 +131,10 @@ function reloading(reload) {
       try {
         if (error) throw error;
         // The record of a socket's own session goes when the socket leaves.
-        const stored = found ?? (req.hasLeft && snapshot?.isOwn ? { text: snapshot.stored } : undefined);
+        const stored =
+          found ?? (holder.connection.hasLeft && snapshot?.isOwn ? { text: snapshot.stored } : undefined);
         if (stored === undefined) throw new Error('failed to load session');
-        req.openAgain(stored, clock);
+        holder.openAgain(stored, clock);
         done(error);
       } catch (failed) {
         done(failed);
@@ -153,7 +159,7 @@ async function update(change) {
       'io-session: update(fn): the session store of this session is not the one that shareSession() has.',
     );
   }
-  return updateSession(adopted, this.id, this, change, socketMethods, this.req.telling);
+  return updateSession(adopted, this.id, this, change, socketMethods, holderOf(this.req)?.connection.telling);
 }
 
 /**
@@ -170,7 +176,12 @@ function saving(save, reads) {
     if (adopted === undefined || snapshotOf(this)?.sid !== this.id)
       return withDeadline(save).call(this, callback);
     const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
-    commitSession(adopted, this, { trusting: true, reads, telling: this.req.telling }, done);
+    commitSession(
+      adopted,
+      this,
+      { trusting: true, reads, telling: holderOf(this.req)?.connection.telling },
+      done,
+    );
     return this;
   };
 }

@@ -66,15 +66,6 @@ function rebase(session, fresh, isOld = false) {
 }
 
 /**
- * The same, to a text that was loaded.
- * @param {AdoptedStore} adopted @param {any} session @param {string} sid @param {Stored} stored @param {number} clock when the load began
- * @param {boolean} isOld
- */
-function rebaseTo(adopted, session, sid, stored, clock, isOld) {
-  rebase(session, openFresh(adopted, sid, stored, clock), isOld);
-}
-
-/**
  * Makes a session what JSON says; its cookie stays.
  * @param {any} session @param {any} source @param {AppObjects} [objects] the session's
  */
@@ -85,4 +76,4 @@ function patch(session, source, objects = new AppObjects(session.id)) {
   objects.addParsed(source);
 }
 
-module.exports = { openFresh, patch, rebase, rebaseTo };
+module.exports = { openFresh, patch, rebase };

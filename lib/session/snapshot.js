@@ -7,6 +7,8 @@ const { LEFT_OUT, copyOf, isJson, isObject, spellValue } = require('./session-da
 
 /** By this name a lazy session gives its snapshot, which is behind it: to be put into a table would cost it more than all the rest. */
 const SNAPSHOT = Symbol('io-session snapshot');
+/** Where the request of a socket's session has the `SocketSession` that it belongs to. */
+const HOLDER = Symbol('io-session holder');
 /** Those of all other sessions. @type {WeakMap<object, Snapshot>} */
 const snapshots = new WeakMap();
 /** The session that a cookie is of, and what that was when the cookie was given to an app's own `set`. @type {WeakMap<object, Origin>} */
@@ -135,8 +137,8 @@ class Snapshot {
 
   /** A save has ended. @param {Save} save */
   endSave(save) {
-    if (this.save === save) this.save = undefined;
     this.saves = this.saves.filter((one) => one !== save);
+    this.save = this.saves.at(-1);
   }
 
   /** Whether the session itself has nothing that its text does not show: it is not frozen, and no field is left out. @param {any} session */
@@ -278,6 +280,11 @@ function tellingBoth(one, other) {
   return { isQuiet: isTold ? false : one?.isQuiet && other?.isQuiet, round };
 }
 
+/** The `SocketSession` whose request it is; undefined for a request of HTTP. @param {any} req @returns {any} */
+function holderOf(req) {
+  return req?.[HOLDER];
+}
+
 /** What a session was when it was loaded, if from an adopted store. @param {any} session @returns {Snapshot | undefined} */
 function snapshotOf(session) {
   return session?.[SNAPSHOT] ?? snapshots.get(session);
@@ -323,8 +330,10 @@ function markOwn(session, isNew) {
 }
 
 module.exports = {
+  HOLDER,
   SNAPSHOT,
   Snapshot,
+  holderOf,
   markOwn,
   newestOf,
   noteSession,

@@ -3,7 +3,7 @@
 const { commitSession, merge } = require('../stores/commit.js');
 const { codeOf, failure, unsavable } = require('../support/errors.js');
 const { openFresh, patch, rebase } = require('./rebase.js');
-const { snapshotOf } = require('./snapshot.js');
+const { holderOf, snapshotOf } = require('./snapshot.js');
 const { isBrowserSession, isSameJson } = require('./session-data.js');
 const { clearTimeout, nextTurn, setTimeout } = require('../support/timers.js');
 
@@ -172,7 +172,7 @@ async function updated(adopted, sid, session, change, methods, telling) {
       const update = { session, written, isTold, isHeld: lock.isHeld, telling };
       const outcome = await write(adopted, fresh, update);
       if (outcome === true) {
-        session?.req?.updated?.(snapshotOf(fresh));
+        holderOf(session?.req)?.updated(snapshotOf(fresh));
         return result;
       }
       if (typeof outcome !== 'string' || adopted.since(sid, clock) === 'gone')

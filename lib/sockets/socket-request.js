@@ -1,25 +1,20 @@
 'use strict';
 
-const { Loaded } = require('../stores/stored.js');
+const { HOLDER, holderOf } = require('../session/snapshot.js');
 const { handshakeRequest } = require('./socket-io.js');
 
-/** @import { Snapshot } from '../session/snapshot.js' */
-/** @import { Stored } from '../stores/stored.js' */
 /** @import { SocketSession } from './socket-session.js' */
-
-/** Where a request has the session object that it belongs to. */
-const SESSION = Symbol('io-session');
 
 /** `session` on the request of a session object: the `Session`, made at the first look. @type {PropertyDescriptor & ThisType<any>} */
 const OWN = {
   configurable: true,
   enumerable: true,
   get() {
-    const held = this[SESSION];
+    const held = this[HOLDER];
     return held.isOpen ? held.session : held.open();
   },
   set(session) {
-    this[SESSION].accept(session);
+    this[HOLDER].accept(session);
   },
 };
 
@@ -30,58 +25,11 @@ const OWN = {
 class SocketRequest {
   /** @param {SocketSession} held */
   constructor(held) {
-    Object.defineProperty(this, SESSION, { value: held });
+    Object.defineProperty(this, HOLDER, { value: held });
     // Its own, so that express-session can delete it.
     Object.defineProperty(this, 'session', OWN);
     this.sessionID = held.id;
     this.sessionStore = held.connection.adopted.store;
-  }
-
-  /** A failure that nobody waits for. @param {unknown} error */
-  report(error) {
-    heldOf(this).connection.report(error);
-  }
-
-  /** Who hears of what is changed right now. */
-  get telling() {
-    return heldOf(this).connection.telling;
-  }
-
-  /** Whether its socket has disconnected, or was refused. */
-  get hasLeft() {
-    return heldOf(this).connection.hasLeft;
-  }
-
-  /** An `update()` has written the session. An event may have made an older one current meanwhile. @param {Snapshot} written */
-  updated({ clock, stored }) {
-    const held = heldOf(this);
-    const { connection, sid } = held;
-    if (sid === undefined || stored === null || connection.sid !== sid || connection.current === held) return;
-    connection.makeCurrent(new Loaded(sid, { text: stored }, clock));
-  }
-
-  /** The session for code that has kept another object. @param {any} session it @returns {any} undefined while a handler may hold it */
-  newer(session) {
-    const held = heldOf(this);
-    const { connection } = held;
-    // By a `reload()`. A `regenerate()` gives another id.
-    if (held.session && held.session !== session)
-      return held.session.id === session.id ? held.session : undefined;
-    if (held === connection.current || (held.session && connection.standsForItself(held))) return undefined;
-    return connection.current.value;
-  }
-
-  /** Its session is being written. @param {Snapshot} snapshot @returns {boolean} false where it is not to be */
-  mayStore(snapshot) {
-    const { connection, sid } = heldOf(this);
-    if (sid !== undefined || snapshot.sid !== connection.id) return true;
-    if (!connection.isGone) connection.isStored = true;
-    return !connection.isGone;
-  }
-
-  /** Makes the session anew, of what was loaded; nothing for a socket's own session. @param {Stored} [stored] @param {number} [clock] */
-  openAgain(stored, clock) {
-    heldOf(this).openAgain(stored, clock);
   }
 
   /** The header of this name. @param {string} name @returns {any} */
@@ -125,14 +73,9 @@ for (const [name, read] of Object.entries(FIELDS)) {
   });
 }
 
-/** The session object that a request of ours belongs to; undefined for one of HTTP. @param {any} req @returns {SocketSession} */
-function heldOf(req) {
-  return req?.[SESSION];
-}
-
 /** The Socket.IO socket. @param {any} req */
 function socketOf(req) {
-  return heldOf(req).connection.socket;
+  return holderOf(req).connection.socket;
 }
 
 /** The HTTP request of the handshake. @param {any} req */
@@ -141,4 +84,4 @@ function handshakeOf(req) {
   return handshakeRequest(socket) ?? socket.request ?? {};
 }
 
-module.exports = { SocketRequest, heldOf };
+module.exports.SocketRequest = SocketRequest;

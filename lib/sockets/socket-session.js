@@ -2,7 +2,7 @@
 
 const { commitSession } = require('../stores/commit.js');
 const { noSession, unsavable } = require('../support/errors.js');
-const { rebaseTo } = require('../session/rebase.js');
+const { openFresh, rebase } = require('../session/rebase.js');
 const { ask } = require('../stores/tickets.js');
 const { Loaded } = require('../stores/stored.js');
 const { SocketRequest } = require('./socket-request.js');
@@ -91,8 +91,7 @@ class SocketSession {
     const { clock, connection, sid, stored } = this;
     const { adopted, sharing } = connection;
     const isOwn = sid === undefined;
-    const { text } = stored ?? (isOwn ? EMPTY : GONE);
-    const given = isOwn ? { text, data: JSON.parse(text) } : (stored ?? GONE);
+    const given = stored ?? (isOwn ? EMPTY : GONE);
     const began = clock ?? adopted.clock;
     const session = adopted.openSession(this.asRequest(), given, began, sharing.methods);
     if (isOwn) markOwn(session, stored === undefined);
@@ -117,6 +116,31 @@ class SocketSession {
     this.isOpen = true;
     this.session = session;
     this.found = undefined;
+  }
+
+  /** An `update()` has written the session. An event may have made an older one current meanwhile. @param {Snapshot} written */
+  updated({ clock, stored }) {
+    const { connection, sid } = this;
+    if (sid === undefined || stored === null || connection.sid !== sid || connection.current === this) return;
+    connection.makeCurrent(new Loaded(sid, { text: stored }, clock));
+  }
+
+  /** The session for code that has kept another object. @param {any} session it @returns {any} undefined while a handler may hold it */
+  newer(session) {
+    const { connection } = this;
+    // By a `reload()`. A `regenerate()` gives another id.
+    if (this.session && this.session !== session)
+      return this.session.id === session.id ? this.session : undefined;
+    if (this === connection.current || (this.session && connection.standsForItself(this))) return undefined;
+    return connection.current.value;
+  }
+
+  /** The session is being written. @param {Snapshot} snapshot @returns {boolean} false where it is not to be */
+  mayStore(snapshot) {
+    const { connection, sid } = this;
+    if (sid !== undefined || snapshot.sid !== connection.id) return true;
+    if (!connection.isGone) connection.isStored = true;
+    return !connection.isGone;
   }
 
   /** Another object takes its place. */
@@ -198,7 +222,7 @@ class SocketSession {
     if (isOld) snapshot.appObjects.forget();
     try {
       if (!isAlways && snapshot.save === undefined && !this.isChanged()) return false;
-      rebaseTo(this.connection.adopted, session, this.id, stored, clock, isOld);
+      rebase(session, openFresh(this.connection.adopted, this.id, stored, clock), isOld);
       return true;
     } catch {
       // It cannot be written, or has no text: it is frozen, say.

@@ -7,7 +7,7 @@ const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { codeOf, failure, guard, messageOf, timedOut } = require('../support/errors.js');
 const { copyOfSession, isLive, isObject, sessionData, textOf } = require('../session/session-data.js');
-const { markOwn, noteSession, snapshotOf } = require('../session/snapshot.js');
+const { holderOf, markOwn, noteSession, snapshotOf } = require('../session/snapshot.js');
 
 /** @import { Copy, Save, Snapshot, Telling } from '../session/snapshot.js' */
 /** @import { AdoptedStore } from './adopted-store.js' */
@@ -114,7 +114,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, telli
     if (!snapshot.keepsCookie(session)) throw failure('ERR_UNSAVABLE_SESSION', NO_COOKIE);
     if (!snapshot.hasCookie(session)) checkCookie(adopted, session.cookie);
     // A socket that has left has no session of its own any more.
-    if (session.req?.mayStore?.(snapshot) === false) {
+    if (holderOf(session.req)?.mayStore(snapshot) === false) {
       callback(null);
       return;
     }

@@ -3,11 +3,11 @@
 const { DueTimes } = require('../../../native.js');
 const { publish } = require('../../support/diagnostics.js');
 const { isSameContent } = require('../../session/session-data.js');
+const { holderOf } = require('../../session/snapshot.js');
 const { BoundSession } = require('./bound-session.js');
 const { ChangeEvent } = require('./change-event.js');
 const { LookUps } = require('./look-ups.js');
 const { correctRooms, roomsFor } = require('./session-rooms.js');
-const { heldOf } = require('../socket-request.js');
 
 /** @import { Found } from '../binding/key-lookup.js' */
 /** @import { Connection } from '../connection.js' */
@@ -81,7 +81,7 @@ class Watch {
 
   /** @param {SessionWritten} written */
   wrote({ sid, session, text, expected, telling }) {
-    const maker = heldOf(session?.req)?.connection;
+    const maker = holderOf(session?.req)?.connection;
     // A change by `onSessionChange` is told to nobody: two sockets would answer each other for ever.
     const { isQuiet, round = 0 } = telling ?? maker?.telling ?? {};
     this.sessions.get(sid)?.wrote(text, expected, maker, isQuiet === true, round + 1);
