@@ -311,6 +311,32 @@ for (const socketIoVersion of [2, 4]) {
         assert.deepEqual(await socket.ask('all'), { saved: true, isNew: true, renewed: true, gone: true });
       });
 
+      test('a session that follows on a destroyed one is saved with nothing of that', LIMIT, async (t) => {
+        const { bound, store } = await begin(t, {
+          app: listening({
+            renew: async (socket, ack) => {
+              const first = socket.session;
+              first.before = true;
+              await first.destroy();
+              const fresh = await first.regenerate();
+              fresh.count = 1;
+              await fresh.save();
+              fresh.count += 1;
+              ack(fresh.id);
+            },
+          }),
+        });
+        const { sid, socket } = await bound();
+        const fresh = await socket.ask('renew');
+        assert.notEqual(fresh, sid);
+        const read = (id) =>
+          new Promise((resolve) => store.get(id, (_error, data) => resolve(data ?? undefined)));
+        assert.equal(await read(sid), undefined);
+        const { cookie, ...stored } = await read(fresh);
+        assert.equal(typeof cookie, 'object');
+        assert.deepEqual(stored, { count: 2 });
+      });
+
       test(
         'reload() gives a socket whose own session is not stored an empty one: a stranger, and who is logged out',
         LIMIT,

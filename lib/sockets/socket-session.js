@@ -40,8 +40,6 @@ class SocketSession {
     this.isOpen = false;
     /** @type {any} */
     this.session = undefined;
-    /** @type {Snapshot | undefined} */
-    this.found = undefined;
     /** Whether its changes are not to be saved: a handler has failed, or a client was told that they could not be saved. */
     this.isDropped = false;
     /** Whether the session has ended, while handlers that saw it still run. */
@@ -66,13 +64,6 @@ class SocketSession {
 
   set value(session) {
     this.asRequest().session = session;
-  }
-
-  /** What its `Session` was when it was loaded; undefined where the app has put something else in its place. */
-  get snapshot() {
-    // Each look at it is a call of the lazy session's Proxy.
-    this.found ??= snapshotOf(this.session);
-    return this.found;
   }
 
   /** Whether it is a session of the socket's own that was destroyed. */
@@ -115,7 +106,6 @@ class SocketSession {
     this.connection.sharing.methods?.give(session);
     this.isOpen = true;
     this.session = session;
-    this.found = undefined;
   }
 
   /** An `update()` has written the session. An event may have made an older one current meanwhile. @param {Snapshot} written */
@@ -145,7 +135,7 @@ class SocketSession {
 
   /** Another object takes its place. */
   giveWay() {
-    const { snapshot } = this;
+    const snapshot = snapshotOf(this.session);
     if (snapshot?.sid === this.id) snapshot.isReplaced = true;
   }
 
@@ -159,7 +149,7 @@ class SocketSession {
       if (isSame && stored?.data !== undefined) this.stored = stored;
       return isSame;
     }
-    const { snapshot } = this;
+    const snapshot = snapshotOf(this.session);
     if (snapshot === undefined || snapshot.sid !== this.id) return false;
     // Saved since the load began: what was loaded is older. A session of the socket's own nobody else destroys.
     const isOlder = clock !== undefined && snapshot.clock > clock;
@@ -185,7 +175,7 @@ class SocketSession {
    * @param {Stored | undefined} stored @param {number} clock when the store was asked
    */
   mayBeOlder(stored, clock) {
-    const { snapshot } = this;
+    const snapshot = snapshotOf(this.session);
     if (stored === undefined || snapshot?.sid !== this.id || snapshot.clock <= clock) return false;
     return stored.text !== snapshot.stored && stored.text !== snapshot.replaced;
   }
@@ -196,7 +186,7 @@ class SocketSession {
    * @param {Loaded} loaded
    */
   newest(loaded) {
-    const { snapshot } = this;
+    const snapshot = snapshotOf(this.session);
     if (snapshot?.sid !== this.id || !snapshot.isMerged || loaded.stored === undefined) return loaded;
     if (snapshot.stored === null || snapshot.clock <= (loaded.clock ?? Infinity)) return loaded;
     return new Loaded(loaded.sid, { text: snapshot.stored }, snapshot.clock);
@@ -204,7 +194,7 @@ class SocketSession {
 
   /** What the store holds, as far as this object knows. @returns {Stored | undefined} */
   lastStored() {
-    const stored = this.snapshot?.stored;
+    const stored = snapshotOf(this.session)?.stored;
     return typeof stored === 'string' ? { text: stored } : this.stored;
   }
 
@@ -214,7 +204,7 @@ class SocketSession {
    */
   catchUp({ stored, clock }, isAlways) {
     const session = this.changeable();
-    const { snapshot } = this;
+    const snapshot = snapshotOf(session);
     if (snapshot === undefined || snapshot.sid !== this.id || this.isEnded) return false;
     if (stored === undefined || clock === undefined || this.unsaved !== undefined) return false;
     // Code that changes it while no handler is running may not know what others have written.
@@ -233,7 +223,7 @@ class SocketSession {
   /** Whether it has changes that are not saved. */
   isChanged() {
     const session = this.changeable();
-    const { snapshot } = this;
+    const snapshot = snapshotOf(session);
     if (session === undefined || snapshot === undefined) return session !== undefined;
     try {
       return snapshot.assigned.size > 0 || snapshot.isChanged(snapshot.spell(session));
@@ -268,7 +258,7 @@ class SocketSession {
   commit(done, event, link) {
     const session = this.changeable();
     if (session === undefined) return done();
-    const { snapshot } = this;
+    const snapshot = snapshotOf(session);
     let text;
     try {
       if (snapshot === undefined && typeof session.id !== 'string') throw noSession();
