@@ -317,3 +317,21 @@ test('with touchInterval events extend the session of a store whose touch reads 
   }, 'it is touched');
   assert.deepEqual(failures, []);
 });
+
+test('a stranger has dates in the session of its own', LIMIT, async (t) => {
+  const { connect } = await shareFixture(t, {
+    store: new ObjectStore(),
+    app: ({ io }) => {
+      io.on('connection', (socket) => {
+        socket.on('put', (ack) => {
+          socket.session.since = SINCE;
+          ack();
+        });
+        socket.on('look', (ack) => ack([isDate(socket.session.since), Number(socket.session.since)]));
+      });
+    },
+  });
+  const socket = await connect();
+  await socket.ask('put');
+  assert.deepEqual(await socket.ask('look'), [true, Number(SINCE)]);
+});
