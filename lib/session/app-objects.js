@@ -139,7 +139,6 @@ class AppObjects {
 
   /** Notes that the app's objects in a value are in this session. @param {any} value */
   claim(value) {
-    if (!isObject(value)) return;
     for (const object of objectsIn(value)) {
       const owner = owners.get(object) ?? this.sid;
       if (!parsed.has(object)) owners.set(object, owner === this.sid ? owner : SEVERAL);
@@ -213,8 +212,9 @@ class AppObjects {
 
 /** A value, if it is an object, and all objects in it. What is in one with a `toJSON` is not in the session. @param {any} value @returns {object[]} */
 function objectsIn(value) {
+  if (!isObject(value)) return [];
   /** @type {Set<any>} */
-  const objects = new Set(isObject(value) ? [value] : []);
+  const objects = new Set([value]);
   for (const object of objects) {
     if (typeof object.toJSON === 'function') continue;
     for (const inner of Object.values(object)) if (isObject(inner)) objects.add(inner);

@@ -245,7 +245,8 @@ class LazySession extends Snapshot {
     const saved = new Fields(this.savedText, this.maySpellOtherwise);
     const seen = new Set();
     for (const [key, value] of [...this.values]) {
-      const at = key === 'cookie' ? -1 : saved.find(key);
+      if (key === 'cookie') continue;
+      const at = saved.find(key);
       if (saved.failed) {
         this.whole();
         return super.settle(this.target);

@@ -49,6 +49,11 @@ class Methods {
   }
 }
 
+/** Who hears of what is changed right now in a session; undefined where that is known when it is written. @param {any} session */
+function tellingOf({ req }) {
+  return holderOf(req)?.connection.telling;
+}
+
 /** A promise that knows whether somebody waits for it. @extends {Promise<any>} */
 class Heard extends Promise {
   isHeard = false;
@@ -159,7 +164,7 @@ async function update(change) {
       'io-session: update(fn): the session store of this session is not the one that shareSession() has.',
     );
   }
-  return updateSession(adopted, this.id, this, change, socketMethods, holderOf(this.req)?.connection.telling);
+  return updateSession(adopted, this.id, this, change, socketMethods, tellingOf(this));
 }
 
 /**
@@ -176,12 +181,7 @@ function saving(save, reads) {
     if (adopted === undefined || snapshotOf(this)?.sid !== this.id)
       return withDeadline(save).call(this, callback);
     const done = AsyncResource.bind((/** @type {unknown} */ error) => nextTick(callback, error));
-    commitSession(
-      adopted,
-      this,
-      { trusting: true, reads, telling: holderOf(this.req)?.connection.telling },
-      done,
-    );
+    commitSession(adopted, this, { trusting: true, reads, telling: tellingOf(this) }, done);
     return this;
   };
 }

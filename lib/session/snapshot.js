@@ -67,9 +67,7 @@ class Snapshot {
     this.given = undefined;
     /** The update that is writing the session. @type {Update | undefined} */
     this.update = undefined;
-    /** The last save, while it is under way. @type {Save | undefined} */
-    this.save = undefined;
-    /** All of them that are under way. @type {Save[]} */
+    /** The saves that are under way, in order. @type {Save[]} */
     this.saves = NO_SAVES;
     /** Whether the last save has merged it with changes of others, which the session does not have. */
     this.isMerged = false;
@@ -83,6 +81,11 @@ class Snapshot {
     this.replaced = stored;
     /** The text that could not be saved. A change in it gives way where others have written the same field since. @type {string | undefined} */
     this.failed = undefined;
+  }
+
+  /** The last save, while it is under way. @returns {Save | undefined} */
+  get save() {
+    return this.saves.at(-1);
   }
 
   /** Whether the session has been changed, and a save under way does not write that. @param {string} text what `spell` gave */
@@ -117,10 +120,10 @@ class Snapshot {
 
   /** A save begins. @param {string} text what it writes @param {SaveOptions} options @returns {Save} */
   beginSave(text, options) {
-    this.save = { text, assigned: this.assigned, options, waiting: [], joined: 0, isWriting: false };
-    this.saves = [...this.saves, this.save];
+    const save = { text, assigned: this.assigned, options, waiting: [], joined: 0, isWriting: false };
+    this.saves = [...this.saves, save];
     this.assigned = NONE;
-    return this.save;
+    return save;
   }
 
   /** A save that waits for the lock gets more to write, and is for each what it needs. @param {Save} save @param {string} text @param {SaveOptions} more */
@@ -138,7 +141,6 @@ class Snapshot {
   /** A save has ended. @param {Save} save */
   endSave(save) {
     this.saves = this.saves.filter((one) => one !== save);
-    this.save = this.saves.at(-1);
   }
 
   /** Whether the session itself has nothing that its text does not show: it is not frozen, and no field is left out. @param {any} session */

@@ -40,8 +40,8 @@ class SharedConnection extends Connection {
     this.arrived = 0;
     /** The event that a plugin is given right now. @type {SharedEvent | undefined} */
     this.delivering = undefined;
-    /** The client may go before its socket is connected: stops looking for that. @type {(() => void) | undefined} */
-    this.stopLooking = socketIo.whileConnecting(socket, () => !socket.connected && this.leave());
+    /** The client may go before its socket is connected: ends the look for that. @type {(() => void) | undefined} */
+    this.endLook = socketIo.whileConnecting(socket, () => !socket.connected && this.leave());
     // Its former connection may have left a session of the socket's own in the store.
     if (socket.recovered) this.isStored = true;
   }
@@ -168,10 +168,15 @@ class SharedConnection extends Connection {
     return this.delivering?.afterSave(ack) ?? ack;
   }
 
+  /** It has connected, or has gone before that. */
+  stopLooking() {
+    this.endLook?.();
+    this.endLook = undefined;
+  }
+
   /** The socket is in its namespace, and the app's listeners are told. @param {'connect' | 'connection'} name */
   welcome(name) {
-    this.stopLooking?.();
-    this.stopLooking = undefined;
+    this.stopLooking();
     this.isWelcome = true;
     const { socket } = this;
     const { nsp } = socket;
@@ -247,8 +252,7 @@ class SharedConnection extends Connection {
   }
 
   leave() {
-    this.stopLooking?.();
-    this.stopLooking = undefined;
+    this.stopLooking();
     this.leaveFormerRooms();
     super.leave();
   }

@@ -178,7 +178,7 @@ class Committing {
     this.telling = update ? update.telling : telling;
     this.update = update;
     this.callback = callback;
-    // Looked at when the lock is held: the save in front of it may have changed all of it, and so may an update.
+    // What is taken of it here is so while the lock is held: the save in front may have changed all of it, and so may an update.
     this.snapshot = snapshot;
     this.renews = false;
     /** What stands for the request of what is written. @type {any} */
