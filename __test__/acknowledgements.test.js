@@ -178,6 +178,31 @@ for (const store of Object.keys(STORES)) {
     },
   );
 
+  test(
+    `shareSession, ${store}: an answer with a BigInt throws in the handler, which may give another`,
+    LIMIT,
+    async (t) => {
+      const f = await FACES.shareSession(t, {
+        kept: await STORES[store](),
+        onError: assert.fail,
+        events: {
+          count: ({ session }, n, ack) => {
+            session.n = n;
+            try {
+              ack({ total: [10n] });
+            } catch (error) {
+              assert.match(error.message, /BigInt/);
+              ack({ total: '10' });
+            }
+          },
+        },
+      });
+      const { browser, socket } = await f.bound();
+      assert.deepEqual(await socket.ask('count', 1), { total: '10' });
+      assert.equal((await f.read(browser)).n, 1);
+    },
+  );
+
   for (const [how, disconnect] of Object.entries({
     'disconnect()': (socket) => socket.disconnect(),
     'disconnect(true)': (socket) => socket.disconnect(true),

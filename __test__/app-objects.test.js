@@ -199,6 +199,32 @@ for (const face of Object.keys(FACES)) {
         assert.deepEqual({ seen, settings }, { seen: 'blue', settings: { theme: 'light' } });
       });
 
+      test('nor is one that a save has taken along which waited for another', LIMIT, async (t) => {
+        const constant = { theme: 'light' };
+        const f = await open(t, {
+          put(at, _data, ack) {
+            for (const n of [1, 2]) {
+              at.session.n = n;
+              at.session.save();
+            }
+            at.session.settings = constant;
+            ack();
+          },
+          change(at, theme, ack) {
+            constant.theme = theme;
+            at.session.seen = theme;
+            ack(at.session.settings);
+          },
+        });
+        const [ann, bob] = [await f.bound(), await f.bound()];
+        for (const { socket } of [ann, bob]) await socket.ask('put', {});
+        for (const { socket } of [ann, bob]) await socket.ask('change', 'dark');
+        for (const { browser } of [ann, bob]) {
+          const { seen, settings } = await f.read(browser);
+          assert.deepEqual({ seen, settings }, { seen: 'dark', settings: { theme: 'light' } });
+        }
+      });
+
       test(
         'what is changed later in an object that the app has put there and kept is saved',
         LIMIT,

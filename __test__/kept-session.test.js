@@ -125,6 +125,26 @@ for (const face of Object.keys(FACES)) {
         assert.deepEqual({ half, role, whole }, { half: undefined, role: 'admin', whole: true });
       });
 
+      test('is so too while a client waits for the answer of what has failed', LIMIT, async (t) => {
+        const failed = deferred();
+        const { browser, read, as } = await keeping(t, face, store, {
+          onError: () => failed.resolve(),
+        });
+        as((session) => {
+          session.half = 1;
+          throw new Error('on purpose');
+        });
+        await failed.promise;
+        const half = await as(async (session, ack) => {
+          await settle();
+          session.whole = true;
+          ack(session.half ?? null);
+        });
+        assert.equal(half, null);
+        const stored = await read(browser);
+        assert.deepEqual([stored.half, stored.whole], [undefined, true]);
+      });
+
       test('is saved by save()', LIMIT, async (t) => {
         const { browser, write, read, as } = await keeping(t, face, store);
         await write(browser, { role: 'admin' });

@@ -810,6 +810,22 @@ describe('sharing.close()', () => {
     assert.equal(f.sharing.stats().sockets, 0);
   });
 
+  test('gives a socket back whose middleware has dropped a packet silently', LIMIT, async (t) => {
+    const f = await shareFixture(t, {
+      options: { storeTimeout: 200 },
+      app: ({ io }) =>
+        io.on('connection', (socket) => {
+          socket.use(([name], next) => name === 'dropped' || next());
+          socket.on('has', (ack) => ack('session' in socket));
+        }),
+    });
+    const client = await f.connect();
+    client.send('dropped');
+    assert.equal(await client.ask('has'), true);
+    await f.sharing.close();
+    await until(async () => !(await client.ask('has')), 'it is a socket like any other');
+  });
+
   test('leaves nothing in the store that was a socket’s own', LIMIT, async (t) => {
     const f = await shareApp(t);
     const socket = await f.connect();

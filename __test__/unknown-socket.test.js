@@ -6,13 +6,14 @@
 const { describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { shareSession } = require('io-session/client');
+const { deferred } = require('./support/deferred.js');
 const { breakOff, fetchOf } = require('./support/client-page.js');
 const { HostileStore } = require('./support/hostile-store.js');
 const { LIMIT } = require('./support/limit.js');
 const { recover } = require('./support/recovery.js');
 const { SECRET, shareFixture } = require('./support/share-fixture.js');
 const { socketIoClient } = require('./support/versions.js');
-const { until } = require('./support/wait.js');
+const { settle, until } = require('./support/wait.js');
 
 const CONNECTIONS = {
   'with a key': async (f, browser) => ({ key: await f.keyOf(browser) }),
@@ -233,6 +234,25 @@ test('a sharing that is closed meanwhile leaves a socket like any other', LIMIT,
   f.sharing.close();
   release();
   assert.equal(await asked, 'pong');
+  assert.equal(await client.ask('ping'), 'pong');
+});
+
+test('so does one that is closed while a listener of `connection` is running', LIMIT, async (t) => {
+  const listener = deferred();
+  const f = await open(t, {
+    app: ({ io }) =>
+      io.on('connection', async (socket) => {
+        socket.on('ping', (ack) => ack('pong'));
+        await listener.promise;
+      }),
+  });
+  const browser = await f.login();
+  f.store.next('get', 'error');
+  const client = await f.connect({ cookie: browser.cookie });
+  f.sharing.close();
+  for (let n = 0; n < 3; n += 1) assert.equal(await client.ask('ping'), 'pong');
+  listener.resolve();
+  await settle();
   assert.equal(await client.ask('ping'), 'pong');
 });
 

@@ -192,10 +192,10 @@ class Connection {
    */
   standsForItself(session) {
     if (session.sid !== this.current.sid) return true;
+    if (session.isDropped) return false;
     let held = /** @type {Link | undefined} */ (this.oldestOf(this.link));
     while (held !== undefined && held.session.order < session.order) held = held.newer;
-    if (held?.session !== session && !session.isDropped)
-      held = this.saving.find((link) => link.session === session);
+    if (held?.session !== session) held = this.saving.find((link) => link.session === session);
     if (held?.session !== session) return false;
     const { running, sharing, starting } = this;
     if (running.length === 0 || running[0].since.session.order > session.order) {
@@ -277,7 +277,8 @@ class Connection {
     running.splice(running.indexOf(event), 1);
     if (!event.mayNeverEnd) this.sharing.handlers -= 1;
     if (event.round > 0) this.round = running.reduce((most, { round }) => Math.max(most, round), 0);
-    if (event.isUnanswered) {
+    // What it has changed after it has failed is not to be saved.
+    if (event.isUnanswered && !event.hasFailed) {
       event.since.unanswered += 1;
       if (event.since.unanswered === 1) this.unacknowledged.push(event.since);
     }

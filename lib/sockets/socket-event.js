@@ -5,6 +5,7 @@ const { NO_QUEUE, ask, openQueue } = require('../stores/tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { Loaded } = require('../stores/stored.js');
 const { asSentNow } = require('./sent-values.js');
+const { hasOwnParser } = require('./socket-io.js');
 
 /** @import { Connection } from './connection.js' */
 /** @import { Stored } from '../stores/stored.js' */
@@ -217,9 +218,9 @@ class SocketEvent {
 
   /** It acknowledges, or another event does so in its place. */
   answered() {
-    const { connection, isUnanswered, since } = this;
+    const { connection, hasFailed, isUnanswered, since } = this;
     this.isUnanswered = false;
-    if (isUnanswered && !connection.running.includes(this)) connection.answered(since);
+    if (isUnanswered && !hasFailed && !connection.running.includes(this)) connection.answered(since);
   }
 
   /**
@@ -251,8 +252,9 @@ class SocketEvent {
       isLater = true;
       if (thrown.length > 0) throw thrown[0];
       if (isSent) return;
+      const isJson = !hasOwnParser(connection.socket);
       try {
-        values = given.map(asSentNow);
+        values = given.map((value, at) => asSentNow(value, at, isJson));
       } catch (failed) {
         // It cannot be sent later, either.
         isSent = true;

@@ -194,6 +194,11 @@ function makeAck(socket, id) {
   return before(socket, 'ack').call(socket, id);
 }
 
+/** Whether an app has named a parser of its own, which may send more than Socket.IO's. Socket.IO 2 does not tell. @param {any} socket */
+function hasOwnParser({ nsp }) {
+  return nsp.server._opts?.parser !== undefined;
+}
+
 /** Whether anything of a socket would see an event of this name. @param {any} socket @param {any} name */
 function isHeard(socket, name) {
   return socket.listenerCount(name) > 0 || anyListeners(socket).length > 0 || hasMiddlewares(socket);
@@ -365,6 +370,7 @@ module.exports = {
   handshakeRequest,
   hideRooms,
   hasMiddlewares,
+  hasOwnParser,
   idsIn,
   isClosed,
   isHeard,

@@ -122,6 +122,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, telli
     if (copy) Object.assign(copy, { base: copy.base ?? snapshot.base, text: textOf(copy.data) });
     if (copy && typeof copy.text !== 'string') throw failure('ERR_UNSAVABLE_SESSION');
     const options = { trusting: trusting && update === undefined, reads, telling, copy, update };
+    snapshot.claimObjects(session);
     const earlier = snapshot.waitingSave(options);
     if (earlier !== undefined) {
       adopted.commits.join(snapshot.sid);
@@ -129,7 +130,6 @@ function commit(adopted, session, { trusting = false, reads = false, text, telli
       earlier.waiting.push(callback);
       return;
     }
-    snapshot.claimObjects(session);
     save = snapshot.beginSave(mine, options);
     save.waiting.push(callback);
   } catch (error) {

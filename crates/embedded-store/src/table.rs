@@ -95,9 +95,9 @@ impl Entry {
     }
 }
 
-/// The bytes that a session counts towards a table's limit.
-fn cost(sid: &[u8], text: &str) -> usize {
-    sid.len() + text.len() + ENTRY_COST
+/// The bytes that a session with a text of this length counts towards a table's limit.
+fn cost(sid: &[u8], length: usize) -> usize {
+    sid.len() + length + ENTRY_COST
 }
 
 impl Table {
@@ -126,7 +126,7 @@ impl Table {
     /// Gives a session another cookie and end, without reading the other fields. False when there is no such session.
     ///
     /// # Errors
-    /// [`Error::SessionTooLarge`]; the session that was there before is still there.
+    /// As [`Table::set`], where the cookie has become longer.
     pub fn touch(&self, sid: &[u8], cookie: &str, end: u64, now: u64) -> Result<bool, Error> {
         let mut state = self.state.lock();
         let Some(entry) = state.live(sid, now) else {
@@ -134,13 +134,16 @@ impl Table {
         };
         let before = entry.text.len();
         let length = before - entry.cookie.len() + cookie.len();
-        if length > self.limits.session_bytes && length > before {
-            state.stats.refused += 1;
-            return Err(Error::SessionTooLarge);
+        if length > before {
+            self.check(&mut state, sid, length, now)?;
         }
+        let Some(entry) = state.sessions.get_mut(sid) else {
+            return Ok(false);
+        };
         // The text is copied only if somebody else holds it at this moment.
         cookie::replace(Arc::make_mut(&mut entry.text), &mut entry.cookie, cookie);
         entry.expires = end;
+        // Where it has no cookie, it stays as it was.
         let after = entry.text.len();
         state.stats.bytes = state.stats.bytes - before + after;
         state.written(sid);
@@ -249,17 +252,25 @@ impl Table {
         }
     }
 
+    /// Whether a session's text may be of so many bytes.
+    fn check(&self, state: &mut State, sid: &[u8], length: usize, now: u64) -> Result<(), Error> {
+        let cost = cost(sid, length);
+        let error = if length > self.limits.session_bytes {
+            Error::SessionTooLarge
+        } else if cost > self.limits.bytes || !self.limits.evict && !state.fits(sid, cost, &self.limits, now)
+        {
+            Error::StoreFull
+        } else {
+            return Ok(());
+        };
+        state.stats.refused += 1;
+        Err(error)
+    }
+
     fn put(&self, state: &mut State, sid: &[u8], mut entry: Entry, now: u64) -> Result<(), Error> {
-        let cost = cost(sid, &entry.text);
-        if entry.text.len() > self.limits.session_bytes {
-            state.stats.refused += 1;
-            return Err(Error::SessionTooLarge);
-        }
-        if cost > self.limits.bytes || !self.limits.evict && !state.fits(sid, cost, &self.limits, now) {
-            state.stats.refused += 1;
-            return Err(Error::StoreFull);
-        }
-        state.stats.bytes = state.stats.bytes - state.cost_of(sid).unwrap_or(0) + cost;
+        let length = entry.text.len();
+        self.check(state, sid, length, now)?;
+        state.stats.bytes = state.stats.bytes - state.cost_of(sid).unwrap_or(0) + cost(sid, length);
         if let Some(stored) = state.sessions.to_back(sid) {
             (entry.queued, entry.is_changed) = (stored.queued, stored.is_changed);
             *stored = entry;
@@ -284,7 +295,7 @@ impl State {
 
     /// The bytes that a session of this id counts, where there is one.
     fn cost_of(&self, sid: &[u8]) -> Option<usize> {
-        self.sessions.get(sid).map(|entry| cost(sid, &entry.text))
+        self.sessions.get(sid).map(|entry| cost(sid, entry.text.len()))
     }
 
     /// Whether there is room for a session; if need be, where others were that have ended.
@@ -322,7 +333,7 @@ impl State {
         let Some((key, entry)) = self.sessions.remove_entry(sid) else {
             return false;
         };
-        self.stats.bytes -= cost(sid, &entry.text);
+        self.stats.bytes -= cost(sid, entry.text.len());
         self.ends.remove(&(entry.queued, key));
         if let Some(changed) = &mut self.changed {
             changed.push(sid.into());
@@ -409,6 +420,24 @@ mod tests {
         assert!(table.touch(b"a", "{}", START + 9, START + 4).unwrap());
         assert!(table.get(b"a", START + 8).is_some());
         assert!(!table.touch(b"a", "{}", START + 20, START + 9).unwrap());
+    }
+
+    #[test]
+    fn a_touch_that_does_not_fit_is_refused_and_drops_nobody() {
+        for evict in [false, true] {
+            let bytes = cost(b"a", r#"{"cookie":{}}"#.len()) * if evict { 1 } else { 2 };
+            let table = table(Limits { bytes, evict, ..Limits::default() });
+            let sids: &[&[u8]] = if evict { &[b"a"] } else { &[b"a", b"b"] };
+            for sid in sids {
+                table.set(sid, r#"{"cookie":{}}"#.into(), END, START).unwrap();
+            }
+            assert_eq!(table.touch(b"a", r#"{"path":"/"}"#, END, START), Err(Error::StoreFull));
+            for sid in sids {
+                assert_eq!(*table.get(sid, START).unwrap(), r#"{"cookie":{}}"#);
+            }
+            assert_eq!((table.stats().refused, table.stats().evicted), (1, 0));
+            assert!(table.touch(b"a", "{}", END + 1, START).unwrap());
+        }
     }
 
     #[test]
@@ -564,7 +593,7 @@ mod tests {
         }
 
         fn bytes(&self) -> usize {
-            self.sessions.iter().map(|(sid, (text, ..))| cost(sid, text)).sum()
+            self.sessions.iter().map(|(sid, (text, ..))| cost(sid, text.len())).sum()
         }
 
         fn make_room(&mut self, limits: &Limits, now: u64) {
@@ -595,7 +624,7 @@ mod tests {
         }
 
         fn set(&mut self, sid: &[u8], text: &str, expires: u64, limits: &Limits, now: u64) -> bool {
-            if text.len() > limits.session_bytes || cost(sid, text) > limits.bytes {
+            if text.len() > limits.session_bytes || cost(sid, text.len()) > limits.bytes {
                 return false;
             }
             self.tick += 1;
@@ -703,7 +732,7 @@ mod tests {
             let expected: BTreeMap<_, _> = model.sessions.into_iter().map(|(sid, (text, end, _))| (sid, (text, end))).collect();
             prop_assert_eq!(&all, &expected);
             table.sweep(now);
-            let bytes: usize = all.iter().map(|(sid, (text, _))| cost(sid, text)).sum();
+            let bytes: usize = all.iter().map(|(sid, (text, _))| cost(sid, text.len())).sum();
             prop_assert_eq!(table.stats().bytes, bytes);
             // The file was told the same.
             table.take_changes(|changes| file.extend(changes));

@@ -11,7 +11,7 @@ const { takeSession } = require('../shared-properties.js');
 const { unfollowSocket } = require('../socket-io.js');
 const { socketMethods } = require('../../session/methods.js');
 const { updateSession } = require('../../session/update.js');
-const { delay, nextTurn } = require('../../support/timers.js');
+const { delay, nextTurn, setTimeout } = require('../../support/timers.js');
 const { Sharing } = require('./sharing.js');
 
 /** @import { Found } from '../binding/key-lookup.js' */
@@ -143,6 +143,8 @@ class SocketSharing extends Sharing {
 
   giveBack() {
     this.closed = true;
+    /** @type {Connection[]} */
+    const kept = [];
     for (const connection of [...this.connections.values()]) {
       // One that has left may have listeners of `disconnect` that are running.
       if (connection.hasLeft) continue;
@@ -157,7 +159,16 @@ class SocketSharing extends Sharing {
         if (socket.connected) takeSession(socket);
       };
       connection.idle();
+      if (connection.filtered > 0) kept.push(connection);
     }
+    // A middleware may have dropped a packet silently.
+    const forget = () => {
+      for (const connection of kept) {
+        connection.filtered = 0;
+        connection.idle?.();
+      }
+    };
+    if (kept.length > 0) setTimeout(forget, this.options.storeTimeout).unref();
     for (const restore of this.namespaces.values()) restore();
     this.namespaces.clear();
     this.cluster.leave();
