@@ -264,7 +264,7 @@ export interface SharingStats {
   binds: number;
   /** Sessions that were loaded for an event. */
   loads: number;
-  /** Changes that were written. */
+  /** Changes that were written: by events, `save()` and HTTP requests. Those of `update` are not counted. */
   commits: number;
   /** Commits that had to be merged with what somebody else had written. */
   merges: number;
@@ -423,7 +423,7 @@ export interface IoSessionOptions {
    * How long a call to the session store may take, in ms: a whole number from 1 to 2147483647. Default: 10000.
    *
    * After that the call has failed with `ERR_STORE_TIMEOUT`: the key route answers 503, `__zappa_key` acknowledges an
-   * error, an event's handler does not run. A later answer of the store is ignored. The deadline is looked at every 50 ms.
+   * error, an event's handler does not run. A later answer of the store is ignored. The error may come up to 20 ms later.
    *
    * A session store that several apps use in one process has the value of the app that named it last.
    */

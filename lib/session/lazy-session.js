@@ -22,7 +22,7 @@ const OWN = new Set(['req', 'id']);
 /** What a `Session` inherits from while it is behind a Proxy, by its prototype. @type {WeakMap<object, object>} */
 const behind = new WeakMap();
 
-/** The same, which makes it whole when `console.log` is about to look behind its Proxy. @param {object} prototype */
+/** The prototype of a `Session` that is behind a Proxy: it makes the `Session` whole when `console.log` is about to look there. @param {object} prototype */
 function prototypeBehind(prototype) {
   let made = behind.get(prototype);
   if (made === undefined) {

@@ -15,13 +15,13 @@ const snapshots = new WeakMap();
 const sessions = new WeakMap();
 
 /**
- * A save that is under way.
- *
  * @typedef {{ session: any, base?: string }} Origin the session that something was made of, and what that is measured against
  * @typedef {{ data: any, base?: string, text?: string }} Copy what an app's own `set` has made of a session, and what that is measured against
  * @typedef {{ isQuiet?: boolean, round?: number }} Telling who hears of a change: `isQuiet`: nobody, or at least somebody (false); `round`: how many
  *   calls of `onSessionChange` have led to it
  * @typedef {{ trusting: boolean, reads: boolean, telling: Telling | undefined, copy: Copy | undefined, update: Update | undefined }} SaveOptions as `commitSession` has them
+ *
+ * A save that is under way.
  *
  * @typedef {object} Save
  * @property {string} text the session's own text, which is not in `base` yet

@@ -153,9 +153,9 @@ async function updated(adopted, sid, session, change, methods, telling) {
   const end = performance.now() + adopted.timeout;
   try {
     for (let attempt = 1; ; attempt += 1) {
-      const isTold = attempt > TRIES;
+      const believesRead = attempt > TRIES;
       const found = stored;
-      if (!lock.isHeld && (isTold || adopted.commits.waitingFor(sid) > 0)) {
+      if (!lock.isHeld && (believesRead || adopted.commits.waitingFor(sid) > 0)) {
         // This process may write it without a pause. Then the others wait, but for no function that takes its time.
         lock = await take(adopted.commits, sid, adopted.timeout, { isNext: true });
         stored = undefined;
@@ -169,7 +169,7 @@ async function updated(adopted, sid, session, change, methods, telling) {
       if (!session && !isBrowserSession(stored.text)) throw failure('ERR_SESSION_GONE');
       const result = await changed(adopted, fresh, change, lock);
       const written = () => session && rebase(session, fresh);
-      const update = { session, written, isTold, isHeld: lock.isHeld, telling };
+      const update = { session, written, believesRead, isHeld: lock.isHeld, telling };
       const outcome = await write(adopted, fresh, update);
       if (outcome === true) {
         holderOf(session?.req)?.updated(snapshotOf(fresh));

@@ -19,7 +19,7 @@ const { nextTick } = require('../support/timers.js');
 /** @import { AdoptedStore } from '../stores/adopted-store.js' */
 /** @import { Loaded } from '../stores/stored.js' */
 
-/** How many session objects are kept for a handler that began long ago, and how many that running handlers began with: each end of one looks at all. */
+/** How many session objects are kept behind the one that the oldest handler began with, and with how many running handlers may have begun: each end of a handler looks at all. */
 const MOST_OBJECTS = 16;
 
 /** A session object, and the next newer one. The object itself does not know that: app code that keeps it would keep them all. */
@@ -64,7 +64,7 @@ class Connection {
     /** The queue in which its events wait for the store, once it has one. */
     this.queue = NO_QUEUE;
     /** The oldest session object that was changed outside of a handler, and is not saved. @type {Link | undefined} */
-    this.changed = undefined;
+    this.oldestChanged = undefined;
     /** Those of handlers that have ended, and whose clients still wait for an acknowledgement. @type {Link[]} */
     this.unacknowledged = [];
     /** The session objects that are being saved, each as often as it is: what is changed in one meanwhile is saved as well. @type {Link[]} */
@@ -111,7 +111,7 @@ class Connection {
     if (bound !== undefined && bound.sid !== sid) sharing.watch.remove(this, bound);
     this.bound = sharing.watch.add(this, found);
     // A handler that runs goes on with the session that it began with, until the next event.
-    if (this.running.length > 0 && this.current.sid !== sid) this.next = found;
+    if (this.running.length > 0 && this.current.sid !== sid) this.nextFound = found;
     else this.makeCurrent(found);
     sharing.binds += 1;
     publish('bind', sid, { socket: this.id });
@@ -120,7 +120,7 @@ class Connection {
 
   /** No handler goes on with what was: the socket was bound to another session meanwhile, or its session has ended. */
   takeNext() {
-    if (this.next !== undefined) this.makeCurrent(this.next);
+    if (this.nextFound !== undefined) this.makeCurrent(this.nextFound);
     else if (this.current.isEnded || this.current.isVoid) this.replace(new SocketSession(this));
   }
 
@@ -129,10 +129,10 @@ class Connection {
     const { current } = this;
     const loaded = current.sid === found.sid ? current.newest(found) : found;
     const { sid, stored, clock } = loaded;
-    this.next = undefined;
+    this.nextFound = undefined;
     if (this.bound?.sid === sid && stored !== undefined) this.bound?.learn(stored.text, clock);
     if (current.sid === sid) {
-      if (current.standsFor(loaded) || current.catchUp(loaded, this.holdsMany())) return;
+      if (current.absorb(loaded) || current.catchUp(loaded, this.holdsMany())) return;
       if (!current.isOpen && !current.isEnded) {
         // Nobody has looked at it.
         current.stored = stored;
@@ -140,7 +140,7 @@ class Connection {
         return;
       }
       // A timer's change, say: it is saved with the next acknowledgement or at the end of the next handler.
-      if (this.running.length === 0 && current.isChanged()) this.changed ??= this.link;
+      if (this.running.length === 0 && current.isChanged()) this.oldestChanged ??= this.link;
     }
     this.replace(new SocketSession(this, loaded));
   }
@@ -154,7 +154,7 @@ class Connection {
   holdsMany() {
     const { running } = this;
     if (running.length < MOST_OBJECTS) return false;
-    return new Set(running.map(({ since }) => since)).size >= MOST_OBJECTS;
+    return new Set(running.map(({ link }) => link)).size >= MOST_OBJECTS;
   }
 
   /** Another session object is the current one. @param {SocketSession} session */
@@ -167,20 +167,20 @@ class Connection {
       this.unacknowledged = this.unacknowledged.filter(
         (link) => session.order - link.session.order <= MOST_OBJECTS,
       );
-    const oldest = this.running[0]?.since;
+    const oldest = this.running[0]?.link;
     if (oldest === undefined || session.order - oldest.session.order <= MOST_OBJECTS) return;
     // Handlers that never end hold them all: what was current long ago goes, but for those that they began with.
-    const firsts = new Set(this.running.map(({ since }) => since));
+    const firsts = new Set(this.running.map(({ link }) => link));
     let kept = oldest;
     while (kept.newer !== undefined && firsts.has(kept.newer)) kept = kept.newer;
     if (kept.newer?.newer !== undefined) kept.newer = kept.newer.newer;
   }
 
-  /** The oldest session object that is to be saved still, if it has changed. @param {Link} since that of an event */
-  oldestOf(since) {
-    let oldest = older(since.oldest, this.changed);
-    if (this.running.length > 0) oldest = older(oldest, this.running[0].since);
-    for (const link of this.unacknowledged) oldest = older(oldest, link);
+  /** The oldest session object that is to be saved still, if it has changed. @param {Link} link that of an event */
+  oldestOf(link) {
+    let oldest = older(link.oldest, this.oldestChanged);
+    if (this.running.length > 0) oldest = older(oldest, this.running[0].link);
+    for (const one of this.unacknowledged) oldest = older(oldest, one);
     return oldest;
   }
 
@@ -190,7 +190,7 @@ class Connection {
    * @param {SocketSession} session
    * @returns {boolean} whether it stands for itself still: a handler may hold it. If not, it stands for the current one
    */
-  standsForItself(session) {
+  useReplaced(session) {
     if (session.sid !== this.current.sid) return true;
     if (session.isDropped) return false;
     let held = /** @type {Link | undefined} */ (this.oldestOf(this.link));
@@ -198,11 +198,11 @@ class Connection {
     if (held?.session !== session) held = this.saving.find((link) => link.session === session);
     if (held?.session !== session) return false;
     const { running, sharing, starting } = this;
-    if (running.length === 0 || running[0].since.session.order > session.order) {
+    if (running.length === 0 || running[0].link.session.order > session.order) {
       // Only a callback may have it, of a handler that has ended. That waits for a store, or never acknowledges; and it is not what
       // runs while a later handler is called.
       const isOver = performance.now() - held.replaced > sharing.options.storeTimeout;
-      if (isOver || (starting?.since.session.order ?? 0) > session.order) {
+      if (isOver || (starting?.link.session.order ?? 0) > session.order) {
         // From now on, for all.
         held.replaced = Number.NEGATIVE_INFINITY;
         return false;
@@ -220,9 +220,9 @@ class Connection {
    * @param {(error?: unknown) => void} done called once, with the first failure
    */
   commit(event, done) {
-    const { oldest: since } = event.since;
-    const oldest = this.oldestOf(since);
-    this.changed = undefined;
+    const began = event.link.oldest;
+    const oldest = this.oldestOf(began);
+    this.oldestChanged = undefined;
     if (oldest === this.link && this.saving.every((link) => link === this.link))
       return this.current.commit(done, event, this.link);
     const open = new Set(this.saving);
@@ -238,7 +238,7 @@ class Connection {
     for (const link of open) {
       const { session } = link;
       // Dropped since another event has failed: this one acknowledges what it has changed there.
-      if (!event.hasFailed && session.order >= since.session.order) session.isDropped = false;
+      if (!event.hasFailed && session.order >= began.session.order) session.isDropped = false;
       session.commit(ended, event, link);
     }
   }
@@ -279,8 +279,8 @@ class Connection {
     if (event.round > 0) this.round = running.reduce((most, { round }) => Math.max(most, round), 0);
     // What it has changed after it has failed is not to be saved.
     if (event.isUnanswered && !event.hasFailed) {
-      event.since.unanswered += 1;
-      if (event.since.unanswered === 1) this.unacknowledged.push(event.since);
+      event.link.unanswered += 1;
+      if (event.link.unanswered === 1) this.unacknowledged.push(event.link);
     }
     if (running.length > 0) return;
     if (this.unacknowledged.length === 0) this.link.oldest = this.link;
@@ -290,10 +290,10 @@ class Connection {
     this.idle?.();
   }
 
-  /** An event whose handlers have ended acknowledges, or never will. @param {Link} since */
-  answered(since) {
-    since.unanswered -= 1;
-    if (since.unanswered === 0) this.unacknowledged = this.unacknowledged.filter((link) => link !== since);
+  /** An event whose handlers have ended acknowledges, or never will. @param {Link} link its own */
+  answered(link) {
+    link.unanswered -= 1;
+    if (link.unanswered === 0) this.unacknowledged = this.unacknowledged.filter((one) => one !== link);
   }
 
   /** Makes the current session object anew, without what is not saved. */
@@ -310,7 +310,7 @@ class Connection {
     const { sid } = this;
     this.unbind();
     if (sid === undefined) return;
-    this.changed = undefined;
+    this.oldestChanged = undefined;
     leaveSessionRooms(this);
     // Handlers that run see the session that they began with until the last of them has ended. No other code does.
     if (this.running.length === 0) this.replace(new SocketSession(this));
@@ -318,7 +318,7 @@ class Connection {
       this.current.isEnded = true;
       this.current.isShared = this.running.length > 1;
     }
-    this.next = undefined;
+    this.nextFound = undefined;
     debug('socket %s lost its session: %s', this.id, reason);
     // Other reasons are published where the session is destroyed.
     if (reason === 'expire') {
@@ -396,7 +396,7 @@ function older(link, other) {
 // Few connections have these.
 
 /** The session that it was bound to while handlers were running. @type {Found | undefined} */
-Connection.prototype.next = undefined;
+Connection.prototype.nextFound = undefined;
 /** How many keys were presented in vain. @type {number} */
 Connection.prototype.failedKeys = 0;
 /** Whether a session of the socket's own was written to the store. @type {boolean} */

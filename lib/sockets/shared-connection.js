@@ -211,18 +211,18 @@ class SharedConnection extends Connection {
       socketIo.rememberRoom(socket, roomOf(this.sid));
       rememberSessionRooms(this);
     } else {
-      for (const room of this.former ?? []) socketIo.rememberRoom(socket, room);
-      this.former = undefined;
+      for (const room of this.formerRooms ?? []) socketIo.rememberRoom(socket, room);
+      this.formerRooms = undefined;
     }
   }
 
   /** It is known whose socket it is: a recovered one leaves our rooms that it had before, and that are not its session's. */
   leaveFormerRooms() {
-    const { former = [], sharing, sid, socket } = this;
-    this.former = undefined;
+    const { formerRooms = [], sharing, sid, socket } = this;
+    this.formerRooms = undefined;
     // Recovered once more, by now.
     if (sharing.connections.get(socket.id) !== this) return;
-    for (const room of former)
+    for (const room of formerRooms)
       if (sid === undefined || room !== roomOf(sid)) socketIo.leaveRoom(socket, room);
   }
 
@@ -304,14 +304,14 @@ SharedConnection.prototype.isWelcome = false;
 SharedConnection.prototype.isUnknown = false;
 /** Asks again. @type {any} */
 SharedConnection.prototype.retry = undefined;
-/** When it was asked again last, in ms. */
+/** How long was waited before it was asked last, in ms. */
 SharedConnection.prototype.wait = FIRST_WAIT / 2;
 /** Whether its session was loaded in this round of the event loop. @type {boolean} */
 SharedConnection.prototype.isFresh = false;
 /** How many events that its middlewares have let pass later wait for the store. @type {number} */
 SharedConnection.prototype.passing = 0;
 /** The rooms of ours that it had before it was recovered, until it is known whose socket it is. @type {string[] | undefined} */
-SharedConnection.prototype.former = undefined;
+SharedConnection.prototype.formerRooms = undefined;
 /** Why it has left, in Socket.IO's words. @type {string | undefined} */
 SharedConnection.prototype.reason = undefined;
 /** Whether it has come back without the session that it had, and has not been told. @type {boolean} */

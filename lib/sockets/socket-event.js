@@ -16,8 +16,8 @@ class SocketEvent {
   constructor(connection, name) {
     this.connection = connection;
     this.name = name;
-    /** The session object that was current when the handlers began, with those that were current since. */
-    this.since = connection.link;
+    /** The session object that was current when the handlers began. It leads to those that were current since. */
+    this.link = connection.link;
     /** What its changes could not be saved for. @type {unknown} */
     this.failure = undefined;
     /** Whether it has an acknowledgement that was not called. */
@@ -30,7 +30,7 @@ class SocketEvent {
 
   /** The session object that was current when the handlers began. */
   get first() {
-    return this.since.session;
+    return this.link.session;
   }
 
   /** Runs the handlers, or tells their host of a failure. @abstract @param {unknown} [_error] @returns {any} what they returned */
@@ -141,7 +141,7 @@ class SocketEvent {
   start() {
     const { connection } = this;
     connection.takeNext();
-    this.since = connection.link;
+    this.link = connection.link;
     connection.running.push(this);
     if (!this.mayNeverEnd) connection.sharing.handlers += 1;
     if (this.round > connection.round) connection.round = this.round;
@@ -218,9 +218,9 @@ class SocketEvent {
 
   /** It acknowledges, or another event does so in its place. */
   answered() {
-    const { connection, hasFailed, isUnanswered, since } = this;
+    const { connection, hasFailed, isUnanswered, link } = this;
     this.isUnanswered = false;
-    if (isUnanswered && !hasFailed && !connection.running.includes(this)) connection.answered(since);
+    if (isUnanswered && !hasFailed && !connection.running.includes(this)) connection.answered(link);
   }
 
   /**

@@ -121,7 +121,7 @@ class SocketSession {
     // By a `reload()`. A `regenerate()` gives another id.
     if (this.session && this.session !== session)
       return this.session.id === session.id ? this.session : undefined;
-    if (this === connection.current || (this.session && connection.standsForItself(this))) return undefined;
+    if (this === connection.current || (this.session && connection.useReplaced(this))) return undefined;
     return connection.current.value;
   }
 
@@ -140,7 +140,7 @@ class SocketSession {
   }
 
   /** Whether it still stands for what the store holds: then it is as fresh as that load, and holds no object of the app's. @param {Loaded} loaded */
-  standsFor({ stored, clock }) {
+  absorb({ stored, clock }) {
     if (this.isEnded) return false;
     if (!this.isOpen) {
       if (this.clock !== undefined && clock !== undefined && this.clock > clock) return true;
@@ -182,7 +182,7 @@ class SocketSession {
 
   /**
    * What the store holds, by a load: where a save has merged changes of others since that began, what was written then. The object
-   * has them not, and what was loaded is older.
+   * does not have those changes, and what was loaded is older.
    * @param {Loaded} loaded
    */
   newest(loaded) {

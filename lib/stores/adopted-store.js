@@ -23,7 +23,7 @@ const { dataOf } = require('./stored.js');
  * @property {string} sid
  * @property {string[]} sockets the ids of those that were bound to it in this process
  * @property {'destroy' | 'regenerate'} reason
- * @property {(() => void)[]} [after] called once the store has destroyed it; undefined when it has, or another process
+ * @property {(() => void)[]} [after] called once the store has destroyed it; undefined where it has already, or another process has
  *
  * @typedef {(error?: unknown) => void} Done
  *

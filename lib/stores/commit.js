@@ -19,7 +19,7 @@ const { holderOf, markOwn, noteSession, snapshotOf } = require('../session/snaps
  *
  * @typedef {object} Update
  * @property {any} session the session of the caller, if it has one
- * @property {boolean} isTold whether it has lost so often that the store may hand out another text each time (of how much time is
+ * @property {boolean} believesRead whether it has lost so often that the store may hand out another text each time (of how much time is
  *   left, say), though nobody has written
  * @property {boolean} isHeld whether it has the lock of the session
  * @property {() => void} written called when it is written, before anybody else writes the session
@@ -213,7 +213,7 @@ class Committing {
     // After a conflict it has just been read.
     if (this.attempts > 1) return true;
     // The store may have dropped it where its date has passed.
-    const isTrusted = (trusting && !reads && isLive(expected ?? text)) || update?.isTold === true;
+    const isTrusted = (trusting && !reads && isLive(expected ?? text)) || update?.believesRead === true;
     return isTrusted && adopted.since(snapshot.sid, snapshot.clock) === 'unchanged';
   }
 

@@ -13,9 +13,9 @@ const { setImmediate } = require('../support/timers.js');
 
 /** Under this symbol a store has its native table, which has sessions as texts. */
 const TABLE = Symbol('io-session table');
-/** Whether it has not been closed: its table knows, but to ask that is a native call for each event. */
+/** Under this one, whether it has not been closed: its table knows, but to ask that is a native call for each event. */
 const OPEN = Symbol('io-session open');
-/** And how long a session lives whose cookie has no end, in ms. */
+/** Under this one, how long a session lives whose cookie has no end, in ms. */
 const TTL = Symbol('io-session ttl');
 /** The last moment that a `Date` can hold, in ms. */
 const LAST = 8.64e15;

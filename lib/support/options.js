@@ -78,7 +78,7 @@ const SHARE_RULES = {
   ],
   channel: [
     '__local',
-    'a text of 1 to 128 characters, none of them a control character',
+    "a text of 1 to 128 characters, none of them a control character, and not '__proto__', '.' or '..'",
     (value) => typeof value === 'string' && native.isChannel(value),
   ],
   cookie: [

@@ -47,7 +47,7 @@ impl Store {
     /// A store with the file at `path`: with the sessions of the file that have not ended by `now` (ms since 1970).
     ///
     /// # Errors
-    /// A [`Failure`]; [`Error::StoreFull`] when the file holds more than `limits` and `evict` is off. The file is as it was then.
+    /// A [`Failure`]; [`Error::StoreFull`] when the file holds a session that `limits` refuse. The file is as it was then.
     pub fn at(path: &Path, limits: Limits, now: u64) -> Result<Self, Failure> {
         let table = Table::new(limits, true);
         let mut gone = Changes::new();

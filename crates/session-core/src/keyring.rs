@@ -12,6 +12,8 @@ const SHARE_MS: u64 = 10_000;
 /// For how long a request waits for the key that another request is making, in ms after that began. A store that has not
 /// answered by then may never do, so the request makes a key of its own.
 const JOIN_MS: u64 = 1_000;
+/// How long a key is remembered that this process has not made, in ms.
+const STRANGER_MS: u64 = 86_400_000;
 /// For how long the HTTP half's look at a record counts for the socket's half, in ms.
 const VOUCH_MS: u64 = 5_000;
 /// How many keys are remembered at the same time in one store. A forgotten key expires in the store by itself.
@@ -90,7 +92,7 @@ impl Keyring {
             issued.vouched = Some(now);
             return;
         }
-        let expires_at = now.saturating_add(86_400_000);
+        let expires_at = now.saturating_add(STRANGER_MS);
         let channel = channel.into();
         let issued = Issued { channel, handed_out: 0, made: Some(0), expires_at, vouched: Some(now) };
         self.insert(sid, key.clone(), issued);

@@ -58,8 +58,8 @@ function authenticate(connection, done) {
   const caller = new AsyncResource('io-session');
   // It has the rooms again that it had before. It may be another session's by now.
   if (socket.recovered) {
-    connection.former = hideRooms(socket, PREFIX);
-    recoverSessionRooms(connection, connection.former);
+    connection.formerRooms = hideRooms(socket, PREFIX);
+    recoverSessionRooms(connection, connection.formerRooms);
   }
   find(sharing, socket, (error, found) => {
     connection.isUnknown = false;
