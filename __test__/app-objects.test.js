@@ -133,6 +133,17 @@ const REMOVALS = {
   },
 };
 
+// What saves are under way when an object comes into a session.
+const SAVES = {
+  'by itself': () => {},
+  'together with what waits': (session) => {
+    for (const n of [1, 2]) {
+      session.n = n;
+      session.save();
+    }
+  },
+};
+
 // What app code may do to an object of a session that its text does not show.
 const MARKS = {
   'has frozen': (cart) => Object.freeze(cart),
@@ -178,52 +189,38 @@ for (const face of Object.keys(FACES)) {
         });
       }
 
-      test('an object that is in two sessions, changed as such, changes neither', LIMIT, async (t) => {
-        const constant = { theme: 'light' };
-        const f = await open(t, {
-          put(at, _data, ack) {
-            at.session.settings = constant;
-            ack();
-          },
-          change(at, theme, ack) {
-            constant.theme = theme;
-            at.session.seen = theme;
-            ack(at.session.settings);
-          },
-        });
-        const [ann, bob] = [await f.bound(), await f.bound()];
-        for (const { socket } of [ann, bob, ann, bob]) await socket.ask('put', {});
-        assert.deepEqual(await bob.socket.ask('change', 'dark'), { theme: 'light' });
-        assert.deepEqual(await ann.socket.ask('change', 'blue'), { theme: 'light' });
-        const { seen, settings } = await f.read(ann.browser);
-        assert.deepEqual({ seen, settings }, { seen: 'blue', settings: { theme: 'light' } });
-      });
-
-      test('nor is one that a save has taken along which waited for another', LIMIT, async (t) => {
-        const constant = { theme: 'light' };
-        const f = await open(t, {
-          put(at, _data, ack) {
-            for (const n of [1, 2]) {
-              at.session.n = n;
-              at.session.save();
+      for (const [how, save] of Object.entries(SAVES)) {
+        test(
+          `an object that is in two sessions, saved ${how}, changed as such, changes neither`,
+          LIMIT,
+          async (t) => {
+            const constant = { theme: 'light' };
+            const f = await open(t, {
+              put(at, _data, ack) {
+                save(at.session);
+                at.session.settings = constant;
+                ack();
+              },
+              change(at, theme, ack) {
+                constant.theme = theme;
+                at.session.seen = theme;
+                ack(at.session.settings);
+              },
+            });
+            const [ann, bob] = [await f.bound(), await f.bound()];
+            for (const { socket } of [ann, bob, ann, bob]) await socket.ask('put', {});
+            assert.deepEqual(await bob.socket.ask('change', 'dark'), { theme: 'light' });
+            assert.deepEqual(await ann.socket.ask('change', 'blue'), { theme: 'light' });
+            for (const [{ browser }, theme] of [
+              [bob, 'dark'],
+              [ann, 'blue'],
+            ]) {
+              const { seen, settings } = await f.read(browser);
+              assert.deepEqual({ seen, settings }, { seen: theme, settings: { theme: 'light' } });
             }
-            at.session.settings = constant;
-            ack();
           },
-          change(at, theme, ack) {
-            constant.theme = theme;
-            at.session.seen = theme;
-            ack(at.session.settings);
-          },
-        });
-        const [ann, bob] = [await f.bound(), await f.bound()];
-        for (const { socket } of [ann, bob]) await socket.ask('put', {});
-        for (const { socket } of [ann, bob]) await socket.ask('change', 'dark');
-        for (const { browser } of [ann, bob]) {
-          const { seen, settings } = await f.read(browser);
-          assert.deepEqual({ seen, settings }, { seen: 'dark', settings: { theme: 'light' } });
-        }
-      });
+        );
+      }
 
       test(
         'what is changed later in an object that the app has put there and kept is saved',
