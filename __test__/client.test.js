@@ -853,6 +853,12 @@ test('the module is for pages of this host and of allowed origins', LIMIT, async
   await Promise.all([allowed, own, foreign].map((response) => response.text()));
 });
 
+test('shareSession rejects what is no socket, and says so', LIMIT, async () => {
+  const { shareSession } = await client();
+  for (const wrong of [undefined, null, {}, 'http://localhost', () => {}])
+    await assert.rejects(shareSession(wrong), { name: 'TypeError', message: /socket must be a socket/ });
+});
+
 test('the module is small, needs nothing, and is in the package', () => {
   const source = fs.readFileSync(path.join(ROOT, 'client', 'index.js'));
   const { length } = gzipSync(source, { level: 9 });

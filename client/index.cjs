@@ -239,6 +239,10 @@ const holdBuffer = (socket) => {
 /** @type {typeof types.shareSession} */
 const shareSession = (socket, options = {}) => {
   const { signal, onBind, onError = console.error } = options;
+  if (!socket?.on)
+    return Promise.reject(
+      new TypeError("shareSession(socket): socket must be a socket of Socket.IO's client."),
+    );
   // React Native's signals have no reason.
   const aborted = () => signal?.reason ?? Object.assign(new Error('Aborted'), { name: 'AbortError' });
   if (signal?.aborted) return Promise.reject(aborted());
