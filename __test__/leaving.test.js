@@ -467,33 +467,34 @@ for (const version of [2, 4]) {
       );
     }
 
-    test(
-      'and waits for the store is handled before the leaving is told, as by Socket.IO alone',
-      LIMIT,
-      async (t) => {
-        const log = [];
-        const { browser, client, sid, store } = await sharedSocket(
-          t,
-          version,
-          STORES['a store that has to be waited for'],
-          (socket) => {
+    for (const [how, leave] of Object.entries({
+      'its client leaves': ({ client }) => client.close(),
+      'io.close()': ({ io }) => io.close(),
+    })) {
+      test(
+        `and waits for the store is handled before the leaving is told, as by Socket.IO alone: ${how}`,
+        LIMIT,
+        async (t) => {
+          const log = [];
+          const f = await sharedSocket(t, version, STORES['a store that has to be waited for'], (socket) => {
             socket.on('hello', () => {
               log.push('hello');
               socket.session.hello = 1;
             });
             socket.on('disconnect', () => log.push('disconnect'));
-          },
-        );
-        const hold = store.hold('get', (id) => id === sid);
-        client.send('hello');
-        await hold.reached;
-        client.close();
-        await until(() => log.includes('disconnect'), 'the leaving waits for nobody');
-        hold.release();
-        await until(async () => (await browser.json('/read')).body.hello, 'it is saved');
-        assert.deepEqual(log, ['hello', 'disconnect']);
-      },
-    );
+          });
+          const hold = f.store.hold('get', (id) => id === f.sid);
+          f.client.send('hello');
+          await hold.reached;
+          leave(f);
+          await until(() => log.includes('disconnect'), 'the leaving waits for nobody');
+          hold.release();
+          await f.sharing.close();
+          assert.equal(f.store.read(f.sid).hello, 1);
+          assert.deepEqual(log, ['hello', 'disconnect']);
+        },
+      );
+    }
   });
 
   describe(`Socket.IO ${version}: a socket that has left is in no room`, () => {

@@ -16,14 +16,8 @@ const { clearTimeout, nextTick, setTimeout } = require('../support/timers.js');
 /** @import { SocketSharing } from './sharing/socket-sharing.js' */
 /** @import { Packet } from './socket-io.js' */
 
-/** The reasons for which a socket leaves by itself. For any other the app has disconnected it. */
-const BY_CLIENT = new Set([
-  'client namespace disconnect',
-  'transport close',
-  'transport error',
-  'ping timeout',
-  'parse error',
-]);
+/** The reasons for which a socket leaves that the app has disconnected. Where the whole server closes, none is meant. */
+const BY_APP = new Set(['server namespace disconnect', 'forced close', 'forced server close']);
 
 /** How long to wait before a store that has failed is asked once more whose socket it is, in ms: doubled each time, up to the last. */
 const [FIRST_WAIT, LAST_WAIT] = [1000, 32_000];
@@ -202,9 +196,9 @@ class SharedConnection extends Connection {
   leaving(name, args) {
     const { socket } = this;
     [this.reason] = args;
-    const isByClient = BY_CLIENT.has(this.reason ?? '');
+    const isByApp = BY_APP.has(this.reason ?? '');
     // That it has connected, the app is told before.
-    this.startPending((event) => isByClient || /** @type {SharedEvent} */ (event).emitter !== socket);
+    this.startPending((event) => !isByApp || /** @type {SharedEvent} */ (event).emitter !== socket);
     if (socket.listenerCount(name) > 0) new SharedEvent(this, socket, [name, ...args]).startNow();
     if (name === 'disconnect') this.leave();
     else if (this.sid !== undefined) {
@@ -239,7 +233,7 @@ class SharedConnection extends Connection {
   /** Whether the app has disconnected it. */
   get isExpelled() {
     if (this.allSent !== undefined) return true;
-    return !this.socket.connected && this.hasLeft && !BY_CLIENT.has(this.reason ?? '');
+    return !this.socket.connected && this.hasLeft && BY_APP.has(this.reason ?? '');
   }
 
   cleaned() {
