@@ -447,6 +447,51 @@ test('touches of one session that wait are one call, answered where each was ask
   for (const [page, context] of seen) assert.equal(context, page);
 });
 
+// What an app may put around its store, so that nothing of a session can be read there.
+function encrypt(store) {
+  const { get, set } = store;
+  store.set = (sid, { cookie, ...data }, callback) =>
+    set.call(store, sid, { cookie, sealed: Buffer.from(JSON.stringify(data)).toString('base64') }, callback);
+  store.get = (sid, callback) =>
+    get.call(store, sid, (error, { cookie, sealed } = {}) =>
+      callback(error, cookie && { cookie, ...JSON.parse(Buffer.from(sealed, 'base64').toString()) }),
+    );
+}
+
+for (const [name, make] of Object.entries({
+  MemoryStore: () => new MemoryStore(),
+  EmbeddedStore: () => new EmbeddedStore(),
+  'a store that answers later': () => new HostileStore(),
+})) {
+  for (const isLate of [false, true]) {
+    const when = isLate ? 'behind' : 'before';
+    test(`${name} that the app encrypts ${when} shareSession() has keys and sessions`, LIMIT, async (t) => {
+      const store = make();
+      if (!isLate) encrypt(store);
+      const f = await shareFixture(t, {
+        store,
+        app({ io }) {
+          if (isLate) encrypt(store);
+          io.on('connection', (socket) => {
+            socket.on('count', async (ack) => {
+              socket.session.seen = true;
+              ack(await socket.session.update((session) => (session.count = (session.count ?? 0) + 1)));
+            });
+          });
+        },
+      });
+      const { browser, socket } = await f.bound();
+      const counts = await Promise.all([1, 2, 3].map(() => socket.ask('count')));
+      assert.deepEqual(counts.sort(), [1, 2, 3]);
+      const { count, seen, user } = (await browser.json('/read')).body;
+      assert.deepEqual({ count, seen, user }, { count: 3, seen: true, user: 'ann' });
+      const ended = socket.next('session:end');
+      await browser.json('/logout');
+      assert.equal((await ended).reason, 'destroy');
+    });
+  }
+}
+
 test('a store that keeps the object that it is given does not keep the socket', LIMIT, async (t) => {
   const given = [];
   class KeepingStore extends TouchingStore {

@@ -201,13 +201,19 @@ class StoreCalls {
     });
   }
 
-  /** Writes a key's record. It is new: its write is in no version. @param {string} key @param {any} record @param {Done} done */
+  /**
+   * Writes a key's record. It is new: its write is in no version. Where the app has put its own `set` in place, that is called: it may
+   * encrypt what its `get` reads.
+   * @param {string} key @param {any} record @param {Done} done
+   */
   putRecord(key, record, done) {
     const { cookie: data } = record;
     // A store may ask of it what express-session's `Cookie` has: `maxAge`, or `expires` as a date. The record is spelt as it was.
     const cookie = attempt(() => this.makeCookie({ ...data }), undefined) ?? { ...data };
     Object.defineProperty(cookie, 'toJSON', { value: () => data });
-    this.putAndCheck(key, { ...record, cookie }, this.clock, this.timeout, done);
+    const made = { ...record, cookie };
+    if (this.hasOwn('set')) this.putAndCheck(key, made, this.clock, this.timeout, done);
+    else ask(done, this, (callback) => this.store.set(key, made, callback));
   }
 
   /** Writes by the store's own `set`. What turns out to have ended meanwhile is destroyed again. @param {string} id @param {any} record @param {number} clock @param {number} timeout ms @param {Done} done */
