@@ -144,7 +144,9 @@ for (const [name, open] of Object.entries(STORES)) {
     for (const [what, gets] of [
       ['hands on a copy', false],
       ['hands on a copy later', false],
+      ['calls the one before it', false],
       ['calls the one before it', true],
+      ['calls it later', false],
       ['calls it later', true],
     ])
       test(
@@ -161,7 +163,7 @@ for (const [name, open] of Object.entries(STORES)) {
               putApp(parts);
             },
           });
-          const { browser, socket } = await f.bound();
+          const { browser, sid, socket } = await f.bound();
           const fields = [];
           const missing = [];
           const put = async (field, asked) => {
@@ -173,12 +175,18 @@ for (const [name, open] of Object.entries(STORES)) {
             put(`event${n}`, socket.ask('put', `event${n}`)),
             put(`request${n}`, browser.json(`/put?field=request${n}`)),
             socket.ask('count'),
+            // A job, and then an event in which the socket has what the job has written.
+            f.sharing
+              .update(sid, (session) => {
+                session.count = (session.count ?? 0) + 1;
+              })
+              .then(() => put(`chained${n}`, socket.ask('put', `chained${n}`))),
           ]);
           await Promise.all(all.flat());
           const { body } = await browser.json('/read');
           assert.deepEqual([missing, fields.filter((field) => body[field] !== 1)], [[], []]);
-          assert.equal(body.count, UPDATES);
-          assert.equal(typeof body.stamped, gets ? 'undefined' : 'number');
+          assert.equal(body.count, 2 * UPDATES);
+          assert.equal(typeof body.stamped, what.includes('copy') ? 'number' : 'undefined');
         },
       );
 

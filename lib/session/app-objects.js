@@ -10,7 +10,7 @@ const { LEFT_OUT, PLAIN, isJson, isObject, spellValue } = require('./session-dat
  * @typedef {object} Superseded
  * @property {any} value
  * @property {string} text what of it is in the session
- * @property {any} own what is there in its place
+ * @property {any} standIn what is there in its place
  * @property {any} parent the session, or the object in it, where that is
  * @property {string} key
  */
@@ -44,7 +44,7 @@ class AppObjects {
   }
 
   /** Whether an object is as it was made of the stored text, and can be changed: app code has not frozen it. @param {any} object */
-  isOwn(object) {
+  isParsed(object) {
     const isSame = parsed.get(object) === this && PROTOTYPES.has(Object.getPrototypeOf(object));
     return isSame && Object.isExtensible(object);
   }
@@ -56,7 +56,7 @@ class AppObjects {
 
   /** Whether an object can be made another one, and stay the same object. @param {any} object @param {any} other */
   canBecome(object, other) {
-    return this.isOwn(object) && isObject(other) && Array.isArray(object) === Array.isArray(other);
+    return this.isParsed(object) && isObject(other) && Array.isArray(object) === Array.isArray(other);
   }
 
   /** Whether all fields but the cookie say no more than their texts. @param {Iterable<[string, any]>} fields */
@@ -72,7 +72,7 @@ class AppObjects {
    */
   isPlain(value, seen) {
     if (!isObject(value)) return isJson(value);
-    if (!this.isOwn(value) || seen.has(value)) return false;
+    if (!this.isParsed(value) || seen.has(value)) return false;
     seen.add(value);
     return Object.values(value).every((inner) => this.isPlain(inner, seen));
   }
@@ -85,7 +85,7 @@ class AppObjects {
    */
   settle(parent, key, value, saved, seen) {
     if (!isObject(value)) return isJson(value) ? value : saved;
-    const isFirst = !seen.has(value) && this.isOwn(value);
+    const isFirst = !seen.has(value) && this.isParsed(value);
     seen.add(value);
     if (!isFirst || value.toJSON !== undefined || !isObject(saved)) {
       const text = JSON.stringify(saved);
@@ -114,7 +114,7 @@ class AppObjects {
    * @param {any} value @param {any} saved what is stored of it @param {Set<object>} seen
    */
   settleInner(value, saved, seen) {
-    for (const one of this.superseded ?? []) if (one.own === value) one.own = saved;
+    for (const one of this.superseded ?? []) if (one.standIn === value) one.standIn = saved;
     parsed.set(saved, this);
     for (const [name, inner] of Object.entries(saved))
       saved[name] = this.settle(saved, name, value[name], inner, seen);
@@ -123,18 +123,20 @@ class AppObjects {
 
   /**
    * An object of the app's gives way to what is stored.
-   * @param {any} parent where it is @param {string} key @param {any} value @param {any} own what takes its place
+   * @param {any} parent where it is @param {string} key @param {any} value @param {any} standIn what takes its place
    * @param {string} [saved] what of it is saved; without it, what it says now
    */
-  supersede(parent, key, value, own, saved) {
-    for (const one of this.superseded ?? []) if (one.own === value) one.own = own;
+  supersede(parent, key, value, standIn, saved) {
+    for (const one of this.superseded ?? []) if (one.standIn === value) one.standIn = standIn;
     // What is a session's own is not the app's; and what others have deleted stays so.
-    if (own === undefined || parsed.has(value)) return;
+    if (standIn === undefined || parsed.has(value)) return;
     const now = spellOf(key, value);
     // What it has of the session's own objects is not the app's either.
     const text = saved !== undefined && now === spellValue(key, value) ? saved : now;
     if (text === undefined) return;
-    this.superseded = [...(this.superseded ?? []), { parent, key, value, own, text }].slice(-MOST_SUPERSEDED);
+    this.superseded = [...(this.superseded ?? []), { parent, key, value, standIn, text }].slice(
+      -MOST_SUPERSEDED,
+    );
   }
 
   /** Notes that the app's objects in a value are in this session. @param {any} value */
@@ -161,18 +163,18 @@ class AppObjects {
   /** Takes up what app code has changed in an object that has given way. What has been changed in the session since stays. */
   takeUp() {
     for (const one of this.superseded ?? []) {
-      const { parent, value, own, text } = one;
+      const { parent, value, standIn, text } = one;
       // The app may have moved it, deleted it, or put something else there.
-      const key = Array.isArray(parent) ? String(parent.indexOf(own)) : one.key;
-      if (own === undefined || !this.isOnly(value) || parent[key] !== own) continue;
+      const key = Array.isArray(parent) ? String(parent.indexOf(standIn)) : one.key;
+      if (standIn === undefined || !this.isOnly(value) || parent[key] !== standIn) continue;
       const now = spellOf(key, value);
       if (now === text || now === undefined) continue;
       one.text = now;
-      const merged = native.merge(fieldOf(text), fieldOf(JSON.stringify(own)), fieldOf(now));
+      const merged = native.merge(fieldOf(text), fieldOf(JSON.stringify(standIn)), fieldOf(now));
       const { field } = JSON.parse(/** @type {string} */ (merged));
-      if (this.canBecome(own, field)) this.patch(own, field);
+      if (this.canBecome(standIn, field)) this.patch(standIn, field);
       else {
-        one.own = field;
+        one.standIn = field;
         // Not where the app has frozen that.
         Reflect.set(parent, key, field);
       }

@@ -32,7 +32,7 @@ function rebase(session, fresh, isOld = false) {
   const { base, clock, cookie, rawCookie, stored } = /** @type {Snapshot} */ (snapshotOf(fresh));
   // An update that has changed nothing has written nothing: the session may have been saved since it was read.
   if (clock < snapshot.clock) return;
-  const own = snapshot.whole(session);
+  const whole = snapshot.whole(session);
   const mine = snapshot.spell(session);
   const { assigned, save, saves } = snapshot;
   const failed = isOld ? mine : snapshot.failed;
@@ -46,15 +46,15 @@ function rebase(session, fresh, isOld = false) {
   } else if (!isUnchanged) text = merge(snapshot.base, mine, base, assigned, failed);
   if (snapshot.hasCookie(session)) {
     // A handler may hold it.
-    if (Object.isFrozen(own.cookie)) own.cookie = fresh.cookie;
-    else Object.assign(own.cookie, fresh.cookie);
+    if (Object.isFrozen(whole.cookie)) whole.cookie = fresh.cookie;
+    else Object.assign(whole.cookie, fresh.cookie);
     Object.assign(snapshot, { cookie, rawCookie });
   }
   const before = snapshot.base;
   // Where others write the same later, that counts more still.
   if (snapshot.failed !== undefined) snapshot.failed = merge(before, base, snapshot.failed);
-  patch(own, JSON.parse(text), snapshot.appObjects);
-  snapshot.takeObjects(own, fresh);
+  patch(whole, JSON.parse(text), snapshot.appObjects);
+  snapshot.takeObjects(whole, fresh);
   const now = snapshot.spell(session);
   // And what is being saved: the text of before would undo what others have written.
   for (const save of snapshot.saves)
@@ -71,8 +71,8 @@ function rebase(session, fresh, isOld = false) {
  */
 function patch(session, source, objects = new AppObjects(session.id)) {
   // What `Session` has, express-session leaves out of a session, and nobody may write: `__proto__`, `save`, `id`.
-  const isOwn = (/** @type {string} */ key) => Object.prototype.propertyIsEnumerable.call(session, key);
-  objects.patch(session, source, (key) => key !== 'cookie' && (isOwn(key) || !(key in session)));
+  const isField = (/** @type {string} */ key) => Object.prototype.propertyIsEnumerable.call(session, key);
+  objects.patch(session, source, (key) => key !== 'cookie' && (isField(key) || !(key in session)));
   objects.addParsed(source);
 }
 

@@ -15,8 +15,9 @@ const snapshots = new WeakMap();
 const sessions = new WeakMap();
 
 /**
- * @typedef {{ session: any, base?: string }} Origin the session that something was made of, and what that is measured against
- * @typedef {{ data: any, base?: string, text?: string }} Copy what an app's own `set` has made of a session, and what that is measured against
+ * @typedef {{ session: any, base?: string, save?: Save }} Origin the session that something was made of, what that is measured against, and the
+ *   save that has made it
+ * @typedef {{ data: any, base?: string, save?: Save, text?: string }} Copy what an app's own `set` has made of a session, with the same
  * @typedef {{ isQuiet?: boolean, round?: number }} Telling who hears of a change: `isQuiet`: nobody, or at least somebody (false); `round`: how many
  *   calls of `onSessionChange` have led to it
  * @typedef {{ trusting: boolean, reads: boolean, telling: Telling | undefined, copy: Copy | undefined, update: Update | undefined }} SaveOptions as `commitSession` has them
@@ -63,8 +64,6 @@ class Snapshot {
     this.isOwn = false;
     /** Whether the app's function of an update is changing the session right now: it is the update that saves it. */
     this.updating = false;
-    /** The text that was given to the app's own `set` last, which has not answered. @type {string | undefined} */
-    this.given = undefined;
     /** The update that is writing the session. @type {Update | undefined} */
     this.update = undefined;
     /** The saves that are under way, in order. @type {Save[]} */
@@ -118,11 +117,18 @@ class Snapshot {
     this.assigned = NONE;
   }
 
-  /** A save begins. @param {string} text what it writes @param {SaveOptions} options @returns {Save} */
-  beginSave(text, options) {
-    const save = { text, assigned: this.assigned, options, waiting: [], joined: 0, isWriting: false };
-    this.saves = [...this.saves, save];
-    this.assigned = NONE;
+  /**
+   * A save begins.
+   * @param {string} text what it writes @param {SaveOptions} options @param {Save} [outer] the one that has called an app's own `set` for
+   *   it: what was changed since is not in it
+   * @returns {Save}
+   */
+  beginSave(text, options, outer) {
+    const { assigned } = outer ?? this;
+    const save = { text, assigned, options, waiting: [], joined: 0, isWriting: false };
+    const at = outer ? this.saves.indexOf(outer) + 1 : this.saves.length;
+    this.saves = [...this.saves.slice(0, at), save, ...this.saves.slice(at)];
+    if (!outer) this.assigned = NONE;
     return save;
   }
 

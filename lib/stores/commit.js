@@ -40,6 +40,8 @@ const { holderOf, markOwn, noteSession, snapshotOf } = require('../session/snaps
 
 const NO_COOKIE =
   'The session has no cookie any more: change its fields, and leave session.cookie an object.';
+/** What an app's own `set` was given. */
+const GIVEN = { trusting: false, reads: false, telling: undefined, update: undefined };
 /** After so many conflicts in a row something else is wrong. */
 const MOST_ATTEMPTS = 100;
 
@@ -76,13 +78,15 @@ function callSet(adopted, session, text, callback) {
     ask(callback, adopted, (done) => adopted.store.set(sid, session, done));
     return;
   }
-  // What is given to it already is the session's next text, whenever that will be written.
-  noteSession(copy.cookie, { session, base: snapshot.given ?? snapshot.base });
-  snapshot.given = next;
+  const base = snapshot.savedText;
+  // It is under way already, whenever that will call ours.
+  const save = snapshot.beginSave(/** @type {string} */ (next), { ...GIVEN, copy: { data: copy } });
+  noteSession(copy.cookie, { session, base, save });
   const answered = (/** @type {unknown} */ error) => {
-    if (snapshot.given === next) snapshot.given = undefined;
+    snapshot.endSave(save);
     Object.setPrototypeOf(copy.req, Object.prototype);
     callback(error);
+    for (const done of save.waiting) done(error);
   };
   ask(answered, adopted, (done) => adopted.store.set(sid, copy, done));
 }
@@ -108,7 +112,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, telli
       throw new Error(
         'io-session: update() saves what its function has changed; do not save() inside of it.',
       );
-    const mine = text ?? snapshot.spell(session);
+    const mine = text ?? copy?.save?.text ?? snapshot.spell(session);
     // Such a session could not be opened again: each request of its browser would fail.
     if (!mine?.startsWith('{')) throw failure('ERR_UNSAVABLE_SESSION');
     if (!snapshot.keepsCookie(session)) throw failure('ERR_UNSAVABLE_SESSION', NO_COOKIE);
@@ -130,7 +134,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, telli
       earlier.waiting.push(callback);
       return;
     }
-    save = snapshot.beginSave(mine, options);
+    save = snapshot.beginSave(mine, options, copy?.save);
     save.waiting.push(callback);
   } catch (error) {
     callback(error);

@@ -72,7 +72,8 @@ function follow(adopted) {
     // An app's own `set` may call it, with something that it has made of a session. Where its `get` is another one as well, that
     // may be anything.
     const of = adopted.hasOwn('get') && !snapshotOf(session) ? sessionOf(session) : undefined;
-    const copy = snapshotOf(of?.session)?.sid === sid ? { data: session, base: of?.base } : undefined;
+    const isCopy = snapshotOf(of?.session)?.sid === sid;
+    const copy = isCopy ? { data: session, base: of?.base, save: of?.save } : undefined;
     const original = copy ? of?.session : session;
     // The store's own `touch` may call it, which has the lock.
     letIn(sid, original);
