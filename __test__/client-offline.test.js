@@ -278,6 +278,30 @@ for (const [what, renew] of Object.entries(RENEWALS)) {
   });
 }
 
+test('a function of the app’s that calls the one before it goes along with the key', LIMIT, async (t) => {
+  const set = { options: { required: true } };
+  const ioOptions = () => ({ auth: (send) => send({ token: 'old', other: 1 }) });
+  const { f, browser, socket, options } = await page(t, 4, { set, ioOptions });
+  await shareSession(socket, options);
+  const { auth } = socket;
+  socket.auth = (send) => auth((data) => send({ ...data, token: 'new' }));
+  await breakOff(f, socket);
+  assert.equal((await ask(socket, 'read')).id, browser.sid);
+  const { handshake } = f.io.of('/').sockets.get(socket.id);
+  assert.deepEqual([handshake.auth.token, handshake.auth.other], ['new', 1]);
+});
+
+test('a socket that two copies of the module share connects again, and is bound', LIMIT, async (t) => {
+  const copies = [shareSession, (await import('io-session/client')).shareSession];
+  assert.equal(new Set(copies).size, 2);
+  const { f, browser, socket, options } = await page(t, 4, { set: { options: { required: true } } });
+  for (const share of copies) await share(socket, options);
+  for (let n = 0; n < 2; n += 1) {
+    await breakOff(f, socket);
+    assert.equal((await ask(socket, 'read')).id, browser.sid);
+  }
+});
+
 test('a connection asks for one key, and is bound in its connection listener', LIMIT, async (t) => {
   const { f, browser, socket, asked, options } = await page(t, 4);
   await shareSession(socket, options);

@@ -46,6 +46,19 @@ function keysOf(socket) {
   return keys;
 }
 
+// The type of the packet by which Socket.IO's client asks to connect.
+const CONNECT = 0;
+
+// A socket that is not connected, and the data of the packets that it sends.
+function offlineSocket() {
+  const sent = [];
+  const socket = Object.assign(new EventEmitter(), {
+    connected: false,
+    packet: ({ data }) => sent.push(data),
+  });
+  return { sent, socket };
+}
+
 // The callbacks of the options, as events.
 function outcomes() {
   const events = new EventEmitter();
@@ -103,10 +116,9 @@ test('keyFor ends after 30 seconds with no key, whatever does not answer', LIMIT
 test('a connection waits for its key for 5 seconds, and brings what the app gives', LIMIT, async (t) => {
   const { shareSession } = await client();
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const socket = Object.assign(new EventEmitter(), { connected: false, auth: { token: 'mine' } });
+  const { sent, socket } = offlineSocket();
   shareSession(socket, { fetch: () => new Promise(() => {}) });
-  const sent = [];
-  socket.auth((data) => sent.push(data));
+  socket.packet({ type: CONNECT, data: { token: 'mine' } });
   await settle();
   t.mock.timers.tick(4_999);
   await settle();
@@ -118,11 +130,10 @@ test('a connection waits for its key for 5 seconds, and brings what the app give
 
 test('a key that is late for its connection does not open the next one', LIMIT, async () => {
   const { shareSession } = await client();
-  const socket = Object.assign(new EventEmitter(), { connected: false });
+  const { sent, socket } = offlineSocket();
   const answers = [];
   shareSession(socket, { fetch: () => new Promise((resolve) => answers.push(resolve)) });
-  const sent = [];
-  const connect = (name) => socket.auth((data) => sent.push([name, data.key]));
+  const connect = (name) => socket.packet({ type: CONNECT, data: { name } });
   const answer = (key) => answers.shift()(new Response(JSON.stringify({ key })));
   connect('first');
   connect('second');
@@ -130,7 +141,7 @@ test('a key that is late for its connection does not open the next one', LIMIT, 
   answer('in time');
   await until(() => sent.length > 0, 'a key is sent');
   await settle();
-  assert.deepEqual(sent, [['second', 'in time']]);
+  assert.deepEqual(sent, [{ name: 'second', key: 'in time' }]);
 });
 
 test(

@@ -16,7 +16,7 @@ const [FIRST_WAIT, LAST_WAIT] = [1_000, 32_000];
 /** What says of the server's store or of the network that they are out of order, and nothing of the key. */
 const PASSING = /^ERR_(?:STORE_|OVERLOADED|HANDSHAKE_TIMEOUT)/;
 
-/** How each socket is shared. @type {WeakMap<object, { buffer: any, stop(): void, follow(later: any): void }>} */
+/** How each socket is shared. @type {WeakMap<object, { packets: any, stop(): void, follow(later: any): void }>} */
 const shares = new WeakMap();
 
 /** The requests that others of the page wait for, by their server. @type {Map<any, Promise<any>>} */
@@ -126,77 +126,52 @@ export const keyFor = (url, options = {}) =>
   keyWithin({ ...options, url }, DEADLINE, options.onError ?? console.error);
 
 /**
- * What a client of Socket.IO 3 or 4 asks for at each connection: what the app has set as the socket's `auth`, and a key. So what
- * was emitted while the socket was offline finds it bound. `hasAsked`: whether the socket has been bound by a later key than the
- * one that the app had from the start.
+ * Gives each connection of a client of Socket.IO 3 or 4 a key, beside what the app has set as the socket's `auth`. So what was emitted
+ * while the socket was offline finds it bound. `hasAsked`: whether the socket has been bound by a later key than the one that the app
+ * had from the start.
  *
- * @type {(socket: any, options: types.ShareOptions, hasAsked: () => boolean, note: (key: any, failed: any) => void) => { stop(): void }}
+ * @type {(socket: any, options: types.ShareOptions, hasAsked: () => boolean, note: (key: any, failed: any) => void) =>
+ *   (data: any, send: (data: any) => void) => Promise<void>}
  */
 const bringKey = (socket, options, hasAsked, note) => {
-  let theirs = socket.auth;
   /** The last connection's. @type {AbortController | undefined} */
   let latest;
   // A Zappa app's route is for sockets that are connected.
   let isRoute = true;
-  const give = (/** @type {any} */ send) => {
+  return async (data, send) => {
     // That has been lost meanwhile.
     latest?.abort();
     const attempt = new AbortController();
     latest = attempt;
-    const complete = async (/** @type {any} */ data) => {
-      // A function of the app's gives a fresh one.
-      const isOwn = 'key' in (data ?? {}) && (typeof theirs === 'function' || !hasAsked());
-      let key = isOwn ? data.key : undefined;
-      /** @type {any} */
-      let failed;
-      if (!isOwn && isRoute) {
-        const noted = (/** @type {any} */ error) => {
-          isRoute = error?.status !== 404;
-          failed = error;
-        };
-        key = await keyWithin(options, PATIENCE, noted, attempt, true);
-      }
-      if (latest !== attempt) return;
-      note(key, failed);
-      send(key === undefined ? data : { ...data, key });
-    };
-    if (typeof theirs === 'function') theirs.call(socket, complete);
-    else complete(theirs);
-  };
-  // The app may set `socket.auth`, or a field of it, at any time. Reading and writing a field is as if it were the app's own.
-  const auth = new Proxy(give, {
-    get: (_, name) => Object(theirs)[name],
-    set: (_, name, value) => Reflect.set(Object(theirs), name, value),
-    has: (_, name) => Reflect.has(Object(theirs), name),
-    ownKeys: () => Reflect.ownKeys(Object(theirs)),
-    getOwnPropertyDescriptor: (_, name) => {
-      const found = Reflect.getOwnPropertyDescriptor(Object(theirs), name);
-      return found && { ...found, configurable: true };
-    },
-    deleteProperty: (_, name) => Reflect.deleteProperty(Object(theirs), name),
-  });
-  const field = { configurable: true, enumerable: true };
-  const set = (/** @type {any} */ value) => {
-    theirs = value;
-  };
-  Object.defineProperty(socket, 'auth', { ...field, get: () => auth, set });
-  return {
-    stop() {
-      Object.defineProperty(socket, 'auth', { ...field, writable: true, value: theirs });
-    },
+    // A function of the app's gives a fresh one.
+    const isTheirs = 'key' in (data ?? {}) && (typeof socket.auth === 'function' || !hasAsked());
+    let key = isTheirs ? data.key : undefined;
+    /** @type {any} */
+    let failed;
+    if (!isTheirs && isRoute) {
+      const noted = (/** @type {any} */ error) => {
+        isRoute = error?.status !== 404;
+        failed = error;
+      };
+      key = await keyWithin(options, PATIENCE, noted, attempt, true);
+    }
+    if (latest !== attempt) return;
+    note(key, failed);
+    send(key === undefined ? data : { ...data, key });
   };
 };
 
-/** The types of a packet with an event. */
-const EVENTS = [2, 5];
+/** The types of a packet that asks to connect, and of those with an event. */
+const [CONNECT, ...EVENTS] = [0, 2, 5];
 
 /**
- * Keeps what is emitted from when a socket is offline until it is bound, or that takes too long. A connection that has brought a key
- * need not wait. Socket.IO 2 has no `auth`, and a namespace opened beside a connected one has no time for it.
+ * Follows the packets of a socket. One that asks to connect gets what `bring` makes of its data. What is emitted from when the socket is
+ * offline until it is bound is kept, or until that takes too long. A connection that has brought a key need not wait. Socket.IO 2 has
+ * no data there, and a namespace opened beside a connected one has no time for it.
  *
- * @type {(socket: any) => { hold(): void, release(): void, stop(): void }}
+ * @type {(socket: any) => { hold(): void, release(): void, stop(): void, bring?: any }}
  */
-const holdBuffer = (socket) => {
+const followPackets = (socket) => {
   const { packet } = socket;
   if (!packet) return { hold() {}, release() {}, stop() {} };
   let isHeld = !socket.connected;
@@ -211,14 +186,17 @@ const holdBuffer = (socket) => {
     isHeld = false;
     for (const one of later.splice(0)) packet.call(socket, one);
   };
-  // It is connected.
   socket.packet = (/** @type {any} */ one) => {
+    if (one.type === CONNECT && 'data' in one)
+      return packets.bring(one.data, (/** @type {any} */ data) => packet.call(socket, { ...one, data }));
+    // It is connected.
     if (!isHeld || !EVENTS.includes(one.type) || one.data[0] === '__zappa_key')
       return packet.call(socket, one);
     later.push(one);
     timer ??= setTimeout(release, PATIENCE);
   };
-  return {
+  /** @type {ReturnType<typeof followPackets>} */
+  const packets = {
     hold() {
       clearTimeout(timer);
       timer = undefined;
@@ -231,6 +209,7 @@ const holdBuffer = (socket) => {
       else release();
     },
   };
+  return packets;
 };
 
 /** @type {typeof types.shareSession} */
@@ -275,7 +254,7 @@ export const shareSession = (socket, options = {}) => {
         abandon();
         settled = true;
         if (error && isPassing(error)) timer = setTimeout(begin, wait * (1 + Math.random()));
-        else buffer.release();
+        else packets.release();
         wait = error ? Math.min(2 * wait, LAST_WAIT) : FIRST_WAIT;
         settle(error);
         tell?.(error);
@@ -313,17 +292,17 @@ export const shareSession = (socket, options = {}) => {
       shown = key;
       isKeyless = failed !== undefined && isPassing(failed);
     };
-    const bringing = bringKey(socket, options, () => hasAsked, note);
-    const buffer = earlier?.buffer ?? holdBuffer(socket);
+    const packets = earlier?.packets ?? followPackets(socket);
+    packets.bring = bringKey(socket, options, () => hasAsked, note);
     const listeners = Object.entries({
       connect: () => {
-        if (isBrought) buffer.release();
+        if (isBrought) packets.release();
         begin();
       },
       // The acknowledgement of a connection that is gone never comes.
       disconnect: () => {
         abandon();
-        buffer.hold();
+        packets.hold();
       },
       // Refused by `required`, after which Socket.IO's client does not try again.
       connect_error: (/** @type {any} */ { data }) => {
@@ -342,18 +321,17 @@ export const shareSession = (socket, options = {}) => {
     const stop = () => {
       abandon();
       for (const [event, listener] of listeners) socket.off(event, listener);
-      bringing.stop();
       signal?.removeEventListener('abort', cancel);
     };
     const cancel = () => {
       stop();
-      buffer.stop();
+      packets.stop();
       shares.delete(socket);
       reject(aborted());
     };
     signal?.addEventListener('abort', cancel);
     for (const [event, listener] of listeners) socket.on(event, listener);
-    shares.set(socket, { buffer, stop, follow: resolve });
+    shares.set(socket, { packets, stop, follow: resolve });
     if (socket.connected) begin();
   });
   earlier?.follow(promise);

@@ -126,9 +126,13 @@ class Snapshot {
   beginSave(text, options, outer) {
     const { assigned } = outer ?? this;
     const save = { text, assigned, options, waiting: [], joined: 0, isWriting: false };
-    const at = outer ? this.saves.indexOf(outer) + 1 : this.saves.length;
-    this.saves = [...this.saves.slice(0, at), save, ...this.saves.slice(at)];
-    if (!outer) this.assigned = NONE;
+    if (outer) {
+      const at = this.saves.indexOf(outer) + 1;
+      this.saves = [...this.saves.slice(0, at), save, ...this.saves.slice(at)];
+    } else {
+      this.saves = [...this.saves, save];
+      this.assigned = NONE;
+    }
     return save;
   }
 
