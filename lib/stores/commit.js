@@ -112,7 +112,9 @@ function commit(adopted, session, { trusting = false, reads = false, text, telli
       throw new Error(
         'io-session: update() saves what its function has changed; do not save() inside of it.',
       );
-    const mine = text ?? copy?.save?.text ?? snapshot.spell(session);
+    // Not one that has ended meanwhile, in a timeout: nobody has kept that up to date.
+    const outer = copy && snapshot.saves.find((one) => one === copy.save);
+    const mine = text ?? outer?.text ?? snapshot.spell(session);
     // Such a session could not be opened again: each request of its browser would fail.
     if (!mine?.startsWith('{')) throw failure('ERR_UNSAVABLE_SESSION');
     if (!snapshot.keepsCookie(session)) throw failure('ERR_UNSAVABLE_SESSION', NO_COOKIE);
@@ -134,7 +136,7 @@ function commit(adopted, session, { trusting = false, reads = false, text, telli
       earlier.waiting.push(callback);
       return;
     }
-    save = snapshot.beginSave(mine, options, copy?.save);
+    save = snapshot.beginSave(mine, options, outer);
     save.waiting.push(callback);
   } catch (error) {
     callback(error);
