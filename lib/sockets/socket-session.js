@@ -3,7 +3,6 @@
 const { commitSession } = require('../stores/commit.js');
 const { noSession, unsavable } = require('../support/errors.js');
 const { openFresh, rebase } = require('../session/rebase.js');
-const { ask } = require('../stores/tickets.js');
 const { Loaded } = require('../stores/stored.js');
 const { SocketRequest } = require('./socket-request.js');
 const { markOwn, snapshotOf } = require('../session/snapshot.js');
@@ -298,7 +297,7 @@ class SocketSession {
     if (snapshot) {
       commitSession(adopted, session, { text, telling: { isQuiet: event.isQuiet, round } }, answered);
       if (snapshot.save?.text === text) save = snapshot.save;
-    } else ask(answered, adopted, (callback) => adopted.store.set(session.id, session, callback));
+    } else adopted.set(session.id, session, answered);
   }
 }
 

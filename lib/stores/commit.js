@@ -3,7 +3,6 @@
 const { inspect } = require('node:util');
 const debug = require('debug')('io-session:commit');
 const native = require('../../native.js');
-const { ask } = require('./tickets.js');
 const { begin, publish } = require('../support/diagnostics.js');
 const { codeOf, failure, guard, messageOf, timedOut } = require('../support/errors.js');
 const { copyOfSession, isLive, isObject, sessionData, textOf } = require('../session/session-data.js');
@@ -75,20 +74,20 @@ function callSet(adopted, session, text, callback) {
     }
   }
   if (copy === undefined) {
-    ask(callback, adopted, (done) => adopted.store.set(sid, session, done));
+    adopted.set(sid, session, callback);
     return;
   }
   const base = snapshot.savedText;
   // It is under way already, whenever that will call ours.
   const save = snapshot.beginSave(/** @type {string} */ (next), { ...GIVEN, copy: { data: copy } });
+  save.waiting.push(callback);
   noteSession(copy.cookie, { session, base, save });
   const answered = (/** @type {unknown} */ error) => {
     snapshot.endSave(save);
     Object.setPrototypeOf(copy.req, Object.prototype);
-    callback(error);
     for (const done of save.waiting) done(error);
   };
-  ask(answered, adopted, (done) => adopted.store.set(sid, copy, done));
+  adopted.set(sid, copy, answered);
 }
 
 /** A session like another one, with data of its own: a store may keep it. @param {AdoptedStore} adopted @param {any} session @param {any} data */

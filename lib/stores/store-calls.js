@@ -213,7 +213,7 @@ class StoreCalls {
     Object.defineProperty(cookie, 'toJSON', { value: () => data });
     const made = { ...record, cookie };
     if (this.hasOwn('set')) this.putAndCheck(key, made, this.clock, this.timeout, done);
-    else ask(done, this, (callback) => this.store.set(key, made, callback));
+    else this.set(key, made, done);
   }
 
   /** Writes by the store's own `set`. What turns out to have ended meanwhile is destroyed again. @param {string} id @param {any} record @param {number} clock @param {number} timeout ms @param {Done} done */
@@ -238,6 +238,11 @@ class StoreCalls {
         },
       );
     });
+  }
+
+  /** Writes by the `set` that the store has now, which may be the app's own. @param {string} id @param {any} session @param {Done} done */
+  set(id, session, done) {
+    ask(done, this, (callback) => this.store.set(id, session, callback));
   }
 
   /** Extends a session's life in the store. @param {string} sid @param {any} session @param {Done} done */

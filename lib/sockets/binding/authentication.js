@@ -49,11 +49,6 @@ function find(sharing, socket, done) {
  */
 function authenticate(connection, done) {
   const { sharing, socket } = connection;
-  if (sharing.adopted === undefined) {
-    // Closed: a socket like any other.
-    connection.isUnknown = false;
-    return done();
-  }
   // Its session is loaded together with others, and it must not go on in their async context.
   const caller = new AsyncResource('io-session');
   // It has the rooms again that it had before. It may be another session's by now.

@@ -16,6 +16,7 @@ const { Sharing } = require('./sharing.js');
 
 /** @import { Found } from '../binding/key-lookup.js' */
 /** @import { Connection } from '../connection.js' */
+/** @import { SharedConnection } from '../shared-connection.js' */
 /** @import { Where } from './sharing.js' */
 /** @import { AdoptedStore, SessionEnded } from '../../stores/adopted-store.js' */
 /** @import { ShareOptions } from '../../support/options.js' */
@@ -143,32 +144,31 @@ class SocketSharing extends Sharing {
 
   giveBack() {
     this.closed = true;
-    /** @type {Connection[]} */
-    const kept = [];
+    // One may have dropped a packet silently.
+    let waitsForMiddlewares = true;
     for (const connection of [...this.connections.values()]) {
       // One that has left may have listeners of `disconnect` that are running.
       if (connection.hasLeft) continue;
       const { socket } = connection;
       leaveSessionRooms(connection);
+      // Nobody is asked any more whose socket it is.
+      /** @type {SharedConnection} */ (connection).isUnknown = false;
       // In the middle of an event, or of its connecting, it keeps its session. What comes meanwhile may change that, too.
       connection.idle = () => {
-        if (connection.running.length > 0 || connection.filtered > 0 || connection.waiting > 0) return;
+        const { filtered, running, waiting } = connection;
+        if (running.length > 0 || waiting > 0 || (waitsForMiddlewares && filtered > 0)) return;
         connection.idle = undefined;
         unfollowSocket(socket);
         connection.leave();
         if (socket.connected) takeSession(socket);
       };
       connection.idle();
-      if (connection.filtered > 0) kept.push(connection);
     }
-    // A middleware may have dropped a packet silently.
-    const forget = () => {
-      for (const connection of kept) {
-        connection.filtered = 0;
-        connection.idle?.();
-      }
+    const stopWaiting = () => {
+      waitsForMiddlewares = false;
+      for (const { idle } of [...this.connections.values()]) idle?.();
     };
-    if (kept.length > 0) setTimeout(forget, this.options.storeTimeout).unref();
+    setTimeout(stopWaiting, this.options.storeTimeout).unref();
     for (const restore of this.namespaces.values()) restore();
     this.namespaces.clear();
     this.cluster.leave();
